@@ -1,0 +1,35 @@
+"""Errors that a user can act on. They print one line and exit with 2; every other exception is a bug and shows its traceback.
+
+    SelfInstructError
+    +-- UserError            bad input: says what, where and what to do next
+    |   +-- ModelError       the endpoint will not serve this run: key, address, model's name, quota, unreachable
+    |   +-- Stalled          the model's replies give nothing any more
+    +-- RequestFailed        one request failed for good; the run goes on without it
+"""
+
+from __future__ import annotations
+
+
+class SelfInstructError(Exception):
+    """The root of everything this package raises on purpose."""
+
+
+class UserError(SelfInstructError):
+    """Bad input. Its text is one line that says what, where and what to do."""
+
+
+class ModelError(UserError):
+    """The endpoint refuses the whole run or cannot be reached; going on would only repeat it."""
+
+
+class Stalled(UserError):
+    """Turn after turn gives nothing that can be kept (REFERENCE: a reference run retries without end)."""
+
+
+class RequestFailed(SelfInstructError):
+    """One request will never be answered (a content filter, a prompt too long); recorded with the run and passed over."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason  # a stable slug
+        self.detail = detail  # the server's words, without secrets

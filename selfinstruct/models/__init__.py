@@ -1,0 +1,89 @@
+"""What a model is to this project: one coroutine from a request to a completion.
+
+Providers (openai, local, scripted) and the layers around them all have this shape, so any of them can stand in for another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How a stage samples (the OpenAI API's names and units). None leaves a value to the server."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One part of a prompt. The role `prompt` is raw text that the model goes on from."""
+
+    role: str  # system | user | assistant | prompt
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything that decides a reply, and nothing else: two equal requests may share one completion."""
+
+    stage: str  # propose | classify | input_first | output_first
+    place: str  # where in the run it stands: "t12" a turn, "i345" an instruction; readable, unique within a stage
+    model: str
+    api: str  # chat | completions
+    messages: tuple[Message, ...]
+    decoding: Decoding
+    seed: int  # of the server's sampling, 0 <= seed < 2**31
+    response_format: str = "text"  # text | json_object | json_schema
+    grammar: str | None = None  # GBNF, for llama.cpp's servers
+    extra: tuple[tuple[str, Any], ...] = field(default=())  # further fields of the request's body
+
+    @property
+    def key(self) -> str:
+        """32 hex digits, the same for equal requests on every machine and in every version of Python."""
+        canonical = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode("ascii")).hexdigest()[:32]
+
+    @property
+    def text(self) -> str:
+        """The prompt as one text, as a completions endpoint gets it."""
+        return "\n\n".join(message.text for message in self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call, as the server counts them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A reply, or the reason why there will never be one."""
+
+    text: str
+    finish_reason: str  # stop | length | content_filter | ..., as the server says it; "error" if the request failed for good
+    usage: Usage = Usage()
+    error: str | None = None  # a slug; then `text` holds the server's words
+
+
+class Model(Protocol):
+    """Answers requests. `complete` may be awaited many times at once."""
+
+    async def complete(self, request: Request) -> Completion:
+        """Raises ModelError if the endpoint will not serve this run at all."""
+        ...
+
+    async def close(self) -> None: ...

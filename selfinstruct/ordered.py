@@ -1,0 +1,58 @@
+"""Many calls at once, results in the order of the items: what both streams of a run are made of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_END = object()
+
+
+async def in_order(
+    work: Callable[[Item], Awaitable[Result]], items: AsyncIterator[Item], *, window: Callable[[], int]
+) -> AsyncGenerator[Result, None]:
+    """Yield `await work(item)` for every item, in the order of `items`, with up to `window()` calls under way or waiting.
+
+    `window` is asked anew before each start, so it may grow and shrink; below 1 it counts as 1. An error of `work` or of
+    `items` is raised in its place: after all results that come before it. Closing the generator cancels what is under way,
+    waits for it, and closes `items`.
+    """
+    pending: deque[asyncio.Future[Result]] = deque()
+    upcoming: asyncio.Future[Item | object] | None = None
+    failure: Exception | None = None
+    more = True
+    try:
+        while more or pending:
+            if more and upcoming is None and len(pending) < max(1, window()):
+                upcoming = asyncio.ensure_future(_next(items))
+            waited_for = [future for future in (upcoming, pending[0] if pending else None) if future is not None]
+            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+            if upcoming is not None and upcoming.done():
+                failure = upcoming.exception() if isinstance(upcoming.exception(), Exception) else None  # type: ignore[assignment]
+                if failure is not None or (item := upcoming.result()) is _END:
+                    more = False
+                else:
+                    pending.append(asyncio.ensure_future(work(item)))  # type: ignore[arg-type]
+                upcoming = None
+            while pending and pending[0].done():
+                yield pending.popleft().result()
+        if failure is not None:
+            raise failure
+    finally:
+        await _cancel([*pending, *([upcoming] if upcoming is not None else [])])
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+
+
+async def _next(items: AsyncIterator[Item]) -> Item | object:
+    return await anext(items, _END)
+
+
+async def _cancel(futures: list[asyncio.Future[Result]] | list[asyncio.Future[Item | object]]) -> None:
+    for future in futures:
+        future.cancel()
+    await asyncio.gather(*futures, return_exceptions=True)
