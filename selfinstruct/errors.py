@@ -5,6 +5,7 @@
     |   +-- ModelError       the endpoint will not serve this run: key, address, model's name, quota, unreachable
     |   +-- Stalled          the model's replies give nothing any more
     +-- RequestFailed        one request failed for good; the run goes on without it
+    +-- Transient            one call failed; the retry layer makes it again
 """
 
 from __future__ import annotations
@@ -33,3 +34,12 @@ class RequestFailed(SelfInstructError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason  # a stable slug
         self.detail = detail  # the server's words, without secrets
+
+
+class Transient(SelfInstructError):
+    """A call that may well succeed when it is made again."""
+
+    def __init__(self, detail: str, *, retry_after: float | None = None, is_server_gone: bool = False) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after  # seconds, as the server asked
+        self.is_server_gone = is_server_gone  # nobody answered at all

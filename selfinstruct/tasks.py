@@ -67,11 +67,12 @@ class Instruction:
     text: str
     turn: int  # of the propose stage
     demonstrations: tuple[str, ...]  # ids of what the prompt showed
-    max_similarity: float  # highest ROUGE-L F with anything in the pool when it was admitted
-    most_similar: str | None  # the id of that pool item
+    is_classification: bool | None = None  # None: nobody asked (yet, or at all: preset alpaca)
+    similarity: dict[str, Any] | None = None  # max, mean, most_similar (ten): what the paper's own runs recorded, on request
 
     def to_line(self) -> str:
-        return to_json({"id": self.id, "instruction": self.text, **_rest(self, "id", "text")})
+        record = {"id": self.id, "instruction": self.text, **_rest(self, "id", "text")}
+        return to_json({name: value for name, value in record.items() if name != "similarity" or value is not None})
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Instruction:

@@ -1,0 +1,239 @@
+"""Figure 2 of Self-Instruct: two ordered streams, from the pool to new instructions, from instructions to examples.
+
+    seeds -> pool -> propose -> parse -> filters -> novelty -> admit --+     grow(): turns, in turn order
+              ^---------------- demonstrations ------------------------+
+                                                                       v
+                          classify -> instantiate -> parse -> filters -> example    flesh_out(): in instruction order
+
+What comes out is a function of the config, the seeds, the templates and the replies. Two things make it so: a turn draws its
+demonstrations from the pool as it stood `lag` turns before it, with a generator of its own; and both streams hand their
+results on in order, however the replies come in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from selfinstruct import filters
+from selfinstruct.config import Config
+from selfinstruct.models import Model, Request
+from selfinstruct.ordered import in_order
+from selfinstruct.parse import Draft
+from selfinstruct.pool import Pool, generator
+from selfinstruct.stage import Reply, Stage
+from selfinstruct.tasks import Example, Instance, Instruction, Rejected, SeedTask
+
+_FILTERS: dict[str, tuple[filters.InstructionFilter, ...]] = {
+    "chat": filters.CHAT_FILTERS,
+    "paper": filters.PAPER_FILTERS,
+    "alpaca": filters.ALPACA_FILTERS,
+    "small": filters.CHAT_FILTERS,
+}
+Outcome = Instruction | Rejected | Example
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is committed at once: at most one instruction, what was dropped before it, and what became of it."""
+
+    turn: int
+    outcomes: tuple[Outcome, ...]
+    ends_turn: bool = False
+    instance: Instance | None = None  # written together with the instruction (preset alpaca)
+
+    @property
+    def instruction(self) -> Instruction | None:
+        last = self.outcomes[-1] if self.outcomes else None
+        return last if isinstance(last, Instruction) else None
+
+
+@dataclass(slots=True)
+class Pace:
+    """How far each stream may run ahead. It decides what is bought when, never what comes out: towards the end only as much is
+    begun as the yield so far says is still needed.
+    """
+
+    wanted: int  # examples
+    concurrency: int
+    turns: int = 0
+    admitted: int = 0
+    committed: int = 0  # of the admitted
+    examples: int = 0
+
+    EAGER: ClassVar[int] = 16  # calls begun for each that can be under way, so that a slow one holds nobody up
+
+    def instructions(self) -> int:
+        """How many instructions may be between admission and commitment."""
+        per_instruction = (self.examples + 1) / (self.committed + 1)
+        return min(self.EAGER * self.concurrency, math.ceil((self.wanted - self.examples) / per_instruction))
+
+    def new_turns(self) -> int:
+        """How many turns may be under way."""
+        per_turn = (self.admitted + 4) / (self.turns + 1)
+        missing = self.instructions() - (self.admitted - self.committed)
+        return min(self.EAGER * self.concurrency, math.ceil(missing / per_turn))
+
+
+class Bootstrap:
+    """One sitting's way through a run, from the turn after the pool's last. The caller stops at the N-th example."""
+
+    def __init__(self, config: Config, stages: Mapping[str, Stage], model: Model, pool: Pool, pace: Pace) -> None:
+        self._config, self._stages, self._model, self._pool, self._pace = config, stages, model, pool, pace
+        self._filters = _FILTERS[config.preset]
+
+    async def steps(self) -> AsyncGenerator[Step, None]:
+        """What is to be committed, in its order, for ever. Raises ModelError."""
+        async with aclosing(in_order(self._flesh_out, self._grow(), window=self._pace.instructions)) as steps:
+            async for step in steps:
+                self._pace.committed += any(isinstance(one, Instruction) for one in step.outcomes)
+                self._pace.examples += sum(isinstance(one, Example) for one in step.outcomes)
+                yield step
+
+    # ------------------------------------------------ the first stream: new instructions (section 2.2)
+
+    async def _grow(self) -> AsyncGenerator[Step, None]:
+        window = self._pace.new_turns
+        async with aclosing(in_order(self._propose, self._turns(), window=lambda: min(self._lag(self._pool.turns), window()))) as turns:
+            async for turn, shown, reply in turns:
+                dropped: list[Outcome] = _reply_dropped("propose", turn, reply)
+                for draft in reply.parsed.drafts:
+                    outcome = self._admit(draft, turn, shown)
+                    dropped.append(outcome)
+                    if isinstance(outcome, Instruction):
+                        yield Step(turn, tuple(dropped), instance=draft.instance)
+                        dropped = []
+                self._pool.end_turn(turn)
+                self._pace.turns += 1
+                yield Step(turn, tuple(dropped), ends_turn=True)
+
+    async def _turns(self) -> AsyncIterator[int]:
+        turn = self._pool.turns
+        while True:
+            yield turn
+            turn += 1
+
+    def _lag(self, turn: int) -> int:
+        """Short at first, when every survivor is wanted as a demonstration soon. Depends on the turn's number alone, never
+        shrinks, and bounds how many turns are under way: what a turn is shown is always there when it starts.
+        """
+        return min(self._config.lag, 4 + turn // 2)
+
+    async def _propose(self, turn: int) -> tuple[int, tuple[str, ...], Reply]:
+        shown = _demonstrations(self._config, self._pool, turn, after_turn=turn - self._lag(turn))
+        reply = await self._stages["propose"].ask(self._model, f"t{turn}", _propose_values(self._config, shown))
+        return turn, tuple(one.id for one in shown), reply
+
+    def _admit(self, draft: Draft, turn: int, shown: tuple[str, ...]) -> Instruction | Rejected:
+        text = draft.instruction
+        reason = filters.why_not_instruction(text, self._filters)
+        if reason is None and not self._pool.is_comparable(text):
+            reason = "no_tokens"
+        if reason is None and draft.instance is not None:
+            reason = filters.why_not_instances([draft.instance], at_most=1, control=True)[0]
+        if reason is not None:
+            instance = draft.instance
+            given, output = (instance.input, instance.output) if instance else (None, None)
+            return Rejected("propose", "instruction", reason, turn, text, input=given, output=output)
+        match = self._pool.resembles(text)
+        if match is not None:
+            return Rejected("propose", "instruction", "near_duplicate", turn, text, similar_to=match.text, similarity=match.score)
+        admitted = Instruction(f"i{len(self._pool.machine) + 1:06d}", text, turn, shown, similarity=self._similarity(text))
+        self._pool.admit(admitted)
+        self._pace.admitted += 1
+        return admitted
+
+    def _similarity(self, text: str) -> dict[str, object] | None:
+        if not self._config.record_similarity:
+            return None
+        index = self._pool.index
+        top = index.top(text, 10)
+        return {"max": top[0].score, "mean": index.mean(text), "most_similar": {one.text: one.score for one in top}}
+
+    # ------------------------------------------------ the second stream: examples (sections 2.2 and 2.3)
+
+    async def _flesh_out(self, step: Step) -> Step:
+        instruction = step.instruction
+        if instruction is None:
+            return step
+        if step.instance is not None:
+            return replace(step, outcomes=(*step.outcomes, self._example(instruction, step.instance, 1)))
+        values = {"instruction": instruction.text, "max_instances": self._config.max_instances_per_task}
+        label = await self._stages["classify"].ask(self._model, instruction.id, values)
+        instruction = replace(instruction, is_classification=label.parsed.is_classification)
+        stage = "output_first" if instruction.is_classification else "input_first"
+        reply = await self._stages[stage].ask(self._model, instruction.id, values)
+        outcomes = [
+            *_reply_dropped("classify", step.turn, label, instruction),
+            *_reply_dropped(stage, step.turn, reply, instruction),
+            *self._judged(instruction, stage, reply.parsed.instances),
+        ]
+        return replace(step, outcomes=(*step.outcomes[:-1], instruction, *outcomes))
+
+    def _judged(self, instruction: Instruction, stage: str, instances: tuple[Instance, ...]) -> Iterator[Outcome]:
+        config = self._config
+        reasons = filters.why_not_instances(
+            instances, at_most=config.max_instances_per_task, control=config.preset != "paper"
+        )
+        kept = 0
+        for one, reason in zip(instances, reasons, strict=True):
+            if reason is not None:
+                at = (instruction.turn, instruction.text, instruction.id)
+                yield Rejected(stage, "instance", reason, *at, input=one.input, output=one.output)
+            else:
+                kept += 1
+                yield self._example(instruction, one, kept)
+
+    def _example(self, instruction: Instruction, instance: Instance, number: int) -> Example:
+        return Example(
+            id=f"{instruction.id}-{number}",
+            instruction=instruction.text,
+            input=instance.input,
+            output=instance.output,
+            is_classification=instruction.is_classification,
+            provenance={"instruction_id": instruction.id, "turn": instruction.turn, "model": self._config.model},
+        )
+
+
+def first_request(config: Config, stages: Mapping[str, Stage], seeds: Sequence[SeedTask]) -> Request:
+    """What a new run sends first."""
+    shown = _demonstrations(config, Pool(seeds, config.threshold, config.tokenizer), turn=0, after_turn=-1)
+    return stages["propose"].request("t0", _propose_values(config, shown))
+
+
+def _demonstrations(config: Config, pool: Pool, turn: int, *, after_turn: int) -> list[SeedTask | Instruction]:
+    choose = generator(config.seed, "demonstrations", turn)
+    return pool.demonstrations(choose, after_turn=after_turn, demos=config.demos, machine_demos=config.machine_demos)
+
+
+def _propose_values(config: Config, shown: Sequence[SeedTask | Instruction]) -> dict[str, object]:
+    as_text = _as_blocks if config.preset == "alpaca" else _as_list
+    return {"demonstrations": as_text(shown), "n": config.new_per_turn, "next": len(shown) + 1}
+
+
+def _reply_dropped(stage: str, turn: int, reply: Reply, instruction: Instruction | None = None) -> list[Outcome]:
+    """A reply, or the end of one, that nothing could be made of."""
+    if reply.parsed.reason is None:
+        return []
+    of = instruction.id if instruction else None
+    return [Rejected(stage, "reply", reply.parsed.reason, turn, reply.text, instruction_id=of)]
+
+
+def _as_list(shown: Sequence[SeedTask | Instruction]) -> str:
+    """The paper's list: white space collapsed, no colon at the end (section 2.2)."""
+    texts = [one.instruction if isinstance(one, SeedTask) else one.text for one in shown]
+    return "\n".join(f"{number}. {' '.join(text.split()).rstrip(':')}" for number, text in enumerate(texts, 1))
+
+
+def _as_blocks(shown: Sequence[SeedTask | Instruction]) -> str:
+    """Alpaca's blocks: whole tasks, each number on all of its fields."""
+    blocks = []
+    for number, one in enumerate(shown, 1):
+        if isinstance(one, SeedTask):
+            instance = one.instances[0]
+            fields = (f"Instruction: {one.instruction}", f"Input:\n{instance.input or '<noinput>'}", f"Output:\n{instance.output}")
+            blocks.append("\n".join(f"{number}. {text}" for text in fields))
+    return "\n###\n".join(blocks)

@@ -1,0 +1,257 @@
+"""The command line. Everything heavy is imported by the command that needs it, so that --help answers at once."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from selfinstruct import __version__
+from selfinstruct.config import Config
+from selfinstruct.errors import UserError
+from selfinstruct.tasks import printable
+
+if TYPE_CHECKING:
+    from selfinstruct.run import Run
+
+_SECTIONS = {
+    "The run": ("n", "out", "config", "seed", "dry_run", "repair"),
+    "The model": ("model", "base_url", "api", "response_format", "extra_body"),
+    "The method": (
+        "preset", "seed_tasks", "prompts", "threshold", "tokenizer", "demos", "machine_demos", "new_per_turn", "max_instances_per_task",
+        "lag", "record_similarity",
+    ),
+    "Decoding (VALUE for all stages, or STAGE=VALUE; repeatable; stages: propose, classify, input_first, output_first)": (
+        "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop",
+    ),
+    "Speed, patience, prices": ("concurrency", "timeout", "retries", "patience", "stall_turns", "price_in", "price_out"),
+}  # fmt: skip
+_DECODING = {
+    "temperature": "Randomness of the replies.",
+    "top_p": "Share of the likeliest tokens that is drawn from.",
+    "max_tokens": "Longest reply, in tokens.",
+    "presence_penalty": "Against tokens that have occurred.",
+    "frequency_penalty": "Against tokens, the more the oftener they have occurred.",
+    "stop": "A text that ends the reply.",
+}
+
+
+class Fault(click.ClickException):
+    """A user's error: one line, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"Error: {printable(' '.join(self.format_message().split()))}", file=file or sys.stderr)
+
+
+class Commands(click.Group):
+    """Turns whatever a user can mend into one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            raise Fault(str(error)) from error
+        except click.UsageError as error:
+            raise Fault(f"{error.format_message()} (see '{error.ctx.command_path if error.ctx else 'selfinstruct'} --help')") from error
+
+
+class Sectioned(click.Command):
+    """A command whose help shows its options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        by_name = {one.name: one.get_help_record(ctx) for one in self.get_params(ctx)}
+        for heading, names in _SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([record for name in names if (record := by_name.get(name))])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, package_name="selfinstruct", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Make instruction-tuning data with a language model, the Self-Instruct way (Wang et al., ACL 2023)."""
+
+
+def _config_options(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for every setting of Config and every decoding field; what is not given stays out of the way."""
+    for name, text in _DECODING.items():
+        command = click.option(f"--{name.replace('_', '-')}", name, multiple=True, metavar="[STAGE=]VALUE", help=text)(command)
+    for one in fields(Config):
+        if "help" not in one.metadata:
+            continue
+        default, flag = one.default, f"--{one.name.replace('_', '-')}"
+        shown = "" if default in ("", -1.0) else f"  [default: {default if not isinstance(default, bool) else 'no'}]"
+        kind: Any = click.Choice(one.metadata["choices"]) if one.metadata["choices"] else type(default)
+        if isinstance(default, bool):
+            command = click.option(flag, one.name, is_flag=True, default=None, help=one.metadata["help"] + shown)(command)
+        else:
+            command = click.option(flag, one.name, type=kind, default=None, help=one.metadata["help"] + shown)(command)
+    return command
+
+
+@cli.command(cls=Sectioned)
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory; one that was begun goes on.  [default: runs/<date-time>]")
+@click.option("--config", type=click.Path(path_type=Path), help="A TOML file with any of these settings; the command line wins.")
+@click.option("--dry-run", is_flag=True, help="Print what the run would take and its first prompt; send nothing.")
+@click.option("--repair", is_flag=True, help="Build the dataset's files anew from the replies on record.")
+@_config_options
+def generate(out: Path | None, config: Path | None, dry_run: bool, repair: bool, **given: Any) -> None:
+    """Generate --n examples into a run directory; the same command goes on where a run was stopped.
+
+    \b
+    selfinstruct generate --n 20                              the embedded model, no key needed
+    selfinstruct generate --n 52000 --model gpt-4o-mini       OPENAI_API_KEY from the environment
+    selfinstruct generate --n 82000 --base-url http://localhost:8000/v1 --model my-model --concurrency 256
+
+    A preset may set other defaults than those shown; --dry-run shows what a run would do.
+    """
+    from selfinstruct import settings
+
+    said = settings.merged(settings.read_file(config) if config else {}, _said(given))
+    named = said.pop("out", None)
+    directory = out or Path(named or time.strftime("runs/%Y-%m-%dT%H-%M-%S"))
+    _sit(directory, _settled(directory, said), dry_run=dry_run, repair=repair)
+
+
+def _said(given: dict[str, Any]) -> dict[str, Any]:
+    from selfinstruct import settings
+
+    stages = [settings.for_stages(name, given.pop(name)) for name in _DECODING]
+    return settings.merged({name: value for name, value in given.items() if value is not None}, *stages)
+
+
+def _settled(directory: Path, said: dict[str, Any]) -> Config:
+    """The run's config: as recorded if it was begun, otherwise with a model found for it."""
+    import asyncio
+
+    from selfinstruct import settings
+    from selfinstruct.models.providers import LOCAL, only_model
+    from selfinstruct.run import recorded_config
+
+    recorded = recorded_config(directory) if directory.is_dir() else None
+    if recorded is not None:
+        return settings.resumed(recorded, said)
+    if settings.wants_embedded(said):
+        click.echo("model: the embedded SmolLM2-135M-Instruct, for trying things out (no --model, --base-url or OPENAI_API_KEY was given)")
+        said = {**said, "model": LOCAL}
+    config = settings.fresh(said)
+    return config if config.model else settings.fresh({**said, "model": asyncio.run(only_model(config))})
+
+
+def _sit(directory: Path, config: Config, *, dry_run: bool, repair: bool) -> None:
+    from selfinstruct import plan
+    from selfinstruct.generate import Inputs
+    from selfinstruct.run import Run, checkpointed
+
+    inputs = Inputs.read(config)
+    if dry_run:
+        record = checkpointed(directory) if directory.is_dir() else None
+        done = record["mark"]["funnel"]["examples"] if record else 0
+        _print(plan.lines(config, inputs, done=done))
+        return
+    run = Run(directory, config, seeds=inputs.seeds_fingerprint, prompts=inputs.prompt_fingerprints, repair=repair)
+    try:
+        _work(run, inputs)
+    finally:
+        if run.is_resumed or len(run.completions):
+            run.close()
+        else:
+            run.discard()
+    _print(run.funnel.lines())
+    _print(_three_examples(directory))
+    click.echo(f"\n{run.funnel.examples} examples in {directory / 'examples.jsonl'}")
+
+
+def _work(run: Run, inputs: Any) -> None:
+    import asyncio
+
+    from selfinstruct.generate import Interrupted
+    from selfinstruct.generate import generate as go_on
+    from selfinstruct.prices import price_of
+    from selfinstruct.progress import Progress
+
+    if run.is_resumed:
+        click.echo(f"{run.directory}: goes on at {run.funnel.examples} of {run.config.n} examples, {len(run.completions)} replies on record")
+    progress = Progress(run.config.n, run.funnel, run.meter, price_of(run.config))
+    try:
+        asyncio.run(go_on(run, inputs, notice=progress.say, changed=progress.update))
+    except Interrupted as signal:
+        progress.close()
+        saved = f"{run.funnel.examples} of {run.config.n} examples and {len(run.completions)} replies are saved"
+        click.echo(f"stopped ({signal}): {saved} in {run.directory}; go on with: selfinstruct generate --out {run.directory}")
+        sys.exit(128 + signal.number)
+    finally:
+        progress.close()
+
+
+def _three_examples(directory: Path) -> Iterable[str]:
+    import json
+
+    with (directory / "examples.jsonl").open("rb") as file:
+        offsets = [0]
+        offsets += [offsets[0] + file.tell() for _ in iter(file.readline, b"")][:-1]
+        for number in sorted({len(offsets) * part // 6 for part in (1, 3, 5)}):
+            file.seek(offsets[number])
+            record = json.loads(file.readline())
+            yield f"\n{record['id']}"
+            for field in ("instruction", "input", "output"):
+                yield f"  {field + ':':<13}{_shortened(record[field]) or '(none)'}"
+
+
+def _shortened(text: str, most: int = 400) -> str:
+    text = text if len(text) <= most else text[:most] + " ..."
+    return text.replace("\n", "\n" + " " * 15)
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def init(directory: Path) -> None:
+    """Write the seed tasks and all prompt templates into DIRECTORY, to be edited.
+
+    \b
+    selfinstruct init mine
+    selfinstruct generate --seed-tasks mine/seed_tasks.jsonl --prompts mine/prompts
+    """
+    from selfinstruct import prompts
+
+    for target in (directory / "seed_tasks.jsonl", directory / "prompts"):
+        if target.exists():
+            raise UserError(f"{target}: exists already and stays as it is; choose another directory")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(prompts.SEED_TASKS, directory / "seed_tasks.jsonl")
+        shutil.copytree(prompts.PROMPTS, directory / "prompts")
+    except OSError as error:
+        raise UserError(f"{directory}: cannot be written ({error.strerror})") from None
+    click.echo(f"wrote {directory / 'seed_tasks.jsonl'} and {directory / 'prompts'}; use them with")
+    click.echo(f"  selfinstruct generate --seed-tasks {directory / 'seed_tasks.jsonl'} --prompts {directory / 'prompts'}")
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def status(directory: Path) -> None:
+    """Show how the run in DIRECTORY stands, live or finished, without disturbing it."""
+    from selfinstruct import status as state
+
+    _print(state.lines(directory))
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(printable(line))
+
+
+def main() -> NoReturn:
+    """The console script. Exit codes: 0 done, 2 something for the user to mend, 128 + number of a signal."""
+    try:
+        cli.main(prog_name="selfinstruct", standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)

@@ -1,0 +1,87 @@
+"""completions.jsonl: every reply paid for, written before anybody sees it. What is on record is never bought again."""
+
+from __future__ import annotations
+
+import errno
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from selfinstruct.errors import UserError
+from selfinstruct.journal import Journal
+from selfinstruct.models import Completion, Request, Usage
+from selfinstruct.models.layers import Meter
+from selfinstruct.tasks import to_json
+
+_START = b'{"key": "'  # of every line; the key follows, so that no line needs to be parsed to be found again
+_KEY = slice(len(_START), len(_START) + 32)
+
+
+class Completions:
+    """A Record (models/layers.py) in a file: keys and offsets in memory (some 150 bytes a reply), texts on disk."""
+
+    def __init__(self, path: Path, meter: Meter, *, skip_broken: bool = False) -> None:
+        """`meter` takes what the file holds. Raises UserError at a line that is no completion, unless `skip_broken`."""
+        self.path = path
+        self._journal = Journal(path)
+        self._offsets: dict[bytes, int] = {}
+        for number, (offset, line) in enumerate(self._journal.lines(), 1):
+            completion = _read(line)
+            if completion is not None:
+                self._offsets.setdefault(line[_KEY], offset)
+                meter.take(*completion)
+            elif not skip_broken:
+                raise UserError(f"{path}:{number}: damaged; restore the file, or add --repair to buy this one reply again")
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def get(self, key: str) -> Completion | None:
+        offset = self._offsets.get(key.encode())
+        if offset is None:
+            return None
+        record = json.loads(self._journal.read(offset))
+        return Completion(record["text"], record["finish_reason"], Usage(**record["usage"]), record.get("error"))
+
+    def put(self, key: str, request: Request, completion: Completion, seconds: float) -> None:
+        """Raises UserError if the file cannot grow."""
+        record = {
+            "key": key,
+            "stage": request.stage,
+            "place": request.place,
+            "text": completion.text,
+            "finish_reason": completion.finish_reason,
+            "usage": asdict(completion.usage),
+            **({} if completion.error is None else {"error": completion.error}),
+            "seconds": round(seconds, 3),
+            "at": round(time.time(), 3),
+        }
+        self._offsets[key.encode()] = append(self._journal, to_json(record))
+
+    def sync(self) -> None:
+        self._journal.sync()
+
+    def close(self) -> None:
+        self._journal.close()
+
+
+def append(journal: Journal, line: str) -> int:
+    """`Journal.append`, with a full or failing disk as a user's error."""
+    try:
+        return journal.append(line)
+    except OSError as error:
+        what = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else f"cannot write ({error.strerror})"
+        advice = "make room and start the same command again: all that was written is whole"
+        raise UserError(f"{journal.path}: {what}; {advice}") from None
+
+
+def _read(line: bytes) -> tuple[str, Completion] | None:
+    try:
+        record: dict[str, Any] = json.loads(line)
+        if line.startswith(_START) and isinstance(record["text"], str):
+            return record["stage"], Completion("", record["finish_reason"], Usage(**record["usage"]), record.get("error"))
+    except (ValueError, KeyError, TypeError):
+        return None
+    return None

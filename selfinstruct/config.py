@@ -1,0 +1,187 @@
+"""One frozen Config: every default once, the presets beside each other, and what may change between two sittings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from selfinstruct.errors import UserError
+from selfinstruct.models import Decoding
+
+
+def _setting(default: Any, help: str, *, free: bool = False, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": help, "free": free, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that decides a run. Settings marked free may change whenever a run is resumed: they decide how fast it goes
+    and where, never what comes out.
+    """
+
+    n: int = _setting(100, "Examples in the finished dataset.", free=True)  # may only grow
+    preset: str = _setting("chat", "Prompts, parsing, filters and decoding.", choices=("chat", "paper", "alpaca", "small"))
+    model: str = _setting("", "The model's name at the endpoint; 'local', 'local:FILE.gguf', 'local:hf:ORG/REPO/FILE', 'scripted'.")
+    api: str = _setting("chat", "Which of the endpoint's interfaces to use.", choices=("chat", "completions"))
+    response_format: str = _setting("text", "How replies are asked for.", choices=("text", "json_object", "json_schema"))
+    seed: int = _setting(0, "Decides every random choice of the run.")
+    threshold: float = _setting(0.7, "Drop an instruction whose ROUGE-L with anything in the pool is above this.")  # section 2.2
+    tokenizer: str = _setting("unicode", "How ROUGE-L splits text.", choices=("rouge", "unicode"))
+    demos: int = _setting(8, "Instructions shown in a propose prompt.")  # section 2.2
+    machine_demos: int = _setting(2, "How many of them at most are the model's own; the rest are seeds.")  # section 2.2
+    new_per_turn: int = _setting(8, "New instructions asked for in a propose prompt.")  # section 2.2: numbers 9 to 16
+    max_instances_per_task: int = _setting(3, "Examples kept of one instruction.")
+    lag: int = _setting(256, "A turn draws its demonstrations from the pool as it stood up to this many turns before.")
+    record_similarity: bool = _setting(False, "Record each instruction's ten most similar pool items (slow in a large pool).")
+    propose: Decoding = field(default=Decoding())
+    classify: Decoding = field(default=Decoding())
+    input_first: Decoding = field(default=Decoding())
+    output_first: Decoding = field(default=Decoding())
+    extra_body: str = _setting("", "Further fields of every request's body, as a JSON object.")
+    seed_tasks: str = _setting("", "A JSONL file of seed tasks.", free=True)  # what it holds is fingerprinted
+    prompts: str = _setting("", "A directory of templates that take the place of the packaged ones.", free=True)  # so are they
+    base_url: str = _setting("", "The endpoint's address, up to and with /v1.", free=True)
+    concurrency: int = _setting(16, "Requests under way at once.", free=True)
+    timeout: float = _setting(120.0, "Seconds to wait for one reply.", free=True)
+    retries: int = _setting(8, "Tries of one request while the others are answered.", free=True)
+    patience: float = _setting(3600.0, "Seconds to wait for a server that has answered before and is gone.", free=True)
+    stall_turns: int = _setting(50, "Stop after so many turns, or twice as many instructions, in a row that gave nothing.", free=True)
+    price_in: float = _setting(-1.0, "USD for a million prompt tokens.", free=True)
+    price_out: float = _setting(-1.0, "USD for a million completion tokens.", free=True)
+
+    def decoding(self, stage: str) -> Decoding:
+        found = getattr(self, stage)
+        assert isinstance(found, Decoding)
+        return found
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that ask the model something; `alpaca` gets whole tasks out of the first."""
+        return ("propose",) if self.preset == "alpaca" else ("propose", "classify", "input_first", "output_first")
+
+    def record(self) -> dict[str, Any]:
+        """For run.json: everything but the user and password that an address may hold."""
+        return asdict(replace(self, base_url=redacted(self.base_url)))
+
+
+STAGES = ("propose", "classify", "input_first", "output_first")
+FREE = frozenset(one.name for one in fields(Config) if one.metadata.get("free"))
+
+# What a preset sets. `chat`: instruction-tuned models; `paper`: section 2.2 and table 4 of appendix A; `alpaca`: Alpaca's
+# variant; `small`: models of some hundred million weights, held to a form by grammars.
+PRESETS: dict[str, dict[str, Any]] = {
+    "chat": {
+        "propose": Decoding(temperature=1.0, top_p=0.95, max_tokens=1024),
+        "classify": Decoding(temperature=0.0, max_tokens=16),
+        "input_first": Decoding(temperature=0.7, top_p=0.95, max_tokens=1536),
+        "output_first": Decoding(temperature=0.7, top_p=0.95, max_tokens=1024),
+    },
+    "paper": {
+        "api": "completions",
+        "tokenizer": "rouge",
+        "new_per_turn": 7,
+        "max_instances_per_task": 5,
+        "propose": Decoding(0.7, 0.5, 1024, 2.0, 0.0, ("\n\n", "\n16", "16.", "16 .")),
+        "classify": Decoding(0.0, 0.0, 3, 0.0, 0.0, ("\n", "Task:")),
+        "input_first": Decoding(0.0, 0.0, 350, 1.5, 0.0, ("Task:",)),
+        "output_first": Decoding(0.0, 0.0, 300, 1.5, 0.0, ("Task:",)),
+    },
+    "alpaca": {
+        "demos": 3,
+        "machine_demos": 0,
+        "new_per_turn": 20,
+        "max_instances_per_task": 1,
+        "propose": Decoding(temperature=1.0, top_p=1.0, max_tokens=3072),
+    },
+    "small": {
+        "api": "completions",
+        "demos": 4,
+        "machine_demos": 1,
+        "new_per_turn": 3,
+        "max_instances_per_task": 1,
+        "concurrency": 2,
+        "timeout": 600.0,
+        "propose": Decoding(temperature=1.0, top_p=0.9, max_tokens=160),
+        "classify": Decoding(temperature=0.0, max_tokens=2),
+        "input_first": Decoding(temperature=0.5, top_p=0.9, max_tokens=200),
+        "output_first": Decoding(temperature=0.7, top_p=0.9, max_tokens=120),
+    },
+}
+
+
+def redacted(address: str) -> str:
+    """An address without the user, password and query that it may hold."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+
+
+def configure(*layers: Mapping[str, Any]) -> Config:
+    """The defaults, then the preset's values, then each layer's (a config file, the command line) over the one before.
+
+    A stage's value in a layer is a mapping of decoding fields; `None` leaves a field to the server. Raises UserError.
+    """
+    preset = next((layer["preset"] for layer in reversed(layers) if "preset" in layer), "chat")
+    if preset not in PRESETS:
+        raise UserError(f"--preset {preset}: no such preset (known: {', '.join(PRESETS)})")
+    config = replace(Config(), preset=preset, **PRESETS[preset])
+    for layer in layers:
+        changes = dict(layer)
+        for stage in STAGES:
+            if stage in changes:
+                changes[stage] = replace(config.decoding(stage), **changes[stage])
+        config = replace(config, **changes)
+    check(config)
+    return config
+
+
+def from_record(record: Mapping[str, Any]) -> Config:
+    """The Config that `Config.record` wrote."""
+    known = {one.name for one in fields(Config)}
+    values = {name: value for name, value in record.items() if name in known}
+    for stage in STAGES:
+        values[stage] = Decoding(**{**values[stage], "stop": tuple(values[stage]["stop"])})
+    return Config(**values)
+
+
+def check(config: Config) -> None:
+    """Raises UserError naming the first setting that makes no sense, with what would."""
+    rules = [
+        ("n", config.n >= 1, "at least 1"),
+        ("threshold", 0 <= config.threshold <= 1, "between 0 and 1"),
+        ("demos", config.demos >= 1, "at least 1"),
+        ("machine_demos", 0 <= config.machine_demos <= config.demos, f"between 0 and --demos ({config.demos})"),
+        ("new_per_turn", 1 <= config.new_per_turn <= 100, "between 1 and 100"),
+        ("max_instances_per_task", config.max_instances_per_task >= 1, "at least 1"),
+        ("lag", config.lag >= 1, "at least 1"),
+        ("concurrency", config.concurrency >= 1, "at least 1"),
+        ("timeout", config.timeout > 0, "more than 0 seconds"),
+        ("retries", config.retries >= 1, "at least 1"),
+        ("patience", config.patience >= 0, "0 seconds or more"),
+        ("stall_turns", config.stall_turns >= 1, "at least 1"),
+        ("machine_demos", config.preset != "alpaca" or config.machine_demos == 0, "0 with --preset alpaca, which shows whole seed tasks"),
+        ("response_format", config.preset != "alpaca" or config.response_format == "text", "text with --preset alpaca"),
+    ]
+    for name, holds, wanted in rules:
+        if not holds:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be {wanted}")
+    for one in fields(Config):
+        choices = one.metadata.get("choices")
+        if choices and getattr(config, one.name) not in choices:
+            raise UserError(f"--{one.name.replace('_', '-')} {getattr(config, one.name)}: must be one of {', '.join(choices)}")
+
+
+def changes(recorded: Config, now: Config) -> list[str]:
+    """What differs between two configs and would change the data, one line each, decoding fields by name."""
+    found = []
+    for one in fields(Config):
+        if one.name in FREE:
+            continue
+        before, after = getattr(recorded, one.name), getattr(now, one.name)
+        if isinstance(before, Decoding):
+            pairs = [(f"{one.name}.{part.name}", getattr(before, part.name), getattr(after, part.name)) for part in fields(Decoding)]
+        else:
+            pairs = [(one.name, before, after)]
+        found += [f"{name} was {then!r} and is now {now!r}" for name, then, now in pairs if then != now]
+    return found

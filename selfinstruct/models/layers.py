@@ -1,0 +1,178 @@
+"""What surrounds a provider, each layer a Model itself: paced, retried, metered, recorded (outermost)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import tenacity
+
+from selfinstruct.errors import ModelError, RequestFailed, Transient
+from selfinstruct.models import Completion, Model, Request, Usage
+
+
+class Paced:
+    """At most `concurrency` calls at once. A call that waits to be made again holds no place.
+
+    After `stop`, nothing new is sent: calls wait here until they are cancelled.
+    """
+
+    def __init__(self, inner: Model, concurrency: int) -> None:
+        self._inner = inner
+        self._places = asyncio.Semaphore(concurrency)
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopped = False
+
+    async def complete(self, request: Request) -> Completion:
+        async with self._places:
+            if self._stopped:
+                await asyncio.Event().wait()
+            self._under_way += 1
+            self._idle.clear()
+            try:
+                return await self._inner.complete(request)
+            finally:
+                self._under_way -= 1
+                if not self._under_way:
+                    self._idle.set()
+
+    async def stop(self, grace: float) -> None:
+        """Send nothing new, and wait up to `grace` seconds for the replies to what has been sent."""
+        self._stopped = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), grace)
+        except asyncio.TimeoutError:
+            return
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class Retried:
+    """Makes a call again while that can help.
+
+    `retries` tries while others are answered; then the request has failed for good. While nobody is answered, the server is
+    gone: it is waited for, `patience` seconds if it has ever answered, else a few tries (a wrong address must not take an hour).
+    """
+
+    FIRST_TRIES = 4
+    PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds
+
+    def __init__(self, inner: Model, *, retries: int, patience: float, notice: Callable[[str], None] = lambda text: None) -> None:
+        self._inner = inner
+        self._retries, self._patience, self._notice = retries, patience, notice
+        self._last_answer: float | None = None
+        self._said = 0.0
+        self._jitter = tenacity.wait_random_exponential(multiplier=self.PAUSE, max=self.LONGEST_PAUSE)
+
+    async def complete(self, request: Request) -> Completion:
+        begun = time.monotonic()
+        attempts = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(Transient),
+            wait=self._pause,
+            stop=lambda state: self._gives_up(state.attempt_number, begun),
+            before_sleep=self._say,
+            reraise=True,
+        )
+        try:
+            async for attempt in attempts:
+                with attempt:
+                    completion = await self._inner.complete(request)
+                    self._last_answer = time.monotonic()
+                    return completion
+        except Transient as error:
+            if self._others_answered_since(begun):
+                raise RequestFailed("server_error", str(error)) from error
+            raise ModelError(f"{error}; gave up after {time.monotonic() - begun:.0f} s, start again when it answers") from error
+        raise AssertionError("tenacity neither returned nor raised")
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def _others_answered_since(self, begun: float) -> bool:
+        return self._last_answer is not None and self._last_answer > begun
+
+    def _gives_up(self, tries: int, begun: float) -> bool:
+        if self._others_answered_since(begun):
+            return tries >= self._retries
+        if self._last_answer is None:
+            return tries >= self.FIRST_TRIES
+        return time.monotonic() - begun > self._patience
+
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, Transient) else None
+        pause = float(self._jitter(state))
+        return pause if asked is None else asked + min(pause, 1.0)
+
+    def _say(self, state: tenacity.RetryCallState) -> None:
+        now = time.monotonic()
+        if state.attempt_number >= 3 and now - self._said > 10 and state.outcome is not None:
+            self._said = now
+            self._notice(f"waiting: {state.outcome.exception()}")
+
+
+@dataclass(slots=True)
+class Meter:
+    """What has been sent and paid for in this sitting and before."""
+
+    requests: int = 0
+    usage: Usage = Usage()
+    failed: int = 0
+    by_stage: dict[str, Usage] = field(default_factory=dict)
+
+    def take(self, stage: str, completion: Completion) -> None:
+        self.requests += 1
+        self.usage += completion.usage
+        self.failed += completion.error is not None
+        self.by_stage[stage] = self.by_stage.get(stage, Usage()) + completion.usage
+
+
+class Metered:
+    """Counts what passes; a request that failed for good becomes a completion that says so."""
+
+    def __init__(self, inner: Model, meter: Meter) -> None:
+        self._inner, self._meter = inner, meter
+
+    async def complete(self, request: Request) -> Completion:
+        try:
+            completion = await self._inner.complete(request)
+        except RequestFailed as failure:
+            completion = Completion(failure.detail, "error", error=failure.reason)
+        self._meter.take(request.stage, completion)
+        return completion
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class Record(Protocol):
+    """Where completions are kept: `run.Completions`, or a dictionary of one's own."""
+
+    def get(self, key: str) -> Completion | None: ...
+
+    def put(self, key: str, request: Request, completion: Completion, seconds: float) -> None: ...
+
+
+class Recorded:
+    """Never buys twice: what is on record is answered from there, what is new goes on record before anybody sees it."""
+
+    def __init__(self, inner: Model, record: Record) -> None:
+        self._inner, self._record = inner, record
+
+    async def complete(self, request: Request) -> Completion:
+        key = request.key
+        known = self._record.get(key)
+        if known is None:
+            begun = time.monotonic()
+            known = await self._inner.complete(request)
+            self._record.put(key, request, known, time.monotonic() - begun)
+        return known
+
+    async def close(self) -> None:
+        await self._inner.close()

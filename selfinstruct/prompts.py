@@ -1,0 +1,125 @@
+"""Find, check, fill and fingerprint the prompt templates: plain text files that a user may edit.
+
+A template is documentation, then sections headed `--- system`, `--- user`, `--- assistant` or `--- prompt`, in which
+`{{name}}` stands for a value. See prompts/README.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfinstruct.errors import UserError
+from selfinstruct.models import Message
+
+_PACKAGED = Path(__file__).with_name("data")  # in an installed wheel; in a checkout the files lie one folder up
+HOME = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent
+SEED_TASKS = HOME / "seed_tasks.jsonl"
+PROMPTS = HOME / "prompts"
+
+STAGES = ("propose", "classify", "input_first", "output_first")
+_NAMES = {
+    "propose": ("demonstrations", "n", "next"),
+    "classify": ("instruction",),
+    "input_first": ("instruction", "max_instances"),
+    "output_first": ("instruction", "max_instances"),
+}
+_NEEDED = {"propose": "demonstrations", "classify": "instruction", "input_first": "instruction", "output_first": "instruction"}
+_SECTION = re.compile(r"---[ \t]*(\w+)[ \t]*")
+_NAME = re.compile(r"\{\{[ \t]*([^{}\n]*?)[ \t]*\}\}")
+_ROLES = ("system", "user", "assistant", "prompt")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One stage's prompt, ready to be filled."""
+
+    stage: str
+    messages: tuple[Message, ...]
+    grammar: str | None
+    fingerprint: str  # 16 hex digits over everything that is sent
+
+    def fill(self, values: Mapping[str, object]) -> tuple[Message, ...]:
+        """The messages with every {{name}} replaced; what a value holds is never filled again."""
+        return tuple(Message(one.role, _NAME.sub(lambda found: str(values[found[1]]), one.text)) for one in self.messages)
+
+
+def load(preset: str, *, stages: tuple[str, ...], directory: Path | None = None, as_json: bool = False) -> dict[str, Template]:
+    """The templates of a preset by stage, each from `directory` (or its folder named like the preset) if it is there.
+
+    Raises UserError for a directory or file that is missing or unreadable, and for unknown or missing names in a template.
+    """
+    folders = [PROMPTS / preset]
+    if directory is not None:
+        if not directory.is_dir():
+            raise UserError(f"{directory}: no such directory of prompts; 'selfinstruct init DIR' writes one to start from")
+        _check_no_strangers(directory)
+        folders = [directory, directory / preset, *folders]
+    return {stage: _read(stage, folders, as_json) for stage in stages}
+
+
+def _check_no_strangers(directory: Path) -> None:
+    known = {f"{stage}{ending}" for stage in STAGES for ending in (".txt", ".json.txt", ".gbnf")}
+    for path in sorted(directory.glob("*.*")):
+        if path.suffix in (".txt", ".gbnf") and path.name not in known:
+            raise UserError(f"{path}: no stage has a template of this name (known: {', '.join(f'{one}.txt' for one in STAGES)})")
+
+
+def _read(stage: str, folders: list[Path], as_json: bool) -> Template:
+    names = [f"{stage}.json.txt", f"{stage}.txt"] if as_json else [f"{stage}.txt"]
+    path = next((folder / name for name in names for folder in folders if (folder / name).is_file()), None)
+    if path is None:
+        raise UserError(f"{folders[0] / names[-1]}: the template is missing; 'selfinstruct init DIR' writes them all")
+    messages = _sections(_text(path), path, stage)
+    rules = path.with_suffix(".gbnf")
+    grammar = _text(rules) if rules.is_file() and not as_json else None
+    sent = "\0".join([*(f"{one.role}\0{one.text}" for one in messages), grammar or ""])
+    return Template(stage, messages, grammar, hashlib.sha256(sent.encode()).hexdigest()[:16])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the template ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 (byte {error.start}); save the template as UTF-8") from None
+
+
+def _sections(text: str, path: Path, stage: str) -> tuple[Message, ...]:
+    parts: list[tuple[str, list[str]]] = []
+    used: set[str] = set()
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.removesuffix("\r")
+        heading = _SECTION.fullmatch(line)
+        if heading:
+            if heading[1] not in _ROLES:
+                raise UserError(f"{path}:{number}: unknown section '{heading[1]}' (known: {', '.join(_ROLES)})")
+            parts.append((heading[1], []))
+        elif parts:
+            used |= _names_in(line, f"{path}:{number}", stage)
+            parts[-1][1].append(line)
+    if not parts:
+        raise UserError(f"{path}: has no section; put '--- user' (or '--- prompt' for raw text) above what is to be sent")
+    if _NEEDED[stage] not in used:
+        raise UserError(f"{path}: never uses {{{{{_NEEDED[stage]}}}}}; without it every request of the stage {stage} is the same")
+    messages = tuple(Message(role, "\n".join(lines).strip("\n")) for role, lines in parts)
+    blank = next((one.role for one in messages if not one.text.strip()), None)
+    if blank:
+        raise UserError(f"{path}: the section '--- {blank}' is empty; write its text or delete its heading")
+    return messages
+
+
+def _names_in(line: str, where: str, stage: str) -> set[str]:
+    names = set(_NAME.findall(line))
+    for name in sorted(names - set(_NAMES[stage])):
+        raise UserError(f"{where}: unknown name '{name}' (known: {', '.join(_NAMES[stage])})")
+    return names
+
+
+def literal_start(template: Template) -> str:
+    """The text before a template's first name: what tells its prompts from those of other stages."""
+    return _NAME.split(template.messages[-1].text if len(template.messages) == 1 else template.messages[0].text)[0]

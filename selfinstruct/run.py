@@ -1,0 +1,241 @@
+"""The run directory: open or resume it, and commit what comes out in one order.
+
+    run.json            config, fingerprints of seeds and templates, versions
+    completions.jsonl   every reply paid for; the only file whose order may differ between two equal runs
+    instructions.jsonl  admitted instructions
+    rejected.jsonl      everything that was dropped, with its reason
+    examples.jsonl      the dataset
+    checkpoint.json     how far the three files above are known to be whole; without it they are built anew from the first two
+    lock                who holds the run
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from selfinstruct import __version__
+from selfinstruct.bootstrap import Step
+from selfinstruct.completions import Completions, append
+from selfinstruct.config import Config, changes, from_record
+from selfinstruct.errors import UserError
+from selfinstruct.funnel import Funnel
+from selfinstruct.journal import Journal, Lock, digest_of, write_whole
+from selfinstruct.models.layers import Meter
+from selfinstruct.pool import Pool
+from selfinstruct.tasks import Example, Instruction, SeedTask
+
+FORMAT = 1  # of the directory
+_FILES = {Instruction: "instructions.jsonl", Example: "examples.jsonl"}
+_REJECTED = "rejected.jsonl"
+DERIVED = (*_FILES.values(), _REJECTED)
+_CHECKPOINT_EVERY = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How the derived files stood at one moment."""
+
+    turns: int  # whole ones
+    sizes: dict[str, int]  # bytes
+    sha256: dict[str, str]
+    funnel: dict[str, Any]
+
+
+class Run:
+    """One process's hold on a run directory, and the only writer of the dataset."""
+
+    def __init__(self, directory: Path, config: Config, *, seeds: str, prompts: Mapping[str, str], repair: bool = False) -> None:
+        """Open `directory`, new or begun. `seeds` and `prompts` are fingerprints of what the run is made from.
+
+        `repair` builds the derived files anew and passes over damaged replies. Raises UserError, leaving all as it was.
+        """
+        self.directory, self.config = directory, config
+        _prepare(directory)
+        self._lock = Lock(directory / "lock")
+        try:
+            recorded = settings(directory)
+            self.is_resumed = recorded is not None
+            if recorded is not None:
+                _check_same(directory, recorded, config, seeds, prompts)
+            mark, end = (None, None) if repair else _read_checkpoint(directory)
+            _check_unchanged(directory, end or mark)
+            self.meter = Meter()
+            self.completions = Completions(directory / "completions.jsonl", self.meter, skip_broken=repair)
+            self._files = {name: Journal(directory / name) for name in DERIVED}
+            self._restore(mark, end)
+            _write_settings(directory, recorded, config, seeds, prompts)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._checkpointed_at = time.monotonic()
+
+    @property
+    def is_finished(self) -> bool:
+        return self.funnel.examples >= self.config.n
+
+    def pool(self, seeds: Sequence[SeedTask]) -> Pool:
+        """The pool as the whole turns so far left it."""
+        pool = Pool(seeds, self.config.threshold, self.config.tokenizer)
+        for _, line in self._files[_FILES[Instruction]].lines():
+            instruction = Instruction.from_record(json.loads(line))
+            for turn in range(pool.turns, instruction.turn):
+                pool.end_turn(turn)
+            pool.admit(instruction)
+        for turn in range(pool.turns, self.funnel.turns):
+            pool.end_turn(turn)
+        return pool
+
+    def commit(self, step: Step) -> bool:
+        """Write a step; True once the dataset has its n examples. What comes after the n-th is not written: it stays in
+        completions.jsonl and serves a longer run. Raises UserError if the disk is full; what was written stays whole.
+        """
+        for outcome in step.outcomes:
+            if self.is_finished:
+                break
+            append(self._files[_FILES.get(type(outcome), _REJECTED)], outcome.to_line())
+            self.funnel.take(outcome)
+        if self.is_finished or step.ends_turn:
+            self.funnel.turns = step.turn + 1
+        if step.ends_turn and not self.is_finished:
+            self._mark = self._now()
+            if time.monotonic() - self._checkpointed_at > _CHECKPOINT_EVERY:
+                self.checkpoint()
+        return self.is_finished
+
+    def checkpoint(self) -> None:
+        """Bring everything to the disk, and note how far it is whole."""
+        self.completions.sync()
+        for file in self._files.values():
+            file.sync()
+        end = self._now() if self.is_finished else None
+        meter = {"requests": self.meter.requests, "failed": self.meter.failed, "usage": asdict(self.meter.usage)}
+        record = {"mark": asdict(self._mark), "end": end and asdict(end), "meter": meter, "at": time.time()}
+        write_whole(self.directory / "checkpoint.json", json.dumps(record, indent=1) + "\n")
+        self._checkpointed_at = time.monotonic()
+
+    def discard(self) -> None:
+        """Take a directory away again in which nothing has happened."""
+        self._close_files()
+        for name in ("run.json", "completions.jsonl", "checkpoint.json", "lock", *DERIVED):
+            (self.directory / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it was there before us, with something in it
+            self.directory.rmdir()
+
+    def close(self) -> None:
+        try:
+            self.checkpoint()
+        finally:
+            self._close_files()
+
+    def _close_files(self) -> None:
+        self.completions.close()
+        for file in self._files.values():
+            file.close()
+        self._lock.release()
+
+    def _now(self) -> Mark:
+        return Mark(
+            self.funnel.turns,
+            {name: file.size for name, file in self._files.items()},
+            {name: file.digest() for name, file in self._files.items()},
+            self.funnel.to_record(),
+        )
+
+    def _restore(self, mark: Mark | None, end: Mark | None) -> None:
+        """Go back to the end of the last whole turn; a dataset that has its n examples already stays as it is."""
+        finished = end is not None and Funnel.from_record(end.funnel).examples
+        if finished and finished > self.config.n:
+            raise UserError(f"{self.directory}: holds {finished} examples already; --n can only be raised")
+        back_to = end if finished == self.config.n else mark
+        for name, file in self._files.items():
+            file.truncate(back_to.sizes[name] if back_to else 0)
+        self.funnel = Funnel.from_record(back_to.funnel) if back_to else Funnel()
+        self._mark = mark or self._now()
+
+
+def settings(directory: Path) -> dict[str, Any] | None:
+    """run.json's record; None if there is none. Raises UserError if it cannot be read."""
+    path = directory / "run.json"
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        if not isinstance(record, dict) or record["format"] != FORMAT:
+            raise UserError(f"{path}: written by another version of this program (format {record['format']}); use that one")
+        from_record(record["config"])
+        return record
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); restore it, or choose another --out") from None
+
+
+def recorded_config(directory: Path) -> Config | None:
+    """The config that a run was last started with."""
+    record = settings(directory)
+    return None if record is None else from_record(record["config"])
+
+
+def checkpointed(directory: Path) -> dict[str, Any] | None:
+    """checkpoint.json's record; None if there is no usable one: then the derived files are built anew."""
+    try:
+        record = json.loads((directory / "checkpoint.json").read_text("utf-8"))
+        return record if isinstance(record, dict) else None
+    except (OSError, ValueError):
+        return None
+
+
+def _read_checkpoint(directory: Path) -> tuple[Mark | None, Mark | None]:
+    record = checkpointed(directory)
+    if record is None:
+        return None, None
+    return Mark(**record["mark"]), Mark(**record["end"]) if record["end"] else None
+
+
+def _prepare(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        others = sorted(path.name for path in directory.iterdir() if path.name != "lock")
+    except OSError as error:
+        raise UserError(f"{directory}: cannot be used as a run directory ({error.strerror}); choose another --out") from None
+    if others and "run.json" not in others:
+        raise UserError(f"{directory}: holds something else ({others[0]}) and no run; choose another --out")
+
+
+def _check_same(directory: Path, recorded: Mapping[str, Any], config: Config, seeds: str, prompts: Mapping[str, str]) -> None:
+    before = from_record(recorded["config"])
+    found = changes(before, config)
+    if recorded["seeds"] != seeds:
+        found.append("the seed tasks are not the ones that the run began with")
+    found += [f"the template {name} is not the one that the run began with" for name in prompts if recorded["prompts"].get(name) != prompts[name]]
+    if found:
+        raise UserError(f"{directory}: this run began otherwise: {'; '.join(found)}. Go on as it began, or choose another --out")
+
+
+def _check_unchanged(directory: Path, mark: Mark | None) -> None:
+    for name in DERIVED if mark else ():
+        assert mark is not None
+        if digest_of(directory / name, mark.sizes[name]) != mark.sha256[name]:
+            raise UserError(
+                f"{directory / name}: was changed or cut after this program wrote it; "
+                "keep a copy if you need it, and add --repair to build it anew from the replies"
+            )
+
+
+def _write_settings(directory: Path, recorded: Mapping[str, Any] | None, config: Config, seeds: str, prompts: Mapping[str, str]) -> None:
+    record = {
+        "format": FORMAT,
+        "selfinstruct": __version__,
+        "python": platform.python_version(),
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        **{name: value for name, value in (recorded or {}).items() if name != "config"},
+        "seeds": seeds,
+        "prompts": dict(prompts),
+        "config": config.record(),
+    }
+    write_whole(directory / "run.json", json.dumps(record, ensure_ascii=False, indent=1) + "\n")

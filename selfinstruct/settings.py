@@ -1,0 +1,154 @@
+"""From a TOML file and a command line to a Config: who said what, and what a model's name implies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from selfinstruct.config import STAGES, Config, check, configure
+from selfinstruct.errors import UserError
+from selfinstruct.models import Decoding
+from selfinstruct.models.providers import LOCAL
+
+EMBEDDED_AT_MOST = 1000  # examples that nobody asked the embedded model for by its name
+DECODING = tuple(one.name for one in fields(Decoding))
+_KINDS: dict[type, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a text"),
+}
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The settings of a TOML file, by Config's names and `out`. Raises UserError naming what it does not know.
+
+    A decoding setting may stand at the top, for all stages, and in a table named like a stage.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the configuration ({error.strerror})") from None
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise UserError(f"{path}: not TOML ({error})") from None
+    known = {one.name: type(one.default) for one in fields(Config) if one.name not in STAGES} | {"out": str}
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if "key" in name.split("_"):
+            raise UserError(f"{path}: {key!r} does not belong into a file; set OPENAI_API_KEY in the environment")
+        if name in STAGES and isinstance(value, dict):
+            found[name] = {**found.get(name, {}), **_decoding(value, f"{path}: [{key}]")}
+        elif name in DECODING:
+            for stage in STAGES:
+                found[stage] = {**_decoding({key: value}, str(path)), **found.get(stage, {})}
+        elif name in known:
+            found[name] = _checked(value, known[name], f"{path}: {key!r}")
+        else:
+            raise UserError(f"{path}: unknown setting {key!r} (known: {', '.join(sorted([*known, *STAGES, *DECODING]))})")
+    return found
+
+
+def _decoding(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    found = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in DECODING:
+            raise UserError(f"{where}: unknown setting {key!r} (known: {', '.join(DECODING)})")
+        found[name] = decoding_value(name, value, f"{where}: {key!r}")
+    return found
+
+
+def decoding_value(name: str, value: Any, where: str) -> Any:
+    """One decoding setting in its own type. Raises UserError."""
+    if name == "stop":
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise UserError(f"{where} must be a text or a list of texts")
+        return tuple(texts)
+    kind: type = int if name == "max_tokens" else float
+    number = _checked(value, kind, where)
+    low, high = {"max_tokens": (1, 10**7), "temperature": (0, 5), "top_p": (0, 1)}.get(name, (-2, 2))
+    if not low <= number <= high:
+        raise UserError(f"{where} must be between {low} and {high}, not {number}")
+    return number
+
+
+def _checked(value: Any, kind: type, where: str) -> Any:
+    kinds, wanted = _KINDS[kind]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
+        raise UserError(f"{where} must be {wanted}, not {value!r}")
+    return float(value) if kind is float else value
+
+
+def for_stages(name: str, values: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`--temperature 0.7 --temperature propose=1.0` as settings by stage. Raises UserError."""
+    found: dict[str, dict[str, Any]] = {}
+    option = f"--{name.replace('_', '-')}"
+    for text in values:
+        before, separator, after = text.partition("=")
+        stages, value = ((before,), after) if separator and before in STAGES else (STAGES, text)
+        for stage in stages:
+            found.setdefault(stage, {})[name] = _from_text(name, value, f"{option} {text}", found.get(stage, {}))
+    return found
+
+
+def _from_text(name: str, value: str, where: str, so_far: Mapping[str, Any]) -> Any:
+    if name == "stop":
+        return (*so_far.get("stop", ()), value.encode().decode("unicode_escape") if "\\" in value else value)
+    try:
+        number = int(value) if name == "max_tokens" else float(value)
+    except ValueError:
+        raise UserError(f"{where}: must be a number, or STAGE=number with one of the stages {', '.join(STAGES)}") from None
+    return decoding_value(name, number, where)
+
+
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Later layers over earlier ones, stage by stage."""
+    found: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            found[name] = {**found.get(name, {}), **value} if name in STAGES else value
+    return found
+
+
+def fresh(said: Mapping[str, Any]) -> Config:
+    """The config of a new run from what was said; `model` may still be empty (see `whose_model`). Raises UserError."""
+    implied: dict[str, Any] = {}
+    if said.get("model") == LOCAL:
+        implied["preset"] = "small"  # the embedded model's weights are few: it needs short raw prompts and a grammar
+    if "base_url" not in said and os.environ.get("OPENAI_BASE_URL"):
+        implied["base_url"] = os.environ["OPENAI_BASE_URL"]
+    return configure(implied, said)
+
+
+def resumed(recorded: Config, said: Mapping[str, Any]) -> Config:
+    """The config of a run that goes on: as it was, but for what was said anew. Raises UserError."""
+    values = dict(said)
+    for stage in STAGES:
+        if stage in values:
+            values[stage] = replace(recorded.decoding(stage), **values[stage])
+    config = replace(recorded, **values)
+    check(config)
+    return config
+
+
+def wants_embedded(said: Mapping[str, Any]) -> bool:
+    """True if nothing points to an endpoint: no --model, no address, no key. Raises UserError if that would take for ever."""
+    if said.get("model") or said.get("base_url") or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_KEY", "").strip():
+        return False
+    n = said.get("n", Config().n)
+    if n > EMBEDDED_AT_MOST:
+        raise UserError(
+            f"--n {n} is too much to begin on the embedded model unasked: name an endpoint (--base-url, OPENAI_API_KEY) and --model, "
+            "or add --model local if you mean it"
+        )
+    return True

@@ -1,0 +1,212 @@
+"""RougeIndex: the exact ROUGE-L similarity of a text to a growing pool, without comparing it with every item.
+
+Paper: section 2.2, "Filtering". How it works: docs/novelty.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import LCSseq
+from rapidfuzz.process import cdist
+
+from selfinstruct.similarity.bounds import Bounds, Row, f_measure, f_measures, kind
+from selfinstruct.similarity.postings import Code, Postings, points
+from selfinstruct.similarity.tokenizers import TOKENIZERS
+
+_UNKNOWN = 0  # the token id of every token that no item of the pool has
+_SURROGATES = range(0xD800, 0xE000)  # no text can hold these code points, so no token gets them
+_BITS = [1 << i for i in range(64)]
+_LOWEST = 0.25  # at a lower threshold nearly every token of a text is in its prefix: a full scan is as fast
+_FIRST_TRY = 0.5  # a nearest item above this makes the full scan needless
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An item of the pool and its rougeL F-measure (0..1) with the text that was asked about."""
+
+    position: int
+    text: str
+    score: float
+
+
+def rouge_l(pool_item_tokens: Sequence[str], candidate_tokens: Sequence[str]) -> float:
+    """The rougeL F-measure of two token sequences, bit for bit as `rouge_score` computes it."""
+    return f_measure(LCSseq.similarity(pool_item_tokens, candidate_tokens), len(pool_item_tokens), len(candidate_tokens))
+
+
+class RougeIndex:
+    """A pool of texts that answers which of them is most similar to another text, and how similar.
+
+    `nearest` with a threshold is fast, `top` and `mean` look at every item. Not safe to share between threads.
+    """
+
+    tail = (512, 8)  # how many items wait to be indexed: the first number plus the second times the root of the pool's size
+
+    def __init__(self, tokenizer: str = "rouge") -> None:
+        self.tokenizer = tokenizer
+        self.tokenless = 0  # items without any token: they are similar to nothing and nothing to them
+        self.verified = 0  # pairs whose common subsequence was computed by `nearest`
+        self._tokens = TOKENIZERS[tokenizer]
+        self._texts: list[str] = []
+        self._codes: list[Code] = []  # token ids as code points, so that LCS runs on strings
+        self._signatures = np.zeros(1024, np.uint64)
+        self._kinds = np.zeros(1024, np.uint16)
+        self._positions = np.arange(1024, dtype=np.int32)
+        self._ids: dict[str, int] = {}
+        self._next_id = 1
+        self._ranks: list[int] = [-1 << 30]  # by token id, rarer is lower; decided anew when the pool has doubled
+        self._bits = [0]  # by token id, its bit in a signature
+        self._ranked = 0
+        self._new_rank = 0
+        self._bounds: dict[float, Bounds] = {}
+        self._postings: Postings | None = None
+        self._last: tuple[str, list[str]] = ("", [])
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def texts(self) -> list[str]:
+        """Every item, by position."""
+        return list(self._texts)
+
+    def add(self, text: str) -> int:
+        """Takes a text into the pool and returns its position: 0, 1, 2, ..."""
+        position = len(self._texts)
+        ids = [self._ids.get(token) or self._learn(token) for token in self._split(text)]
+        if position == len(self._signatures):
+            self._signatures = np.concatenate([self._signatures, np.zeros(position, np.uint64)])
+            self._kinds = np.concatenate([self._kinds, np.zeros(position, np.uint16)])
+            self._positions = np.arange(2 * position, dtype=np.int32)
+        signature = self._signature(ids)
+        self._signatures[position] = signature
+        self._kinds[position] = kind(len(ids), signature.bit_count())
+        self._texts.append(text)
+        self._codes.append(_code(ids))
+        self.tokenless += not ids
+        return position
+
+    def nearest(self, text: str, *, above: float = 0.0) -> Match | None:
+        """The most similar item if its F is above the threshold, else None; among equals the one that came first."""
+        if above < _LOWEST:
+            return self.nearest(text, above=_FIRST_TRY) or self._scan_for_nearest(text, above)
+        ids = [self._ids.get(token, _UNKNOWN) for token in self._split(text)]
+        if above not in self._bounds:
+            self._bounds[above] = Bounds(above)
+        row = self._bounds[above].row(len(ids))
+        if row is None:
+            return None
+        best, best_score = -1, above
+        if positions := self._candidates(ids, row, above):
+            code = _code(ids)
+            for position in positions:
+                item = self._codes[position]
+                score = f_measure(LCSseq.similarity(item, code), len(item), len(code))
+                if score > best_score:
+                    best, best_score = position, score
+        return None if best < 0 else Match(best, self._texts[best], best_score)
+
+    def top(self, text: str, k: int) -> list[Match]:
+        """The k most similar items, best first, among equals the one that came first. Looks at every item."""
+        scores = self._scores(text)
+        if 0 < k < len(scores):
+            places = (scores >= np.partition(scores, -k)[-k]).nonzero()[0]
+        else:
+            places = np.arange(len(scores))
+        order = places[np.argsort(-scores[places], kind="stable")][: max(k, 0)].tolist()
+        return [Match(place, self._texts[place], float(scores[place])) for place in order]
+
+    def mean(self, text: str) -> float:
+        """The mean F over all items, 0.0 for an empty pool. Looks at every item."""
+        # numpy's pairwise sum: with any other order of additions the recorded averages differ in the last bits
+        return float(np.mean(self._scores(text))) if self._texts else 0.0
+
+    def _split(self, text: str) -> list[str]:
+        if self._last[0] != text:  # `nearest` and then `add` of the same text is the usual course
+            self._last = (text, self._tokens(text))
+        return self._last[1]
+
+    def _signature(self, ids: list[int]) -> int:
+        """64 bits of which each token sets one: what two texts share shows in the bits they share."""
+        return reduce(or_, map(self._bits.__getitem__, ids), 0)
+
+    def _learn(self, token: str) -> int:
+        if self._next_id in _SURROGATES:
+            self._ranks += [0] * len(_SURROGATES)
+            self._bits += [0] * len(_SURROGATES)
+            self._next_id = _SURROGATES.stop
+        self._new_rank -= 1  # the newest token is taken for the rarest
+        self._ranks.append(self._new_rank)
+        self._bits.append(_BITS[self._next_id & 63])
+        self._ids[token] = self._next_id
+        self._next_id += 1
+        return self._next_id - 1
+
+    def _candidates(self, ids: list[int], row: Row, above: float) -> list[int]:
+        """The positions of all items that may be above the threshold, ascending."""
+        postings, signature = self._up_to_date(above), self._signature(ids)
+        tail = slice(postings.size, len(self._texts))
+        signatures, kinds, records = [self._signatures[tail]], [self._kinds[tail]], [self._positions[tail]]
+        previous = None
+        for high, rank in zip(row.highs, sorted(map(self._ranks.__getitem__, ids)), strict=False):
+            if rank != previous and (found := postings.find(rank, row.low, high)):
+                signatures.append(postings.signatures[found])
+                kinds.append(postings.kinds[found])
+                records.append(postings.records[found])
+            previous = rank
+        # an unknown token counts as a bit of its own that nobody shares
+        need = self._bounds[above].shared_bits(row, signature.bit_count() + ids.count(_UNKNOWN))
+        shared = np.bitwise_count(np.concatenate(signatures) & np.uint64(signature))
+        hits = (shared >= need.take(np.concatenate(kinds))).nonzero()[0]
+        if not len(hits):
+            return []
+        positions = sorted(set(np.concatenate(records).take(hits).tolist()))
+        self.verified += len(positions)
+        return positions
+
+    def _up_to_date(self, above: float) -> Postings:
+        """The postings with a tail of the pool left out, which is scanned: so short that scanning costs as little as merging."""
+        size, postings = len(self._texts), self._postings
+        if postings is None or above < postings.bounds.above:
+            postings = self._postings = Postings(self._bounds[above])
+        if size - postings.size > self.tail[0] + self.tail[1] * size**0.5:
+            if size >= 2 * self._ranked:
+                self._rank()
+                postings = self._postings = Postings(postings.bounds)
+            postings.extend(self._codes, self._signatures, self._kinds, self._ranks)
+        return postings
+
+    def _rank(self) -> None:
+        """Orders the tokens by how often they occur."""
+        counts = np.zeros(self._next_id, np.int64)
+        for at in range(0, len(self._codes), 1 << 16):
+            counts += np.bincount(points(self._codes[at : at + (1 << 16)]), minlength=self._next_id)
+        ranks = np.empty(self._next_id, np.int64)
+        ranks[np.argsort(counts, kind="stable")] = np.arange(self._next_id)
+        ranks[_UNKNOWN] = -1 << 30
+        self._ranks, self._new_rank, self._ranked = ranks.tolist(), 0, len(self._texts)
+
+    def _scores(self, text: str) -> NDArray[np.float64]:
+        """(len(self),) F of every item."""
+        ids = [self._ids.get(token, _UNKNOWN) for token in self._split(text)]
+        if not ids or not self._codes:
+            return np.zeros(len(self._codes))
+        lcs = cdist([_code(ids)], self._codes, scorer=LCSseq.similarity, dtype=np.int64)[0]
+        lengths = np.fromiter(map(len, self._codes), np.int64, len(self._codes))
+        return f_measures(lcs, lengths, len(ids))
+
+    def _scan_for_nearest(self, text: str, above: float) -> Match | None:
+        best = self.top(text, 1)
+        return best[0] if best and best[0].score > above else None
+
+
+def _code(ids: list[int]) -> Code:
+    try:
+        return "".join(map(chr, ids))
+    except ValueError:  # more tokens than there are code points: rapidfuzz takes numbers just as well, only slower
+        return ids

@@ -1,0 +1,91 @@
+"""The inverted index: for each token, which records have it among their rarest tokens, sorted so that it can be scanned.
+
+A posting is one 64-bit integer, rank | kind | record, so that sorting and merging are sorts of integers; beside
+it lie the record's signature and kind, because a scan reads them in order and must not jump about in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfinstruct.similarity.bounds import Bounds
+
+_RECORD_BITS = 28
+_RANK_SHIFT = _RECORD_BITS + 11
+_RECORD_MASK = (1 << _RECORD_BITS) - 1
+_CHUNK = 1 << 16  # records worked on at once: bounds the memory of a rebuild, not its result
+
+Code = str | list[int]
+
+
+def points(codes: Sequence[Code]) -> NDArray[np.uint32]:
+    """The token ids of several texts one after the other."""
+    try:
+        raw = "".join(codes).encode("utf-32-le")  # type: ignore[arg-type]  # a list raises TypeError, as wanted
+    except TypeError:
+        raw = b"".join(np.array(list(map(ord, code)) if isinstance(code, str) else code, "<u4").tobytes() for code in codes)
+    return np.frombuffer(raw, "<u4")
+
+
+class Postings:
+    """Sorted postings of records 0..size-1 under one order of the tokens and one threshold."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.size = 0
+        self.bounds = bounds
+        self.lowest = 0
+        self.packed = np.zeros(0, np.int64)
+        self.signatures = np.zeros(0, np.uint64)
+        self.kinds = np.zeros(0, np.uint16)
+        self.records = np.zeros(0, np.int32)
+        self.starts: list[int] = []
+
+    def extend(self, codes: Sequence[Code], signatures: NDArray[np.uint64], kinds: NDArray[np.uint16], ranks: Sequence[int]) -> None:
+        """Takes in the records from `size` on. codes, signatures, kinds: of all records; ranks: by token id, the rarer the lower."""
+        rank_of = np.array(ranks, np.int64)
+        chunks = range(self.size, len(codes), _CHUNK)
+        new = [self._entries(codes[at : at + _CHUNK], kinds, at, rank_of) for at in chunks]
+        added = np.sort(np.concatenate(new)) if new else self.packed[:0]
+        self.size = len(codes)
+        where = self.packed.searchsorted(added)
+        records = added & _RECORD_MASK
+        self.packed = np.insert(self.packed, where, added)
+        self.signatures = np.insert(self.signatures, where, signatures[records])
+        self.kinds = np.insert(self.kinds, where, kinds[records])
+        self.records = (self.packed & _RECORD_MASK).astype(np.int32)
+        tokens = self.packed >> _RANK_SHIFT
+        self.lowest = int(tokens[0]) if len(tokens) else 0
+        counts = np.bincount(tokens - self.lowest)
+        self.starts = [0, *np.cumsum(counts).tolist()]
+
+    def _entries(self, codes: Sequence[Code], kinds: NDArray[np.uint16], at: int, rank_of: NDArray[np.int64]) -> NDArray[np.int64]:
+        """One posting for each distinct token in each record's prefix, unsorted."""
+        lengths = np.fromiter(map(len, codes), np.int64, len(codes))
+        owner = np.repeat(np.arange(len(codes)), lengths)
+        keys = np.sort((owner << 32) + rank_of[points(codes)] + (1 << 31))
+        first = np.cumsum(lengths) - lengths
+        place = np.arange(len(keys)) - first[owner]
+        present, index = np.unique(lengths, return_inverse=True)
+        prefix = np.array([self.bounds.prefix(length) for length in present.tolist()], np.int64)[index]
+        keep = place < prefix[owner]
+        keep[1:] &= keys[1:] != keys[:-1]  # of a repeated token the first place counts
+        keys, owner = keys[keep], owner[keep]
+        token = (keys & 0xFFFFFFFF) - (1 << 31)
+        owner += at
+        packed: NDArray[np.int64] = (token << _RANK_SHIFT) | (kinds[owner].astype(np.int64) << _RECORD_BITS) | owner
+        return packed
+
+    def find(self, rank: int, low: np.uint16, high: np.uint16) -> slice | None:
+        """Where the postings of a token with kinds low..high lie."""
+        token = rank - self.lowest
+        if token < 0 or token + 1 >= len(self.starts):
+            return None
+        start, stop = self.starts[token], self.starts[token + 1]
+        if stop - start > 256:  # below that, scanning a few too many is cheaper than looking for the border
+            kinds = self.kinds[start:stop]
+            stop = start + int(kinds.searchsorted(high, "right"))
+            start += int(kinds.searchsorted(low))
+        return slice(start, stop) if start < stop else None

@@ -1,0 +1,84 @@
+"""One stage of the paper as this run does it: from values to a request, from the reply to what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from selfinstruct.config import Config
+from selfinstruct.models import Completion, Message, Model, Request
+from selfinstruct.parse import Parsed, alpaca, chat, paper
+from selfinstruct.pool import sampling_seed
+from selfinstruct.prompts import Template
+from selfinstruct.tasks import well_formed
+
+_PARSERS = {"chat": chat, "paper": paper, "alpaca": alpaca, "small": chat}
+_LONGEST_LEAD = 40  # characters of a last line that is a number or a label, not the end of a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A completion's text without what no file can hold, and what was found in it."""
+
+    text: str
+    parsed: Parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How one stage asks and reads. `extra`: further fields of the request's body."""
+
+    name: str
+    config: Config
+    template: Template
+    extra: tuple[tuple[str, Any], ...] = ()
+
+    async def ask(self, model: Model, place: str, values: Mapping[str, object]) -> Reply:
+        """Raises ModelError if the endpoint will not serve this run."""
+        request = self.request(place, values)
+        return self.read(await model.complete(request), request.messages)
+
+    def request(self, place: str, values: Mapping[str, object]) -> Request:
+        """The request at `place` ("t12" a turn, "i000345" an instruction): a function of the config, the template and values."""
+        config = self.config
+        return Request(
+            stage=self.name,
+            place=place,
+            model=config.model,
+            api=config.api,
+            messages=self.template.fill(values),
+            decoding=config.decoding(self.name),
+            seed=sampling_seed(config.seed, self.name, place),
+            response_format=config.response_format,
+            grammar=self.template.grammar,
+            extra=self.extra,
+        )
+
+    def read(self, completion: Completion, messages: tuple[Message, ...]) -> Reply:
+        text = well_formed(completion.text)
+        if completion.error is not None:
+            return Reply(text, Parsed(reason=completion.error))
+        return Reply(text, self._parse(self._lead(messages) + text, completion.finish_reason))
+
+    @property
+    def _parse(self) -> Callable[[str, str], Parsed]:
+        found: Callable[[str, str], Parsed] = getattr(_PARSERS[self.config.preset], self.name)
+        return found
+
+    def _lead(self, messages: tuple[Message, ...]) -> str:
+        """The beginning of a raw prompt's last line ("9.", "Input:"), which the model goes on from and so does not repeat.
+
+        The paper's rules read the reply alone.
+        """
+        last = messages[-1]
+        line = last.text.rpartition("\n")[2] if last.role in ("prompt", "assistant") else ""
+        is_lead = self.config.preset != "paper" and self.name != "classify" and len(line) <= _LONGEST_LEAD
+        return line + " " if is_lead and line else ""
+
+
+def stages(config: Config, templates: Mapping[str, Template], extra: Mapping[str, Any]) -> dict[str, Stage]:
+    """The run's stages by name."""
+    fields = tuple(sorted(extra.items()))
+    return {name: Stage(name, config, template, fields) for name, template in templates.items()}
+

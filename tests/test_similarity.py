@@ -1,0 +1,248 @@
+"""The novelty index against the truth: `rouge_score`, brute force, and what the reference recorded in real runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rouge_score import rouge_scorer
+
+from selfinstruct.similarity import Match, RougeIndex, rouge_l, tokens
+from selfinstruct.similarity import index as index_module
+from selfinstruct.similarity.bounds import STARTS, Bounds, length_class
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "rouge"
+recorded = pytest.mark.skipif(not DATA.is_dir(), reason="recorded runs (../shared/data) are not part of a checkout")
+SCORER = rouge_scorer.RougeScorer(["rougeL"])
+
+
+def reference(pool_item: str, candidate: str) -> float:
+    return float(SCORER.score(pool_item, candidate)["rougeL"].fmeasure)
+
+
+def brute(pool: list[str], candidate: str, above: float, score: Callable[[str, str], float] = reference) -> Match | None:
+    """The first of the best, found by comparing with everything."""
+    scores = [score(item, candidate) for item in pool]
+    best = max(range(len(pool)), key=lambda i: (scores[i], -i), default=-1)
+    return Match(best, pool[best], scores[best]) if best >= 0 and scores[best] > above else None
+
+
+def instructions(name: str) -> list[str]:
+    with (DATA / name).open(encoding="utf-8") as lines:
+        return [json.loads(line)["instruction"] for line in lines]
+
+
+class Growing(RougeIndex):
+    """The same index, so impatient that a handful of texts goes through every stage of a pool of thousands."""
+
+    tail = (3, 0)
+
+
+words = st.sampled_from("a b c d e f g the of zz0 zz1 zz2 zz3 zz4 zz5 zz6 zz7 zz8 zz9".split())
+sentences = st.lists(words, max_size=25).map(" ".join)
+near = st.tuples(st.lists(words, min_size=4, max_size=14), st.lists(st.tuples(st.integers(0, 13), words), max_size=4))
+thresholds = st.one_of(st.sampled_from([0.3, 0.5, 2 / 3, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95]), st.floats(0.3, 0.95))
+
+
+def changed(pair: tuple[list[str], list[tuple[int, str]]]) -> str:
+    text = list(pair[0])
+    for place, word in pair[1]:
+        text[place % len(text)] = word
+    return " ".join(text)
+
+
+@settings(deadline=None, max_examples=250)
+@given(st.lists(st.one_of(sentences, near.map(changed)), max_size=30), st.lists(sentences, min_size=1, max_size=4), thresholds)
+def test_the_index_answers_as_rouge_score_over_the_whole_pool(pool: list[str], candidates: list[str], above: float) -> None:
+    index = Growing()
+    for done, text in enumerate(pool):
+        index.add(text)
+        if done % 4 == 0:  # asked as it grows, so that ranking, merging and the tail all take part
+            assert index.nearest(text[:30], above=above) == brute(pool[: done + 1], text[:30], above)
+    for candidate in [*candidates, *pool[:3]]:
+        assert index.nearest(candidate, above=above) == brute(pool, candidate, above)
+        assert index.nearest(candidate) == brute(pool, candidate, 0.0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(near, st.lists(near, min_size=1, max_size=20), st.data())
+def test_a_score_that_ties_with_the_threshold_is_decided_by_the_float(
+    one: tuple[list[str], list[tuple[int, str]]], others: list[tuple[list[str], list[tuple[int, str]]]], data: st.DataObject
+) -> None:
+    pool, candidate = [*map(changed, others), changed(one)], " ".join(one[0])
+    index = Growing()
+    for text in pool:
+        index.add(text)
+    index.nearest(candidate, above=0.5)
+    above = data.draw(st.sampled_from(sorted({reference(text, candidate) for text in pool})))
+    assert index.nearest(candidate, above=above) == brute(pool, candidate, above)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(words, max_size=40), st.lists(words, max_size=40))
+def test_rouge_l_is_rouge_scores_f_bit_for_bit(item: list[str], candidate: list[str]) -> None:
+    assert rouge_l(item, candidate) == reference(" ".join(item), " ".join(candidate))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(st.characters(), max_size=60))
+def test_the_rouge_tokenizer_splits_as_rouge_score_does(text: str) -> None:
+    from rouge_score.tokenize import tokenize
+
+    assert tokens(text, "rouge") == tokenize(text, None)
+    assert tokens("K\u212a\u0130 " + text.upper(), "rouge") == tokenize("K\u212a\u0130 " + text.upper(), None)
+
+
+@pytest.mark.parametrize(("left", "right", "rejected"), [(10, 10, False), (9, 11, True), (8, 12, True), (7, 13, True)])
+def test_a_true_seven_tenths_is_decided_by_the_lengths(left: int, right: int, rejected: bool) -> None:
+    common = [f"w{i}" for i in range(7)]
+    index = RougeIndex()
+    index.add(" ".join(common + [f"x{i}" for i in range(left - 7)]))
+    assert (index.nearest(" ".join(common + [f"y{i}" for i in range(right - 7)]), above=0.7) is not None) is rejected
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 400), st.integers(1, 400), thresholds)
+def test_the_least_common_subsequence_is_where_the_float_passes(m: int, n: int, above: float) -> None:
+    row = Bounds(above).row(m)
+    least = next((lcs for lcs in range(min(m, n) + 1) if lcs and 2 * (lcs / n) * (lcs / m) / (lcs / n + lcs / m) > above), None)
+    by_class = int(row.least[length_class(n)]) if row else 1 << 40
+    assert by_class <= least if least else n >= STARTS[192] or by_class > min(m, n)
+    assert least is None or n >= STARTS[192] or by_class == least
+
+
+def test_texts_without_tokens_are_like_nothing_and_counted() -> None:
+    index = Growing()
+    for text in ["", "给出三个保持健康的秘诀。", "one", "two words", "", "one", "..."]:
+        index.add(text)
+    assert index.nearest("") is None and index.nearest("!?", above=0.3) is None and index.top("", 1)[0].score == 0.0
+    assert index.nearest("One!", above=0.95) == Match(2, "one", 1.0)
+    assert (len(index), index.tokenless, index.mean("")) == (7, 4, 0.0)
+
+
+def test_an_empty_pool_has_no_nearest_text() -> None:
+    index = RougeIndex()
+    assert index.nearest("anything", above=0.7) is None and index.nearest("anything") is None
+    assert index.top("anything", 10) == [] and index.mean("anything") == 0.0
+
+
+def test_texts_of_two_thousand_words_are_compared_exactly() -> None:
+    random = Random(3)
+    base = [f"w{random.randrange(600)}" for _ in range(2000)]
+    pool = []
+    for size in [2000, 1900, 2000, 300, 1200, 3300, 12]:
+        text = [random.choice(base) if random.random() < random.choice([0.05, 0.2, 0.4]) else w for w in (base * 2)[:size]]
+        pool.append(" ".join(text))
+    index = Growing()
+    for text in pool:
+        index.add(text)
+    score = {text: rouge_l(tokens(text), base) for text in pool}
+    for above in (0.3, 0.55, 0.7, 0.9):
+        assert index.nearest(" ".join(base), above=above) == brute(pool, " ".join(base), above, lambda item, _: score[item])
+
+
+def test_more_tokens_than_there_are_code_points_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = [f"order a{i} b{i} c{i} of d{i % 7} e{i % 5}" for i in range(40)]
+    index = Growing()
+    monkeypatch.setattr(index, "_next_id", 0x10FFF0)
+    monkeypatch.setattr(index, "_ranks", [0] * 0x10FFF0)
+    monkeypatch.setattr(index, "_bits", [0] * 0x10FFF0)
+    for i, text in enumerate(pool):
+        assert index.nearest(text, above=0.5) == brute(pool[:i], text, 0.5)
+        index.add(text)
+    assert index.nearest("order a3 b3 c3 of d3 e4", above=0.5) == brute(pool, "order a3 b3 c3 of d3 e4", 0.5)
+    assert [match.score for match in index.top(pool[3], 40)] == sorted((reference(text, pool[3]) for text in pool), reverse=True)
+
+
+def test_no_token_gets_a_surrogate_code_point() -> None:
+    index = RougeIndex()
+    index.add(" ".join(f"w{i}" for i in range(0xD800 + 3000)))
+    assert index.nearest(" ".join(f"w{i}" for i in range(0xD700, 0xD800 + 2000)), above=0.05) is not None
+
+
+def test_top_gives_the_best_first_and_among_equals_the_earliest() -> None:
+    index = RougeIndex()
+    for text in ["a b c", "x y", "c b a", "a b c d", "a b c", "q"]:
+        index.add(text)
+    assert [(match.position, match.score) for match in index.top("a b c", 4)] == [
+        (0, 1.0), (4, 1.0), (3, reference("a b c d", "a b c")), (2, reference("c b a", "a b c")),
+    ]  # fmt: skip
+    assert [match.position for match in index.top("a b c", 99)] == [0, 4, 3, 2, 1, 5]
+    assert index.top("a b c", 0) == []
+
+
+def test_an_unknown_tokenizer_is_named_in_the_error() -> None:
+    with pytest.raises(KeyError, match="wordpiece"):
+        RougeIndex("wordpiece")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Don’t shout, Ünïcode!", ["dont", "shout", "ünïcode"]),
+        ("请用Python写3行代码。", ["请", "用", "python", "写", "3", "行", "代", "码"]),
+        ("東京タワーは高い", ["東", "京", "タ", "ワ", "ー", "は", "高", "い"]),
+        ("Viết một câu", ["viết", "một", "câu"]),
+        ("Vie\u0302\u0301t m\u00f4\u0323t", ["viết", "một"]),
+        ("اكتب قصيدة قصيرة", ["اكتب", "قصيدة", "قصيرة"]),
+        ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
+        ("สวัสดี", list("สวัสดี")),
+        ("안녕 세계", ["안녕", "세계"]),
+        ("ＦＵＬＬ ｗｉｄｔｈ", ["full", "width"]),
+        ("?! — 😀", []),
+    ],
+)
+def test_the_unicode_tokenizer_knows_every_script(text: str, expected: list[str]) -> None:
+    assert tokens(text, "unicode") == expected
+
+
+@recorded
+@pytest.mark.parametrize("run", ["a", "b"])
+def test_every_recorded_score_of_the_reference_is_reproduced_bit_for_bit(run: str) -> None:
+    index = RougeIndex()
+    for text in instructions("seed_tasks_175.jsonl"):
+        index.add(text)
+    with (DATA / f"davinci_{run}_accepted.jsonl").open(encoding="utf-8") as lines:
+        for record in map(json.loads, lines):
+            text, ten = record["instruction"], record["most_similar"]
+            assert index.mean(text) == record["avg_similarity_score"]
+            assert index.top(text, 1)[0].score == record["max_similarity"]
+            # ties at the tenth place went by numpy's unstable sort: which of them are named, not how similar they are
+            assert [match.score for match in index.top(text, 10)] == list(ten.values())
+            scores: dict[str, set[float]] = {}
+            for match in index.top(text, len(index)):
+                scores.setdefault(match.text, set()).add(match.score)
+            assert all(score in scores[similar] for similar, score in ten.items())
+            assert index.nearest(text, above=0.7) is None
+            near = index.nearest(text)
+            assert near is not None and near.score == record["max_similarity"]
+            index.add(text)
+
+
+@recorded
+@pytest.mark.slow
+def test_the_accepted_list_of_25k_real_instructions_is_that_of_brute_force() -> None:
+    numpy, cdist, lcs = index_module.np, index_module.cdist, index_module.LCSseq.similarity
+    index, ids = RougeIndex(), dict[str, int]()
+    codes: list[str] = []
+    for text in instructions("stream_25k.jsonl"):
+        split = SCORER._tokenizer.tokenize(text)
+        code = "".join(chr(0x10000 + ids.setdefault(token, len(ids))) for token in split)
+        best: tuple[float, int] | None = None
+        if codes and code:
+            common = cdist([code], codes, scorer=lcs, dtype=numpy.int32)[0].tolist()
+            for i, length in enumerate(common):
+                if length and 2 * length > 0.69 * (len(code) + len(codes[i])):
+                    p, r = length / len(codes[i]), length / len(code)
+                    best = max(best or (0.0, 0), (2 * p * r / (p + r), -i))
+        found = index.nearest(text, above=0.7)
+        assert (found and (found.score, -found.position)) == (best if best and best[0] > 0.7 else None)
+        if found is None:
+            index.add(text)
+            codes.append(code)
+    assert len(index) > 20_000
