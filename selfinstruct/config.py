@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -166,6 +167,8 @@ def check(config: Config) -> None:
     for name, holds, wanted in rules:
         if not holds:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be {wanted}")
+    if config.base_url and not re.match(r"https?://[^/\s]+", config.base_url):
+        raise UserError(f"--base-url {redacted(config.base_url)}: must begin with http:// or https://, as in http://localhost:8000/v1")
     for one in fields(Config):
         choices = one.metadata.get("choices")
         if choices and getattr(config, one.name) not in choices:

@@ -6,13 +6,15 @@ ModelError (no request of this run will). What a server does not understand of t
 
 from __future__ import annotations
 
+import base64
 import email.utils
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import openai
 
@@ -56,9 +58,17 @@ class OpenAI:
     def __init__(
         self, *, base_url: str | None, api_key: str, timeout: float, notice: Callable[[str], None] = lambda text: None
     ) -> None:
-        self._client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=timeout, max_retries=0, http_client=_http_client(timeout))
+        login = urlsplit(base_url or "")
+        self._client = openai.AsyncOpenAI(
+            base_url=redacted(base_url) if base_url else None,
+            api_key=api_key,
+            timeout=timeout,
+            max_retries=0,
+            default_headers=_basic(login.username, login.password or "") if login.username is not None else None,
+            http_client=_http_client(timeout),
+        )
         self.address = redacted(str(self._client.base_url).rstrip("/"))
-        self._secrets = [part for part in (api_key, urlsplit(str(self._client.base_url)).password) if part]
+        self._secrets = [part for part in (api_key, login.password) if part]
         self._notice = notice
         self._left_out: dict[str, str | None] = {}
         self._answered = False
@@ -76,7 +86,8 @@ class OpenAI:
         try:
             raw = await self._client.models.with_raw_response.list()
         except openai.OpenAIError as error:
-            raise self._fate(error, {}, "") from None
+            fate = self._fate(error, {}, "")
+            raise ModelError(f"{fate}; is it running?") if isinstance(fate, Transient) else fate from None
         record = self._json(raw.text)
         listed = record.get("data")
         return [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one] if isinstance(listed, list) else []
@@ -160,11 +171,11 @@ class OpenAI:
 
     def _fate(self, error: openai.OpenAIError, body: Mapping[str, Any], model: str) -> Exception:
         """What a failed call means for the request and for the run; never holds a secret."""
-        if isinstance(error, openai.APITimeoutError):
-            return Transient(f"{self.address}: no reply in time")
-        if isinstance(error, openai.APIConnectionError):
-            cause = error.__cause__ or error
-            return Transient(self._clean(f"{self.address}: cannot connect ({cause or type(cause).__name__})"), is_server_gone=True)
+        if isinstance(error, openai.APIConnectionError):  # timeouts are of this kind too; aiohttp's cannot-connect is called one
+            refused = _os_error(error)
+            if refused is None and isinstance(error, openai.APITimeoutError):
+                return Transient(f"{self.address}: no reply in time")
+            return Transient(self._clean(f"{self.address}: cannot connect ({refused or error.__cause__ or error})"), is_server_gone=True)
         if isinstance(error, openai.APIStatusError):
             return self._fate_of_status(error, body, model)
         if isinstance(error, openai.APIResponseValidationError):
@@ -211,6 +222,21 @@ class _Rejects(Exception):
     def __init__(self, field: str) -> None:
         super().__init__(field)
         self.field = field
+
+
+def _basic(user: str, password: str) -> dict[str, str]:
+    """The header for an address with a user and a password in it; it takes the place of the key."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()}
+
+
+def _os_error(error: BaseException) -> str | None:
+    """The operating system's words at the root of a chain of errors: "Connection refused"."""
+    found, one = None, error.__cause__
+    while one is not None:
+        if isinstance(one, OSError) and not isinstance(one, TimeoutError):
+            found = os.strerror(one.errno) if one.errno and one.errno > 0 else one.strerror or str(one)
+        one = one.__cause__ or one.__context__
+    return found
 
 
 def _http_client(timeout: float) -> Any:

@@ -80,7 +80,9 @@ _SMALL_WORDS = (
     "a|about|after|an|and|any|as|at|below|between|by|each|every|for|from|given|following|how|in|into|is|it|its|of|on|one|or|so|than|that|the|their|them|"
     "then|these|this|those|to|use|using|was|what|when|where|which|while|who|whose|why|will|with|without|would|you|your"
 )
-_KEYWORD = re.compile(rf"\b(?:about|on|of|for|with|to|the|given|following)\s+((?:(?!(?:{_SMALL_WORDS})\b)[\w'-]+\s?){{1,4}})")
+_KEYWORD = re.compile(
+    rf"\b(?:about|on|of|for|with|to|the|given|following|concerning)\s+((?:(?!(?:{_SMALL_WORDS})\b)[\w'-]+\s?){{1,4}})"
+)
 _GROUPS = dict(zip(PHRASES["labels"], LABELS, strict=True))
 _UNSEEN = ("an image", "a picture", "a bar graph", "a map", "a text file")
 _PROSE = (
@@ -269,18 +271,24 @@ def _flawed(rng: Random, flaw: str | None, pairs: list[Fields]) -> list[Fields]:
     return pairs
 
 
+def _limit(request: Request) -> int:
+    said = _LIMIT.findall(request.messages[-1].text)
+    if request.grammar:
+        return 1  # as the grammars of the preset `small` have it
+    return max(1, int(said[-1])) if said else 5
+
+
 def _instances(rng: Random, request: Request, instruction: str) -> str:
     output_first = request.stage == "output_first"
-    limits = _LIMIT.findall(request.messages[-1].text)
     flaw = _one_of(rng, INSTANCE_FLAWS)
-    pairs = _flawed(rng, flaw, _pairs(rng, instruction, output_first, max(1, int(limits[-1])) if limits else 5))
+    pairs = _flawed(rng, flaw, _pairs(rng, instruction, output_first, _limit(request)))
     if request.response_format != "text":
         return _json(rng, request, "instances", [{"input": given, "output": output} for given, output in pairs])
     if request.grammar or (_goes_on(request) and flaw in ("bold", "opener")):
         flaw = None
     blocks = [_block(number, pair, output_first, flaw == "no_output_label") for number, pair in enumerate(pairs, 1)]
-    if len(blocks) == 1 and not pairs[0][0] and (_goes_on(request) or rng.random() < 0.5):  # no input, no heading either
-        blocks = [blocks[0].partition("\n")[2].replace("Input: None\n", "")]
+    if not pairs[0][0] and (_goes_on(request) or rng.random() < 0.5):  # no word of an input that is not needed
+        blocks = [re.sub(r"^(?:Example 1\n)?Input: None\n", "", block) for block in blocks]
     text = ("\n" if _goes_on(request) else "\n\n").join(blocks)
     if flaw == "bold":
         text = re.sub(r"^(Input|Output|Class label):", r"**\1:**", text, flags=re.MULTILINE)

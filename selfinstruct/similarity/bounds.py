@@ -90,7 +90,7 @@ class Bounds:
     def row(self, length: int) -> Row | None:
         """What a text of this many tokens needs; None if no text can match it."""
         if length not in self._rows:
-            self._rows[length] = self._work_out(length)
+            self._rows[length] = self._work_out(length) if length else None
         return self._rows[length]
 
     def shared_bits(self, row: Row, bits: int) -> NDArray[np.uint8]:

@@ -114,10 +114,8 @@ class RougeIndex:
     def top(self, text: str, k: int) -> list[Match]:
         """The k most similar items, best first, among equals the one that came first. Looks at every item."""
         scores = self._scores(text)
-        if 0 < k < len(scores):
-            places = (scores >= np.partition(scores, -k)[-k]).nonzero()[0]
-        else:
-            places = np.arange(len(scores))
+        worst = np.partition(scores, -k)[-k] if 0 < k < len(scores) else 0.0
+        places = (scores >= worst).nonzero()[0]
         order = places[np.argsort(-scores[places], kind="stable")][: max(k, 0)].tolist()
         return [Match(place, self._texts[place], float(scores[place])) for place in order]
 

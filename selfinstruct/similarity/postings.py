@@ -43,8 +43,12 @@ class Postings:
         self.records = np.zeros(0, np.int32)
         self.starts: list[int] = []
 
-    def extend(self, codes: Sequence[Code], signatures: NDArray[np.uint64], kinds: NDArray[np.uint16], ranks: Sequence[int]) -> None:
-        """Takes in the records from `size` on. codes, signatures, kinds: of all records; ranks: by token id, the rarer the lower."""
+    def extend(
+        self, codes: Sequence[Code], signatures: NDArray[np.uint64], kinds: NDArray[np.uint16], ranks: Sequence[int]
+    ) -> None:
+        """Takes in the records from `size` on. codes, signatures, kinds: of all records. ranks: by token id, rarer is lower;
+        a token that came since the first call must rank below all that were there.
+        """
         rank_of = np.array(ranks, np.int64)
         chunks = range(self.size, len(codes), _CHUNK)
         new = [self._entries(codes[at : at + _CHUNK], kinds, at, rank_of) for at in chunks]
