@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from selfinstruct.run import Run
 
 _SECTIONS = {
-    "The run": ("n", "out", "config", "seed", "dry_run", "repair"),
+    "The run": ("n", "out", "config", "seed", "dry_run", "stop_at", "max_hours", "repair", "accept_change"),
     "The model": ("model", "base_url", "api", "response_format", "extra_body"),
     "The method": (
         "preset", "seed_tasks", "prompts", "threshold", "tokenizer", "demos", "machine_demos", "new_per_turn", "max_instances_per_task",
@@ -101,8 +102,11 @@ def _config_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--config", type=click.Path(path_type=Path), help="A TOML file with any of these settings; the command line wins.")
 @click.option("--dry-run", is_flag=True, help="Print what the run would take and its first prompt; send nothing.")
 @click.option("--repair", is_flag=True, help="Build the dataset's files anew from the replies on record.")
+@click.option("--accept-change", is_flag=True, help="Go on with settings that make the rest of the data another than it began.")
+@click.option("--stop-at", metavar="HH:MM", help="Stop cleanly at this time of day.")
+@click.option("--max-hours", type=float, metavar="HOURS", help="Stop cleanly after so many hours.")
 @_config_options
-def generate(out: Path | None, config: Path | None, dry_run: bool, repair: bool, **given: Any) -> None:
+def generate(out: Path | None, config: Path | None, stop_at: str | None, max_hours: float | None, **given: Any) -> None:
     """Generate --n examples into a run directory; the same command goes on where a run was stopped.
 
     \b
@@ -114,10 +118,12 @@ def generate(out: Path | None, config: Path | None, dry_run: bool, repair: bool,
     """
     from selfinstruct import settings
 
+    flags = {name: given.pop(name) for name in ("dry_run", "repair", "accept_change")}
     said = settings.merged(settings.read_file(config) if config else {}, _said(given))
-    named = said.pop("out", None)
-    directory = out or Path(named or time.strftime("runs/%Y-%m-%dT%H-%M-%S"))
-    _sit(directory, _settled(directory, said), dry_run=dry_run, repair=repair)
+    sitting = {name: said.pop(name, None) for name in settings.SITTING}
+    directory = out or Path(sitting["out"] or time.strftime("runs/%Y-%m-%dT%H-%M-%S"))
+    seconds = settings.seconds_left(stop_at or sitting["stop_at"], max_hours or sitting["max_hours"], datetime.now())
+    _sit(directory, _settled(directory, said), seconds=seconds, **flags)
 
 
 def _said(given: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +151,9 @@ def _settled(directory: Path, said: dict[str, Any]) -> Config:
     return config if config.model else settings.fresh({**said, "model": asyncio.run(only_model(config))})
 
 
-def _sit(directory: Path, config: Config, *, dry_run: bool, repair: bool) -> None:
+def _sit(
+    directory: Path, config: Config, *, seconds: float | None, dry_run: bool, repair: bool, accept_change: bool
+) -> None:
     from selfinstruct import plan
     from selfinstruct.generate import Inputs
     from selfinstruct.run import Run, checkpointed
@@ -156,9 +164,16 @@ def _sit(directory: Path, config: Config, *, dry_run: bool, repair: bool) -> Non
         done = record["mark"]["funnel"]["examples"] if record else 0
         _print(plan.lines(config, inputs, done=done))
         return
-    run = Run(directory, config, seeds=inputs.seeds_fingerprint, prompts=inputs.prompt_fingerprints, repair=repair)
+    run = Run(
+        directory,
+        config,
+        seeds=inputs.seeds_fingerprint,
+        prompts=inputs.prompt_fingerprints,
+        repair=repair,
+        accept_change=accept_change,
+    )
     try:
-        _work(run, inputs)
+        _work(run, inputs, seconds)
     finally:
         if run.is_resumed or len(run.completions):
             run.close()
@@ -169,7 +184,7 @@ def _sit(directory: Path, config: Config, *, dry_run: bool, repair: bool) -> Non
     click.echo(f"\n{run.funnel.examples} examples in {directory / 'examples.jsonl'}")
 
 
-def _work(run: Run, inputs: Any) -> None:
+def _work(run: Run, inputs: Any, seconds: float | None) -> None:
     import asyncio
 
     from selfinstruct.generate import Interrupted
@@ -180,13 +195,18 @@ def _work(run: Run, inputs: Any) -> None:
     if run.is_resumed:
         click.echo(f"{run.directory}: goes on at {run.funnel.examples} of {run.config.n} examples, {len(run.completions)} replies on record")
     progress = Progress(run.config.n, run.funnel, run.meter, price_of(run.config))
+
+    def notice(text: str) -> None:
+        run.notices.append((time.time(), text))
+        progress.say(text)
+
     try:
-        asyncio.run(go_on(run, inputs, notice=progress.say, changed=progress.update))
-    except Interrupted as signal:
+        asyncio.run(go_on(run, inputs, notice=notice, changed=progress.update, seconds=seconds))
+    except Interrupted as stop:
         progress.close()
         saved = f"{run.funnel.examples} of {run.config.n} examples and {len(run.completions)} replies are saved"
-        click.echo(f"stopped ({signal}): {saved} in {run.directory}; go on with: selfinstruct generate --out {run.directory}")
-        sys.exit(128 + signal.number)
+        click.echo(f"stopped ({stop}): {saved} in {run.directory}; go on with: selfinstruct generate --out {run.directory}")
+        sys.exit(stop.code)
     finally:
         progress.close()
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.errors import UserError
+from selfinstruct.errors import NoRoom, UserError
 from selfinstruct.journal import Journal
 from selfinstruct.models import Completion, Request, Usage
 from selfinstruct.models.layers import Meter
@@ -26,6 +28,7 @@ class Completions:
         """`meter` takes what the file holds. Raises UserError at a line that is no completion, unless `skip_broken`."""
         self.path = path
         self._journal = Journal(path)
+        self._journal.truncate(self._journal.size)
         self._offsets: dict[bytes, int] = {}
         for number, (offset, line) in enumerate(self._journal.lines(), 1):
             completion = _read(line)
@@ -46,7 +49,7 @@ class Completions:
         return Completion(record["text"], record["finish_reason"], Usage(**record["usage"]), record.get("error"))
 
     def put(self, key: str, request: Request, completion: Completion, seconds: float) -> None:
-        """Raises UserError if the file cannot grow."""
+        """Raises NoRoom or UserError if the file cannot grow."""
         record = {
             "key": key,
             "stage": request.stage,
@@ -60,21 +63,40 @@ class Completions:
         }
         self._offsets[key.encode()] = append(self._journal, to_json(record))
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._journal.size
+
+    def digest(self) -> str:
+        """SHA-256 of the whole file, in hex."""
+        return self._journal.digest()
+
     def sync(self) -> None:
-        self._journal.sync()
+        """Raises NoRoom or UserError."""
+        with disk_errors(self.path):
+            self._journal.sync()
 
     def close(self) -> None:
         self._journal.close()
 
 
 def append(journal: Journal, line: str) -> int:
-    """`Journal.append`, with a full or failing disk as a user's error."""
-    try:
+    """`Journal.append`, with a full disk as NoRoom and a failing one as UserError."""
+    with disk_errors(journal.path):
         return journal.append(line)
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turns what the operating system says of a disk into NoRoom or UserError."""
+    try:
+        yield
     except OSError as error:
-        what = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else f"cannot write ({error.strerror})"
-        advice = "make room and start the same command again: all that was written is whole"
-        raise UserError(f"{journal.path}: {what}; {advice}") from None
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoRoom(f"{path}: the disk is full; make room, all that was written is whole") from None
+        what = error.strerror or error
+        raise UserError(f"{path}: cannot be written ({what}); mend the disk and start the same command again") from None
 
 
 def _read(line: bytes) -> tuple[str, Completion] | None:

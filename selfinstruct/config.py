@@ -114,7 +114,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def redacted(address: str) -> str:
     """An address without the user, password and query that it may hold."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "(not an address)"
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
 
@@ -167,7 +170,7 @@ def check(config: Config) -> None:
     for name, holds, wanted in rules:
         if not holds:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be {wanted}")
-    if config.base_url and not re.match(r"https?://[^/\s]+", config.base_url):
+    if config.base_url and not re.match(r"https?://[^/\s]", redacted(config.base_url)):
         raise UserError(f"--base-url {redacted(config.base_url)}: must begin with http:// or https://, as in http://localhost:8000/v1")
     for one in fields(Config):
         choices = one.metadata.get("choices")

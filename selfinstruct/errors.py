@@ -3,6 +3,7 @@
     SelfInstructError
     +-- UserError            bad input: says what, where and what to do next
     |   +-- ModelError       the endpoint will not serve this run: key, address, model's name, quota, unreachable
+    |   +-- NoRoom           the disk is full
     |   +-- Stalled          the model's replies give nothing any more
     +-- RequestFailed        one request failed for good; the run goes on without it
     +-- Transient            one call failed; the retry layer makes it again
@@ -21,6 +22,10 @@ class UserError(SelfInstructError):
 
 class ModelError(UserError):
     """The endpoint refuses the whole run or cannot be reached; going on would only repeat it."""
+
+
+class NoRoom(UserError):
+    """The disk is full. Writing goes on when there is room again."""
 
 
 class Stalled(UserError):

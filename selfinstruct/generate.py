@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from selfinstruct import prompts
@@ -17,7 +18,7 @@ from selfinstruct.config import Config
 from selfinstruct.errors import Stalled, UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.models import Model
-from selfinstruct.models.layers import Metered, Paced, Recorded, Retried
+from selfinstruct.models.layers import Bounded, Metered, Notice, Paced, Recorded, Retried, when_there_is_room
 from selfinstruct.models.providers import extra_fields, provider
 from selfinstruct.run import Run
 from selfinstruct.similarity import tokens
@@ -26,6 +27,7 @@ from selfinstruct.tasks import Example, Instruction, SeedTask, read_seeds
 
 GRACE = 4.0  # seconds that a stopped run waits for the replies to what it has sent
 _SYNC_EVERY = 1.0  # seconds: what a power cut may take
+TIME_IS_UP = 75  # exit code of a sitting that the clock ended: try again later (sysexits.h)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -64,15 +66,17 @@ class Inputs:
 
 
 class Interrupted(Exception):
-    """A signal ended the sitting; everything received is on record."""
+    """A signal or the clock ended the sitting; everything received is on record. `code`: for the process to exit with."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
+    def __init__(self, why: str, code: int) -> None:
+        super().__init__(why)
+        self.code = code
 
 
-async def generate(run: Run, inputs: Inputs, *, notice: Callable[[str], None], changed: Callable[[], None] = lambda: None) -> None:
-    """Go on with `run` until it has its n examples. `changed` is called after every commit.
+async def generate(
+    run: Run, inputs: Inputs, *, notice: Notice, changed: Callable[[], None] = lambda: None, seconds: float | None = None
+) -> None:
+    """Go on with `run` until it has its n examples, for `seconds` at most. `changed` is called after every commit.
 
     Raises ModelError, Stalled, UserError (a full disk) or Interrupted; whatever it raises, the run can be resumed.
     """
@@ -80,23 +84,25 @@ async def generate(run: Run, inputs: Inputs, *, notice: Callable[[str], None], c
         return
     config = run.config
     async with provider(config, notice) as endpoint:
-        paced = Paced(endpoint, config.concurrency)
+        paced = Paced(Bounded(endpoint), config.concurrency)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
-        model: Model = Recorded(Metered(retried, run.meter), run.completions)
+        model: Model = Recorded(Metered(retried, run.meter), run.completions, notice)
         pool = run.pool(inputs.seeds)
         pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
         bootstrap = Bootstrap(config, inputs.stages, model, pool, pace)
-        async with _stopping_on_signals(paced), _syncing(run):
-            await _commit_all(run, bootstrap, changed)
+        async with _stopping(paced, seconds), _syncing(run):
+            await _commit_all(run, bootstrap, notice, changed)
 
 
-async def _commit_all(run: Run, bootstrap: Bootstrap, changed: Callable[[], None]) -> None:
+async def _commit_all(run: Run, bootstrap: Bootstrap, notice: Notice, changed: Callable[[], None]) -> None:
     drought = Drought(run.config.stall_turns, run.funnel)
     async with aclosing(bootstrap.steps()) as steps:
         async for step in steps:
-            finished = run.commit(step)
+            for outcome in step.outcomes:
+                await when_there_is_room(partial(run.commit, outcome), notice)
+            await when_there_is_room(partial(run.end_step, step), notice)
             changed()
-            if finished:
+            if run.is_finished:
                 return
             drought.take(step)
 
@@ -132,23 +138,22 @@ class Drought:
 
 
 @asynccontextmanager
-async def _stopping_on_signals(paced: Paced) -> AsyncIterator[None]:
-    """The first signal sends nothing new and waits a moment for what is under way, a second one ends at once.
-
-    Outside the main thread, where no signal arrives, this does nothing.
+async def _stopping(paced: Paced, seconds: float | None) -> AsyncIterator[None]:
+    """Ends the sitting at the first signal, or after `seconds`: sends nothing new, waits a moment for what is under way, and
+    raises Interrupted. A second signal ends it at once. Outside the main thread no signal arrives.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    received: list[int] = []
+    reasons: list[Interrupted] = []
     ending: list[asyncio.Task[None]] = []
 
     async def end() -> None:
         await paced.stop(GRACE)
         task.cancel()
 
-    def on_signal(number: int) -> None:
-        received.append(number)
-        if len(received) == 1:
+    def stop(why: str, code: int) -> None:
+        reasons.append(Interrupted(why, code))
+        if len(reasons) == 1:
             ending.append(asyncio.ensure_future(end()))
         else:
             task.cancel()
@@ -156,15 +161,18 @@ async def _stopping_on_signals(paced: Paced) -> AsyncIterator[None]:
     installed = []
     with contextlib.suppress(ValueError, RuntimeError):
         for number in _SIGNALS:
-            loop.add_signal_handler(number, on_signal, number)
+            loop.add_signal_handler(number, stop, number.name, 128 + number)
             installed.append(number)
+    clock = loop.call_later(seconds, stop, "time is up", TIME_IS_UP) if seconds is not None else None
     try:
         yield
     except asyncio.CancelledError:
-        if received:
-            raise Interrupted(received[0]) from None
+        if reasons:
+            raise reasons[0] from None
         raise
     finally:
+        if clock is not None:
+            clock.cancel()
         for one in ending:
             one.cancel()
         for number in installed:
@@ -173,17 +181,31 @@ async def _stopping_on_signals(paced: Paced) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _syncing(run: Run) -> AsyncIterator[None]:
-    """Bring new replies to the disk every second, off the event loop: many at once for the price of one."""
+    """Bring new replies to the disk every second, off the event loop: many at once for the price of one.
+
+    A disk that fails to keep them ends the sitting.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    failed: list[UserError] = []
 
     async def sync() -> None:
         while True:
             await asyncio.sleep(_SYNC_EVERY)
-            await asyncio.to_thread(run.completions.sync)
+            try:
+                await asyncio.to_thread(run.completions.sync)
+            except UserError as error:
+                failed.append(error)
+                task.cancel()
 
-    task = asyncio.ensure_future(sync())
+    syncing = asyncio.ensure_future(sync())
     try:
         yield
+    except asyncio.CancelledError:
+        if failed:
+            raise failed[0] from None
+        raise
     finally:
-        task.cancel()
+        syncing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await task
+            await syncing

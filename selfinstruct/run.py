@@ -15,14 +15,15 @@ import contextlib
 import json
 import platform
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from selfinstruct import __version__
-from selfinstruct.bootstrap import Step
-from selfinstruct.completions import Completions, append
+from selfinstruct.bootstrap import Outcome, Step
+from selfinstruct.completions import Completions, append, disk_errors
 from selfinstruct.config import Config, changes, from_record
 from selfinstruct.errors import UserError
 from selfinstruct.funnel import Funnel
@@ -51,10 +52,20 @@ class Mark:
 class Run:
     """One process's hold on a run directory, and the only writer of the dataset."""
 
-    def __init__(self, directory: Path, config: Config, *, seeds: str, prompts: Mapping[str, str], repair: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        config: Config,
+        *,
+        seeds: str,
+        prompts: Mapping[str, str],
+        repair: bool = False,
+        accept_change: bool = False,
+    ) -> None:
         """Open `directory`, new or begun. `seeds` and `prompts` are fingerprints of what the run is made from.
 
-        `repair` builds the derived files anew and passes over damaged replies. Raises UserError, leaving all as it was.
+        `repair` builds the derived files anew and passes over damaged replies; `accept_change` goes on with other settings than
+        before. Raises UserError, leaving all as it was.
         """
         self.directory, self.config = directory, config
         _prepare(directory)
@@ -62,18 +73,27 @@ class Run:
         try:
             recorded = settings(directory)
             self.is_resumed = recorded is not None
-            if recorded is not None:
-                _check_same(directory, recorded, config, seeds, prompts)
+            found = differences(recorded, config, seeds, prompts) if recorded else []
+            if found and not accept_change:
+                raise UserError(
+                    f"{directory}: this run began otherwise: {'; '.join(found)}. Go on as it began, choose another --out, "
+                    "or add --accept-change to go on so from here"
+                )
             mark, end = (None, None) if repair else _read_checkpoint(directory)
+            if mark is None and recorded and recorded["changes"]:
+                raise UserError(f"{directory}: cannot be built anew: its settings were changed on the way (see 'changes' in run.json)")
             _check_unchanged(directory, end or mark)
             self.meter = Meter()
             self.completions = Completions(directory / "completions.jsonl", self.meter, skip_broken=repair)
             self._files = {name: Journal(directory / name) for name in DERIVED}
             self._restore(mark, end)
-            _write_settings(directory, recorded, config, seeds, prompts)
+            change = [{"after_turns": self._mark.turns, "what": found}] if found and len(self.completions) else []
+            _write_settings(directory, recorded, config, seeds, prompts, change)
         except BaseException:
             self._lock.release()
             raise
+        self.notices: deque[tuple[float, str]] = deque(maxlen=10)  # the last things said, with their times
+        self._begun = {"at": time.time(), "examples": self.funnel.examples, "requests": self.meter.requests}
         self._checkpointed_at = time.monotonic()
 
     @property
@@ -92,15 +112,16 @@ class Run:
             pool.end_turn(turn)
         return pool
 
-    def commit(self, step: Step) -> bool:
-        """Write a step; True once the dataset has its n examples. What comes after the n-th is not written: it stays in
-        completions.jsonl and serves a longer run. Raises UserError if the disk is full; what was written stays whole.
+    def commit(self, outcome: Outcome) -> None:
+        """Write one outcome, unless the dataset has its n examples: what comes after the n-th is not written, stays in
+        completions.jsonl and serves a longer run. Raises NoRoom or UserError; then nothing was written.
         """
-        for outcome in step.outcomes:
-            if self.is_finished:
-                break
-            append(self._files[_FILES.get(type(outcome), _REJECTED)], outcome.to_line())
+        if not self.is_finished:
+            append(self._files[file_of(outcome)], outcome.to_line())
             self.funnel.take(outcome)
+
+    def end_step(self, step: Step) -> bool:
+        """Call when a step's outcomes are committed; True once the dataset has its n examples. Raises NoRoom or UserError."""
         if self.is_finished or step.ends_turn:
             self.funnel.turns = step.turn + 1
         if step.ends_turn and not self.is_finished:
@@ -110,14 +131,23 @@ class Run:
         return self.is_finished
 
     def checkpoint(self) -> None:
-        """Bring everything to the disk, and note how far it is whole."""
+        """Bring everything to the disk, and note how far it is whole. Raises NoRoom or UserError."""
         self.completions.sync()
-        for file in self._files.values():
-            file.sync()
         end = self._now() if self.is_finished else None
-        meter = {"requests": self.meter.requests, "failed": self.meter.failed, "usage": asdict(self.meter.usage)}
-        record = {"mark": asdict(self._mark), "end": end and asdict(end), "meter": meter, "at": time.time()}
-        write_whole(self.directory / "checkpoint.json", json.dumps(record, indent=1) + "\n")
+        record = {
+            "mark": asdict(self._mark),
+            "end": end and asdict(end),
+            "completions": {"size": self.completions.size, "sha256": self.completions.digest()},
+            "meter": {"requests": self.meter.requests, "failed": self.meter.failed, "usage": asdict(self.meter.usage)},
+            "sitting": self._begun,
+            "notices": list(self.notices),
+            "at": time.time(),
+        }
+        path = self.directory / "checkpoint.json"
+        with disk_errors(path):
+            for file in self._files.values():
+                file.sync()
+            write_whole(path, json.dumps(record, ensure_ascii=True, indent=1) + "\n")
         self._checkpointed_at = time.monotonic()
 
     def discard(self) -> None:
@@ -207,19 +237,30 @@ def _prepare(directory: Path) -> None:
         raise UserError(f"{directory}: holds something else ({others[0]}) and no run; choose another --out")
 
 
-def _check_same(directory: Path, recorded: Mapping[str, Any], config: Config, seeds: str, prompts: Mapping[str, str]) -> None:
-    before = from_record(recorded["config"])
-    found = changes(before, config)
+def file_of(outcome: Outcome) -> str:
+    """The name of the file that an outcome is written to."""
+    return _FILES.get(type(outcome), _REJECTED)
+
+
+def differences(recorded: Mapping[str, Any], config: Config, seeds: str, prompts: Mapping[str, str]) -> list[str]:
+    """What would make the rest of a run another dataset than it began as, each named."""
+    found = changes(from_record(recorded["config"]), config)
     if recorded["seeds"] != seeds:
-        found.append("the seed tasks are not the ones that the run began with")
-    found += [f"the template {name} is not the one that the run began with" for name in prompts if recorded["prompts"].get(name) != prompts[name]]
-    if found:
-        raise UserError(f"{directory}: this run began otherwise: {'; '.join(found)}. Go on as it began, or choose another --out")
+        found.append("the seed tasks are others")
+    return found + [f"the template {name} is another" for name in prompts if recorded["prompts"].get(name) != prompts[name]]
 
 
 def _check_unchanged(directory: Path, mark: Mark | None) -> None:
-    for name in DERIVED if mark else ():
-        assert mark is not None
+    if mark is None:
+        return
+    noted = (checkpointed(directory) or {})["completions"]
+    path = directory / "completions.jsonl"
+    if digest_of(path, noted["size"]) != noted["sha256"]:
+        raise UserError(
+            f"{path}: was changed or cut after this program wrote it, and holds replies that were paid for; restore it, "
+            "or add --repair to go on with what it still holds"
+        )
+    for name in DERIVED:
         if digest_of(directory / name, mark.sizes[name]) != mark.sha256[name]:
             raise UserError(
                 f"{directory / name}: was changed or cut after this program wrote it; "
@@ -227,13 +268,14 @@ def _check_unchanged(directory: Path, mark: Mark | None) -> None:
             )
 
 
-def _write_settings(directory: Path, recorded: Mapping[str, Any] | None, config: Config, seeds: str, prompts: Mapping[str, str]) -> None:
+def _write_settings(directory: Path, recorded: Mapping[str, Any] | None, config: Config, seeds: str, prompts: Mapping[str, str], change: list[dict[str, Any]]) -> None:
     record = {
         "format": FORMAT,
         "selfinstruct": __version__,
         "python": platform.python_version(),
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         **{name: value for name, value in (recorded or {}).items() if name != "config"},
+        "changes": [*(recorded or {"changes": []})["changes"], *change],
         "seeds": seeds,
         "prompts": dict(prompts),
         "config": config.record(),

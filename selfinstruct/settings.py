@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from selfinstruct.models import Decoding
 from selfinstruct.models.providers import LOCAL
 
 EMBEDDED_AT_MOST = 1000  # examples that nobody asked the embedded model for by its name
+SITTING: dict[str, type] = {"out": str, "stop_at": str, "max_hours": float}  # of one sitting, not of the run
 DECODING = tuple(one.name for one in fields(Decoding))
 _KINDS: dict[type, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
@@ -39,7 +41,7 @@ def read_file(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot read the configuration ({error.strerror})") from None
     except ValueError as error:  # not TOML, or not UTF-8
         raise UserError(f"{path}: not TOML ({error})") from None
-    known = {one.name: type(one.default) for one in fields(Config) if one.name not in STAGES} | {"out": str}
+    known = {one.name: type(one.default) for one in fields(Config) if one.name not in STAGES} | SITTING
     found: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
@@ -82,7 +84,7 @@ def decoding_value(name: str, value: Any, where: str) -> Any:
     return number
 
 
-def _checked(value: Any, kind: type, where: str) -> Any:
+def _checked(value: Any, kind: type[Any], where: str) -> Any:
     kinds, wanted = _KINDS[kind]
     if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
         raise UserError(f"{where} must be {wanted}, not {value!r}")
@@ -141,9 +143,30 @@ def resumed(recorded: Config, said: Mapping[str, Any]) -> Config:
     return config
 
 
+def seconds_left(stop_at: str | None, max_hours: float | None, now: datetime) -> float | None:
+    """How long a sitting may take: until the clock next shows `stop_at` (HH:MM), or `max_hours`, whichever comes first.
+
+    Raises UserError.
+    """
+    limits = []
+    if max_hours is not None:
+        if max_hours <= 0:
+            raise UserError(f"--max-hours {max_hours}: must be more than 0")
+        limits.append(max_hours * 3600)
+    if stop_at is not None:
+        try:
+            clock = datetime.strptime(stop_at, "%H:%M")
+        except ValueError:
+            raise UserError(f"--stop-at {stop_at}: must be a time of day as HH:MM, such as 07:00") from None
+        then = now.replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0)
+        limits.append(((then if then > now else then + timedelta(days=1)) - now).total_seconds())
+    return min(limits, default=None)
+
+
 def wants_embedded(said: Mapping[str, Any]) -> bool:
     """True if nothing points to an endpoint: no --model, no address, no key. Raises UserError if that would take for ever."""
-    if said.get("model") or said.get("base_url") or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_KEY", "").strip():
+    in_environment = os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_KEY", "").strip()
+    if said.get("model") or said.get("base_url") or in_environment:
         return False
     n = said.get("n", Config().n)
     if n > EMBEDDED_AT_MOST:

@@ -321,7 +321,7 @@ def stage_by_templates(folder: Path = PROMPTS) -> Callable[[str], str]:
 
 def stage_by_cues(text: str) -> str:
     for stage, cue in (
-        ("classify", r"classification task:\s*\Z|fixed labels\?\s*\Z|is_classification"),
+        ("classify", r"classification task:\s*\Z|(?:fixed )?labels[?:]\s*\Z|is_classification"),
         ("propose", r"^\s*2\. |\b\d+ (?:more|new) (?:tasks|instructions)"),
         ("output_first", r"class label"),
         ("input_first", r"\boutput:"),

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,16 @@ class Request:
     @property
     def key(self) -> str:
         """32 hex digits, the same for equal requests on every machine and in every version of Python."""
-        canonical = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        decoding = self.decoding
+        canonical = _ENCODER.encode(
+            [
+                *(self.stage, self.place, self.model, self.api),
+                [(message.role, message.text) for message in self.messages],
+                *(decoding.temperature, decoding.top_p, decoding.max_tokens),
+                *(decoding.presence_penalty, decoding.frequency_penalty, decoding.stop),
+                *(self.seed, self.response_format, self.grammar, self.extra),
+            ]
+        )
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()[:32]
 
     @property

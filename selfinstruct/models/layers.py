@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import tenacity
 
-from selfinstruct.errors import ModelError, RequestFailed, Transient
+from selfinstruct.errors import ModelError, NoRoom, RequestFailed, Transient
 from selfinstruct.models import Completion, Model, Request, Usage
+
+Notice = Callable[[str], None]
+ROOM_PAUSE = 2.0  # seconds between two looks at a full disk
+
+
+async def when_there_is_room(write: Callable[[], object], notice: Notice) -> None:
+    """Call `write`, again and again while it raises NoRoom, saying so."""
+    said = 0.0
+    while True:
+        try:
+            write()
+            return
+        except NoRoom as error:
+            if time.monotonic() - said > 60:
+                said = time.monotonic()
+                notice(f"paused: {error}")
+            await asyncio.sleep(ROOM_PAUSE)
 
 
 class Paced:
@@ -53,6 +71,45 @@ class Paced:
         await self._inner.close()
 
 
+class Bounded:
+    """Cuts off a call that takes far longer than its stage's usual, so that one straggler holds nobody up for long.
+
+    The same request is given twice the time at its next try, so that a reply which really takes long comes through.
+    """
+
+    SAMPLES = 50  # replies before there is a usual
+    TIMES, LEAST = 8.0, 20.0  # times the slowest twentieth, and at least so many seconds
+
+    def __init__(self, inner: Model) -> None:
+        self._inner = inner
+        self._seconds: dict[str, deque[float]] = {}
+        self._cut: Counter[str] = Counter()
+
+    async def complete(self, request: Request) -> Completion:
+        limit = self._limit(request)
+        begun = time.monotonic()
+        try:
+            completion = await asyncio.wait_for(self._inner.complete(request), limit)
+        except asyncio.TimeoutError:
+            self._cut[request.key] += 1
+            raise Transient(f"a reply of the stage {request.stage} took over {limit:.0f} s, far longer than usual") from None
+        self._seconds.setdefault(request.stage, deque(maxlen=200)).append(time.monotonic() - begun)
+        if self._cut:
+            self._cut.pop(request.key, None)
+        return completion
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def _limit(self, request: Request) -> float | None:
+        seconds = self._seconds.get(request.stage, ())
+        if len(seconds) < self.SAMPLES:
+            return None
+        slow = sorted(seconds)[int(len(seconds) * 0.95)]
+        tries = self._cut[request.key] if self._cut else 0
+        return float(max(self.LEAST, self.TIMES * slow) * 2**tries)
+
+
 class Retried:
     """Makes a call again while that can help.
 
@@ -63,7 +120,7 @@ class Retried:
     FIRST_TRIES = 4
     PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds
 
-    def __init__(self, inner: Model, *, retries: int, patience: float, notice: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(self, inner: Model, *, retries: int, patience: float, notice: Notice = lambda text: None) -> None:
         self._inner = inner
         self._retries, self._patience, self._notice = retries, patience, notice
         self._last_answer: float | None = None
@@ -160,10 +217,13 @@ class Record(Protocol):
 
 
 class Recorded:
-    """Never buys twice: what is on record is answered from there, what is new goes on record before anybody sees it."""
+    """Never buys twice: what is on record is answered from there, what is new goes on record before anybody sees it.
 
-    def __init__(self, inner: Model, record: Record) -> None:
-        self._inner, self._record = inner, record
+    A reply that finds the disk full is kept until there is room.
+    """
+
+    def __init__(self, inner: Model, record: Record, notice: Notice = lambda text: None) -> None:
+        self._inner, self._record, self._notice = inner, record, notice
 
     async def complete(self, request: Request) -> Completion:
         key = request.key
@@ -171,7 +231,8 @@ class Recorded:
         if known is None:
             begun = time.monotonic()
             known = await self._inner.complete(request)
-            self._record.put(key, request, known, time.monotonic() - begun)
+            seconds, completion = time.monotonic() - begun, known
+            await when_there_is_room(lambda: self._record.put(key, request, completion, seconds), self._notice)
         return known
 
     async def close(self) -> None:

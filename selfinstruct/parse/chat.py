@@ -29,6 +29,7 @@ _REFUSAL = re.compile(
 _YES = re.compile(r"\W*(?:(?:the )?(?:answer|classification(?: task)?)(?: is)?\W*)?(yes|no|true|false)\b", re.I)
 _TITLE = re.compile(r"^(?:\*\*|__)[^*_\n]{1,60}?(?::(?:\*\*|__)|(?:\*\*|__)[ \t]*[:\u2013\u2014-])[ \t]*(?=\S+\s+\S+\s+\S)")
 _PREFIX = re.compile(r"^(?:Instruction|Task)[ \t]*\d*[ \t]*:[ \t]*", re.I)
+_JSON_OBJECT = re.compile(r'\{\s*"(?:instructions|tasks|instances|examples|is_classification)"\s*:')
 _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u00ab": "\u00bb", "`": "`"}
 
 Section = tuple[str, str]  # a field's name, its text
@@ -189,7 +190,10 @@ def _json_text(reply: str) -> str | None:
     fenced = re.search(r"(?:```|~~~)[ \t]*(?:json)?[ \t]*\n(.*?)(?:\n[ \t]*(?:```|~~~)|\Z)", text, re.S | re.I)
     if fenced and fenced[1].lstrip()[:1] in ("{", "["):
         return fenced[1].strip()
-    return text if text[:1] in ("{", "[") else None
+    if text[:1] in ("{", "["):
+        return text
+    inside = _JSON_OBJECT.search(text)  # after an opener: "Here is the JSON object: {...}"
+    return text[inside.start() :] if inside else None
 
 
 def _json_value(reply: str) -> Any:

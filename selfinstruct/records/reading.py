@@ -1,0 +1,174 @@
+"""Reads datasets one record at a time."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import json
+import re
+import sys
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from selfinstruct.errors import UserError
+from selfinstruct.records.formats import STDIO, compressed, format_of, parquet
+
+_SEPARATOR = re.compile(r"[\s,]*")
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what the error handler surrogateescape leaves of such bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record: its fields by name and, from JSON Lines, the line as it stood."""
+
+    where: int  # the line, item or row, counted from 1
+    fields: dict[str, Any]
+    line: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """What stands in a record's place and cannot be read."""
+
+    where: int
+    why: str
+
+
+class _Lost(Exception):
+    """From here on nothing more can be read."""
+
+    def __init__(self, where: int, why: str) -> None:
+        super().__init__(why)
+        self.where, self.why = where, why
+
+
+class Source:
+    """One input: what it is called, how big it is, how far it has been read, and its records."""
+
+    def __init__(self, path: str, format: str | None = None) -> None:
+        """path: "-" is standard input. format: a name in `READERS`, instead of what the file's name says."""
+        if path != STDIO and not Path(path).exists():
+            raise UserError(f"{path}: no such file; give a file, or - for standard input")
+        self.name = "<stdin>" if path == STDIO else path
+        self.size = 0 if path == STDIO else Path(path).stat().st_size
+        self._path, self._format = path, format or format_of(path)
+        self._raw: IO[bytes] | None = None
+
+    @property
+    def done(self) -> int:
+        """Bytes of `size` read so far (of the compressed ones, if the file is); 0 for standard input."""
+        if self._raw is None or self._path == STDIO:
+            return 0
+        return self.size if self._raw.closed else self._raw.tell()
+
+    def __iter__(self) -> Generator[Record | Bad, None, None]:
+        """Every record in order, `Bad` in the place of one that cannot be read. Raises UserError where the rest is lost."""
+        with ExitStack() as stack:
+            try:
+                self._raw = sys.stdin.buffer if self._path == STDIO else stack.enter_context(open(self._path, "rb"))
+                yield from READERS[self._format](compressed(self._raw, self._path, "rb", stack))
+            except _Lost as lost:
+                raise UserError(f"{self.name}:{lost.where}: {lost.why}") from None
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise UserError(f"{self.name}: damaged or cut off ({error}); compress it anew") from None
+            except OSError as error:
+                raise UserError(f"{self.name}: {error.strerror or error}; give a file that can be read") from None
+
+
+def _jsonl(file: IO[bytes]) -> Iterator[Record | Bad]:
+    for number, raw in enumerate(file, 1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            if not line or line.isspace():
+                continue
+            value = json.loads(line)
+        except UnicodeDecodeError:
+            yield Bad(number, "not UTF-8")
+        except (ValueError, RecursionError) as error:
+            yield Bad(number, f"not JSON ({getattr(error, 'msg', error)})")
+        else:
+            yield Record(number, value, line) if isinstance(value, dict) else Bad(number, "not a JSON object")
+
+
+def _json(file: IO[bytes]) -> Iterator[Record | Bad]:
+    """One array of objects, read item by item: a 10 GB file takes the memory of its largest item."""
+    text, decoder = codecs.getreader("utf-8-sig")(file, "surrogateescape"), json.JSONDecoder()
+    buffer, number, inside = "", 0, False
+    while more := text.read(max(1 << 16, len(buffer))):  # as much again, so that a huge item is not tried too often
+        buffer = (buffer + more).lstrip()
+        if not inside and buffer:
+            if buffer[0] != "[":
+                raise _Lost(1, "a .json file must hold one array of objects; is it .jsonl?")
+            buffer, inside = buffer[1:], True
+        at = 0
+        while inside:
+            start = _SEPARATOR.match(buffer, at).end()  # type: ignore[union-attr]  # it matches the empty string too
+            if buffer.startswith("]", start):
+                return
+            try:
+                value, end = decoder.raw_decode(buffer, start)
+            except (ValueError, RecursionError):
+                break  # cut off here, or broken: the end of the file will tell
+            if end == len(buffer):
+                break
+            number, at = number + 1, end
+            if _NOT_UTF8.search(buffer, start, end):
+                yield Bad(number, "not UTF-8")
+            else:
+                yield Record(number, value) if isinstance(value, dict) else Bad(number, "not a JSON object")
+        buffer = buffer[at:]
+    raise _Lost(number + 1, "not JSON, or the file ends inside the array")
+
+
+def _csv(file: IO[bytes], delimiter: str = ",") -> Iterator[Record | Bad]:
+    """Rows under a header. The line of a row is the one that it ends on."""
+    csv.field_size_limit(1 << 30)
+    rows = csv.reader(codecs.getreader("utf-8-sig")(file, "surrogateescape"), delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Bad(rows.line_num, f"not CSV ({error})")
+            continue
+        if not row:
+            continue
+        if header is None:
+            header = row
+        elif len(row) != len(header):
+            yield Bad(rows.line_num, f"{len(row)} values under a header of {len(header)}")
+        elif any(map(_NOT_UTF8.search, row)):
+            yield Bad(rows.line_num, "not UTF-8")
+        else:
+            yield Record(rows.line_num, dict(zip(header, row, strict=True)))
+
+
+def _tsv(file: IO[bytes]) -> Iterator[Record | Bad]:
+    return _csv(file, "\t")
+
+
+def _parquet(file: IO[bytes]) -> Iterator[Record | Bad]:
+    arrow, files = parquet()
+    if not file.seekable():
+        raise _Lost(0, "Parquet cannot be read from a pipe; give the file's name")
+    try:
+        batches = files.ParquetFile(file).iter_batches(batch_size=1024)
+        number = 0
+        for batch in batches:
+            for fields in batch.to_pylist():
+                number += 1
+                yield Record(number, fields)
+    except arrow.ArrowException as error:
+        raise _Lost(0, f"not Parquet ({error})") from None
+
+
+READERS: dict[str, Callable[[IO[bytes]], Iterator[Record | Bad]]] = {
+    "jsonl": _jsonl, "json": _json, "csv": _csv, "tsv": _tsv, "parquet": _parquet,
+}  # fmt: skip
