@@ -19,10 +19,11 @@ from selfinstruct.errors import UserError
 from selfinstruct.tasks import printable
 
 if TYPE_CHECKING:
+    from selfinstruct.inputs import Inputs
     from selfinstruct.run import Run
 
 _SECTIONS = {
-    "The run": ("n", "out", "config", "seed", "dry_run", "stop_at", "max_hours", "repair", "accept_change"),
+    "The run": ("n", "out", "config_file", "seed", "dry_run", "stop_at", "max_hours", "repair", "accept_change"),
     "The model": ("model", "base_url", "api", "response_format", "extra_body"),
     "The method": (
         "preset", "seed_tasks", "prompts", "threshold", "tokenizer", "demos", "machine_demos", "new_per_turn", "max_instances_per_task",
@@ -99,14 +100,14 @@ def _config_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @cli.command(cls=Sectioned)
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory; one that was begun goes on.  [default: runs/<date-time>]")
-@click.option("--config", type=click.Path(path_type=Path), help="A TOML file with any of these settings; the command line wins.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A TOML file with any of these settings; the command line wins.")
 @click.option("--dry-run", is_flag=True, help="Print what the run would take and its first prompt; send nothing.")
 @click.option("--repair", is_flag=True, help="Build the dataset's files anew from the replies on record.")
 @click.option("--accept-change", is_flag=True, help="Go on with settings that make the rest of the data another than it began.")
 @click.option("--stop-at", metavar="HH:MM", help="Stop cleanly at this time of day.")
 @click.option("--max-hours", type=float, metavar="HOURS", help="Stop cleanly after so many hours.")
 @_config_options
-def generate(out: Path | None, config: Path | None, stop_at: str | None, max_hours: float | None, **given: Any) -> None:
+def generate(out: Path | None, config_file: Path | None, stop_at: str | None, max_hours: float | None, **given: Any) -> None:
     """Generate --n examples into a run directory; the same command goes on where a run was stopped.
 
     \b
@@ -117,13 +118,15 @@ def generate(out: Path | None, config: Path | None, stop_at: str | None, max_hou
     A preset may set other defaults than those shown; --dry-run shows what a run would do.
     """
     from selfinstruct import settings
+    from selfinstruct.inputs import Inputs
 
     flags = {name: given.pop(name) for name in ("dry_run", "repair", "accept_change")}
-    said = settings.merged(settings.read_file(config) if config else {}, _said(given))
+    said = settings.merged(settings.read_file(config_file) if config_file else {}, _said(given))
     sitting = {name: said.pop(name, None) for name in settings.SITTING}
     directory = out or Path(sitting["out"] or time.strftime("runs/%Y-%m-%dT%H-%M-%S"))
     seconds = settings.seconds_left(stop_at or sitting["stop_at"], max_hours or sitting["max_hours"], datetime.now())
-    _sit(directory, _settled(directory, said), seconds=seconds, **flags)
+    config, kept = _settled(directory, said)
+    _sit(directory, config, Inputs.read(config, kept=kept, named=said.keys()), seconds=seconds, **flags)
 
 
 def _said(given: dict[str, Any]) -> dict[str, Any]:
@@ -133,45 +136,37 @@ def _said(given: dict[str, Any]) -> dict[str, Any]:
     return settings.merged({name: value for name, value in given.items() if value is not None}, *stages)
 
 
-def _settled(directory: Path, said: dict[str, Any]) -> Config:
-    """The run's config: as recorded if it was begun, otherwise with a model found for it."""
+def _settled(directory: Path, said: dict[str, Any]) -> tuple[Config, Path | None]:
+    """The run's config, and the folder of its inputs if it was begun: then as recorded, otherwise with a model found for it."""
     import asyncio
 
     from selfinstruct import settings
+    from selfinstruct.inputs import FOLDER
     from selfinstruct.models.providers import LOCAL, only_model
     from selfinstruct.run import recorded_config
 
     recorded = recorded_config(directory) if directory.is_dir() else None
     if recorded is not None:
-        return settings.resumed(recorded, said)
+        return settings.resumed(recorded, said), directory / FOLDER
     if settings.wants_embedded(said):
         click.echo("model: the embedded SmolLM2-135M-Instruct, for trying things out (no --model, --base-url or OPENAI_API_KEY was given)")
         said = {**said, "model": LOCAL}
     config = settings.fresh(said)
-    return config if config.model else settings.fresh({**said, "model": asyncio.run(only_model(config))})
+    return (config if config.model else settings.fresh({**said, "model": asyncio.run(only_model(config))})), None
 
 
 def _sit(
-    directory: Path, config: Config, *, seconds: float | None, dry_run: bool, repair: bool, accept_change: bool
+    directory: Path, config: Config, inputs: Inputs, *, seconds: float | None, dry_run: bool, repair: bool, accept_change: bool
 ) -> None:
     from selfinstruct import plan
-    from selfinstruct.generate import Inputs
     from selfinstruct.run import Run, checkpointed
 
-    inputs = Inputs.read(config)
     if dry_run:
         record = checkpointed(directory) if directory.is_dir() else None
         done = record["mark"]["funnel"]["examples"] if record else 0
         _print(plan.lines(config, inputs, done=done))
         return
-    run = Run(
-        directory,
-        config,
-        seeds=inputs.seeds_fingerprint,
-        prompts=inputs.prompt_fingerprints,
-        repair=repair,
-        accept_change=accept_change,
-    )
+    run = Run(directory, config, inputs, repair=repair, accept_change=accept_change)
     try:
         _work(run, inputs, seconds)
     finally:
@@ -184,7 +179,7 @@ def _sit(
     click.echo(f"\n{run.funnel.examples} examples in {directory / 'examples.jsonl'}")
 
 
-def _work(run: Run, inputs: Any, seconds: float | None) -> None:
+def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
     import asyncio
 
     from selfinstruct.generate import Interrupted
@@ -256,11 +251,37 @@ def init(directory: Path) -> None:
 
 @cli.command()
 @click.argument("directory", type=click.Path(path_type=Path))
-def status(directory: Path) -> None:
-    """Show how the run in DIRECTORY stands, live or finished, without disturbing it."""
-    from selfinstruct import status as state
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--watch", is_flag=True, help="Again every two seconds, until the run ends.")
+def status(directory: Path, as_json: bool, watch: bool) -> None:
+    """Show how the run in DIRECTORY stands, live, stopped or finished, without disturbing it."""
+    import json
 
-    _print(state.lines(directory))
+    from selfinstruct.status import status as look
+
+    while True:
+        now = look(directory)
+        if watch and not as_json:
+            click.clear()
+        _print([json.dumps(now.to_record())] if as_json else now.lines())
+        if not watch or now.state != "running":
+            return
+        time.sleep(2)
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def verify(directory: Path) -> None:
+    """Build the dataset of the run in DIRECTORY anew, in memory, and compare the bytes.
+
+    Sends nothing and writes nothing. Exit code 2 names the first line that differs.
+    """
+    import asyncio
+
+    from selfinstruct.verify import verify as rebuild
+
+    funnel = asyncio.run(rebuild(directory))
+    click.echo(f"{directory}: {funnel.examples} examples, {funnel.admitted} instructions and all that was rejected are what the replies give")
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -24,11 +24,10 @@ _KEY = slice(len(_START), len(_START) + 32)
 class Completions:
     """A Record (models/layers.py) in a file: keys and offsets in memory (some 150 bytes a reply), texts on disk."""
 
-    def __init__(self, path: Path, meter: Meter, *, skip_broken: bool = False) -> None:
+    def __init__(self, path: Path, meter: Meter, *, skip_broken: bool = False, read_only: bool = False) -> None:
         """`meter` takes what the file holds. Raises UserError at a line that is no completion, unless `skip_broken`."""
         self.path = path
-        self._journal = Journal(path)
-        self._journal.truncate(self._journal.size)
+        self._journal = Journal(path, read_only=read_only)
         self._offsets: dict[bytes, int] = {}
         for number, (offset, line) in enumerate(self._journal.lines(), 1):
             completion = _read(line)

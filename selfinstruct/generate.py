@@ -4,65 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-from selfinstruct import prompts
 from selfinstruct.bootstrap import Bootstrap, Pace, Step
-from selfinstruct.config import Config
 from selfinstruct.errors import Stalled, UserError
 from selfinstruct.funnel import Funnel
+from selfinstruct.inputs import Inputs
 from selfinstruct.models import Model
 from selfinstruct.models.layers import Bounded, Metered, Notice, Paced, Recorded, Retried, when_there_is_room
-from selfinstruct.models.providers import extra_fields, provider
+from selfinstruct.models.providers import provider
 from selfinstruct.run import Run
-from selfinstruct.similarity import tokens
-from selfinstruct.stage import Stage, stages
-from selfinstruct.tasks import Example, Instruction, SeedTask, read_seeds
+from selfinstruct.tasks import Example, Instruction
 
 GRACE = 4.0  # seconds that a stopped run waits for the replies to what it has sent
 _SYNC_EVERY = 1.0  # seconds: what a power cut may take
 TIME_IS_UP = 75  # exit code of a sitting that the clock ended: try again later (sysexits.h)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a run is made from besides its config, read and checked."""
-
-    seeds: Sequence[SeedTask]
-    stages: dict[str, Stage]
-
-    @classmethod
-    def read(cls, config: Config) -> Inputs:
-        """Raises UserError for anything wrong in the seed tasks or the templates."""
-        path = Path(config.seed_tasks) if config.seed_tasks else prompts.SEED_TASKS
-        seeds = read_seeds(path)
-        mute = sum(not tokens(seed.instruction, config.tokenizer) for seed in seeds)
-        if 2 * mute > len(seeds):
-            other = "unicode" if config.tokenizer == "rouge" else "rouge"
-            raise UserError(
-                f"{path}: {mute} of {len(seeds)} seed instructions have no token under --tokenizer {config.tokenizer}, so that no "
-                f"duplicate would ever be found; use --tokenizer {other}"
-            )
-        directory = Path(config.prompts) if config.prompts else None
-        templates = prompts.load(
-            config.preset, stages=config.stages, directory=directory, as_json=config.response_format != "text"
-        )
-        return cls(seeds, stages(config, templates, extra_fields(config)))
-
-    @property
-    def seeds_fingerprint(self) -> str:
-        return hashlib.sha256(repr(list(self.seeds)).encode("utf-8", "backslashreplace")).hexdigest()[:16]
-
-    @property
-    def prompt_fingerprints(self) -> dict[str, str]:
-        return {name: stage.template.fingerprint for name, stage in self.stages.items()}
 
 
 class Interrupted(Exception):

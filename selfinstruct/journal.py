@@ -22,14 +22,15 @@ class Journal:
     this process loses nothing; `sync` makes it outlive a power cut.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Opens or creates the file. `read_only` leaves it as it is, a torn last line unread."""
         self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        self._file = os.open(path, os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT, 0o644)
         self.size = _end_of_last_line(self._file)
-        os.ftruncate(self._file, self.size)
-        os.lseek(self._file, self.size, os.SEEK_SET)
-        self._synced = 0
+        self._synced = self.size
         self._hash = hashlib.sha256()
+        if not read_only:
+            self.truncate(self.size)
 
     def append(self, line: str) -> int:
         """Write `line` and a newline; return the offset in bytes where it begins. Raises OSError; then nothing was written."""
@@ -58,22 +59,23 @@ class Journal:
         return chunk[: chunk.index(b"\n")].decode("utf-8")
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Every line with the offset where it begins, read anew from the file."""
+        """Every whole line with the offset where it begins, read anew from the file."""
         offset = 0
         with open(self.path, "rb") as file:
             for line in file:
-                yield offset, line.rstrip(b"\n")
+                if line.endswith(b"\n"):
+                    yield offset, line[:-1]
                 offset += len(line)
 
     def digest(self) -> str:
-        """SHA-256 in hex of all that the file holds, if `truncate` or a new file has set the beginning."""
+        """SHA-256 in hex of all that the file holds."""
         return self._hash.hexdigest()
 
     def truncate(self, size: int) -> None:
         """Forget everything past `size` bytes and hash what stays."""
         os.ftruncate(self._file, size)
         os.lseek(self._file, size, os.SEEK_SET)
-        self.size = self._synced = size
+        self.size, self._synced = size, -1  # who knows whether what is there has reached the disk
         self._hash = _hash_of(self.path, size)
 
     def sync(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from selfinstruct.bootstrap import first_request
 from selfinstruct.config import Config, redacted
-from selfinstruct.generate import Inputs
+from selfinstruct.inputs import Inputs
 from selfinstruct.models import Request, Usage
 from selfinstruct.prices import price_of
 

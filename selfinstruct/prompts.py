@@ -41,18 +41,27 @@ class Template:
     messages: tuple[Message, ...]
     grammar: str | None
     fingerprint: str  # 16 hex digits over everything that is sent
+    files: tuple[tuple[str, str], ...]  # the names and texts that it was read from
 
     def fill(self, values: Mapping[str, object]) -> tuple[Message, ...]:
         """The messages with every {{name}} replaced; what a value holds is never filled again."""
         return tuple(Message(one.role, _NAME.sub(lambda found: str(values[found[1]]), one.text)) for one in self.messages)
 
 
-def load(preset: str, *, stages: tuple[str, ...], directory: Path | None = None, as_json: bool = False) -> dict[str, Template]:
-    """The templates of a preset by stage, each from `directory` (or its folder named like the preset) if it is there.
+def load(
+    preset: str,
+    *,
+    stages: tuple[str, ...],
+    directory: Path | None = None,
+    fallback: Path | None = None,
+    as_json: bool = False,
+) -> dict[str, Template]:
+    """The templates of a preset by stage, each from `directory` (or its folder named like the preset) if it is there, else from
+    `fallback`, else as packaged.
 
     Raises UserError for a directory or file that is missing or unreadable, and for unknown or missing names in a template.
     """
-    folders = [PROMPTS / preset]
+    folders = [*([fallback] if fallback is not None else []), PROMPTS / preset]
     if directory is not None:
         if not directory.is_dir():
             raise UserError(f"{directory}: no such directory of prompts; 'selfinstruct init DIR' writes one to start from")
@@ -73,11 +82,13 @@ def _read(stage: str, folders: list[Path], as_json: bool) -> Template:
     path = next((folder / name for name in names for folder in folders if (folder / name).is_file()), None)
     if path is None:
         raise UserError(f"{folders[0] / names[-1]}: the template is missing; 'selfinstruct init DIR' writes them all")
-    messages = _sections(_text(path), path, stage)
+    text = _text(path)
+    messages = _sections(text, path, stage)
     rules = path.with_suffix(".gbnf")
     grammar = _text(rules) if rules.is_file() and not as_json else None
+    files = [(path.name, text), *([(rules.name, grammar)] if grammar is not None else [])]
     sent = "\0".join([*(f"{one.role}\0{one.text}" for one in messages), grammar or ""])
-    return Template(stage, messages, grammar, hashlib.sha256(sent.encode()).hexdigest()[:16])
+    return Template(stage, messages, grammar, hashlib.sha256(sent.encode()).hexdigest()[:16], tuple(files))
 
 
 def _text(path: Path) -> str:

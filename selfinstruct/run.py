@@ -1,5 +1,6 @@
 """The run directory: open or resume it, and commit what comes out in one order.
 
+    inputs/             the seed tasks and templates as the run began with them
     run.json            config, fingerprints of seeds and templates, versions
     completions.jsonl   every reply paid for; the only file whose order may differ between two equal runs
     instructions.jsonl  admitted instructions
@@ -14,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
+import shutil
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -27,6 +29,7 @@ from selfinstruct.completions import Completions, append, disk_errors
 from selfinstruct.config import Config, changes, from_record
 from selfinstruct.errors import UserError
 from selfinstruct.funnel import Funnel
+from selfinstruct.inputs import FOLDER, Inputs
 from selfinstruct.journal import Journal, Lock, digest_of, write_whole
 from selfinstruct.models.layers import Meter
 from selfinstruct.pool import Pool
@@ -36,6 +39,7 @@ FORMAT = 1  # of the directory
 _FILES = {Instruction: "instructions.jsonl", Example: "examples.jsonl"}
 _REJECTED = "rejected.jsonl"
 DERIVED = (*_FILES.values(), _REJECTED)
+_OURS = {"run.json", "completions.jsonl", "checkpoint.json", "lock", FOLDER, *DERIVED}
 _CHECKPOINT_EVERY = 5.0  # seconds
 
 
@@ -56,13 +60,12 @@ class Run:
         self,
         directory: Path,
         config: Config,
+        inputs: Inputs,
         *,
-        seeds: str,
-        prompts: Mapping[str, str],
         repair: bool = False,
         accept_change: bool = False,
     ) -> None:
-        """Open `directory`, new or begun. `seeds` and `prompts` are fingerprints of what the run is made from.
+        """Open `directory`, new or begun.
 
         `repair` builds the derived files anew and passes over damaged replies; `accept_change` goes on with other settings than
         before. Raises UserError, leaving all as it was.
@@ -73,7 +76,7 @@ class Run:
         try:
             recorded = settings(directory)
             self.is_resumed = recorded is not None
-            found = differences(recorded, config, seeds, prompts) if recorded else []
+            found = differences(recorded, config, inputs) if recorded else []
             if found and not accept_change:
                 raise UserError(
                     f"{directory}: this run began otherwise: {'; '.join(found)}. Go on as it began, choose another --out, "
@@ -88,7 +91,7 @@ class Run:
             self._files = {name: Journal(directory / name) for name in DERIVED}
             self._restore(mark, end)
             change = [{"after_turns": self._mark.turns, "what": found}] if found and len(self.completions) else []
-            _write_settings(directory, recorded, config, seeds, prompts, change)
+            _write_settings(directory, recorded, config, inputs, change)
         except BaseException:
             self._lock.release()
             raise
@@ -153,8 +156,9 @@ class Run:
     def discard(self) -> None:
         """Take a directory away again in which nothing has happened."""
         self._close_files()
-        for name in ("run.json", "completions.jsonl", "checkpoint.json", "lock", *DERIVED):
+        for name in _OURS - {FOLDER}:
             (self.directory / name).unlink(missing_ok=True)
+        shutil.rmtree(self.directory / FOLDER, ignore_errors=True)
         with contextlib.suppress(OSError):  # it was there before us, with something in it
             self.directory.rmdir()
 
@@ -230,11 +234,14 @@ def _read_checkpoint(directory: Path) -> tuple[Mark | None, Mark | None]:
 def _prepare(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        others = sorted(path.name for path in directory.iterdir() if path.name != "lock")
+        names = {path.name for path in directory.iterdir()}
+        begun = any((directory / name).stat().st_size for name in names & {"completions.jsonl", *DERIVED})
     except OSError as error:
         raise UserError(f"{directory}: cannot be used as a run directory ({error.strerror}); choose another --out") from None
-    if others and "run.json" not in others:
-        raise UserError(f"{directory}: holds something else ({others[0]}) and no run; choose another --out")
+    others = sorted(name for name in names - _OURS if not name.startswith(".run.json."))
+    if "run.json" not in names and (others or begun):
+        what = f"something else ({others[0]}) and no run" if others else "a run whose run.json is missing; restore it"
+        raise UserError(f"{directory}: holds {what}{', or' if begun and not others else ';'} choose another --out")
 
 
 def file_of(outcome: Outcome) -> str:
@@ -242,11 +249,12 @@ def file_of(outcome: Outcome) -> str:
     return _FILES.get(type(outcome), _REJECTED)
 
 
-def differences(recorded: Mapping[str, Any], config: Config, seeds: str, prompts: Mapping[str, str]) -> list[str]:
+def differences(recorded: Mapping[str, Any], config: Config, inputs: Inputs) -> list[str]:
     """What would make the rest of a run another dataset than it began as, each named."""
     found = changes(from_record(recorded["config"]), config)
-    if recorded["seeds"] != seeds:
+    if recorded["seeds"] != inputs.seeds_fingerprint:
         found.append("the seed tasks are others")
+    prompts = inputs.prompt_fingerprints
     return found + [f"the template {name} is another" for name in prompts if recorded["prompts"].get(name) != prompts[name]]
 
 
@@ -268,7 +276,10 @@ def _check_unchanged(directory: Path, mark: Mark | None) -> None:
             )
 
 
-def _write_settings(directory: Path, recorded: Mapping[str, Any] | None, config: Config, seeds: str, prompts: Mapping[str, str], change: list[dict[str, Any]]) -> None:
+def _write_settings(directory: Path, recorded: Mapping[str, Any] | None, config: Config, inputs: Inputs, change: list[dict[str, Any]]) -> None:
+    if recorded is None or change:
+        with disk_errors(directory):
+            inputs.keep(directory)
     record = {
         "format": FORMAT,
         "selfinstruct": __version__,
@@ -276,8 +287,9 @@ def _write_settings(directory: Path, recorded: Mapping[str, Any] | None, config:
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         **{name: value for name, value in (recorded or {}).items() if name != "config"},
         "changes": [*(recorded or {"changes": []})["changes"], *change],
-        "seeds": seeds,
-        "prompts": dict(prompts),
+        "seeds": inputs.seeds_fingerprint,
+        "prompts": inputs.prompt_fingerprints,
         "config": config.record(),
     }
-    write_whole(directory / "run.json", json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    with disk_errors(directory):
+        write_whole(directory / "run.json", json.dumps(record, ensure_ascii=False, indent=1) + "\n")

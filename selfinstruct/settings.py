@@ -18,7 +18,7 @@ from selfinstruct.models.providers import LOCAL
 EMBEDDED_AT_MOST = 1000  # examples that nobody asked the embedded model for by its name
 SITTING: dict[str, type] = {"out": str, "stop_at": str, "max_hours": float}  # of one sitting, not of the run
 DECODING = tuple(one.name for one in fields(Decoding))
-_KINDS: dict[type, tuple[tuple[type, ...], str]] = {
+_KINDS: dict[type, tuple[tuple[type[Any], ...], str]] = {
     bool: ((bool,), "true or false"),
     int: ((int,), "a whole number"),
     float: ((int, float), "a number"),
@@ -88,7 +88,7 @@ def _checked(value: Any, kind: type[Any], where: str) -> Any:
     kinds, wanted = _KINDS[kind]
     if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
         raise UserError(f"{where} must be {wanted}, not {value!r}")
-    return float(value) if kind is float else value
+    return float(str(value)) if kind is float else value
 
 
 def for_stages(name: str, values: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from selfinstruct.config import Config, redacted
 from selfinstruct.errors import UserError
@@ -16,32 +18,91 @@ from selfinstruct.progress import duration
 from selfinstruct.run import checkpointed, recorded_config
 
 
-def lines(directory: Path) -> Iterator[str]:
-    """The state of the run in `directory` as a person reads it. Raises UserError if there is none."""
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A run at a moment. What comes from checkpoint.json is up to five seconds older than the counts of lines."""
+
+    directory: str
+    state: str  # running | stopped | finished
+    owner: str | None  # of a running one, as "process PID on HOST"
+    model: str
+    preset: str
+    examples: int
+    wanted: int
+    replies: int
+    as_of: float | None  # seconds since the epoch, of all that follows
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None  # None: nobody knows the price
+    requests_per_second: float | None  # of the latest sitting
+    examples_per_second: float | None
+    seconds_left: float | None
+    funnel: dict[str, Any]
+    notices: list[tuple[float, str]]  # the last things said, with their times
+
+    def to_record(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        """As a person reads it."""
+        hint = {"running": f", {self.owner}", "stopped": "; the same generate command goes on", "finished": ""}[self.state]
+        yield f"{self.directory}: {self.state}{hint}"
+        yield f"  examples     {self.examples:,} of {self.wanted:,}"
+        yield f"  model        {self.model}, preset {self.preset}"
+        yield f"  replies      {self.replies:,} on record"
+        if self.as_of is None:
+            return
+        cost = "cost unknown" if self.cost_usd is None else f"${self.cost_usd:,.2f}"
+        yield f"  tokens       {self.prompt_tokens:,} prompt, {self.completion_tokens:,} completion, {cost}"
+        if self.requests_per_second is not None and self.examples_per_second is not None:
+            left = f", about {duration(self.seconds_left)} left" if self.seconds_left is not None else ""
+            yield f"  speed        {self.requests_per_second:.1f} requests/s, {self.examples_per_second:.1f} examples/s{left}"
+        yield f"  as of        {duration(max(0.0, time.time() - self.as_of))} ago"
+        for at, text in self.notices:
+            yield f"  {time.strftime('%H:%M:%S', time.localtime(at)):<12} {text}"
+        yield ""
+        yield from Funnel.from_record(self.funnel).lines()
+
+
+def status(directory: Path) -> Status:
+    """Raises UserError if there is no run in `directory`."""
     config = recorded_config(directory) if directory.is_dir() else None
     if config is None:
         raise UserError(f"{directory}: no run here (no run.json); name the directory that 'generate' wrote")
-    owner, done = holder(directory / "lock"), _count_lines(directory / "examples.jsonl")
-    state = "finished" if done >= config.n else f"running, {owner}" if owner else "not running; the same command goes on"
-    yield f"{directory}: {state}"
-    yield f"  examples     {done:,} of {config.n:,}"
-    yield f"  model        {config.model}{f' at {redacted(config.base_url)}' if config.base_url else ''}, preset {config.preset}"
-    yield f"  replies      {_count_lines(directory / 'completions.jsonl'):,} on record"
-    record = checkpointed(directory)
-    if record is not None:
-        yield from _checkpoint_lines(config, record)
-
-
-def _checkpoint_lines(config: Config, record: dict[str, dict[str, object]]) -> Iterator[str]:
-    meter = record["meter"]
-    usage = Usage(**meter["usage"])  # type: ignore[arg-type]  # this program wrote it
+    owner, examples = holder(directory / "lock"), _count_lines(directory / "examples.jsonl")
+    record = checkpointed(directory) or {}
+    usage = Usage(**record["meter"]["usage"]) if record else Usage()
     price = price_of(config)
-    cost = "cost unknown" if price is None else f"${price.cost(usage):,.2f}"
-    yield f"  tokens       {usage.prompt_tokens:,} prompt, {usage.completion_tokens:,} completion, {cost}"
-    age = time.time() - float(str(record["at"]))
-    yield f"  as of        {duration(max(0.0, age))} ago"
-    yield ""
-    yield from Funnel.from_record((record["end"] or record["mark"])["funnel"]).lines()  # type: ignore[arg-type]
+    return Status(
+        directory=str(directory),
+        state="running" if owner else "finished" if examples >= config.n else "stopped",
+        owner=owner,
+        model=config.model + (f" at {redacted(config.base_url)}" if config.base_url else ""),
+        preset=config.preset,
+        examples=examples,
+        wanted=config.n,
+        replies=_count_lines(directory / "completions.jsonl"),
+        as_of=record.get("at"),
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cost_usd=None if price is None else price.cost(usage),
+        **_speed(config, record, is_running=owner is not None),
+        funnel=(record["end"] or record["mark"])["funnel"] if record else Funnel().to_record(),
+        notices=[(float(at), str(text)) for at, text in record.get("notices", [])],
+    )
+
+
+def _speed(config: Config, record: dict[str, Any], *, is_running: bool) -> dict[str, float | None]:
+    speed: dict[str, float | None] = dict.fromkeys(("requests_per_second", "examples_per_second", "seconds_left"))
+    if record and record["at"] > record["sitting"]["at"]:
+        sitting, seconds = record["sitting"], record["at"] - record["sitting"]["at"]
+        done = (record["end"] or record["mark"])["funnel"]["examples"]
+        each = (done - sitting["examples"]) / seconds
+        speed["requests_per_second"] = (record["meter"]["requests"] - sitting["requests"]) / seconds
+        speed["examples_per_second"] = each
+        if is_running and each > 0:
+            speed["seconds_left"] = (config.n - done) / each
+    return speed
 
 
 def _count_lines(path: Path) -> int:

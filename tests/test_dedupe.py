@@ -68,7 +68,7 @@ FORMATS = ["jsonl", "json", "csv", "tsv", "jsonl.gz", "json.gz", "csv.gz", "ndjs
 
 def needs(name: str) -> None:
     if name.endswith(".zst") and sys.version_info < (3, 14):
-        pytest.importorskip("zstandard")
+        pytest.importorskip("backports.zstd")
     if name.endswith("parquet"):
         pytest.importorskip("pyarrow")
 
@@ -76,7 +76,7 @@ def needs(name: str) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_read_and_written_alike(name: str, tmp_path: Path) -> None:
     needs(name)
-    records = [{"instruction": f'{text} "é", 漢\n\tnext; line', "n": str(n)} for n, text in enumerate(TEXTS)]
+    records: list[dict[str, Any]] = [{"instruction": f'{text} "é", 漢\n\tnext; line', "n": str(n)} for n, text in enumerate(TEXTS)]
     write(tmp_path / f"given.{name}", records)
     outcome = dedupe([str(tmp_path / f"given.{name}")], str(tmp_path / f"kept.{name}"), Dedupe())
     assert (outcome.kept, outcome.near_duplicates) == (4, 2)
@@ -94,7 +94,7 @@ def test_an_output_without_records_is_still_a_file_of_its_format(name: str, tmp_
 
 def test_types_survive_parquet_and_columns_are_never_lost(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    records = [{"instruction": "a", "n": 1}, {"instruction": "b", "tags": ["x", "y"]}]
+    records: list[dict[str, Any]] = [{"instruction": "a", "n": 1}, {"instruction": "b", "tags": ["x", "y"]}]
     write(tmp_path / "some.parquet", records)
     assert [record.fields for record in Source(str(tmp_path / "some.parquet")) if isinstance(record, Record)] == [
         {"instruction": "a", "n": 1, "tags": None}, {"instruction": "b", "n": None, "tags": ["x", "y"]},
@@ -104,9 +104,9 @@ def test_types_survive_parquet_and_columns_are_never_lost(tmp_path: Path) -> Non
     assert not (tmp_path / "late.parquet").exists()
 
 
-@pytest.mark.parametrize(("module", "name"), [("zstandard", "a.jsonl.zst"), ("pyarrow", "a.parquet")])
+@pytest.mark.parametrize(("module", "name"), [("backports.zstd", "a.jsonl.zst"), ("pyarrow", "a.parquet")])
 def test_a_missing_extra_is_named_in_one_line(module: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if sys.version_info >= (3, 14) and module == "zstandard":
+    if sys.version_info >= (3, 14) and module == "backports.zstd":
         pytest.skip("part of the standard library")
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UserError, match=rf"needs {module}: pip install 'selfinstruct\[dedupe\]'"):
@@ -114,7 +114,8 @@ def test_a_missing_extra_is_named_in_one_line(module: str, name: str, tmp_path: 
 
 
 def test_a_json_array_is_read_across_every_border_between_blocks(tmp_path: Path) -> None:
-    records = [{"instruction": "x" * size + "]},{[", "deep": [{"a": [1, 2.5, None]}]} for size in (0, 1, 65_520, 65_536, 300_000, 7)]
+    sizes = (0, 1, 65_520, 65_536, 300_000, 7)
+    records = [{"instruction": "x" * size + "]},{[", "deep": [{"a": [1, 2.5, None]}]} for size in sizes]
     for indent in (None, 2):
         path = tmp_path / "some.json"
         path.write_text(json.dumps(records, indent=indent))
@@ -122,7 +123,8 @@ def test_a_json_array_is_read_across_every_border_between_blocks(tmp_path: Path)
 
 
 def test_several_fields_and_chats_are_compared(tmp_path: Path) -> None:
-    two = lines(tmp_path / "two.jsonl", [{"q": "Sort these numbers now please", "x": x} for x in ("3 1 2 9 8 7 6", "nine eight", None, None)])
+    inputs = ("3 1 2 9 8", "i x e d k", None, None)
+    two = lines(tmp_path / "two.jsonl", [{"q": "Sort these now", "x": one} for one in inputs])
     assert dedupe([two], str(tmp_path / "a.jsonl"), Dedupe(fields=("q", "x"))).kept == 3
     assert dedupe([two], str(tmp_path / "a.jsonl"), Dedupe(fields=("q",))).kept == 1
     chats = [
@@ -146,7 +148,7 @@ def test_what_resembles_another_file_goes_and_that_file_is_not_copied(given: str
     assert [record["nearest_source"] for record in read(tmp_path / "rejected.jsonl")][-1] == f"{test_set}:3"
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[str | bytes, str, int]] = {
     "not JSON": ('{"instruction": "one"}\n{"instruction": "two"\n{"instruction": "three"}\n', "jsonl", 2),
     "not a JSON object": ('{"instruction": "one"}\n\n["two"]\n', "jsonl", 3),
     "not UTF-8": (b'{"instruction": "one"}\n{"instruction": "\xff"}\n', "jsonl", 2),
@@ -190,6 +192,17 @@ def test_an_input_of_which_the_rest_is_lost_ends_the_work(content: bytes, name: 
     assert not (tmp_path / "kept.jsonl").exists()
 
 
+def test_a_truncated_zst_file_ends_the_work(tmp_path: Path) -> None:
+    needs(".zst")
+    random = Random(2)
+    write(tmp_path / "a.jsonl.zst", [{"instruction": f"{random.random()} {random.random()}"} for _ in range(20_000)])
+    whole = (tmp_path / "a.jsonl.zst").read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"no frame", whole[:200_000] + b"xxxx" + whole[200_004:]):
+        (tmp_path / "a.jsonl.zst").write_bytes(damaged)
+        with pytest.raises(UserError, match="damaged or cut off"):
+            list(Source(str(tmp_path / "a.jsonl.zst")))
+
+
 def test_a_gzip_file_has_no_time_in_it(given: str, tmp_path: Path) -> None:
     for name in ("a.jsonl.gz", "b.jsonl.gz"):
         dedupe([given], str(tmp_path / name), Dedupe())
@@ -205,9 +218,9 @@ def test_standard_input_and_output_serve_as_files(given: str, monkeypatch: pytes
 
 
 def test_places_that_would_destroy_data_are_refused(given: str, tmp_path: Path) -> None:
-    for kwargs in ({"out": given}, {"out": str(tmp_path / "x.jsonl"), "rejected": given}):
+    for out, rejected in ((given, None), (str(tmp_path / "x.jsonl"), given)):
         with pytest.raises(UserError, match="is an input and would be overwritten"):
-            dedupe([given], config=Dedupe(), **kwargs)
+            dedupe([given], out, Dedupe(), rejected=rejected)
     with pytest.raises(UserError, match="cannot go to one place"):
         dedupe([given], str(tmp_path / "x.jsonl"), Dedupe(), rejected=str(tmp_path / "x.jsonl"))
     with pytest.raises(UserError, match="no such file"):

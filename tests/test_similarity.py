@@ -45,16 +45,16 @@ class Growing(RougeIndex):
     tail = (3, 0)
 
 
-words = st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "the", "of", *(f"zz{i}" for i in range(10))])
-sentences = st.lists(words, max_size=25).map(" ".join)
-near = st.tuples(st.lists(words, min_size=4, max_size=14), st.lists(st.tuples(st.integers(0, 13), words), max_size=4))
+word = st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "the", "of", *(f"zz{i}" for i in range(10))])
+sentences = st.lists(word, max_size=25).map(" ".join)
+near = st.tuples(st.lists(word, min_size=4, max_size=14), st.lists(st.tuples(st.integers(0, 13), word), max_size=4))
 thresholds = st.one_of(st.sampled_from([0.3, 0.5, 2 / 3, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95]), st.floats(0.3, 0.95))
 
 
 def changed(pair: tuple[list[str], list[tuple[int, str]]]) -> str:
     text = list(pair[0])
-    for place, word in pair[1]:
-        text[place % len(text)] = word
+    for place, new in pair[1]:
+        text[place % len(text)] = new
     return " ".join(text)
 
 
@@ -86,7 +86,7 @@ def test_a_score_that_ties_with_the_threshold_is_decided_by_the_float(
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.lists(words, max_size=40), st.lists(words, max_size=40))
+@given(st.lists(word, max_size=40), st.lists(word, max_size=40))
 def test_rouge_l_is_rouge_scores_f_bit_for_bit(item: list[str], candidate: list[str]) -> None:
     assert rouge_l(item, candidate) == reference(" ".join(item), " ".join(candidate))
 
@@ -138,8 +138,8 @@ def test_texts_of_two_thousand_words_are_compared_exactly() -> None:
     base = [f"w{random.randrange(600)}" for _ in range(2000)]
     pool = []
     for size in [2000, 1900, 2000, 300, 1200, 3300, 12]:
-        text = [random.choice(base) if random.random() < random.choice([0.05, 0.2, 0.4]) else w for w in (base * 2)[:size]]
-        pool.append(" ".join(text))
+        words = [random.choice(base) if random.random() < random.choice([0.05, 0.2, 0.4]) else w for w in (base * 2)[:size]]
+        pool.append(" ".join(words))
     index = Growing()
     for text in pool:
         index.add(text)

@@ -1,11 +1,13 @@
-"""What a file's name says about its format and compression. The one owner of pyarrow and zstandard, asked for when needed."""
+"""What a file's name says about its format and compression. The one owner of pyarrow and zstd, asked for when needed."""
 
 from __future__ import annotations
 
 import gzip
 import sys
+import zlib
 from contextlib import ExitStack
 from importlib import import_module
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -32,14 +34,13 @@ def compressed(raw: IO[bytes], path: str, mode: str, stack: ExitStack) -> IO[byt
     """The stream inside, for a name that ends in .gz or .zst; closed with the stack."""
     if path.lower().endswith(".gz"):  # without name and time in the header: the same records give the same bytes
         return cast(IO[bytes], stack.enter_context(gzip.GzipFile("", mode, 6, raw, mtime=0)))
-    if path.lower().endswith(".zst"):
-        return stack.enter_context(_zstandard(raw, mode))
+    if path.lower().endswith(".zst") and not (isinstance(raw, BufferedReader) and not raw.peek(1)):  # nothing is written as nothing
+        return cast(IO[bytes], stack.enter_context(_zstd().open(raw, mode)))
     return raw
 
 
-def _zstandard(raw: IO[bytes], mode: str) -> IO[bytes]:
-    module = "compression.zstd" if sys.version_info >= (3, 14) else "zstandard"
-    return cast(IO[bytes], _extra(module, ".zst").open(raw, mode))
+def _zstd() -> Any:
+    return _extra("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd", ".zst")
 
 
 def parquet() -> tuple[Any, Any]:
@@ -47,9 +48,14 @@ def parquet() -> tuple[Any, Any]:
     return _extra("pyarrow", ".parquet"), _extra("pyarrow.parquet", ".parquet")
 
 
+def damaged() -> tuple[type[Exception], ...]:
+    """What decompressing a damaged or truncated file raises."""
+    zstd = sys.modules.get("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+    return (EOFError, gzip.BadGzipFile, zlib.error, *([zstd.ZstdError] if zstd else []))
+
+
 def _extra(module: str, suffix: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        name = module.split(".")[0]
-        raise UserError(f"reading and writing {suffix} needs {name}: pip install 'selfinstruct[dedupe]'") from None
+        raise UserError(f"reading and writing {suffix} needs {module}: pip install 'selfinstruct[dedupe]'") from None

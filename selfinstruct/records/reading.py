@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
+import io
 import json
 import re
 import sys
-import zlib
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from selfinstruct.errors import UserError
-from selfinstruct.records.formats import STDIO, compressed, format_of, parquet
+from selfinstruct.records.formats import STDIO, compressed, damaged, format_of, parquet
 
 _SEPARATOR = re.compile(r"[\s,]*")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what the error handler surrogateescape leaves of such bytes
@@ -74,7 +72,7 @@ class Source:
                 yield from READERS[self._format](compressed(self._raw, self._path, "rb", stack))
             except _Lost as lost:
                 raise UserError(f"{self.name}:{lost.where}: {lost.why}") from None
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            except damaged() as error:
                 raise UserError(f"{self.name}: damaged or cut off ({error}); compress it anew") from None
             except OSError as error:
                 raise UserError(f"{self.name}: {error.strerror or error}; give a file that can be read") from None
@@ -95,59 +93,69 @@ def _jsonl(file: IO[bytes]) -> Iterator[Record | Bad]:
             yield Record(number, value, line) if isinstance(value, dict) else Bad(number, "not a JSON object")
 
 
+@contextmanager
+def _decoded(file: IO[bytes]) -> Iterator[io.TextIOWrapper]:
+    text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
+    try:
+        yield text
+    finally:
+        text.detach()  # the file is not ours to close
+
+
 def _json(file: IO[bytes]) -> Iterator[Record | Bad]:
     """One array of objects, read item by item: a 10 GB file takes the memory of its largest item."""
-    text, decoder = codecs.getreader("utf-8-sig")(file, "surrogateescape"), json.JSONDecoder()
-    buffer, number, inside = "", 0, False
-    while more := text.read(max(1 << 16, len(buffer))):  # as much again, so that a huge item is not tried too often
-        buffer = (buffer + more).lstrip()
-        if not inside and buffer:
-            if buffer[0] != "[":
-                raise _Lost(1, "a .json file must hold one array of objects; is it .jsonl?")
-            buffer, inside = buffer[1:], True
-        at = 0
-        while inside:
-            start = _SEPARATOR.match(buffer, at).end()  # type: ignore[union-attr]  # it matches the empty string too
-            if buffer.startswith("]", start):
-                return
-            try:
-                value, end = decoder.raw_decode(buffer, start)
-            except (ValueError, RecursionError):
-                break  # cut off here, or broken: the end of the file will tell
-            if end == len(buffer):
-                break
-            number, at = number + 1, end
-            if _NOT_UTF8.search(buffer, start, end):
-                yield Bad(number, "not UTF-8")
-            else:
-                yield Record(number, value) if isinstance(value, dict) else Bad(number, "not a JSON object")
-        buffer = buffer[at:]
+    decoder, buffer, number, inside = json.JSONDecoder(), "", 0, False
+    with _decoded(file) as text:
+        while more := text.read(max(1 << 16, len(buffer))):  # as much again, so that a huge item is not tried too often
+            buffer = (buffer + more).lstrip()
+            if not inside and buffer:
+                if buffer[0] != "[":
+                    raise _Lost(1, "a .json file must hold one array of objects; is it .jsonl?")
+                buffer, inside = buffer[1:], True
+            at = 0
+            while inside:
+                start = _SEPARATOR.match(buffer, at).end()  # type: ignore[union-attr]  # it matches the empty string too
+                if buffer.startswith("]", start):
+                    return
+                try:
+                    value, end = decoder.raw_decode(buffer, start)
+                except (ValueError, RecursionError):
+                    break  # cut off here, or broken: the end of the file will tell
+                if end == len(buffer):
+                    break
+                number, at = number + 1, end
+                if _NOT_UTF8.search(buffer, start, end):
+                    yield Bad(number, "not UTF-8")
+                else:
+                    yield Record(number, value) if isinstance(value, dict) else Bad(number, "not a JSON object")
+            buffer = buffer[at:]
     raise _Lost(number + 1, "not JSON, or the file ends inside the array")
 
 
 def _csv(file: IO[bytes], delimiter: str = ",") -> Iterator[Record | Bad]:
     """Rows under a header. The line of a row is the one that it ends on."""
     csv.field_size_limit(1 << 30)
-    rows = csv.reader(codecs.getreader("utf-8-sig")(file, "surrogateescape"), delimiter=delimiter, strict=True)
     header: list[str] | None = None
-    while True:
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Bad(rows.line_num, f"not CSV ({error})")
-            continue
-        if not row:
-            continue
-        if header is None:
-            header = row
-        elif len(row) != len(header):
-            yield Bad(rows.line_num, f"{len(row)} values under a header of {len(header)}")
-        elif any(map(_NOT_UTF8.search, row)):
-            yield Bad(rows.line_num, "not UTF-8")
-        else:
-            yield Record(rows.line_num, dict(zip(header, row, strict=True)))
+    with _decoded(file) as text:
+        rows = csv.reader(text, delimiter=delimiter, strict=True)
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield Bad(rows.line_num, f"not CSV ({error})")
+                continue
+            if not row:
+                continue
+            if header is None:
+                header = row
+            elif len(row) != len(header):
+                yield Bad(rows.line_num, f"{len(row)} values under a header of {len(header)}")
+            elif any(map(_NOT_UTF8.search, row)):
+                yield Bad(rows.line_num, "not UTF-8")
+            else:
+                yield Record(rows.line_num, dict(zip(header, row, strict=True)))
 
 
 def _tsv(file: IO[bytes]) -> Iterator[Record | Bad]:
