@@ -146,11 +146,10 @@ class Run:
             "notices": list(self.notices),
             "at": time.time(),
         }
-        path = self.directory / "checkpoint.json"
-        with disk_errors(path):
+        with disk_errors(self.directory / "checkpoint.json"):
             for file in self._files.values():
                 file.sync()
-            write_whole(path, json.dumps(record, ensure_ascii=True, indent=1) + "\n")
+            _note(self.directory, record)
         self._checkpointed_at = time.monotonic()
 
     def discard(self) -> None:
@@ -182,16 +181,30 @@ class Run:
             self.funnel.to_record(),
         )
 
+    def _forget(self, mark: Mark | None, end: Mark | None) -> None:
+        """Before files are cut, let the checkpoint say no more than what will be left: the process may die in between."""
+        record = checkpointed(self.directory)
+        with disk_errors(self.directory / "checkpoint.json"):
+            if mark is None:
+                (self.directory / "checkpoint.json").unlink(missing_ok=True)
+            elif record is not None and record["end"] and end is None:
+                _note(self.directory, {**record, "end": None})
+
     def _restore(self, mark: Mark | None, end: Mark | None) -> None:
         """Go back to the end of the last whole turn; a dataset that has its n examples already stays as it is."""
         finished = end is not None and Funnel.from_record(end.funnel).examples
         if finished and finished > self.config.n:
             raise UserError(f"{self.directory}: holds {finished} examples already; --n can only be raised")
         back_to = end if finished == self.config.n else mark
+        self._forget(mark, end if back_to is end else None)
         for name, file in self._files.items():
             file.truncate(back_to.sizes[name] if back_to else 0)
         self.funnel = Funnel.from_record(back_to.funnel) if back_to else Funnel()
         self._mark = mark or self._now()
+
+
+def _note(directory: Path, record: Mapping[str, Any]) -> None:
+    write_whole(directory / "checkpoint.json", json.dumps(record, ensure_ascii=True, indent=1) + "\n")
 
 
 def settings(directory: Path) -> dict[str, Any] | None:

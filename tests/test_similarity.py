@@ -42,7 +42,7 @@ def instructions(name: str) -> list[str]:
 class Growing(RougeIndex):
     """The same index, so impatient that a handful of texts goes through every stage of a pool of thousands."""
 
-    tail = (3, 0)
+    tail, patience = (3, 0), 1
 
 
 word = st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "the", "of", *(f"zz{i}" for i in range(10))])

@@ -23,7 +23,7 @@ _REFUSAL = re.compile(
     re.I,
 )
 _YES = re.compile(
-    r"[\W_]*(?:(?:the |my |final )*(?:answer|labels?|(?:is )?classification(?: task)?)(?: is)?[\W_]*)?(yes|no|true|false)(?![^\W_])", re.I
+    r"[\W_]*(?:(?:the |my |final )*(?:answer|labels?|(?:is )?classification(?: task)?)(?: is)?[\W_]*)?(yes|no|true|false)(?!_*[^\W_])", re.I
 )
 _YES_IN_JSON = re.compile(r'"[^"\n]{0,40}classif[^"\n]{0,40}"\s*:\s*"?(yes|no|true|false)\b', re.I)
 _TITLE = re.compile(r"(?:\*\*|__)[^*_\n]{1,60}?(?::(?:\*\*|__)|(?:\*\*|__)[ \t]*[:\u2013\u2014-])[ \t]*(?=\S+\s+\S+\s+\S)")
@@ -122,18 +122,21 @@ def _plain(text: str) -> str:
 
 def _list_items(reply: str) -> Iterator[str]:
     """The texts of a list, empty where a number stands alone. A list inside an item, further in, is part of the item."""
-    lines = [line for line in lines_of(reply) if not is_fence(line)]
+    lines = lines_of(reply)
     start = _NUMBERED if any(_NUMBERED.match(line) for line in lines) else _BULLETED
     item: list[str] | None = None
-    indent = None
-    inside = False
+    indent = -1
+    inside = is_fenced = False
     for line in lines:
         found = start.match(line)
-        if found and (indent is None or len(found["indent"]) <= indent + 1):
+        if found and (indent < 0 or len(found["indent"]) <= indent + 1):
             if item is not None:
                 yield " ".join(item)
-            indent = len(found["indent"]) if indent is None else indent
+            indent = len(found["indent"]) if indent < 0 else indent
             item, inside = [found["text"]] if found["text"].strip() else [], True
+        elif is_fence(line):
+            is_fenced = is_fenced or item is None
+            inside = inside and not is_fenced  # the list's own block of code ends, or one in an item does
         elif not line.strip() or _RULE.match(line) or is_closing_remark(line) or _is_field(line):
             inside = False  # what follows a blank line without a number is a closing remark
         elif inside and item is not None:

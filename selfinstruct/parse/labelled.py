@@ -58,7 +58,7 @@ def sections_of(reply: str, label: re.Pattern[str]) -> list[Section]:
     lines = lines_of(reply)
     begins = _begins(lines, label)
     if not begins and (fences := [number for number, line in enumerate(lines) if is_fence(line)]):
-        lines = [line for number, line in enumerate(lines) if number not in (fences[0], fences[-1])]
+        lines = lines[fences[0] + 1 : fences[-1] if len(fences) > 1 else None]
         begins = _begins(lines, label)
     breaks = _breaks(lines, begins)
     sections: list[tuple[str, list[str]]] = []
@@ -117,10 +117,11 @@ def _plain(lines: list[str]) -> Iterator[tuple[int, str]]:
 
 def _breaks(lines: list[str], begins: dict[int, re.Match[str]]) -> set[int]:
     """The lines that stand between two examples. "Example", a rule: only where a field follows, for they occur in answers as
-    well; "Example 2": only where a field comes before the next such line.
+    well. "Example 2": also where a field comes before the next such line, if this reply announces its first field like that.
     """
     plain = {number for number, _ in _plain(lines)}
     breaks: set[int] = set()
+    is_announced = any(_NUMBERED_EXAMPLE.match(line) for line in lines[: min(begins, default=0)])
     follows = ahead = False  # a field begins next; a field begins before the next numbered example
     at_end = True
     for number in range(len(lines) - 1, -1, -1):
@@ -130,8 +131,8 @@ def _breaks(lines: list[str], begins: dict[int, re.Match[str]]) -> set[int]:
         if number in begins:
             follows, ahead, at_end = True, True, False
         elif number in plain and _NUMBERED_EXAMPLE.match(line):
-            breaks |= {number} if ahead else set()
-            follows, ahead, at_end = ahead, False, at_end and ahead
+            breaks |= {number} if follows or (is_announced and ahead) else set()
+            follows, ahead, at_end = number in breaks, False, False
         elif number in plain and (_EXAMPLE.match(line) or _RULE.match(line)):
             breaks |= {number} if follows or at_end else set()
             follows = follows and number in breaks

@@ -5,6 +5,7 @@ Paper: section 2.2, "Filtering". How it works: docs/novelty.md.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -19,6 +20,7 @@ from selfinstruct.similarity.bounds import Bounds, Row, f_measure, f_measures, k
 from selfinstruct.similarity.postings import Code, Postings, points
 from selfinstruct.similarity.tokenizers import TOKENIZERS
 
+_NO_RANK = -1 << 30
 _UNKNOWN = 0  # the token id of every token that no item of the pool has
 _SURROGATES = range(0xD800, 0xE000)  # no text can hold these code points, so no token gets them
 _BITS = [1 << i for i in range(64)]
@@ -46,6 +48,7 @@ class RougeIndex:
     `nearest` with a threshold is fast, `top` and `mean` look at every item. Not safe to share between threads.
     """
 
+    patience = 16  # so many items are verified without a closer look
     tail = (512, 8)  # how many items wait to be indexed: the first number plus the second times the root of the pool's size
 
     def __init__(self, tokenizer: str = "rouge") -> None:
@@ -60,7 +63,7 @@ class RougeIndex:
         self._positions = np.arange(1024, dtype=np.int32)
         self._ids: dict[str, int] = {}
         self._next_id = 1
-        self._ranks: list[int] = [-1 << 30]  # by token id, rarer is lower; decided anew when the pool has doubled
+        self._ranks: list[int] = [_NO_RANK]  # by token id, rarer is lower; decided anew when the pool has doubled
         self._bits = [0]  # by token id, its bit in a signature
         self._ranked = 0
         self._new_rank = 0
@@ -150,8 +153,8 @@ class RougeIndex:
         postings, signature = self._up_to_date(above), self._signature(ids)
         tail = slice(postings.size, len(self._texts))
         signatures, kinds, records = [self._signatures[tail]], [self._kinds[tail]], [self._positions[tail]]
-        previous = None
-        for high, rank in zip(row.highs, sorted(map(self._ranks.__getitem__, ids)), strict=False):
+        ranks, previous = sorted(map(self._ranks.__getitem__, ids)), None
+        for high, rank in zip(row.highs, ranks, strict=False):
             if rank != previous and (found := postings.find(rank, row.low, high)):
                 signatures.append(postings.signatures[found])
                 kinds.append(postings.kinds[found])
@@ -164,8 +167,17 @@ class RougeIndex:
         if not len(hits):
             return []
         positions = sorted(set(np.concatenate(records).take(hits).tolist()))
+        if len(positions) > self.patience:
+            positions = self._sketched(positions, [rank for rank in ranks if rank > _NO_RANK], row, postings)
         self.verified += len(positions)
         return positions
+
+    def _sketched(self, positions: list[int], known: list[int], row: Row, postings: Postings) -> list[int]:
+        """Without those that a closer look shows to share too little."""
+        indexed = bisect_left(positions, postings.size)
+        records = np.array(positions[:indexed], np.int64)
+        likely = postings.sketches.likely(records, self._kinds[records], np.array(known, np.int64), row)
+        return [*likely.tolist(), *positions[indexed:]]
 
     def _up_to_date(self, above: float) -> Postings:
         """The postings with a tail of the pool left out, which is scanned: so short that scanning costs as little as merging."""
@@ -186,7 +198,7 @@ class RougeIndex:
             counts += np.bincount(points(self._codes[at : at + (1 << 16)]), minlength=self._next_id)
         ranks = np.empty(self._next_id, np.int64)
         ranks[np.argsort(counts, kind="stable")] = np.arange(self._next_id)
-        ranks[_UNKNOWN] = -1 << 30
+        ranks[_UNKNOWN] = _NO_RANK
         self._ranks, self._new_rank, self._ranked = ranks.tolist(), 0, len(self._texts)
 
     def _scores(self, text: str) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfinstruct.similarity.bounds import Bounds
+from selfinstruct.similarity.sketches import Sketches, repetitions
 
 _RECORD_BITS = 28
 _RANK_SHIFT = _RECORD_BITS + 11
@@ -42,6 +43,7 @@ class Postings:
         self.kinds = np.zeros(0, np.uint16)
         self.records = np.zeros(0, np.int32)
         self.starts: list[int] = []
+        self.sketches = Sketches()
 
     def extend(
         self, codes: Sequence[Code], signatures: NDArray[np.uint64], kinds: NDArray[np.uint16], ranks: Sequence[int]
@@ -70,14 +72,14 @@ class Postings:
         lengths = np.fromiter(map(len, codes), np.int64, len(codes))
         owner = np.repeat(np.arange(len(codes)), lengths)
         keys = np.sort((owner << 32) + rank_of[points(codes)] + (1 << 31))
-        first = np.cumsum(lengths) - lengths
-        place = np.arange(len(keys)) - first[owner]
+        token = (keys & 0xFFFFFFFF) - (1 << 31)
+        repeated = repetitions(keys)
+        self.sketches.extend(lengths, owner, token, repeated)
+        place = np.arange(len(keys)) - (np.cumsum(lengths) - lengths)[owner]
         present, index = np.unique(lengths, return_inverse=True)
         prefix = np.array([self.bounds.prefix(length) for length in present.tolist()], np.int64)[index]
-        keep = place < prefix[owner]
-        keep[1:] &= keys[1:] != keys[:-1]  # of a repeated token the first place counts
-        keys, owner = keys[keep], owner[keep]
-        token = (keys & 0xFFFFFFFF) - (1 << 31)
+        keep = (place < prefix[owner]) & (repeated == 0)  # of a repeated token the first place counts
+        token, owner = token[keep], owner[keep]
         owner += at
         packed: NDArray[np.int64] = (token << _RANK_SHIFT) | (kinds[owner].astype(np.int64) << _RECORD_BITS) | owner
         return packed
