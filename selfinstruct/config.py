@@ -102,8 +102,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "machine_demos": 1,
         "new_per_turn": 3,
         "max_instances_per_task": 1,
-        "concurrency": 2,
-        "timeout": 600.0,
         "propose": Decoding(temperature=1.0, top_p=0.9, max_tokens=160),
         "classify": Decoding(temperature=0.0, max_tokens=2),
         "input_first": Decoding(temperature=0.5, top_p=0.9, max_tokens=200),

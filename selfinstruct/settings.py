@@ -13,7 +13,7 @@ from typing import Any
 from selfinstruct.config import STAGES, Config, check, configure
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
-from selfinstruct.models.providers import LOCAL
+from selfinstruct.models.providers import LOCAL, is_local
 
 EMBEDDED_AT_MOST = 1000  # examples that nobody asked the embedded model for by its name
 SITTING: dict[str, type] = {"out": str, "stop_at": str, "max_hours": float}  # of one sitting, not of the run
@@ -125,6 +125,8 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 def fresh(said: Mapping[str, Any]) -> Config:
     """The config of a new run from what was said; `model` may still be empty (see `whose_model`). Raises UserError."""
     implied: dict[str, Any] = {}
+    if is_local(said.get("model", "")):
+        implied |= {"concurrency": 2, "timeout": 900.0}  # one slot: requests wait for one another, and one is always ready
     if said.get("model") == LOCAL:
         implied["preset"] = "small"  # the embedded model's weights are few: it needs short raw prompts and a grammar
     if "base_url" not in said and os.environ.get("OPENAI_BASE_URL"):

@@ -6,9 +6,11 @@ ModelError (no request of this run will). What a server does not understand of t
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import email.utils
 import json
+import math
 import os
 import re
 import time
@@ -33,6 +35,7 @@ _OPTIONAL: dict[str, str | None] = {
     "seed": None,
     "response_format": None,
 }
+_NO_KEY = "none"  # servers of one's own ask for none; the client wants a text
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "propose": {"instructions": {"type": "array", "items": {"type": "string"}}},
     "classify": {"is_classification": {"type": "boolean"}},
@@ -46,22 +49,22 @@ _INSTANCE = {
     "additionalProperties": False,
 }
 _OVERFLOW = re.compile(r"context.{0,20}(?:length|size|window|limit)|maximum context|exceed.{0,30}context|too many tokens|prompt is too long", re.I)
-_FILTERED = re.compile(r"content.?filter|content management policy|content_policy|safety", re.I)
+_FILTERED = re.compile(r"content.?filter|content management policy|content_policy|safety|moderation|flagged", re.I)
 _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.I)
 _UNSUPPORTED = re.compile(r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|extra (?:inputs|fields)|invalid|does not", re.I)
 _THINKING = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)\s*", re.S)
 
 
 class OpenAI:
-    """One endpoint. `notice` is told, once each, what the server made us leave out."""
+    """One endpoint. `api_key` None: it asks for none. `notice` is told, once each, what the server made us leave out."""
 
     def __init__(
-        self, *, base_url: str | None, api_key: str, timeout: float, notice: Callable[[str], None] = lambda text: None
+        self, *, base_url: str | None, api_key: str | None, timeout: float, notice: Callable[[str], None] = lambda text: None
     ) -> None:
         login = urlsplit(base_url or "")
         self._client = openai.AsyncOpenAI(
             base_url=redacted(base_url) if base_url else None,
-            api_key=api_key,
+            api_key=api_key or _NO_KEY,
             timeout=timeout,
             max_retries=0,
             default_headers=_basic(login.username, login.password or "") if login.username is not None else None,
@@ -72,8 +75,24 @@ class OpenAI:
         self._notice = notice
         self._left_out: dict[str, str | None] = {}
         self._answered = False
+        self._under_way = 0
+        self._changed = asyncio.Event()  # either of the two has; a new one each time
 
     async def complete(self, request: Request) -> Completion:
+        self._under_way += 1
+        try:
+            return await self._accepted(request)
+        except _Doubtful as error:
+            doubt = error
+        finally:
+            self._under_way -= 1
+            self._changed.set()
+            self._changed = asyncio.Event()
+        while self._under_way and not self._answered:  # a refusal comes back before any reply does
+            await self._changed.wait()
+        raise (doubt.of_request if self._answered else doubt.of_run) from None
+
+    async def _accepted(self, request: Request) -> Completion:
         for _ in range(len(_OPTIONAL) + 1):
             try:
                 return await self._once(request)
@@ -85,10 +104,11 @@ class OpenAI:
         """The names that the endpoint serves."""
         try:
             raw = await self._client.models.with_raw_response.list()
-        except openai.OpenAIError as error:
-            fate = self._fate(error, {}, "")
-            raise ModelError(f"{fate}; is it running?") if isinstance(fate, Transient) else fate from None
-        record = self._json(raw.text)
+            record = self._json(raw.text)
+        except (openai.OpenAIError, _Doubtful) as error:
+            fate = error if isinstance(error, _Doubtful) else self._fate(error, {}, "")
+            fate = fate.of_run if isinstance(fate, _Doubtful) else fate
+            raise fate if isinstance(fate, ModelError) else ModelError(f"{fate}; is it running?") from None
         listed = record.get("data")
         return [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one] if isinstance(listed, list) else []
 
@@ -104,7 +124,7 @@ class OpenAI:
             raise self._fate(error, body, request.model) from None
         completion = _completion(self._json(raw.text), request)
         if completion is None:
-            raise self._strange(f"answers without 'choices' ({_short(raw.text)})")
+            raise self._strange(f"answers without 'choices' ({self._words(raw.text)})")
         self._answered = True
         return completion
 
@@ -153,21 +173,23 @@ class OpenAI:
     def _json(self, text: str) -> dict[str, Any]:
         try:
             record = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
-            raise self._strange(f"answers something that is no JSON object ({_short(text)})")
+            raise self._strange(f"answers something that is no JSON object ({self._words(text)})")
         return record
 
     def _strange(self, what: str) -> Exception:
         """A server that has never answered properly is a wrong address; one that has, stumbles (a proxy's error page)."""
-        what = self._clean(f"{self.address}: {what}")
-        return Transient(what) if self._answered else ModelError(f"{what}; check --base-url, which usually ends in /v1")
+        what = f"{self.address}: {what}"
+        return _Doubtful(ModelError(f"{what}; check --base-url, which usually ends in /v1"), Transient(what))
 
-    def _clean(self, text: str) -> str:
+    def _words(self, text: str) -> str:
+        """A foreign text on one line, shortened, without the secrets that it may repeat."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text
+        text = " ".join(text.split())
+        return text if len(text) <= 200 else text[:200] + "..."
 
     def _fate(self, error: openai.OpenAIError, body: Mapping[str, Any], model: str) -> Exception:
         """What a failed call means for the request and for the run; never holds a secret."""
@@ -175,23 +197,25 @@ class OpenAI:
             refused = _os_error(error)
             if refused is None and isinstance(error, openai.APITimeoutError):
                 return Transient(f"{self.address}: no reply in time")
-            return Transient(self._clean(f"{self.address}: cannot connect ({refused or error.__cause__ or error})"), is_server_gone=True)
+            return Transient(f"{self.address}: cannot connect ({self._words(refused or str(error.__cause__ or error))})", is_server_gone=True)
         if isinstance(error, openai.APIStatusError):
             return self._fate_of_status(error, body, model)
         if isinstance(error, openai.APIResponseValidationError):
             return self._strange("answers in an unexpected form")
-        return ModelError(self._clean(f"{self.address}: {_short(str(error))}"))
+        return ModelError(f"{self.address}: {self._words(str(error))}")
 
     def _fate_of_status(self, error: openai.APIStatusError, body: Mapping[str, Any], model: str) -> Exception:
-        status, words = error.status_code, self._clean(_message(error))
+        status, words = error.status_code, self._words(_message(error))
         said = f"{self.address}: HTTP {status} ({words})"
         if status == 401:
             return ModelError(f"{said}; the key is missing or wrong: set OPENAI_API_KEY")
+        if status == 403 and _FILTERED.search(words):
+            return RequestFailed("content_filter", words)
         if status == 403:
             return ModelError(f"{said}; this key may not use the model {model!r}")
         if status == 404:
             return ModelError(f"{said}; check --model {model!r} and --base-url, which usually ends in /v1")
-        if status == 429 and _QUOTA.search(words + str(error.code or "")):
+        if status == 402 or (status == 429 and _QUOTA.search(words + str(error.code or ""))):
             return ModelError(f"{said}; the account has no credit left")
         if status in (408, 409, 429) or status >= 500:
             return Transient(said, retry_after=_retry_after(error.response.headers))
@@ -201,9 +225,8 @@ class OpenAI:
 
     def _fate_of_refusal(self, error: openai.APIStatusError, body: Mapping[str, Any], words: str, said: str) -> Exception:
         if error.status_code == 413 or error.code == "context_length_exceeded" or _OVERFLOW.search(words):
-            if self._answered:
-                return RequestFailed("context_overflow", words)
-            return ModelError(f"{said}; the prompt does not fit: show less (--demos), ask for less (--max-tokens), or serve more context")
+            unfit = f"{said}; the prompt does not fit: show less (--demos), ask for less (--max-tokens), or serve more context"
+            return _Doubtful(ModelError(unfit), RequestFailed("context_overflow", words))
         if error.code == "content_filter" or _FILTERED.search(words):
             return RequestFailed("content_filter", words)
         named = str(error.param or "")
@@ -211,9 +234,8 @@ class OpenAI:
         for field in _OPTIONAL:
             if field in sent and (named == field or (not named and field in words)) and _UNSUPPORTED.search(words):
                 return _Rejects(field)
-        if self._answered:
-            return RequestFailed("bad_request", words)
-        return ModelError(f"{said}; the endpoint does not accept the requests of this run")
+        refused = f"{said}; the endpoint does not accept the requests of this run"
+        return _Doubtful(ModelError(refused), RequestFailed("bad_request", words))
 
 
 class _Rejects(Exception):
@@ -222,6 +244,14 @@ class _Rejects(Exception):
     def __init__(self, field: str) -> None:
         super().__init__(field)
         self.field = field
+
+
+class _Doubtful(Exception):
+    """A failure that is the run's if the endpoint answers nobody, and only this request's if it does."""
+
+    def __init__(self, of_run: ModelError, of_request: Exception) -> None:
+        super().__init__(str(of_run))
+        self.of_run, self.of_request = of_run, of_request
 
 
 def _basic(user: str, password: str) -> dict[str, str]:
@@ -256,13 +286,16 @@ def _completion(record: Mapping[str, Any], request: Request) -> Completion | Non
     text = message.get("content") if isinstance(message, dict) else choice.get("text")
     text = _THINKING.sub("", text) if isinstance(text, str) else ""
     reason = choice.get("finish_reason")
-    return Completion(text, reason if isinstance(reason, str) else "stop", _usage(record.get("usage"), request, text))
+    error = "content_filter" if reason == "content_filter" and not text.strip() else None
+    return Completion(text, reason if isinstance(reason, str) else "stop", _usage(record.get("usage"), request, text), error)
 
 
 def _usage(said: Any, request: Request, text: str) -> Usage:
     """The server's count, or, where it gives none, four characters a token."""
-    if isinstance(said, dict) and isinstance(said.get("prompt_tokens"), int):
-        return Usage(said["prompt_tokens"], said.get("completion_tokens") or 0)
+    if isinstance(said, dict):
+        prompt, completion = said.get("prompt_tokens"), said.get("completion_tokens") or 0
+        if isinstance(prompt, int) and isinstance(completion, int):
+            return Usage(prompt, completion)
     return Usage(len(request.text) // 4 + 1, len(text) // 4 + 1)
 
 
@@ -283,26 +316,22 @@ def _response_format(request: Request) -> dict[str, Any] | None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, from `retry-after-ms`, or from `retry-after` as seconds or as a date."""
+    """Seconds, from `retry-after-ms`, or from `retry-after` as seconds or as a date; None for none that makes sense."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        value = headers.get(name, "")
         try:
-            return max(0.0, float(value) / unit)
+            seconds = float(headers.get(name, "")) / unit
         except ValueError:
-            pass
-    when = email.utils.parsedate_tz(headers.get("retry-after", ""))
-    return max(0.0, email.utils.mktime_tz(when) - time.time()) if when else None
+            continue
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _message(error: openai.APIStatusError) -> str:
     body = error.body
     if isinstance(body, dict):
         inner = body.get("error", body)
-        found = inner.get("message", inner) if isinstance(inner, dict) else inner
-        return _short(str(found))
-    return _short(error.response.text)
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 200 else text[:200] + "..."
+        return str(inner.get("message", inner) if isinstance(inner, dict) else inner)
+    return error.response.text

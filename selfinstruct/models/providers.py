@@ -15,7 +15,6 @@ from selfinstruct.models import Model
 
 Notice = Callable[[str], None]
 LOCAL, SCRIPTED = "local", "scripted"
-NO_KEY = "none"  # servers of one's own ask for none; the client wants a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +75,15 @@ async def provider(config: Config, notice: Notice) -> AsyncIterator[Model]:
         await model.close()
 
 
-def api_key(config: Config) -> str:
-    """The key from the environment, as the openai client reads it; servers of one's own may need none."""
+def api_key(config: Config) -> str | None:
+    """The key from the environment, as the openai client reads it; None if there is none, as for servers of one's own."""
     key = os.environ.get("OPENAI_API_KEY", "").strip()
-    if key:
-        return key
-    if config.base_url:
-        return NO_KEY
-    raise UserError("no key: set OPENAI_API_KEY, name a server of your own with --base-url, or use --model local")
+    if not key and not config.base_url:
+        raise UserError("no key: set OPENAI_API_KEY, name a server of your own with --base-url, or use --model local")
+    strange = next((at for at, letter in enumerate(key, 1) if not "!" <= letter <= "~"), None)
+    if strange is not None:
+        raise UserError(f"OPENAI_API_KEY: character {strange} of {len(key)} is none that a key may hold; copy the key again")
+    return key or None
 
 
 async def only_model(config: Config) -> str:

@@ -1,6 +1,6 @@
 """From a reply to instructions, a label, or instances. Pure: a bad reply is an empty result and a reason, never an error.
 
-Every module here has one function a stage, `(reply, finish_reason) -> Parsed`, under the stage's name.
+`chat`, `paper` and `alpaca` have one function a stage, `(reply, finish_reason) -> Parsed`, under the stage's name.
 """
 
 from __future__ import annotations

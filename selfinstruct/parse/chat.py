@@ -10,11 +10,11 @@ from selfinstruct.parse.labelled import MARK, given_input, grouped, is_closing_r
 from selfinstruct.tasks import Instance
 
 _NUMBERED = re.compile(
-    rf"(?P<indent>[ \t]*){MARK}(?:(?:Task|Instruction)[ \t]*#?)?[(\[]?\d{{1,3}}[*_` \t]{{0,4}}[.):\]\u3001\uff0e\uff09](?!\d)\)?"
+    rf"{MARK}(?:(?:Task|Instruction)[ \t]*#?)?[(\[]?\d{{1,3}}[*_` \t]{{0,4}}[.):\]\u3001\uff0e\uff09](?!\d)\)?"
     r"(?:[*_`]+(?=[ \t]|$))?[ \t]*(?P<text>.*)$",
     re.I,
 )
-_BULLETED = re.compile(r"(?P<indent>[ \t]*)[-*+\u2022\u2013][ \t]+(?P<text>\S.*)$")
+_BULLETED = re.compile(r"[ \t]*[-*+\u2022\u2013][ \t]+(?P<text>\S.*)$")
 _RULE = re.compile(r"[ \t]*(?:#{3,}|-{3,}|\*{3,})[ \t]*$")
 _FIELD = labels("Input", "Output")
 _REFUSAL = re.compile(
@@ -125,14 +125,15 @@ def _list_items(reply: str) -> Iterator[str]:
     lines = lines_of(reply)
     start = _NUMBERED if any(_NUMBERED.match(line) for line in lines) else _BULLETED
     item: list[str] | None = None
-    indent = -1
+    outer = -1  # how far in the list's own items are
     inside = is_fenced = False
     for line in lines:
         found = start.match(line)
-        if found and (indent < 0 or len(found["indent"]) <= indent + 1):
+        indent = len(line) - len(line.lstrip(" \t"))
+        if found and (outer < 0 or indent <= outer + 1):
             if item is not None:
                 yield " ".join(item)
-            indent = len(found["indent"]) if indent < 0 else indent
+            outer = indent if outer < 0 else outer
             item, inside = [found["text"]] if found["text"].strip() else [], True
         elif is_fence(line):
             is_fenced = is_fenced or item is None

@@ -17,12 +17,13 @@ from rapidfuzz.distance import LCSseq
 from rapidfuzz.process import cdist
 
 from selfinstruct.similarity.bounds import Bounds, Row, f_measure, f_measures, kind
-from selfinstruct.similarity.postings import Code, Postings, points
+from selfinstruct.similarity.codes import SURROGATES, Code, code, lengths, points
+from selfinstruct.similarity.postings import Postings
+from selfinstruct.similarity.sketches import Sketches
 from selfinstruct.similarity.tokenizers import TOKENIZERS
 
 _NO_RANK = -1 << 30
 _UNKNOWN = 0  # the token id of every token that no item of the pool has
-_SURROGATES = range(0xD800, 0xE000)  # no text can hold these code points, so no token gets them
 _BITS = [1 << i for i in range(64)]
 _LOWEST = 0.25  # at a lower threshold nearly every token of a text is in its prefix: a full scan is as fast
 _FIRST_TRY = 0.5  # a nearest item above this makes the full scan needless
@@ -48,7 +49,7 @@ class RougeIndex:
     `nearest` with a threshold is fast, `top` and `mean` look at every item. Not safe to share between threads.
     """
 
-    patience = 16  # so many items are verified without a closer look
+    patience = 128  # so many items (of some ten tokens) are verified without a closer look
     tail = (512, 8)  # how many items wait to be indexed: the first number plus the second times the root of the pool's size
 
     def __init__(self, tokenizer: str = "rouge") -> None:
@@ -69,6 +70,7 @@ class RougeIndex:
         self._new_rank = 0
         self._bounds: dict[float, Bounds] = {}
         self._postings: Postings | None = None
+        self._sketches = Sketches()
         self._last: tuple[str, list[str]] = ("", [])
 
     def __len__(self) -> int:
@@ -90,7 +92,7 @@ class RougeIndex:
         self._signatures[position] = signature
         self._kinds[position] = kind(len(ids), signature.bit_count())
         self._texts.append(text)
-        self._codes.append(_code(ids))
+        self._codes.append(code(ids))
         self.tokenless += not ids
         return position
 
@@ -100,16 +102,18 @@ class RougeIndex:
             return self.nearest(text, above=_FIRST_TRY) or self._scan_for_nearest(text, above)
         ids = [self._ids.get(token, _UNKNOWN) for token in self._split(text)]
         if above not in self._bounds:
+            if len(self._bounds) >= 16:
+                self._bounds.clear()
             self._bounds[above] = Bounds(above)
         row = self._bounds[above].row(len(ids))
         if row is None:
             return None
         best, best_score = -1, above
         if positions := self._candidates(ids, row, above):
-            code = _code(ids)
+            ours = code(ids)
             for position in positions:
                 item = self._codes[position]
-                score = f_measure(LCSseq.similarity(item, code), len(item), len(code))
+                score = f_measure(LCSseq.similarity(item, ours), len(item), len(ours))
                 if score > best_score:
                     best, best_score = position, score
         return None if best < 0 else Match(best, self._texts[best], best_score)
@@ -137,10 +141,10 @@ class RougeIndex:
         return reduce(or_, map(self._bits.__getitem__, ids), 0)
 
     def _learn(self, token: str) -> int:
-        if self._next_id in _SURROGATES:
-            self._ranks += [0] * len(_SURROGATES)
-            self._bits += [0] * len(_SURROGATES)
-            self._next_id = _SURROGATES.stop
+        if self._next_id in SURROGATES:
+            self._ranks += [0] * len(SURROGATES)
+            self._bits += [0] * len(SURROGATES)
+            self._next_id = SURROGATES.stop
         self._new_rank -= 1  # the newest token is taken for the rarest
         self._ranks.append(self._new_rank)
         self._bits.append(_BITS[self._next_id & 63])
@@ -153,8 +157,8 @@ class RougeIndex:
         postings, signature = self._up_to_date(above), self._signature(ids)
         tail = slice(postings.size, len(self._texts))
         signatures, kinds, records = [self._signatures[tail]], [self._kinds[tail]], [self._positions[tail]]
-        ranks, previous = sorted(map(self._ranks.__getitem__, ids)), None
-        for high, rank in zip(row.highs, ranks, strict=False):
+        previous = None
+        for high, rank in zip(row.highs, sorted(map(self._ranks.__getitem__, ids)), strict=False):
             if rank != previous and (found := postings.find(rank, row.low, high)):
                 signatures.append(postings.signatures[found])
                 kinds.append(postings.kinds[found])
@@ -167,17 +171,20 @@ class RougeIndex:
         if not len(hits):
             return []
         positions = sorted(set(np.concatenate(records).take(hits).tolist()))
-        if len(positions) > self.patience:
-            positions = self._sketched(positions, [rank for rank in ranks if rank > _NO_RANK], row, postings)
+        if len(positions) * (1 + len(ids) // 32) > self.patience:
+            positions = self._sketched(positions, ids, row)
         self.verified += len(positions)
         return positions
 
-    def _sketched(self, positions: list[int], known: list[int], row: Row, postings: Postings) -> list[int]:
+    def _sketched(self, positions: list[int], ids: list[int], row: Row) -> list[int]:
         """Without those that a closer look shows to share too little."""
-        indexed = bisect_left(positions, postings.size)
-        records = np.array(positions[:indexed], np.int64)
-        likely = postings.sketches.likely(records, self._kinds[records], np.array(known, np.int64), row)
-        return [*likely.tolist(), *positions[indexed:]]
+        sketches, size = self._sketches, len(self._codes)
+        if size - sketches.size > 64 + size // 256:
+            sketches.extend(self._codes)
+        sketched = bisect_left(positions, sketches.size)
+        records = np.array(positions[:sketched], np.int64)
+        known = np.array(sorted(filter(None, ids)), np.int64)
+        return [*sketches.likely(records, self._kinds[records], known, row).tolist(), *positions[sketched:]]
 
     def _up_to_date(self, above: float) -> Postings:
         """The postings with a tail of the pool left out, which is scanned: so short that scanning costs as little as merging."""
@@ -206,17 +213,9 @@ class RougeIndex:
         ids = [self._ids.get(token, _UNKNOWN) for token in self._split(text)]
         if not ids or not self._codes:
             return np.zeros(len(self._codes))
-        lcs = cdist([_code(ids)], self._codes, scorer=LCSseq.similarity, dtype=np.int64)[0]
-        lengths = np.fromiter(map(len, self._codes), np.int64, len(self._codes))
-        return f_measures(lcs, lengths, len(ids))
+        lcs = cdist([code(ids)], self._codes, scorer=LCSseq.similarity, dtype=np.int64)[0]
+        return f_measures(lcs, lengths(self._codes), len(ids))
 
     def _scan_for_nearest(self, text: str, above: float) -> Match | None:
         best = self.top(text, 1)
         return best[0] if best and best[0].score > above else None
-
-
-def _code(ids: list[int]) -> Code:
-    try:
-        return "".join(map(chr, ids))
-    except ValueError:  # more tokens than there are code points: rapidfuzz takes numbers just as well, only slower
-        return ids

@@ -12,23 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfinstruct.similarity.bounds import Bounds
-from selfinstruct.similarity.sketches import Sketches, repetitions
+from selfinstruct.similarity.codes import Code, lengths, points, repetitions
 
 _RECORD_BITS = 28
 _RANK_SHIFT = _RECORD_BITS + 11
 _RECORD_MASK = (1 << _RECORD_BITS) - 1
 _CHUNK = 1 << 16  # records worked on at once: bounds the memory of a rebuild, not its result
-
-Code = str | list[int]
-
-
-def points(codes: Sequence[Code]) -> NDArray[np.uint32]:
-    """The token ids of several texts one after the other."""
-    try:
-        raw = "".join(codes).encode("utf-32-le")  # type: ignore[arg-type]  # a list raises TypeError, as wanted
-    except TypeError:
-        raw = b"".join(np.array(list(map(ord, code)) if isinstance(code, str) else code, "<u4").tobytes() for code in codes)
-    return np.frombuffer(raw, "<u4")
 
 
 class Postings:
@@ -43,7 +32,6 @@ class Postings:
         self.kinds = np.zeros(0, np.uint16)
         self.records = np.zeros(0, np.int32)
         self.starts: list[int] = []
-        self.sketches = Sketches()
 
     def extend(
         self, codes: Sequence[Code], signatures: NDArray[np.uint64], kinds: NDArray[np.uint16], ranks: Sequence[int]
@@ -69,18 +57,14 @@ class Postings:
 
     def _entries(self, codes: Sequence[Code], kinds: NDArray[np.uint16], at: int, rank_of: NDArray[np.int64]) -> NDArray[np.int64]:
         """One posting for each distinct token in each record's prefix, unsorted."""
-        lengths = np.fromiter(map(len, codes), np.int64, len(codes))
-        owner = np.repeat(np.arange(len(codes)), lengths)
+        length = lengths(codes)
+        owner = np.repeat(np.arange(len(codes)), length)
         keys = np.sort((owner << 32) + rank_of[points(codes)] + (1 << 31))
-        token = (keys & 0xFFFFFFFF) - (1 << 31)
-        repeated = repetitions(keys)
-        self.sketches.extend(lengths, owner, token, repeated)
-        place = np.arange(len(keys)) - (np.cumsum(lengths) - lengths)[owner]
-        present, index = np.unique(lengths, return_inverse=True)
-        prefix = np.array([self.bounds.prefix(length) for length in present.tolist()], np.int64)[index]
-        keep = (place < prefix[owner]) & (repeated == 0)  # of a repeated token the first place counts
-        token, owner = token[keep], owner[keep]
-        owner += at
+        place = np.arange(len(keys)) - (np.cumsum(length) - length)[owner]
+        present, index = np.unique(length, return_inverse=True)
+        prefix = np.array([self.bounds.prefix(one) for one in present.tolist()], np.int64)[index]
+        keep = (place < prefix[owner]) & (repetitions(keys) == 0)  # of a repeated token the first place counts
+        token, owner = (keys[keep] & 0xFFFFFFFF) - (1 << 31), owner[keep] + at
         packed: NDArray[np.int64] = (token << _RANK_SHIFT) | (kinds[owner].astype(np.int64) << _RECORD_BITS) | owner
         return packed
 
