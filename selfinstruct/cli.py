@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -56,13 +59,29 @@ class Fault(click.ClickException):
 class Commands(click.Group):
     """Turns whatever a user can mend into one line."""
 
+    def make_context(self, *arguments: Any, **named: Any) -> click.Context:
+        with _one_line():
+            return super().make_context(*arguments, **named)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _one_line():
             return super().invoke(ctx)
-        except UserError as error:
-            raise Fault(str(error)) from error
-        except click.UsageError as error:
-            raise Fault(f"{error.format_message()} (see '{error.ctx.command_path if error.ctx else 'selfinstruct'} --help')") from error
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise Fault(str(error)) from error
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "selfinstruct"
+        raise Fault(f"{error.format_message()} (see '{command} --help')") from error
+    except KeyboardInterrupt:  # while no run was under way; click would exit with 1
+        click.echo("stopped (SIGINT)", err=True)
+        raise click.exceptions.Exit(130) from None
 
 
 class Sectioned(click.Command):
@@ -124,8 +143,9 @@ def generate(out: Path | None, config_file: Path | None, stop_at: str | None, ma
     said = settings.merged(settings.read_file(config_file) if config_file else {}, _said(given))
     sitting = {name: said.pop(name, None) for name in settings.SITTING}
     directory = out or Path(sitting["out"] or time.strftime("runs/%Y-%m-%dT%H-%M-%S"))
-    seconds = settings.seconds_left(stop_at or sitting["stop_at"], max_hours or sitting["max_hours"], datetime.now())
-    config, kept = _settled(directory, said)
+    hours = sitting["max_hours"] if max_hours is None else max_hours
+    seconds = settings.seconds_left(stop_at or sitting["stop_at"], hours, datetime.now())
+    config, kept = _settled(directory, said, ask=not flags["dry_run"])
     _sit(directory, config, Inputs.read(config, kept=kept, named=said.keys()), seconds=seconds, **flags)
 
 
@@ -136,8 +156,11 @@ def _said(given: dict[str, Any]) -> dict[str, Any]:
     return settings.merged({name: value for name, value in given.items() if value is not None}, *stages)
 
 
-def _settled(directory: Path, said: dict[str, Any]) -> tuple[Config, Path | None]:
-    """The run's config, and the folder of its inputs if it was begun: then as recorded, otherwise with a model found for it."""
+def _settled(directory: Path, said: dict[str, Any], *, ask: bool) -> tuple[Config, Path | None]:
+    """The run's config, and the folder of its inputs if it was begun: then as recorded, otherwise with a model found for it.
+
+    `ask`: whether the endpoint may be asked which one it serves.
+    """
     import asyncio
 
     from selfinstruct import settings
@@ -152,7 +175,9 @@ def _settled(directory: Path, said: dict[str, Any]) -> tuple[Config, Path | None
         click.echo("model: the embedded SmolLM2-135M-Instruct, for trying things out (no --model, --base-url or OPENAI_API_KEY was given)")
         said = {**said, "model": LOCAL}
     config = settings.fresh(said)
-    return (config if config.model else settings.fresh({**said, "model": asyncio.run(only_model(config))})), None
+    if not config.model:
+        config = settings.fresh({**said, "model": asyncio.run(only_model(config)) if ask else "(the one that it serves)"})
+    return config, None
 
 
 def _sit(
@@ -176,7 +201,7 @@ def _sit(
             run.discard()
     _print(run.funnel.lines())
     _print(_three_examples(directory))
-    click.echo(f"\n{run.funnel.examples} examples in {directory / 'examples.jsonl'}")
+    _print([f"\n{run.funnel.examples} examples in {directory / 'examples.jsonl'}"])
 
 
 def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
@@ -188,7 +213,8 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
     from selfinstruct.progress import Progress
 
     if run.is_resumed:
-        click.echo(f"{run.directory}: goes on at {run.funnel.examples} of {run.config.n} examples, {len(run.completions)} replies on record")
+        so_far = f"{run.funnel.examples} of {run.config.n} examples, {len(run.completions)} replies on record"
+        _print([f"{run.directory}: goes on at {so_far}"])
     progress = Progress(run.config.n, run.funnel, run.meter, price_of(run.config))
 
     def notice(text: str) -> None:
@@ -199,8 +225,10 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
         asyncio.run(go_on(run, inputs, notice=notice, changed=progress.update, seconds=seconds))
     except Interrupted as stop:
         progress.close()
-        saved = f"{run.funnel.examples} of {run.config.n} examples and {len(run.completions)} replies are saved"
-        click.echo(f"stopped ({stop}): {saved} in {run.directory}; go on with: selfinstruct generate --out {run.directory}")
+        saved = f"{run.funnel.examples} of {run.config.n} examples and {len(run.completions)} replies are saved in {run.directory}"
+        on = f"{saved}; go on with: selfinstruct generate --out {shlex.quote(str(run.directory))}"
+        is_kept = run.is_resumed or len(run.completions)
+        _print([f"stopped ({stop}): {on if is_kept else 'no reply had come yet, nothing is kept; start the same command again'}"])
         sys.exit(stop.code)
     finally:
         progress.close()
@@ -245,8 +273,9 @@ def init(directory: Path) -> None:
         shutil.copytree(prompts.PROMPTS, directory / "prompts")
     except OSError as error:
         raise UserError(f"{directory}: cannot be written ({error.strerror})") from None
-    click.echo(f"wrote {directory / 'seed_tasks.jsonl'} and {directory / 'prompts'}; use them with")
-    click.echo(f"  selfinstruct generate --seed-tasks {directory / 'seed_tasks.jsonl'} --prompts {directory / 'prompts'}")
+    seeds, templates = directory / "seed_tasks.jsonl", directory / "prompts"
+    use = f"selfinstruct generate --seed-tasks {shlex.quote(str(seeds))} --prompts {shlex.quote(str(templates))}"
+    _print([f"wrote {seeds} and {templates}; use them with", f"  {use}"])
 
 
 @cli.command()
@@ -281,7 +310,8 @@ def verify(directory: Path) -> None:
     from selfinstruct.verify import verify as rebuild
 
     funnel = asyncio.run(rebuild(directory))
-    click.echo(f"{directory}: {funnel.examples} examples, {funnel.admitted} instructions and all that was rejected are what the replies give")
+    counts = f"{funnel.examples} examples, {funnel.admitted} instructions"
+    _print([f"{directory}: {counts} and all that was rejected are what the replies give"])
 
 
 def _print(lines: Iterable[str]) -> None:
@@ -291,6 +321,9 @@ def _print(lines: Iterable[str]) -> None:
 
 def main() -> NoReturn:
     """The console script. Exit codes: 0 done, 2 something for the user to mend, 128 + number of a signal."""
+    for stream in (sys.stdout, sys.stderr):  # an old terminal's encoding must not end a run that is done
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli.main(prog_name="selfinstruct", standalone_mode=True)
     except KeyboardInterrupt:

@@ -98,14 +98,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "small": {
         "api": "completions",
-        "demos": 4,
+        "demos": 6,
         "machine_demos": 1,
         "new_per_turn": 3,
         "max_instances_per_task": 1,
-        "propose": Decoding(temperature=1.0, top_p=0.9, max_tokens=160),
+        "propose": Decoding(0.8, 0.9, 160, 0.5, 0.2),
         "classify": Decoding(temperature=0.0, max_tokens=2),
-        "input_first": Decoding(temperature=0.5, top_p=0.9, max_tokens=200),
-        "output_first": Decoding(temperature=0.7, top_p=0.9, max_tokens=120),
+        "input_first": Decoding(0.4, 0.9, 200, 0.3, 0.2),
+        "output_first": Decoding(0.7, 0.9, 140, 0.3, 0.2),
     },
 }
 

@@ -61,7 +61,7 @@ def dedupe(
     Raises UserError naming file and line, and then leaves no output behind. Memory: the texts kept and their index.
     """
     _check(config, inputs, against, out, rejected)
-    others, sources = ([Source(path, config.format) for path in paths] for paths in (against, inputs))
+    others, sources = [Source(path) for path in against], [Source(path, config.format) for path in inputs]
     size = sum(source.size for source in [*others, *sources])
     pool, counts = _Pool(config), dict.fromkeys(("read", "kept", "near_duplicates", "bad", "against", "tokenless"), 0)
     with ExitStack() as stack:

@@ -10,6 +10,7 @@ from pathlib import Path
 from selfinstruct import prompts
 from selfinstruct.config import Config
 from selfinstruct.errors import UserError
+from selfinstruct.journal import write_whole
 from selfinstruct.models.providers import extra_fields
 from selfinstruct.similarity import tokens
 from selfinstruct.stage import Stage, stages
@@ -63,7 +64,7 @@ class Inputs:
         for name, text in self.files.items():
             path = directory / FOLDER / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8", newline="\n")
+            write_whole(path, text)
 
 
 def _check_comparable(seeds: Sequence[SeedTask], path: Path, tokenizer: str) -> None:

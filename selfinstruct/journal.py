@@ -98,8 +98,8 @@ def digest_of(path: Path, size: int) -> str | None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replace a file in one step: after a crash it holds the old text or the new, never a part."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    """Replace a file in one step: after a crash it holds the old text or the new, never a part. One process at a time."""
+    scratch = path.with_name(f".{path.name}.new")  # always the same: what a crash leaves, the next writer takes away
     try:
         with open(scratch, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)

@@ -65,16 +65,25 @@ def load(
     if directory is not None:
         if not directory.is_dir():
             raise UserError(f"{directory}: no such directory of prompts; 'selfinstruct init DIR' writes one to start from")
-        _check_no_strangers(directory)
-        folders = [directory, directory / preset, *folders]
+        own = [directory, directory / preset]
+        _check_own(own, preset, stages)
+        folders = [*own, *folders]
     return {stage: _read(stage, folders, as_json) for stage in stages}
 
 
-def _check_no_strangers(directory: Path) -> None:
-    known = {f"{stage}{ending}" for stage in STAGES for ending in (".txt", ".json.txt", ".gbnf")}
-    for path in sorted(directory.glob("*.*")):
-        if path.suffix in (".txt", ".gbnf") and path.name not in known:
+def _check_own(folders: list[Path], preset: str, stages: tuple[str, ...]) -> None:
+    """No file that a user wrote is passed over in silence because its name or its place is wrong."""
+    found = [path for folder in folders for path in sorted(folder.glob("*.*")) if path.suffix in (".txt", ".gbnf")]
+    for path in found:
+        if path.name not in _file_names(STAGES):
             raise UserError(f"{path}: no stage has a template of this name (known: {', '.join(f'{one}.txt' for one in STAGES)})")
+    if not any(path.name in _file_names(stages) for path in found):
+        wanted = ", ".join(f"{one}.txt" for one in stages)
+        raise UserError(f"{folders[0]}: holds no template of the preset {preset} ({wanted}), nor does {folders[1]}")
+
+
+def _file_names(stages: tuple[str, ...]) -> set[str]:
+    return {f"{stage}{ending}" for stage in stages for ending in (".txt", ".json.txt", ".gbnf")}
 
 
 def _read(stage: str, folders: list[Path], as_json: bool) -> Template:
@@ -84,7 +93,8 @@ def _read(stage: str, folders: list[Path], as_json: bool) -> Template:
         raise UserError(f"{folders[0] / names[-1]}: the template is missing; 'selfinstruct init DIR' writes them all")
     text = _text(path)
     messages = _sections(text, path, stage)
-    rules = path.with_suffix(".gbnf")
+    beside = folders[: folders.index(path.parent) + 1]  # a grammar of the user's own also goes with the packaged template
+    rules = next((folder / f"{stage}.gbnf" for folder in beside if (folder / f"{stage}.gbnf").is_file()), path.with_suffix(".gbnf"))
     grammar = _text(rules) if rules.is_file() and not as_json else None
     files = [(path.name, text), *([(rules.name, grammar)] if grammar is not None else [])]
     sent = "\0".join([*(f"{one.role}\0{one.text}" for one in messages), grammar or ""])

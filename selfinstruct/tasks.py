@@ -151,7 +151,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 def _seed(line: str, where: str, default_id: str) -> SeedTask:
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{where}: not JSON ({error}); a seed task is one JSON object on one line") from None
     if not isinstance(record, dict):
         raise UserError(f"{where}: a seed task is a JSON object, not {type(record).__name__}")

@@ -21,7 +21,7 @@ FLOORS = (
     ("plan", "status", "verify", "dedupe"),  # the commands, but for the one that everything is about
     ("generate",),  # one sitting of a run: inputs, layers, signals
     ("run", "progress"),  # the run directory; what a person sees
-    ("bootstrap", "completions"),  # Figure 2; every reply paid for
+    ("bootstrap", "completions", "inputs"),  # Figure 2; every reply paid for; seeds and templates
     ("stage", "settings"),  # one stage of the paper; from a file and a command line to a config
     ("pool", "models.providers"),  # what is kept, and what may be shown; which provider answers for a name
     ("parse", "filters", "similarity", "funnel", "prices", "records"),

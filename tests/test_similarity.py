@@ -15,7 +15,7 @@ from rapidfuzz.distance import LCSseq
 from rapidfuzz.process import cdist
 from rouge_score import rouge_scorer
 
-from selfinstruct.similarity import Match, RougeIndex, rouge_l, tokens
+from selfinstruct.similarity import Match, RougeIndex, nearest_each, rouge_l, tokens
 from selfinstruct.similarity.bounds import STARTS, Bounds, length_class
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "rouge"
@@ -176,6 +176,17 @@ def test_top_gives_the_best_first_and_among_equals_the_earliest() -> None:
     ]  # fmt: skip
     assert [match.position for match in index.top("a b c", 99)] == [0, 4, 3, 2, 1, 5]
     assert index.top("a b c", 0) == []
+
+
+def test_a_round_on_several_processes_answers_as_one_by_one() -> None:
+    random = Random(7)
+    texts = [" ".join(random.choices("abcdefghijkl", k=random.randrange(4, 12))) for _ in range(3000)]
+    index = RougeIndex()
+    for text in texts[:1500]:
+        index.add(text)
+    alone = [index.nearest(text, above=0.7) for text in texts]
+    assert nearest_each(index, texts, above=0.7, processes=2) == alone == nearest_each(index, texts, above=0.7)
+    assert any(alone) and not all(alone) and nearest_each(index, [], above=0.7, processes=2) == []
 
 
 def test_an_unknown_tokenizer_is_named_in_the_error() -> None:

@@ -49,4 +49,4 @@ def _inherit(index: RougeIndex, above: float) -> None:
 def _found(text: str) -> tuple[int, float] | None:
     ((index, above),) = _inherited
     match = index.nearest(text, above=above)
-    return match and (match.position, match.score)
+    return (match.position, match.score) if match else None
