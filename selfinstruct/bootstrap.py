@@ -97,7 +97,9 @@ class Bootstrap:
 
     async def _grow(self) -> AsyncGenerator[Step, None]:
         window = self._pace.new_turns
-        async with aclosing(in_order(self._propose, self._turns(), window=lambda: min(self._lag(self._pool.turns), window()))) as turns:
+        async with aclosing(
+            in_order(self._propose, self._turns(), window=lambda: min(self._lag(self._pool.turns), window()))
+        ) as turns:
             async for turn, shown, reply in turns:
                 dropped: list[Outcome] = _reply_dropped("propose", turn, reply)
                 for draft in reply.parsed.drafts:
@@ -175,9 +177,7 @@ class Bootstrap:
 
     def _judged(self, instruction: Instruction, stage: str, instances: tuple[Instance, ...]) -> Iterator[Outcome]:
         config = self._config
-        reasons = filters.why_not_instances(
-            instances, at_most=config.max_instances_per_task, control=config.preset != "paper"
-        )
+        reasons = filters.why_not_instances(instances, at_most=config.max_instances_per_task, control=config.preset != "paper")
         kept = 0
         for one, reason in zip(instances, reasons, strict=True):
             if reason is not None:

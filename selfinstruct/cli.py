@@ -118,8 +118,15 @@ def _config_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @cli.command(cls=Sectioned)
-@click.option("--out", type=click.Path(path_type=Path), help="Run directory; one that was begun goes on.  [default: runs/<date-time>]")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A TOML file with any of these settings; the command line wins.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Run directory; one that was begun goes on.  [default: runs/<date-time>]"
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="A TOML file with any of these settings; the command line wins.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what the run would take and its first prompt; send nothing.")
 @click.option("--repair", is_flag=True, help="Build the dataset's files anew from the replies on record.")
 @click.option("--accept-change", is_flag=True, help="Go on with settings that make the rest of the data another than it began.")
@@ -172,7 +179,9 @@ def _settled(directory: Path, said: dict[str, Any], *, ask: bool) -> tuple[Confi
     if recorded is not None:
         return settings.resumed(recorded, said), directory / FOLDER
     if settings.wants_embedded(said):
-        click.echo("model: the embedded SmolLM2-135M-Instruct, for trying things out (no --model, --base-url or OPENAI_API_KEY was given)")
+        click.echo(
+            "model: the embedded SmolLM2-135M-Instruct, for trying things out (no --model, --base-url or OPENAI_API_KEY was given)"
+        )
         said = {**said, "model": LOCAL}
     config = settings.fresh(said)
     if not config.model:

@@ -48,7 +48,9 @@ class Config:
     timeout: float = _setting(120.0, "Seconds to wait for one reply.", free=True)
     retries: int = _setting(8, "Tries of one request while the others are answered.", free=True)
     patience: float = _setting(3600.0, "Seconds to wait for a server that has answered before and is gone.", free=True)
-    stall_turns: int = _setting(50, "Stop after so many turns, or twice as many instructions, in a row that gave nothing.", free=True)
+    stall_turns: int = _setting(
+        50, "Stop after so many turns, or twice as many instructions, in a row that gave nothing.", free=True
+    )
     price_in: float = _setting(-1.0, "USD for a million prompt tokens.", free=True)
     price_out: float = _setting(-1.0, "USD for a million completion tokens.", free=True)
 
@@ -162,14 +164,20 @@ def check(config: Config) -> None:
         ("retries", config.retries >= 1, "at least 1"),
         ("patience", config.patience >= 0, "0 seconds or more"),
         ("stall_turns", config.stall_turns >= 1, "at least 1"),
-        ("machine_demos", config.preset != "alpaca" or config.machine_demos == 0, "0 with --preset alpaca, which shows whole seed tasks"),
+        (
+            "machine_demos",
+            config.preset != "alpaca" or config.machine_demos == 0,
+            "0 with --preset alpaca, which shows whole seed tasks",
+        ),
         ("response_format", config.preset != "alpaca" or config.response_format == "text", "text with --preset alpaca"),
     ]
     for name, holds, wanted in rules:
         if not holds:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be {wanted}")
     if config.base_url and not re.match(r"https?://[^/\s]", redacted(config.base_url)):
-        raise UserError(f"--base-url {redacted(config.base_url)}: must begin with http:// or https://, as in http://localhost:8000/v1")
+        raise UserError(
+            f"--base-url {redacted(config.base_url)}: must begin with http:// or https://, as in http://localhost:8000/v1"
+        )
     for one in fields(Config):
         choices = one.metadata.get("choices")
         if choices and getattr(config, one.name) not in choices:
@@ -184,7 +192,9 @@ def changes(recorded: Config, now: Config) -> list[str]:
             continue
         before, after = getattr(recorded, one.name), getattr(now, one.name)
         if isinstance(before, Decoding):
-            pairs = [(f"{one.name}.{part.name}", getattr(before, part.name), getattr(after, part.name)) for part in fields(Decoding)]
+            pairs = [
+                (f"{one.name}.{part.name}", getattr(before, part.name), getattr(after, part.name)) for part in fields(Decoding)
+            ]
         else:
             pairs = [(one.name, before, after)]
         found += [f"{name} was {then!r} and is now {now!r}" for name, then, now in pairs if then != now]

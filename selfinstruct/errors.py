@@ -1,12 +1,12 @@
 """Errors that a user can act on. They print one line and exit with 2; every other exception is a bug and shows its traceback.
 
-    SelfInstructError
-    +-- UserError            bad input: says what, where and what to do next
-    |   +-- ModelError       the endpoint will not serve this run: key, address, model's name, quota, unreachable
-    |   +-- NoRoom           the disk is full
-    |   +-- Stalled          the model's replies give nothing any more
-    +-- RequestFailed        one request failed for good; the run goes on without it
-    +-- Transient            one call failed; the retry layer makes it again
+SelfInstructError
++-- UserError            bad input: says what, where and what to do next
+|   +-- ModelError       the endpoint will not serve this run: key, address, model's name, quota, unreachable
+|   +-- NoRoom           the disk is full
+|   +-- Stalled          the model's replies give nothing any more
++-- RequestFailed        one request failed for good; the run goes on without it
++-- Transient            one call failed; the retry layer makes it again
 """
 
 from __future__ import annotations

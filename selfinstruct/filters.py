@@ -62,7 +62,11 @@ def why_not_foreign_first(instruction: str) -> str | None:
 def why_not_symbol_first(instruction: str) -> str | None:
     """A letter or a digit of any script, an opening quote, bracket or Spanish mark may begin a sentence; nothing else does."""
     category = unicodedata.category(instruction[0])
-    return None if category[0] in "LN" or category in ("Ps", "Pi") or instruction[0] in "\"'\u00bf\u00a1" else "starts_with_punctuation"
+    return (
+        None
+        if category[0] in "LN" or category in ("Ps", "Pi") or instruction[0] in "\"'\u00bf\u00a1"
+        else "starts_with_punctuation"
+    )
 
 
 def why_not_control(text: str) -> str | None:

@@ -49,23 +49,35 @@ class Funnel:
 
     def commonest(self) -> str:
         """The three commonest reasons of any kind, for a diagnosis."""
-        found = sorted(((count, what, reason) for what in ("reply", "instruction", "instance") for reason, count in self.reasons(what)), reverse=True)
+        found = sorted(
+            ((count, what, reason) for what in ("reply", "instruction", "instance") for reason, count in self.reasons(what)),
+            reverse=True,
+        )
         return ", ".join(f"{what} {reason} {count}x" for count, what, reason in found[:3]) or "none"
 
     def to_record(self) -> dict[str, object]:
         counts = {"/".join(key): count for key, count in sorted(self.rejected.items())}
-        return {"turns": self.turns, "admitted": self.admitted, "classification": self.classification, "examples": self.examples, "rejected": counts}
+        return {
+            "turns": self.turns,
+            "admitted": self.admitted,
+            "classification": self.classification,
+            "examples": self.examples,
+            "rejected": counts,
+        }
 
     @classmethod
     def from_record(cls, record: dict[str, object]) -> Funnel:
         values = dict(record)
         counts = values.pop("rejected")
         assert isinstance(counts, dict)
-        rejected = Counter({(parts[0], parts[1], parts[2]): int(count) for key, count in counts.items() if (parts := key.split("/", 2))})
+        rejected = Counter(
+            {(parts[0], parts[1], parts[2]): int(count) for key, count in counts.items() if (parts := key.split("/", 2))}
+        )
         return cls(**{name: int(str(value)) for name, value in values.items()}, rejected=rejected)
 
     def lines(self) -> Iterator[str]:
         """The funnel as a table for a terminal."""
+
         def row(label: str, count: int, of: int | None = None) -> str:
             share = f"{count / of:7.1%}" if of else " " * 7
             return f"{label:<44}{count:>9,}  {share}"

@@ -44,7 +44,11 @@ class Inputs:
         seeds = read_seeds(path)
         _check_comparable(seeds, path, config.tokenizer)
         templates = prompts.load(
-            config.preset, stages=config.stages, directory=directory, fallback=kept and kept / _PROMPTS, as_json=config.response_format != "text"
+            config.preset,
+            stages=config.stages,
+            directory=directory,
+            fallback=kept and kept / _PROMPTS,
+            as_json=config.response_format != "text",
         )
         files = {_SEEDS: path.read_text("utf-8-sig")}
         for template in templates.values():

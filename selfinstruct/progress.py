@@ -28,7 +28,13 @@ class Progress:
         self._bar: tqdm[None] | None = None
         if self._stream.isatty():
             self._bar = tqdm(
-                total=wanted, initial=funnel.examples, desc="examples", bar_format=_BAR, dynamic_ncols=True, file=self._stream, mininterval=0.2
+                total=wanted,
+                initial=funnel.examples,
+                desc="examples",
+                bar_format=_BAR,
+                dynamic_ncols=True,
+                file=self._stream,
+                mininterval=0.2,
             )
 
     def update(self) -> None:

@@ -1,13 +1,13 @@
 """The run directory: open or resume it, and commit what comes out in one order.
 
-    inputs/             the seed tasks and templates as the run began with them
-    run.json            config, fingerprints of seeds and templates, versions
-    completions.jsonl   every reply paid for; the only file whose order may differ between two equal runs
-    instructions.jsonl  admitted instructions
-    rejected.jsonl      everything that was dropped, with its reason
-    examples.jsonl      the dataset
-    checkpoint.json     how far the three files above are known to be whole; without it they are built anew from the first two
-    lock                who holds the run
+inputs/             the seed tasks and templates as the run began with them
+run.json            config, fingerprints of seeds and templates, versions
+completions.jsonl   every reply paid for; the only file whose order may differ between two equal runs
+instructions.jsonl  admitted instructions
+rejected.jsonl      everything that was dropped, with its reason
+examples.jsonl      the dataset
+checkpoint.json     how far the three files above are known to be whole; without it they are built anew from the first two
+lock                who holds the run
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ class Run:
                 )
             mark, end = (None, None) if repair else _read_checkpoint(directory)
             if mark is None and recorded and recorded["changes"]:
-                raise UserError(f"{directory}: cannot be built anew: its settings were changed on the way (see 'changes' in run.json)")
+                raise UserError(
+                    f"{directory}: cannot be built anew: its settings were changed on the way (see 'changes' in run.json)"
+                )
             _check_unchanged(directory, end or mark)
             self.meter = Meter()
             self.completions = Completions(directory / "completions.jsonl", self.meter, skip_broken=repair)
@@ -289,7 +291,9 @@ def _check_unchanged(directory: Path, mark: Mark | None) -> None:
             )
 
 
-def _write_settings(directory: Path, recorded: Mapping[str, Any] | None, config: Config, inputs: Inputs, change: list[dict[str, Any]]) -> None:
+def _write_settings(
+    directory: Path, recorded: Mapping[str, Any] | None, config: Config, inputs: Inputs, change: list[dict[str, Any]]
+) -> None:
     if recorded is None or change:
         with disk_errors(directory):
             inputs.keep(directory)

@@ -81,4 +81,3 @@ def stages(config: Config, templates: Mapping[str, Template], extra: Mapping[str
     """The run's stages by name."""
     fields = tuple(sorted(extra.items()))
     return {name: Stage(name, config, template, fields) for name, template in templates.items()}
-

@@ -173,7 +173,7 @@ def _instances(record: dict[str, Any], where: str) -> tuple[Instance, ...]:
     if raw is None and "output" in record:  # a flat line, as datasets in Alpaca's form have it
         raw = [{"input": record.get("input", ""), "output": record["output"]}]
     if not isinstance(raw, list) or not raw or not all(isinstance(one, dict) for one in raw):
-        raise UserError(f"{where}: 'instances' must be a list of at least one {{\"input\", \"output\"}}")
+        raise UserError(f'{where}: \'instances\' must be a list of at least one {{"input", "output"}}')
     instances = tuple(Instance(_text({"input": "", **one}, "input", where), _text(one, "output", where)) for one in raw)
     if not all(one.output.strip() for one in instances):
         raise UserError(f"{where}: an 'output' is empty; a seed task shows what a good answer is")

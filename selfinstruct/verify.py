@@ -30,7 +30,9 @@ class Replay:
         """Raises UserError if the reply is not on record."""
         known = self._completions.get(request.key)
         if known is None:
-            raise UserError(f"{self._completions.path}: lacks the reply to {request.stage} at {request.place}, which the dataset was made from")
+            raise UserError(
+                f"{self._completions.path}: lacks the reply to {request.stage} at {request.place}, which the dataset was made from"
+            )
         return known
 
     async def close(self) -> None: ...

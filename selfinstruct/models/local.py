@@ -96,7 +96,9 @@ class LocalServer:
         try:
             self._server: Any = runtime.Server(_parameters(runtime, weights, n_ctx, n_threads or _cores()))
         except RuntimeError:  # its text is no help: "please check the input params"
-            raise UserError(f"{weights}: llama.cpp cannot load these weights (damaged, cut short, or of a kind it does not know)") from None
+            raise UserError(
+                f"{weights}: llama.cpp cannot load these weights (damaged, cut short, or of a kind it does not know)"
+            ) from None
         self._address: str = self._server.listening_address
         self.base_url = f"{self._address}/v1"
 

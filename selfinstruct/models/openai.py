@@ -48,10 +48,14 @@ _INSTANCE = {
     "required": ["input", "output"],
     "additionalProperties": False,
 }
-_OVERFLOW = re.compile(r"context.{0,20}(?:length|size|window|limit)|maximum context|exceed.{0,30}context|too many tokens|prompt is too long", re.I)
+_OVERFLOW = re.compile(
+    r"context.{0,20}(?:length|size|window|limit)|maximum context|exceed.{0,30}context|too many tokens|prompt is too long", re.I
+)
 _FILTERED = re.compile(r"content.?filter|content management policy|content_policy|safety|moderation|flagged", re.I)
 _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.I)
-_UNSUPPORTED = re.compile(r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|extra (?:inputs|fields)|invalid|does not", re.I)
+_UNSUPPORTED = re.compile(
+    r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|extra (?:inputs|fields)|invalid|does not", re.I
+)
 _THINKING = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)\s*", re.S)
 
 
@@ -197,7 +201,9 @@ class OpenAI:
             refused = _os_error(error)
             if refused is None and isinstance(error, openai.APITimeoutError):
                 return Transient(f"{self.address}: no reply in time")
-            return Transient(f"{self.address}: cannot connect ({self._words(refused or str(error.__cause__ or error))})", is_server_gone=True)
+            return Transient(
+                f"{self.address}: cannot connect ({self._words(refused or str(error.__cause__ or error))})", is_server_gone=True
+            )
         if isinstance(error, openai.APIStatusError):
             return self._fate_of_status(error, body, model)
         if isinstance(error, openai.APIResponseValidationError):

@@ -129,6 +129,7 @@ def _answer(rng: Random, request: Request) -> str:
 
 # ---------------------------------------------------------------- chance
 
+
 def _one_of(rng: Random, shares: Mapping[T, float]) -> T | None:
     """One of the names, each with its share of the cases; None in what is left of them."""
     ball = rng.random()
@@ -140,6 +141,7 @@ def _one_of(rng: Random, shares: Mapping[T, float]) -> T | None:
 
 
 # ---------------------------------------------------------------- instructions
+
 
 def _demonstrations(text: str) -> list[str]:
     """The last numbered list of a prompt, which counts from 1."""
@@ -206,6 +208,7 @@ def _instructions(rng: Random, request: Request) -> str:
 
 # ---------------------------------------------------------------- classification
 
+
 def _asked(request: Request) -> str:
     """The instruction that a later stage is about: what the last "Instruction:" or "Task:" introduces, else the last line."""
     text = request.messages[-1].text
@@ -230,6 +233,7 @@ def _yes_or_no(rng: Random, request: Request, instruction: str) -> str:
 
 
 # ---------------------------------------------------------------- instances
+
 
 def _prose(rng: Random, patterns: Sequence[str], keywords: Sequence[str], sentences: int) -> str:
     return " ".join(fill(rng, any_of(rng, patterns), keywords) for _ in range(sentences))
@@ -304,6 +308,7 @@ def _block(number: int, pair: Fields, output_first: bool, unlabelled: bool) -> s
 
 # ---------------------------------------------------------------- whole tasks (preset alpaca)
 
+
 def _tasks(rng: Random, request: Request) -> str:
     shown = _WHOLE_TASK.findall(request.text)
     numbers = _numbers(request.messages[-1].text, len(shown))
@@ -327,6 +332,7 @@ def _tasks(rng: Random, request: Request) -> str:
 
 
 # ---------------------------------------------------------------- what every server does
+
 
 def _dressed(text: str, style: str | None, opener: str) -> str:
     if style == "fence":
@@ -352,7 +358,13 @@ def _as_a_server(request: Request, text: str, finish_reason: str) -> Completion:
     if text and _goes_on(request):
         prompt = request.messages[-1].text
         cue = prompt.rpartition("\n")[2].strip()
-        text = " " + text[len(cue) :].lstrip() if cue and text.startswith(cue) else text if prompt.endswith("\n") else _separated(cue, text)
+        text = (
+            " " + text[len(cue) :].lstrip()
+            if cue and text.startswith(cue)
+            else text
+            if prompt.endswith("\n")
+            else _separated(cue, text)
+        )
     stops = [at for at in map(text.find, filter(None, request.decoding.stop)) if at >= 0]
     if stops:
         text, finish_reason = text[: min(stops)], "stop"

@@ -23,7 +23,8 @@ _REFUSAL = re.compile(
     re.I,
 )
 _YES = re.compile(
-    r"[\W_]*(?:(?:the |my |final )*(?:answer|labels?|(?:is )?classification(?: task)?)(?: is)?[\W_]*)?(yes|no|true|false)(?!_*[^\W_])", re.I
+    r"[\W_]*(?:(?:the |my |final )*(?:answer|labels?|(?:is )?classification(?: task)?)(?: is)?[\W_]*)?(yes|no|true|false)(?!_*[^\W_])",
+    re.I,
 )
 _YES_IN_JSON = re.compile(r'"[^"\n]{0,40}classif[^"\n]{0,40}"\s*:\s*"?(yes|no|true|false)\b', re.I)
 _TITLE = re.compile(r"(?:\*\*|__)[^*_\n]{1,60}?(?::(?:\*\*|__)|(?:\*\*|__)[ \t]*[:\u2013\u2014-])[ \t]*(?=\S+\s+\S+\s+\S)")

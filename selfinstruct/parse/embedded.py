@@ -75,7 +75,9 @@ def text_of(value: Any, *names: str) -> str:
 def _text(reply: str) -> str | None:
     """The reply from where its JSON begins. JSON below a label or in a numbered list is part of an answer."""
     begins = _BEGINS.search(reply)
-    if begins is None or any(_NUMBER.match(line) or _LABEL.match(line.lstrip(" \t>")) for line in lines_of(reply[: begins.start()])):
+    if begins is None or any(
+        _NUMBER.match(line) or _LABEL.match(line.lstrip(" \t>")) for line in lines_of(reply[: begins.start()])
+    ):
         return None
     return reply[begins.end() :]
 

@@ -15,9 +15,7 @@ _PAYS = 5_000  # texts: below, starting processes takes longer than they save
 _SHARE = 500  # texts handed to a process at a time
 
 
-def nearest_each(
-    index: RougeIndex, texts: Sequence[str], *, above: float, processes: int | None = None
-) -> list[Match | None]:
+def nearest_each(index: RougeIndex, texts: Sequence[str], *, above: float, processes: int | None = None) -> list[Match | None]:
     """`index.nearest(text, above=above)` for every text, in their order.
 
     processes: how many to use, by default one for each core if there are thousands of texts. They are forks that share the
