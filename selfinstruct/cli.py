@@ -151,7 +151,7 @@ def generate(out: Path | None, config_file: Path | None, stop_at: str | None, ma
     sitting = {name: said.pop(name, None) for name in settings.SITTING}
     directory = out or Path(sitting["out"] or time.strftime("runs/%Y-%m-%dT%H-%M-%S"))
     hours = sitting["max_hours"] if max_hours is None else max_hours
-    seconds = settings.seconds_left(stop_at or sitting["stop_at"], hours, datetime.now())
+    seconds = settings.seconds_left(stop_at or sitting["stop_at"], hours, datetime.now().astimezone())
     config, kept = _settled(directory, said, ask=not flags["dry_run"])
     _sit(directory, config, Inputs.read(config, kept=kept, named=said.keys()), seconds=seconds, **flags)
 

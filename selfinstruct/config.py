@@ -174,14 +174,21 @@ def check(config: Config) -> None:
     for name, holds, wanted in rules:
         if not holds:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be {wanted}")
-    if config.base_url and not re.match(r"https?://[^/\s]", redacted(config.base_url)):
-        raise UserError(
-            f"--base-url {redacted(config.base_url)}: must begin with http:// or https://, as in http://localhost:8000/v1"
-        )
+    if config.base_url and not _is_address(config.base_url):
+        raise UserError(f"--base-url {redacted(config.base_url)}: must be an address such as http://localhost:8000/v1")
     for one in fields(Config):
-        choices = one.metadata.get("choices")
-        if choices and getattr(config, one.name) not in choices:
-            raise UserError(f"--{one.name.replace('_', '-')} {getattr(config, one.name)}: must be one of {', '.join(choices)}")
+        choices, value = one.metadata.get("choices"), getattr(config, one.name)
+        if choices and value not in choices:
+            raise UserError(f"--{one.name.replace('_', '-')} {value}: must be one of {', '.join(choices)}")
+        if isinstance(value, str) and one.name not in FREE and re.search("[\ud800-\udfff]", value):  # FREE: paths may be anything
+            raise UserError(f"--{one.name.replace('_', '-')} {value}: is no UTF-8")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return urlsplit(text).port != 0 and re.fullmatch(r"https?://[^/\s]\S*", redacted(text)) is not None
+    except ValueError:  # a port that is no number, or none that there is
+        return False
 
 
 def changes(recorded: Config, now: Config) -> list[str]:

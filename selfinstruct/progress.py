@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TextIO
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -25,7 +25,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._begun, self._first, self._sent_before = time.monotonic(), funnel.examples, meter.requests
         self._said = self._begun
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Any] | None = None
         if self._stream.isatty():
             self._bar = tqdm(
                 total=wanted,

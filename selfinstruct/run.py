@@ -33,7 +33,7 @@ from selfinstruct.inputs import FOLDER, Inputs
 from selfinstruct.journal import Journal, Lock, digest_of, write_whole
 from selfinstruct.models.layers import Meter
 from selfinstruct.pool import Pool
-from selfinstruct.tasks import Example, Instruction, SeedTask
+from selfinstruct.tasks import Example, Instruction, SeedTask, to_json
 
 FORMAT = 1  # of the directory
 _FILES = {Instruction: "instructions.jsonl", Example: "examples.jsonl"}
@@ -89,8 +89,9 @@ class Run:
                 )
             _check_unchanged(directory, end or mark)
             self.meter = Meter()
-            self.completions = Completions(directory / "completions.jsonl", self.meter, skip_broken=repair)
-            self._files = {name: Journal(directory / name) for name in DERIVED}
+            with disk_errors(directory):
+                self.completions = Completions(directory / "completions.jsonl", self.meter, skip_broken=repair)
+                self._files = {name: Journal(directory / name) for name in DERIVED}
             self._restore(mark, end)
             change = [{"after_turns": self._mark.turns, "what": found}] if found and len(self.completions) else []
             _write_settings(directory, recorded, config, inputs, change)
@@ -194,10 +195,12 @@ class Run:
 
     def _restore(self, mark: Mark | None, end: Mark | None) -> None:
         """Go back to the end of the last whole turn; a dataset that has its n examples already stays as it is."""
-        finished = end is not None and Funnel.from_record(end.funnel).examples
-        if finished and finished > self.config.n:
-            raise UserError(f"{self.directory}: holds {finished} examples already; --n can only be raised")
-        back_to = end if finished == self.config.n else mark
+        last = end or mark
+        held = Funnel.from_record(last.funnel).examples if last else 0
+        is_whole = end is not None and held == self.config.n
+        if held >= self.config.n and not is_whole:  # the files hold what a shorter run would not have written
+            raise UserError(f"{self.directory}: holds {held} examples already; --n can only be raised")
+        back_to = end if is_whole else mark
         self._forget(mark, end if back_to is end else None)
         for name, file in self._files.items():
             file.truncate(back_to.sizes[name] if back_to else 0)
@@ -309,4 +312,4 @@ def _write_settings(
         "config": config.record(),
     }
     with disk_errors(directory):
-        write_whole(directory / "run.json", json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+        write_whole(directory / "run.json", to_json(record, indent=1) + "\n")

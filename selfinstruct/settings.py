@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -13,7 +14,7 @@ from typing import Any
 from selfinstruct.config import STAGES, Config, check, configure
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
-from selfinstruct.models.providers import LOCAL, is_local
+from selfinstruct.models.providers import LOCAL, is_local, is_network
 
 EMBEDDED_AT_MOST = 1000  # examples that nobody asked the embedded model for by its name
 SITTING: dict[str, type] = {"out": str, "stop_at": str, "max_hours": float}  # of one sitting, not of the run
@@ -49,6 +50,8 @@ def read_file(path: Path) -> dict[str, Any]:
             raise UserError(f"{path}: {key!r} does not belong into a file; set OPENAI_API_KEY in the environment")
         if name in STAGES and isinstance(value, dict):
             found[name] = {**found.get(name, {}), **_decoding(value, f"{path}: [{key}]")}
+        elif name in STAGES:
+            raise UserError(f"{path}: {key!r} must be a table of decoding settings ({', '.join(DECODING)}), not {value!r}")
         elif name in DECODING:
             for stage in STAGES:
                 found[stage] = {**_decoding({key: value}, str(path)), **found.get(stage, {})}
@@ -105,12 +108,20 @@ def for_stages(name: str, values: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 def _from_text(name: str, value: str, where: str, so_far: Mapping[str, Any]) -> Any:
     if name == "stop":
-        return (*so_far.get("stop", ()), value.encode().decode("unicode_escape") if "\\" in value else value)
+        return (*so_far.get("stop", ()), _unescaped(value, where))
     try:
         number = int(value) if name == "max_tokens" else float(value)
     except ValueError:
         raise UserError(f"{where}: must be a number, or STAGE=number with one of the stages {', '.join(STAGES)}") from None
     return decoding_value(name, number, where)
+
+
+def _unescaped(text: str, where: str) -> str:
+    """Newlines and the like as a command line can spell them."""
+    try:
+        return text.encode("latin-1", "backslashreplace").decode("unicode_escape") if "\\" in text else text
+    except ValueError:
+        raise UserError(f"{where}: holds a \\ that begins nothing known; write \\\\ for one of its own") from None
 
 
 def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,11 +136,14 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 def fresh(said: Mapping[str, Any]) -> Config:
     """The config of a new run from what was said; `model` may still be empty (see `whose_model`). Raises UserError."""
     implied: dict[str, Any] = {}
-    if is_local(said.get("model", "")):
+    model, address = said.get("model", ""), said.get("base_url", "")
+    if model and address and not is_network(model):
+        raise UserError(f"--model {model}: is this program's own and has no --base-url; leave one of the two out")
+    if is_local(model):
         implied |= {"concurrency": 2, "timeout": 900.0}  # one slot: requests wait for one another, and one is always ready
-    if said.get("model") == LOCAL:
+    if model == LOCAL:
         implied["preset"] = "small"  # the embedded model's weights are few: it needs short raw prompts and a grammar
-    if "base_url" not in said and os.environ.get("OPENAI_BASE_URL"):
+    if "base_url" not in said and os.environ.get("OPENAI_BASE_URL") and is_network(model):
         implied["base_url"] = os.environ["OPENAI_BASE_URL"]
     return configure(implied, said)
 
@@ -152,15 +166,14 @@ def seconds_left(stop_at: str | None, max_hours: float | None, now: datetime) ->
     """
     limits = []
     if max_hours is not None:
-        if max_hours <= 0:
+        if not max_hours > 0:  # nor nan
             raise UserError(f"--max-hours {max_hours}: must be more than 0")
         limits.append(max_hours * 3600)
     if stop_at is not None:
-        try:
-            clock = datetime.strptime(stop_at, "%H:%M")
-        except ValueError:
-            raise UserError(f"--stop-at {stop_at}: must be a time of day as HH:MM, such as 07:00") from None
-        then = now.replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0)
+        found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", stop_at)
+        if found is None:
+            raise UserError(f"--stop-at {stop_at}: must be a time of day as HH:MM, such as 07:00")
+        then = now.replace(hour=int(found[1]), minute=int(found[2]), second=0, microsecond=0)
         limits.append(((then if then > now else then + timedelta(days=1)) - now).total_seconds())
     return min(limits, default=None)
 
@@ -173,7 +186,7 @@ def wants_embedded(said: Mapping[str, Any]) -> bool:
     n = said.get("n", Config().n)
     if n > EMBEDDED_AT_MOST:
         raise UserError(
-            f"--n {n} is too much to begin on the embedded model unasked: name an endpoint (--base-url, OPENAI_API_KEY) and --model, "
-            "or add --model local if you mean it"
+            f"--n {n} is too much to begin on the embedded model unasked: name an endpoint (--base-url, OPENAI_API_KEY) and "
+            "--model, or add --model local if you mean it"
         )
     return True

@@ -22,9 +22,11 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\u{ord(match.group()):04x}"
 
 
-def to_json(record: Any) -> str:
-    """One line of JSON, readable in any script, that holds no character a terminal acts on: those are escaped."""
-    return _ACTIVE.sub(_escape, json.dumps(record, ensure_ascii=False, separators=(", ", ": ")))
+def to_json(record: Any, *, indent: int | None = None) -> str:
+    """JSON, one line of it without `indent`, readable in any script, without a character that a terminal acts on: those are
+    escaped.
+    """
+    return _ACTIVE.sub(_escape, json.dumps(record, ensure_ascii=False, indent=indent))
 
 
 def well_formed(text: str) -> str:

@@ -10,7 +10,6 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 

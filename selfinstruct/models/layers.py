@@ -169,9 +169,10 @@ class Retried:
 
     def _say(self, state: tenacity.RetryCallState) -> None:
         now = time.monotonic()
-        if state.attempt_number >= 3 and now - self._said > 10 and state.outcome is not None:
+        is_long = state.upcoming_sleep > 10
+        if (is_long or state.attempt_number >= 3) and now - self._said > 10 and state.outcome is not None:
             self._said = now
-            self._notice(f"waiting: {state.outcome.exception()}")
+            self._notice(f"waiting: {state.outcome.exception()}" + (f" (again in {state.upcoming_sleep:.0f} s)" if is_long else ""))
 
 
 @dataclass(slots=True)

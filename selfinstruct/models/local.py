@@ -10,10 +10,13 @@ import importlib
 import importlib.util
 import json
 import os
+import socket
+import stat
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from selfinstruct.errors import UserError
 
@@ -68,7 +71,7 @@ def _fetched(address: str) -> Path:
     except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"local:hf:{address}: could not be fetched ({first}); check the name and the network, or name a file: local:/path/to.gguf"
+            f"local:hf:{address}: cannot be fetched ({first}); check the name and the network, or name a file: local:/path/to.gguf"
         ) from error
 
 
@@ -99,30 +102,31 @@ class LocalServer:
             raise UserError(
                 f"{weights}: llama.cpp cannot load these weights (damaged, cut short, or of a kind it does not know)"
             ) from None
-        self._address: str = self._server.listening_address
-        self.base_url = f"{self._address}/v1"
+        self.base_url = f"{self._server.listening_address}/v1"
+        address = urlsplit(self.base_url)
+        self._address = (str(address.hostname), int(address.port or 0))
 
     def close(self) -> None:
-        """Stops the server and frees its port. Whoever still waits for a reply should hang up first."""
+        """Stops the server and frees its port. Whoever still waits for a reply gets none."""
         server, self._server = self._server, None
         if server is None:
             return
-        # Destroying the server holds the interpreter's lock until all connections are answered; with a request in flight in
-        # this very process that is for ever. So wait for it to be idle, or else leave it to the end of the process.
+        # Destroying the server waits for its connections to end and holds the interpreter's lock meanwhile, so that a client in
+        # this process could never end one. Hung up on, it gives up its requests and says when it is idle.
         deadline = time.monotonic() + CLOSE_WITHIN
-        while self._is_busy():
-            if time.monotonic() > deadline:
-                _LEFT_BEHIND.append(server)
-                return
+        _hang_up(self._address)
+        while self._is_busy() and time.monotonic() < deadline:
             time.sleep(0.05)
+        _hang_up(self._address)
+        del server
 
     def _is_busy(self) -> bool:
-        connection = http.client.HTTPConnection(self._address.removeprefix("http://"), timeout=CLOSE_WITHIN)
+        connection = http.client.HTTPConnection(*self._address, timeout=CLOSE_WITHIN)
         try:
             connection.request("GET", "/slots")
             return any(slot["is_processing"] for slot in json.load(connection.getresponse()))
         except (OSError, http.client.HTTPException):
-            return True
+            return False  # it answers nobody any more
         finally:
             connection.close()
 
@@ -133,9 +137,6 @@ class LocalServer:
         self.close()
 
 
-_LEFT_BEHIND: list[Any] = []
-
-
 def _runtime() -> Any:
     # Before the import: OpenMP's threads otherwise spin while they wait, which costs ten times the time on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -143,6 +144,20 @@ def _runtime() -> Any:
         return importlib.import_module("xllamacpp")
     except ImportError as error:
         raise UserError(f"the embedded model's runtime cannot be imported ({error}): {INSTALL_RUNTIME}") from None
+
+
+def _hang_up(address: tuple[str, int]) -> None:
+    """Ends every connection that the server at `address` has accepted. llama.cpp hands out no list; the process has one."""
+    for name in os.listdir("/dev/fd"):
+        try:
+            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                continue
+            with socket.fromfd(int(name), socket.AF_INET, socket.SOCK_STREAM) as end:
+                if end.getsockname() == address:
+                    end.getpeername()  # the socket that listens has no peer, and is left alone
+                    end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            continue  # closed in the meantime, or it listens
 
 
 def _parameters(runtime: Any, weights: Path, n_ctx: int, n_threads: int) -> Any:
