@@ -44,7 +44,10 @@ class RequestFailed(SelfInstructError):
 class Transient(SelfInstructError):
     """A call that may well succeed when it is made again."""
 
-    def __init__(self, detail: str, *, retry_after: float | None = None, is_server_gone: bool = False) -> None:
+    def __init__(
+        self, detail: str, *, retry_after: float | None = None, is_server_gone: bool = False, is_server_busy: bool = False
+    ) -> None:
         super().__init__(detail)
         self.retry_after = retry_after  # seconds, as the server asked
         self.is_server_gone = is_server_gone  # nobody answered at all
+        self.is_server_busy = is_server_busy  # it wants to be called less often, whatever it is asked

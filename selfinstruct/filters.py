@@ -76,11 +76,12 @@ def why_not_control(text: str) -> str | None:
 
 
 PAPER_FILTERS: tuple[InstructionFilter, ...] = (
-    why_not_empty, why_not_length, why_not_words(PAPER_WORDS), why_not_write_a_program, why_not_punctuation_first, why_not_foreign_first,
+    why_not_empty, why_not_length, why_not_words(PAPER_WORDS), why_not_write_a_program, why_not_punctuation_first,
+    why_not_foreign_first,
 )  # fmt: skip
 ALPACA_FILTERS: tuple[InstructionFilter, ...] = (
-    why_not_empty, why_not_length, why_not_words(ALPACA_WORDS), why_not_write_a_program, why_not_punctuation_first, why_not_foreign_first,
-    why_not_control,
+    why_not_empty, why_not_length, why_not_words(ALPACA_WORDS), why_not_write_a_program, why_not_punctuation_first,
+    why_not_foreign_first, why_not_control,
 )  # fmt: skip
 CHAT_FILTERS: tuple[InstructionFilter, ...] = (
     why_not_empty, why_not_control, why_not_length_any_script, why_not_words(CHAT_WORDS), why_not_symbol_first,

@@ -14,12 +14,11 @@ from selfinstruct.errors import Stalled, UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import Inputs
 from selfinstruct.models import Model
-from selfinstruct.models.layers import Bounded, Metered, Notice, Paced, Recorded, Retried, when_there_is_room
+from selfinstruct.models.layers import GRACE, Bounded, Metered, Notice, Paced, Recorded, Retried, when_there_is_room
 from selfinstruct.models.providers import provider
 from selfinstruct.run import Run
 from selfinstruct.tasks import Example, Instruction
 
-GRACE = 4.0  # seconds that a stopped run waits for the replies to what it has sent
 _SYNC_EVERY = 1.0  # seconds: what a power cut may take
 TIME_IS_UP = 75  # exit code of a sitting that the clock ended: try again later (sysexits.h)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -46,7 +45,7 @@ async def generate(
     async with provider(config, notice) as endpoint:
         paced = Paced(Bounded(endpoint), config.concurrency)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
-        model: Model = Recorded(Metered(retried, run.meter), run.completions, notice)
+        model: Model = Recorded(Metered(retried, run.meter), run.completions, notice, paced.hold)
         pool = run.pool(inputs.seeds)
         pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
         bootstrap = Bootstrap(config, inputs.stages, model, pool, pace)
@@ -83,9 +82,9 @@ class Drought:
             self._without_example += 1
             self._without_instruction = 0
         self._without_instruction += step.ends_turn
-        if self._without_instruction > self._turns:
+        if self._without_instruction >= self._turns:
             self._stop(f"{self._turns} turns in a row gave no new instruction")
-        if self._without_example > 2 * self._turns:
+        if self._without_example >= 2 * self._turns:
             self._stop(f"{2 * self._turns} instructions in a row gave no example")
 
     def _stop(self, what: str) -> None:

@@ -79,7 +79,7 @@ def lines(config: Config, inputs: Inputs, *, done: int) -> Iterator[str]:
     yield f"  {'':<12} {few:>11,} to {many:,} completion"
     price = price_of(config)
     if price is None:
-        yield f"  cost         unknown: no price for the model {config.model!r}; give --price-in and --price-out (USD for a million tokens)"
+        yield f"  cost         unknown, no price for {config.model!r}; give --price-in and --price-out (USD for a million tokens)"
     else:
         low, high = sorted((price.cost(well.usage), price.cost(badly.usage)))
         yield f"  {'cost':<12} {f'${low:,.2f}':>11} to ${high:,.2f}"

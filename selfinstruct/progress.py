@@ -82,6 +82,27 @@ class Progress:
         return f", about {duration(seconds)} left"
 
 
+class Reading:
+    """A bar over the bytes of some files, on standard error if that is a terminal."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] = tqdm(
+            total=0, unit="B", unit_scale=True, desc="read", dynamic_ncols=True, disable=None, file=sys.stderr
+        )
+
+    def update(self, done: int, size: int, records: int) -> None:
+        """`done` bytes of `size` (0: nobody knows) are read, and `records` records."""
+        self._bar.total = size or None
+        self._bar.set_postfix_str(f"{records:,} records", refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def __enter__(self) -> Reading:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
 def duration(seconds: float) -> str:
     """As 2:03:04, or 3:04 below an hour."""
     minutes, rest = divmod(int(seconds), 60)

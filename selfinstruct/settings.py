@@ -32,16 +32,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
     A decoding setting may stand at the top, for all stages, and in a table named like a stage.
     """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the configuration ({error.strerror})") from None
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise UserError(f"{path}: not TOML ({error})") from None
+    table = _table(path)
     known = {one.name: type(one.default) for one in fields(Config) if one.name not in STAGES} | SITTING
     found: dict[str, Any] = {}
     for key, value in table.items():
@@ -60,6 +51,19 @@ def read_file(path: Path) -> dict[str, Any]:
         else:
             raise UserError(f"{path}: unknown setting {key!r} (known: {', '.join(sorted([*known, *STAGES, *DECODING]))})")
     return found
+
+
+def _table(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the configuration ({error.strerror})") from None
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise UserError(f"{path}: not TOML ({error})") from None
 
 
 def _decoding(table: Mapping[str, Any], where: str) -> dict[str, Any]:

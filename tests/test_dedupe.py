@@ -128,7 +128,7 @@ def test_several_fields_and_chats_are_compared(tmp_path: Path) -> None:
     assert dedupe([two], str(tmp_path / "a.jsonl"), Dedupe(fields=("q", "x"))).kept == 3
     assert dedupe([two], str(tmp_path / "a.jsonl"), Dedupe(fields=("q",))).kept == 1
     chats = [
-        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": TEXTS[0]}, {"role": "assistant", "content": "No."}],
+        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": TEXTS[0]}, {"role": "assistant", "content": "."}],
         [{"from": "human", "value": TEXTS[2]}, {"from": "gpt", "value": "Yes."}],
         [{"role": "user", "content": [{"type": "image_url"}, {"type": "text", "text": TEXTS[3]}]}],
     ]

@@ -15,27 +15,37 @@ from selfinstruct.errors import ModelError, NoRoom, RequestFailed, Transient
 from selfinstruct.models import Completion, Model, Request, Usage
 
 Notice = Callable[[str], None]
+GRACE = 4.0  # seconds that a run which ends waits for the replies to what it has sent
 ROOM_PAUSE = 2.0  # seconds between two looks at a full disk
 
 
-async def when_there_is_room(write: Callable[[], object], notice: Notice) -> None:
-    """Call `write`, again and again while it raises NoRoom, saying so."""
-    said = 0.0
+async def when_there_is_room(
+    write: Callable[[], object], notice: Notice, paused: Callable[[bool], None] = lambda is_paused: None
+) -> None:
+    """Call `write`, again and again while it raises NoRoom, saying so. `paused` hears when that begins and when it is over."""
+    said, waits = 0.0, False
     while True:
         try:
             write()
-            return
         except NoRoom as error:
+            if not waits:
+                waits = True
+                paused(True)
             if time.monotonic() - said > 60:
                 said = time.monotonic()
                 notice(f"paused: {error}")
             await asyncio.sleep(ROOM_PAUSE)
+        else:
+            if waits:
+                paused(False)
+            return
 
 
 class Paced:
     """At most `concurrency` calls at once. A call that waits to be made again holds no place.
 
-    After `stop`, nothing new is sent: calls wait here until they are cancelled.
+    While it is held, nothing new is sent. After `stop`, nothing new is ever sent: calls wait here until they are cancelled.
+    An endpoint that will not serve the run any more stops it as well, and what is under way may still come in: it is paid for.
     """
 
     def __init__(self, inner: Model, concurrency: int) -> None:
@@ -44,20 +54,34 @@ class Paced:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._may_send = asyncio.Event()
+        self._may_send.set()
         self._stopped = False
 
     async def complete(self, request: Request) -> Completion:
         async with self._places:
+            await self._may_send.wait()
             if self._stopped:
                 await asyncio.Event().wait()
             self._under_way += 1
             self._idle.clear()
             try:
                 return await self._inner.complete(request)
+            except ModelError as error:
+                last = error
             finally:
                 self._under_way -= 1
                 if not self._under_way:
                     self._idle.set()
+        await self.stop(GRACE)
+        raise last
+
+    def hold(self, held: bool) -> None:
+        """Send nothing new while `held`."""
+        if held:
+            self._may_send.clear()
+        else:
+            self._may_send.set()
 
     async def stop(self, grace: float) -> None:
         """Send nothing new, and wait up to `grace` seconds for the replies to what has been sent."""
@@ -113,8 +137,9 @@ class Bounded:
 class Retried:
     """Makes a call again while that can help.
 
-    `retries` tries while others are answered; then the request has failed for good. While nobody is answered, the server is
-    gone: it is waited for, `patience` seconds if it has ever answered, else a few tries (a wrong address must not take an hour).
+    `retries` tries that say something against the request, and it has failed for good: others were answered meanwhile, or the
+    server has had nothing but an error for it all the time. While nobody is answered, the server is gone: it is waited for,
+    `patience` seconds if it has ever answered, else a few tries (a wrong address must not take an hour).
     """
 
     FIRST_TRIES = 4
@@ -128,11 +153,11 @@ class Retried:
         self._jitter = tenacity.wait_random_exponential(multiplier=self.PAUSE, max=self.LONGEST_PAUSE)
 
     async def complete(self, request: Request) -> Completion:
-        begun = time.monotonic()
+        trial = _Trial(time.monotonic())
         attempts = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(Transient),
             wait=self._pause,
-            stop=lambda state: self._gives_up(state.attempt_number, begun),
+            stop=lambda state: self._gives_up(state, trial),
             before_sleep=self._say,
             reraise=True,
         )
@@ -143,23 +168,34 @@ class Retried:
                     self._last_answer = time.monotonic()
                     return completion
         except Transient as error:
-            if self._others_answered_since(begun):
+            if trial.counted >= self._retries and self._others_answered_since(trial.begun):
                 raise RequestFailed("server_error", str(error)) from error
-            raise ModelError(f"{error}; gave up after {time.monotonic() - begun:.0f} s, start again when it answers") from error
+            seconds = time.monotonic() - trial.begun
+            raise ModelError(f"{error}; gave up after {seconds:.0f} s, start again when it answers") from error
         raise AssertionError("tenacity neither returned nor raised")
 
     async def close(self) -> None:
         await self._inner.close()
 
-    def _others_answered_since(self, begun: float) -> bool:
-        return self._last_answer is not None and self._last_answer > begun
+    def _others_answered_since(self, moment: float) -> bool:
+        return self._last_answer is not None and self._last_answer > moment
 
-    def _gives_up(self, tries: int, begun: float) -> bool:
-        if self._others_answered_since(begun):
-            return tries >= self._retries
+    def _gives_up(self, state: tenacity.RetryCallState, trial: _Trial) -> bool:
+        now, error = time.monotonic(), state.outcome.exception() if state.outcome else None
+        assert isinstance(error, Transient)
+        if self._is_against_it(error, trial, now):
+            trial.counted, trial.counted_at = trial.counted + 1, now
         if self._last_answer is None:
-            return tries >= self.FIRST_TRIES
-        return time.monotonic() - begun > self._patience
+            return state.attempt_number >= self.FIRST_TRIES
+        if trial.counted >= self._retries and self._others_answered_since(trial.begun):
+            return True
+        return now - max(trial.begun, self._last_answer) > self._patience
+
+    def _is_against_it(self, error: Transient, trial: _Trial, now: float) -> bool:
+        if error.is_server_busy:
+            return False
+        is_always_so = not error.is_server_gone and now - trial.counted_at > self.LONGEST_PAUSE
+        return is_always_so or self._others_answered_since(trial.counted_at)
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -173,6 +209,14 @@ class Retried:
         if (is_long or state.attempt_number >= 3) and now - self._said > 10 and state.outcome is not None:
             self._said = now
             self._notice(f"waiting: {state.outcome.exception()}" + (f" (again in {state.upcoming_sleep:.0f} s)" if is_long else ""))
+
+
+class _Trial:
+    """One request's tries."""
+
+    def __init__(self, begun: float) -> None:
+        self.begun = self.counted_at = begun
+        self.counted = 0  # those that say something against the request
 
 
 @dataclass(slots=True)
@@ -220,11 +264,15 @@ class Record(Protocol):
 class Recorded:
     """Never buys twice: what is on record is answered from there, what is new goes on record before anybody sees it.
 
-    A reply that finds the disk full is kept until there is room.
+    Replies that find the disk full are kept until there is room. Meanwhile `hold` is on: what cannot be written down is not
+    bought, so that no more can be lost than was under way.
     """
 
-    def __init__(self, inner: Model, record: Record, notice: Notice = lambda text: None) -> None:
-        self._inner, self._record, self._notice = inner, record, notice
+    def __init__(
+        self, inner: Model, record: Record, notice: Notice = lambda text: None, hold: Callable[[bool], None] = lambda held: None
+    ) -> None:
+        self._inner, self._record, self._notice, self._hold = inner, record, notice, hold
+        self._homeless = 0  # replies that wait for room
 
     async def complete(self, request: Request) -> Completion:
         key = request.key
@@ -233,8 +281,13 @@ class Recorded:
             begun = time.monotonic()
             known = await self._inner.complete(request)
             seconds, completion = time.monotonic() - begun, known
-            await when_there_is_room(lambda: self._record.put(key, request, completion, seconds), self._notice)
+            notice = (lambda text: None) if self._homeless else self._notice  # the first one speaks for all
+            await when_there_is_room(lambda: self._record.put(key, request, completion, seconds), notice, self._paused)
         return known
+
+    def _paused(self, is_paused: bool) -> None:
+        self._homeless += 1 if is_paused else -1
+        self._hold(self._homeless > 0)  # a cancelled wait leaves it on: the sitting ends
 
     async def close(self) -> None:
         await self._inner.close()

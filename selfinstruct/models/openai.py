@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import aiohttp
 import openai
 
 from selfinstruct.config import redacted
@@ -51,6 +52,7 @@ _INSTANCE = {
 _OVERFLOW = re.compile(
     r"context.{0,20}(?:length|size|window|limit)|maximum context|exceed.{0,30}context|too many tokens|prompt is too long", re.I
 )
+_TOO_LARGE = re.compile(r"request too large", re.I)  # for the tokens of a minute: it never fits
 _FILTERED = re.compile(r"content.?filter|content management policy|content_policy|safety|moderation|flagged", re.I)
 _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.I)
 _UNSUPPORTED = re.compile(
@@ -109,7 +111,7 @@ class OpenAI:
         try:
             raw = await self._client.models.with_raw_response.list()
             record = self._json(raw.text)
-        except (openai.OpenAIError, _Doubtful) as error:
+        except (openai.OpenAIError, aiohttp.ClientError, _Doubtful) as error:
             fate = error if isinstance(error, _Doubtful) else self._fate(error, {}, "")
             fate = fate.of_run if isinstance(fate, _Doubtful) else fate
             raise fate if isinstance(fate, ModelError) else ModelError(f"{fate}; is it running?") from None
@@ -124,7 +126,7 @@ class OpenAI:
         create: Any = self._client.chat.completions if request.api == "chat" else self._client.completions
         try:
             raw = await create.with_raw_response.create(**body)
-        except openai.OpenAIError as error:
+        except (openai.OpenAIError, aiohttp.ClientError) as error:
             raise self._fate(error, body, request.model) from None
         completion = _completion(self._json(raw.text), request)
         if completion is None:
@@ -195,15 +197,14 @@ class OpenAI:
         text = " ".join(text.split())
         return text if len(text) <= 200 else text[:200] + "..."
 
-    def _fate(self, error: openai.OpenAIError, body: Mapping[str, Any], model: str) -> Exception:
+    def _fate(self, error: openai.OpenAIError | aiohttp.ClientError, body: Mapping[str, Any], model: str) -> Exception:
         """What a failed call means for the request and for the run; never holds a secret."""
-        if isinstance(error, openai.APIConnectionError):  # timeouts are of this kind too; aiohttp's cannot-connect is called one
-            refused = _os_error(error)
+        if isinstance(error, (openai.APIConnectionError, aiohttp.ClientError)):  # timeouts are of this kind too
+            refused = _os_error(error)  # aiohttp's cannot-connect is called a timeout
             if refused is None and isinstance(error, openai.APITimeoutError):
                 return Transient(f"{self.address}: no reply in time")
-            return Transient(
-                f"{self.address}: cannot connect ({self._words(refused or str(error.__cause__ or error))})", is_server_gone=True
-            )
+            what = f"cannot connect ({refused})" if refused else f"the connection broke ({error.__cause__ or error})"
+            return Transient(f"{self.address}: {self._words(what)}", is_server_gone=True)
         if isinstance(error, openai.APIStatusError):
             return self._fate_of_status(error, body, model)
         if isinstance(error, openai.APIResponseValidationError):
@@ -223,14 +224,16 @@ class OpenAI:
             return ModelError(f"{said}; check --model {model!r} and --base-url, which usually ends in /v1")
         if status == 402 or (status == 429 and _QUOTA.search(words + str(error.code or ""))):
             return ModelError(f"{said}; the account has no credit left")
+        if status == 429 and _TOO_LARGE.search(words):
+            return self._fate_of_refusal(error, body, words, said)
         if status in (408, 409, 429) or status >= 500:
-            return Transient(said, retry_after=_retry_after(error.response.headers))
+            return Transient(said, retry_after=_retry_after(error.response.headers), is_server_busy=status == 429)
         if status in (400, 413, 422):
             return self._fate_of_refusal(error, body, words, said)
         return ModelError(f"{said}; check --base-url")
 
     def _fate_of_refusal(self, error: openai.APIStatusError, body: Mapping[str, Any], words: str, said: str) -> Exception:
-        if error.status_code == 413 or error.code == "context_length_exceeded" or _OVERFLOW.search(words):
+        if error.status_code in (413, 429) or error.code == "context_length_exceeded" or _OVERFLOW.search(words):
             unfit = f"{said}; the prompt does not fit: show less (--demos), ask for less (--max-tokens), or serve more context"
             return _Doubtful(ModelError(unfit), RequestFailed("context_overflow", words))
         if error.code == "content_filter" or _FILTERED.search(words):

@@ -96,7 +96,7 @@ async def only_model(config: Config) -> str:
     finally:
         await endpoint.close()
     if len(names) == 1 and not is_network(names[0]):
-        raise UserError(f"{endpoint.address}: serves a model named {names[0]!r}, as this program's own is; serve it by another name")
+        raise UserError(f"{endpoint.address}: serves a model named {names[0]!r}, like this program's own; serve it by another name")
     if len(names) == 1:
         return names[0]
     some = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")

@@ -202,7 +202,7 @@ def _instructions(rng: Random, request: Request) -> str:
     style = None if _goes_on(request) or request.grammar else _one_of(rng, LIST_STYLES)
     gap = int(rng.random() * len(items)) if style == "gap" else len(items)
     mark = {"bold": "**{}.** ", "bullets": "- ", "parenthesis": "{}) "}.get(style or "", "{}. ")
-    lines = [mark.format(number + (at >= gap)) + item for at, (number, item) in enumerate(zip(numbers, items))]
+    lines = [mark.format(number + (at >= gap)) + item for at, (number, item) in enumerate(zip(numbers, items, strict=False))]
     return _dressed("\n".join(lines), style, f"Sure! Here are {len(items)} more instructions:")
 
 

@@ -18,12 +18,13 @@ _BULLETED = re.compile(r"[ \t]*[-*+\u2022\u2013][ \t]+(?P<text>\S.*)$")
 _RULE = re.compile(r"[ \t]*(?:#{3,}|-{3,}|\*{3,})[ \t]*$")
 _FIELD = labels("Input", "Output")
 _REFUSAL = re.compile(
-    r"\W*(?:(?:i(?:['\u2019]m| am) )?(?:really |very |so )?sorry\b|i apologi[sz]e|as an ai\b|i(?:['\u2019]m| am) (?:unable|not able)\b"
-    r"|i (?:cannot|can['\u2019]?t|won['\u2019]?t)\b)",
+    r"\W*(?:(?:i(?:['\u2019]m| am) )?(?:really |very |so )?sorry\b|i apologi[sz]e|as an ai\b"
+    r"|i(?:['\u2019]m| am) (?:unable|not able)\b|i (?:cannot|can['\u2019]?t|won['\u2019]?t)\b)",
     re.I,
 )
 _YES = re.compile(
-    r"[\W_]*(?:(?:the |my |final )*(?:answer|labels?|(?:is )?classification(?: task)?)(?: is)?[\W_]*)?(yes|no|true|false)(?!_*[^\W_])",
+    r"[\W_]*(?:(?:the |my |final )*(?:answer|labels?|(?:is )?classification(?: task)?)(?: is)?[\W_]*)?"
+    r"(yes|no|true|false)(?!_*[^\W_])",
     re.I,
 )
 _YES_IN_JSON = re.compile(r'"[^"\n]{0,40}classif[^"\n]{0,40}"\s*:\s*"?(yes|no|true|false)\b', re.I)

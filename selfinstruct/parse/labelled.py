@@ -16,13 +16,15 @@ _ANNOUNCED = rf"{MARK}(?:Example|Instance|Task|Case|Sample)"
 _EXAMPLE = re.compile(rf"{_ANNOUNCED}{MARK}(?:[.:)]{MARK})?$", re.I)
 _NUMBERED_EXAMPLE = re.compile(rf"{_ANNOUNCED}[ \t]*#?\d+{MARK}(?:[.:)(\u2013\u2014-].{{0,120}})?$", re.I)
 _CLOSING = re.compile(
-    r"\W*(?:(?:please )?let me know|please feel free|feel free|i hope|these (?:examples|instances)|would you like|if you(?:['\u2019]d| would) like)\b"
+    r"\W*(?:(?:please )?let me know|please feel free|feel free|i hope|these (?:examples|instances)"
+    r"|would you like|if you(?:['\u2019]d| would) like)\b"
     r".*\b(?:examples?|instances?|instructions?|tasks?)\b",
     re.I,
 )
 _NO_INPUT = re.compile(
     r"(?:no\W?(?:(?:additional|further|specific|other|extra) )?inputs?|inputs? (?:is )?not|none|not|this task does not)?"
-    r" ?(?:(?:is |was )?(?:needed|required|necessary|given|provided|applicable)|(?:require|need) (?:any |an )?inputs?)?(?: for this (?:task|instruction))?"
+    r" ?(?:(?:is |was )?(?:needed|required|necessary|given|provided|applicable)"
+    r"|(?:require|need) (?:any |an )?inputs?)?(?: for this (?:task|instruction))?"
     r"|n/?a|empty|nil|null|\u65e0|\u7121|\u65e0\u8f93\u5165|-+",
     re.I,
 )
@@ -46,7 +48,8 @@ def labels(given: str, output: str) -> re.Pattern[str]:
     """Matches a line, without leading blanks, that begins a field. `given`, `output`: patterns of the fields' names."""
     return re.compile(
         rf"(?P<before>(?P<bullet>[-*+\u2022][ \t])?{MARK}(?:(?:Example[ \t]*#?)?\d{{1,2}}[.):]{MARK})?)"
-        rf"(?:(?P<instruction>Instruction)|(?P<input>{given})|(?P<output>{output}))(?:[ \t]*#?\d+)?{MARK}(?:[:\uff1a](?P<rest>.*))?$",
+        rf"(?:(?P<instruction>Instruction)|(?P<input>{given})|(?P<output>{output}))(?:[ \t]*#?\d+)?{MARK}"
+        rf"(?:[:\uff1a](?P<rest>.*))?$",
         re.I,
     )
 

@@ -1,25 +1,20 @@
-"""The command line. Everything heavy is imported by the command that needs it, so that --help answers at once."""
+"""`selfinstruct generate`: the main job."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import shlex
-import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinstruct import __version__
+from selfinstruct.cli.screen import Sectioned, show
 from selfinstruct.config import Config
-from selfinstruct.errors import UserError
-from selfinstruct.tasks import printable
 
 if TYPE_CHECKING:
     from selfinstruct.inputs import Inputs
@@ -29,8 +24,8 @@ _SECTIONS = {
     "The run": ("n", "out", "config_file", "seed", "dry_run", "stop_at", "max_hours", "repair", "accept_change"),
     "The model": ("model", "base_url", "api", "response_format", "extra_body"),
     "The method": (
-        "preset", "seed_tasks", "prompts", "threshold", "tokenizer", "demos", "machine_demos", "new_per_turn", "max_instances_per_task",
-        "lag", "record_similarity",
+        "preset", "seed_tasks", "prompts", "threshold", "tokenizer", "demos", "machine_demos", "new_per_turn",
+        "max_instances_per_task", "lag", "record_similarity",
     ),
     "Decoding (VALUE for all stages, or STAGE=VALUE; repeatable; stages: propose, classify, input_first, output_first)": (
         "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop",
@@ -47,57 +42,10 @@ _DECODING = {
 }
 
 
-class Fault(click.ClickException):
-    """A user's error: one line, exit code 2."""
+class Generate(Sectioned):
+    """Its options, under headings."""
 
-    exit_code = 2
-
-    def show(self, file: Any = None) -> None:
-        click.echo(f"Error: {printable(' '.join(self.format_message().split()))}", file=file or sys.stderr)
-
-
-class Commands(click.Group):
-    """Turns whatever a user can mend into one line."""
-
-    def make_context(self, *arguments: Any, **named: Any) -> click.Context:
-        with _one_line():
-            return super().make_context(*arguments, **named)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        with _one_line():
-            return super().invoke(ctx)
-
-
-@contextlib.contextmanager
-def _one_line() -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        raise Fault(str(error)) from error
-    except click.exceptions.NoArgsIsHelpError:
-        raise
-    except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "selfinstruct"
-        raise Fault(f"{error.format_message()} (see '{command} --help')") from error
-    except KeyboardInterrupt:  # while no run was under way; click would exit with 1
-        click.echo("stopped (SIGINT)", err=True)
-        raise click.exceptions.Exit(130) from None
-
-
-class Sectioned(click.Command):
-    """A command whose help shows its options under headings."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        by_name = {one.name: one.get_help_record(ctx) for one in self.get_params(ctx)}
-        for heading, names in _SECTIONS.items():
-            with formatter.section(heading):
-                formatter.write_dl([record for name in names if (record := by_name.get(name))])
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, package_name="selfinstruct", message="%(prog)s %(version)s")
-def cli() -> None:
-    """Make instruction-tuning data with a language model, the Self-Instruct way (Wang et al., ACL 2023)."""
+    sections = _SECTIONS
 
 
 def _config_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -117,7 +65,7 @@ def _config_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@cli.command(cls=Sectioned)
+@click.command(cls=Generate)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Run directory; one that was begun goes on.  [default: runs/<date-time>]"
 )
@@ -198,7 +146,7 @@ def _sit(
     if dry_run:
         record = checkpointed(directory) if directory.is_dir() else None
         done = record["mark"]["funnel"]["examples"] if record else 0
-        _print(plan.lines(config, inputs, done=done))
+        show(plan.lines(config, inputs, done=done))
         return
     run = Run(directory, config, inputs, repair=repair, accept_change=accept_change)
     try:
@@ -208,9 +156,9 @@ def _sit(
             run.close()
         else:
             run.discard()
-    _print(run.funnel.lines())
-    _print(_three_examples(directory))
-    _print([f"\n{run.funnel.examples} examples in {directory / 'examples.jsonl'}"])
+    show(run.funnel.lines())
+    show(_three_examples(directory))
+    show([f"\n{run.funnel.examples} examples in {directory / 'examples.jsonl'}"])
 
 
 def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
@@ -223,7 +171,7 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
 
     if run.is_resumed:
         so_far = f"{run.funnel.examples} of {run.config.n} examples, {len(run.completions)} replies on record"
-        _print([f"{run.directory}: goes on at {so_far}"])
+        show([f"{run.directory}: goes on at {so_far}"])
     progress = Progress(run.config.n, run.funnel, run.meter, price_of(run.config))
 
     def notice(text: str) -> None:
@@ -237,7 +185,7 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
         saved = f"{run.funnel.examples} of {run.config.n} examples and {len(run.completions)} replies are saved in {run.directory}"
         on = f"{saved}; go on with: selfinstruct generate --out {shlex.quote(str(run.directory))}"
         is_kept = run.is_resumed or len(run.completions)
-        _print([f"stopped ({stop}): {on if is_kept else 'no reply had come yet, nothing is kept; start the same command again'}"])
+        show([f"stopped ({stop}): {on if is_kept else 'no reply had come yet, nothing is kept; start the same command again'}"])
         sys.exit(stop.code)
     finally:
         progress.close()
@@ -260,81 +208,3 @@ def _three_examples(directory: Path) -> Iterable[str]:
 def _shortened(text: str, most: int = 400) -> str:
     text = text if len(text) <= most else text[:most] + " ..."
     return text.replace("\n", "\n" + " " * 15)
-
-
-@cli.command()
-@click.argument("directory", type=click.Path(path_type=Path))
-def init(directory: Path) -> None:
-    """Write the seed tasks and all prompt templates into DIRECTORY, to be edited.
-
-    \b
-    selfinstruct init mine
-    selfinstruct generate --seed-tasks mine/seed_tasks.jsonl --prompts mine/prompts
-    """
-    from selfinstruct import prompts
-
-    for target in (directory / "seed_tasks.jsonl", directory / "prompts"):
-        if target.exists():
-            raise UserError(f"{target}: exists already and stays as it is; choose another directory")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(prompts.SEED_TASKS, directory / "seed_tasks.jsonl")
-        shutil.copytree(prompts.PROMPTS, directory / "prompts")
-    except OSError as error:
-        raise UserError(f"{directory}: cannot be written ({error.strerror})") from None
-    seeds, templates = directory / "seed_tasks.jsonl", directory / "prompts"
-    use = f"selfinstruct generate --seed-tasks {shlex.quote(str(seeds))} --prompts {shlex.quote(str(templates))}"
-    _print([f"wrote {seeds} and {templates}; use them with", f"  {use}"])
-
-
-@cli.command()
-@click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--watch", is_flag=True, help="Again every two seconds, until the run ends.")
-def status(directory: Path, as_json: bool, watch: bool) -> None:
-    """Show how the run in DIRECTORY stands, live, stopped or finished, without disturbing it."""
-    import json
-
-    from selfinstruct.status import status as look
-
-    while True:
-        now = look(directory)
-        if watch and not as_json:
-            click.clear()
-        _print([json.dumps(now.to_record())] if as_json else now.lines())
-        if not watch or now.state != "running":
-            return
-        time.sleep(2)
-
-
-@cli.command()
-@click.argument("directory", type=click.Path(path_type=Path))
-def verify(directory: Path) -> None:
-    """Build the dataset of the run in DIRECTORY anew, in memory, and compare the bytes.
-
-    Sends nothing and writes nothing. Exit code 2 names the first line that differs.
-    """
-    import asyncio
-
-    from selfinstruct.verify import verify as rebuild
-
-    funnel = asyncio.run(rebuild(directory))
-    counts = f"{funnel.examples} examples, {funnel.admitted} instructions"
-    _print([f"{directory}: {counts} and all that was rejected are what the replies give"])
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(printable(line))
-
-
-def main() -> NoReturn:
-    """The console script. Exit codes: 0 done, 2 something for the user to mend, 128 + number of a signal."""
-    for stream in (sys.stdout, sys.stderr):  # an old terminal's encoding must not end a run that is done
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        cli.main(prog_name="selfinstruct", standalone_mode=True)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(0)

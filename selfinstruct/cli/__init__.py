@@ -1,0 +1,37 @@
+"""The command line. Everything heavy is imported by the command that needs it, so that --help answers at once."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import NoReturn
+
+import click
+
+from selfinstruct import __version__
+from selfinstruct.cli.dedupe import dedupe
+from selfinstruct.cli.directory import init, status, verify
+from selfinstruct.cli.generate import generate
+from selfinstruct.cli.screen import Commands
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, package_name="selfinstruct", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Make instruction-tuning data with a language model, the Self-Instruct way (Wang et al., ACL 2023)."""
+
+
+for _command in (generate, init, status, verify, dedupe):
+    cli.add_command(_command)
+
+
+def main() -> NoReturn:
+    """The console script. Exit codes: 0 done, 2 something for the user to mend, 128 + number of a signal."""
+    for stream in (sys.stdout, sys.stderr):  # an old terminal's encoding must not end a run that is done
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        cli.main(prog_name="selfinstruct", standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)

@@ -1,0 +1,68 @@
+"""What a person sees of a command: lines, headings in the help, and one line for what is theirs to mend."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from selfinstruct.errors import UserError
+from selfinstruct.tasks import printable
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print lines, none of which can act on the terminal."""
+    for line in lines:
+        click.echo(printable(line))
+
+
+class Fault(click.ClickException):
+    """A user's error: one line, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"Error: {printable(' '.join(self.format_message().split()))}", file=file or sys.stderr)
+
+
+class Commands(click.Group):
+    """Turns whatever a user can mend into one line."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> click.Context:
+        with _one_line():
+            return super().make_context(*arguments, **named)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _one_line():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise Fault(str(error)) from error
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "selfinstruct"
+        raise Fault(f"{error.format_message()} (see '{command} --help')") from error
+    except KeyboardInterrupt:  # while no run was under way; click would exit with 1
+        click.echo("stopped (SIGINT)", err=True)
+        raise click.exceptions.Exit(130) from None
+
+
+class Sectioned(click.Command):
+    """A command whose help shows its options under headings."""
+
+    sections: Mapping[str, Sequence[str]] = {}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        by_name = {one.name: one.get_help_record(ctx) for one in self.get_params(ctx)}
+        for heading, names in self.sections.items():
+            with formatter.section(heading):
+                formatter.write_dl([record for name in names if (record := by_name.get(name))])
