@@ -123,7 +123,9 @@ def _from_text(name: str, value: str, where: str, so_far: Mapping[str, Any]) -> 
 def _unescaped(text: str, where: str) -> str:
     """Newlines and the like as a command line can spell them."""
     try:
-        return text.encode("latin-1", "backslashreplace").decode("unicode_escape") if "\\" in text else text
+        plain = text.encode("latin-1", "backslashreplace").decode("unicode_escape") if "\\" in text else text
+        plain.encode("utf-8")  # no half of a character
+        return plain
     except ValueError:
         raise UserError(f"{where}: holds a \\ that begins nothing known; write \\\\ for one of its own") from None
 
