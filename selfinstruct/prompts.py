@@ -88,7 +88,7 @@ def _file_names(stages: tuple[str, ...]) -> set[str]:
 
 def _read(stage: str, folders: list[Path], as_json: bool) -> Template:
     names = [f"{stage}.json.txt", f"{stage}.txt"] if as_json else [f"{stage}.txt"]
-    path = next((folder / name for name in names for folder in folders if (folder / name).is_file()), None)
+    path = next((folder / name for folder in folders for name in names if (folder / name).is_file()), None)
     if path is None:
         raise UserError(f"{folders[0] / names[-1]}: the template is missing; 'selfinstruct init DIR' writes them all")
     text = _text(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from selfinstruct.prompts import Template
 from selfinstruct.tasks import well_formed
 
 _PARSERS = {"chat": chat, "paper": paper, "alpaca": alpaca, "small": chat}
-_LONGEST_LEAD = 40  # characters of a last line that is a number or a label, not the end of a sentence
+_LEAD = re.compile(r"(?=.)(?:\d{1,3}[.)][ \t]*)?(?:\w[\w ]{0,30}:|Example \d+)?")  # a number, a label; nothing that a prompt shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ class Stage:
         """
         last = messages[-1]
         line = last.text.rpartition("\n")[2] if last.role in ("prompt", "assistant") else ""
-        is_lead = self.config.preset != "paper" and self.name != "classify" and len(line) <= _LONGEST_LEAD
-        return line + " " if is_lead and line else ""
+        is_lead = self.config.preset != "paper" and self.name != "classify" and _LEAD.fullmatch(line) is not None
+        return line + " " if is_lead else ""
 
 
 def stages(config: Config, templates: Mapping[str, Template], extra: Mapping[str, Any]) -> dict[str, Stage]:

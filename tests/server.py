@@ -4,7 +4,7 @@
         ... server.base_url, server.calls, server.completed ...
 
 It answers with the scripted model. What goes wrong on the way is a stack of behaviours, outermost first; each is a function of
-the call and of what lies further in. What they do depends on the call's body, its attempt and a seed, never on the order of arrival.
+the call and of what lies further in. What they do depends on its body, its attempt and a seed, never on the order of arrival.
 """
 
 from __future__ import annotations
@@ -61,13 +61,16 @@ When = Callable[[Call], bool]
 
 # ---------------------------------------------------------------- bodies
 
+
 def error(status: int, message: str, type_: str, code: str | None = None, param: str | None = None, **headers: str) -> web.Response:
     """An error in OpenAI's form. Keywords are headers, with _ for -."""
     body = {"error": {"message": message, "type": type_, "param": param, "code": code}}
     return web.json_response(body, status=status, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def completion_body(call: Call, text: str | None, finish_reason: str = "stop", usage: dict[str, int] | None = None) -> dict[str, Any]:
+def completion_body(
+    call: Call, text: str | None, finish_reason: str = "stop", usage: dict[str, int] | None = None
+) -> dict[str, Any]:
     """A reply in OpenAI's form, to /chat/completions or /completions; text None is a null content."""
     chat = call.path.endswith("/chat/completions")
     choice: dict[str, Any] = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
@@ -87,6 +90,7 @@ def _ascii_json(body: object) -> web.Response:
 
 
 # ---------------------------------------------------------------- failures, by name
+
 
 async def _reset(call: Call) -> web.StreamResponse:
     """Half a body, then a TCP reset."""
@@ -132,7 +136,10 @@ FAILURES: dict[str, Callable[[Call], web.Response]] = {
     "401": lambda call: error(401, "Incorrect API key provided: sk-te**cret.", "invalid_request_error", "invalid_api_key"),
     "404": lambda call: error(404, "Invalid URL (POST /v2/chat/completions)", "invalid_request_error"),
     "model": lambda call: error(
-        404, f"The model `{call.body.get('model')}` does not exist or you do not have access to it.", "invalid_request_error", "model_not_found"
+        404,
+        f"The model `{call.body.get('model')}` does not exist or you do not have access to it.",
+        "invalid_request_error",
+        "model_not_found",
     ),
     "429": lambda call: _too_many(),
     "429 seconds": lambda call: _too_many(Retry_After="1"),
@@ -157,7 +164,8 @@ FAILURES: dict[str, Callable[[Call], web.Response]] = {
     "context vllm": lambda call: web.json_response(
         {
             "object": "error",
-            "message": _TOO_LONG + "you requested 5120 tokens (4608 in the messages, 512 in the completion). Please reduce the length.",
+            "message": _TOO_LONG
+            + "you requested 5120 tokens (4608 in the messages, 512 in the completion). Please reduce the length.",
             "type": "BadRequestError",
             "param": None,
             "code": 400,
@@ -179,6 +187,7 @@ _BROKEN: dict[str, Answer] = {"reset": _reset, "hang": _hang}
 
 
 # ---------------------------------------------------------------- behaviours
+
 
 def failing(
     kind: str, *, rate: float = 1.0, attempts: int | None = None, seed: int = 0, when: When = lambda call: True, before: bool = True
@@ -266,7 +275,12 @@ def saying(words: Callable[[Call, str], str] | str, *, usage: bool = True, when:
 
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
         response = await go_on(call)
-        if not when(call) or not isinstance(response, web.Response) or response.status != 200 or not isinstance(response.body, bytes):
+        if (
+            not when(call)
+            or not isinstance(response, web.Response)
+            or response.status != 200
+            or not isinstance(response.body, bytes)
+        ):
             return response
         body = json.loads(response.body)
         for choice in body.get("choices", ()):
@@ -301,6 +315,7 @@ def hostile(call: Call, text: str) -> str:
 
 
 # ---------------------------------------------------------------- from a body to a reply
+
 
 def _literals(template: Path) -> list[str]:
     sections = re.split(r"(?m)^--- \w+\n", template.read_text("utf-8"))[1:]
@@ -338,7 +353,9 @@ _KNOWN = {"model", "messages", "prompt", "stop", "seed", "response_format", "gra
 def _request(call: Call, stage_of: Callable[[str], str]) -> Request:
     body = call.body
     chat = call.path.endswith("/chat/completions")
-    messages = [Message(part["role"], part["content"]) for part in body["messages"]] if chat else [Message("prompt", body["prompt"])]
+    messages = (
+        [Message(part["role"], part["content"]) for part in body["messages"]] if chat else [Message("prompt", body["prompt"])]
+    )
     stop = body.get("stop") or ()
     decoding = {name: body.get(name) for name in _DECODING}
     decoding["max_tokens"] = body.get("max_completion_tokens", decoding["max_tokens"])
@@ -357,6 +374,7 @@ def _request(call: Call, stage_of: Callable[[str], str]) -> Request:
 
 
 # ---------------------------------------------------------------- the server
+
 
 class LoopbackServer:
     """A context manager: serves on a free port of 127.0.0.1, in a thread with an event loop of its own.
@@ -479,7 +497,9 @@ class LoopbackServer:
     async def _reply(self, call: Call) -> web.StreamResponse:
         wanted = "messages" if call.path.endswith("/chat/completions") else "prompt"
         if not call.body.get(wanted) or not call.body.get("model"):
-            return error(400, f"Missing required parameter: '{wanted}'.", "invalid_request_error", "missing_required_parameter", wanted)
+            return error(
+                400, f"Missing required parameter: '{wanted}'.", "invalid_request_error", "missing_required_parameter", wanted
+            )
         completion = self.model(_request(call, self.stage_of))
         used = completion.usage
         usage = {

@@ -37,7 +37,13 @@ def test_every_preset_makes_sense_and_reads_back_from_its_record(preset: str) ->
 
 def test_the_papers_values_are_the_papers() -> None:
     config = configure({"preset": "paper"})
-    assert (config.api, config.tokenizer, config.threshold, config.demos, config.machine_demos) == ("completions", "rouge", 0.7, 8, 2)
+    assert (config.api, config.tokenizer, config.threshold, config.demos, config.machine_demos) == (
+        "completions",
+        "rouge",
+        0.7,
+        8,
+        2,
+    )
     assert (config.new_per_turn, config.max_instances_per_task) == (7, 5)
     assert (config.propose.temperature, config.propose.top_p, config.propose.presence_penalty) == (0.7, 0.5, 2.0)
     assert (config.propose.frequency_penalty, config.propose.max_tokens) == (0.0, 1024)
@@ -89,9 +95,12 @@ def test_a_stages_decoding_is_changed_field_by_field_and_none_leaves_a_field_to_
         ({"tokenizer": "x"}, "--tokenizer x: must be one of rouge, unicode"),
         ({"response_format": "x"}, "--response-format x: must be one of text, json_object, json_schema"),
         ({"preset": "alpaca", "machine_demos": 1}, "--machine-demos 1: must be 0 with --preset alpaca"),
-        ({"preset": "alpaca", "response_format": "json_object"}, "--response-format json_object: must be text with --preset alpaca"),
-        ({"base_url": "localhost:8000"}, "--base-url localhost:8000: must begin with http:// or https://"),
-        ({"base_url": "http://[::1"}, "--base-url (not an address): must begin with http:// or https://"),
+        (
+            {"preset": "alpaca", "response_format": "json_object"},
+            "--response-format json_object: must be text with --preset alpaca",
+        ),
+        ({"base_url": "localhost:8000"}, "--base-url localhost:8000: must be an address such as http://"),
+        ({"base_url": "http://[::1"}, "--base-url (not an address): must be an address such as http://"),
     ],
 )
 def test_what_makes_no_sense_is_named_with_what_would(settings: dict[str, Any], words: str) -> None:
@@ -113,8 +122,9 @@ def test_whatever_decides_the_data_is_named_when_it_changes(name: str) -> None:
         return
     for part in fields(Decoding):
         then = getattr(value, part.name)
-        now = ("x",) if part.name == "stop" else another(then or 0)
-        after = replace(before, **{name: replace(value, **{part.name: now})})
+        now: Any = ("x",) if part.name == "stop" else another(then or 0)
+        changed: Any = {name: replace(value, **{part.name: now})}
+        after = replace(before, **changed)
         assert changes(before, after) == [f"{name}.{part.name} was {then!r} and is now {now!r}"]
 
 

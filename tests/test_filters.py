@@ -103,12 +103,17 @@ def test_an_instruction_of_any_script_may_begin_as_its_script_begins_sentences(t
     assert chat(text) is None
 
 
-@pytest.mark.parametrize("text", ["- write a poem about it", "* write a poem about it", "? what is this about", "| a | b | c |", "…and then they left us"])
+@pytest.mark.parametrize(
+    "text",
+    ["- write a poem about it", "* write a poem about it", "? what is this about", "| a | b | c |", "…and then they left us"],
+)
 def test_a_symbol_in_front_is_named(text: str) -> None:
     assert chat(text) == "starts_with_punctuation"
 
 
-@pytest.mark.parametrize(("text", "reason"), [("写诗", "too_short"), ("写一首诗", "too_short"), ("写一首好诗吧", None), ("翻译 this", "too_short")])
+@pytest.mark.parametrize(
+    ("text", "reason"), [("写诗", "too_short"), ("写一首诗", "too_short"), ("写一首好诗吧", None), ("翻译 this", "too_short")]
+)
 def test_scripts_without_spaces_are_measured_by_their_letters(text: str, reason: str | None) -> None:
     assert chat(text) == reason
 
@@ -117,7 +122,7 @@ def test_a_long_text_without_spaces_is_too_long() -> None:
     assert chat("字" * 300) is None and chat("字" * 302) == "too_long"
 
 
-@pytest.mark.parametrize("letter", ["\x00", "\x07", "\x1b", "\x7f", "\x9b", "\ud800", "\udfff", "\ufffd"])
+@pytest.mark.parametrize("letter", ["\x00", "\x07", "\x1b", "\x7f", "\x9b", chr(0xD800), chr(0xDFFF), "\ufffd"])
 def test_control_characters_are_named(letter: str) -> None:
     assert chat(f"Write a poem{letter} about the sea") == "control_characters"
     assert why_not_instances([Instance("a", f"b{letter}")], at_most=1, control=True) == ["control_characters"]
@@ -159,11 +164,19 @@ def test_one_input_with_two_outputs_takes_all_instances_of_the_task_with_it() ->
 
 
 def test_duplicates_go_and_then_what_is_too_many() -> None:
-    assert verdicts(("a", "1"), ("a", "1"), ("b", "1"), ("c", "1"), at_most=2) == [None, "duplicate_instance", None, "too_many_instances"]
+    assert verdicts(("a", "1"), ("a", "1"), ("b", "1"), ("c", "1"), at_most=2) == [
+        None,
+        "duplicate_instance",
+        None,
+        "too_many_instances",
+    ]
     assert verdicts(("a", "1"), ("b", "2"), ("b", "2"), at_most=1) == [None, "too_many_instances", "too_many_instances"]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["", "a", "b", "a:"]), st.sampled_from(["", "a", "1", "2", "2:"])), max_size=7), st.integers(1, 4))
+@given(
+    st.lists(st.tuples(st.sampled_from(["", "a", "b", "a:"]), st.sampled_from(["", "a", "1", "2", "2:"])), max_size=7),
+    st.integers(1, 4),
+)
 def test_what_is_kept_is_sound_unique_consistent_and_not_too_many(pairs: list[tuple[str, str]], at_most: int) -> None:
     found = verdicts(*pairs, at_most=at_most)
     kept = [pair for pair, verdict in zip(pairs, found, strict=True) if verdict is None]

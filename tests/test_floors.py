@@ -190,7 +190,9 @@ def test_parsers_raise_nothing(module: str) -> None:
     assert not [node.lineno for node in ast.walk(tree_of(module)) if isinstance(node, ast.Raise)]
 
 
-@pytest.mark.parametrize("arguments", ["--help", "--version", "generate --help", "init --help", "status --help", ""])
+@pytest.mark.parametrize(
+    "arguments", ["--help", "--version", "generate --help", "init --help", "status --help", "verify --help", "dedupe --help", ""]
+)
 def test_help_waits_for_nothing_heavy(arguments: str) -> None:
     program = f"""
 import sys

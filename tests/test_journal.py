@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -24,7 +23,14 @@ from selfinstruct.errors import UserError
 from selfinstruct.journal import Journal, Lock, digest_of, holder, locked, write_whole
 
 ROOT = Path(__file__).parents[1]
-HOLD = "import sys; from pathlib import Path; from selfinstruct.journal import Lock; lock = Lock(Path(sys.argv[1])); print('held', flush=True); input()"
+HOLD = """
+import sys
+from pathlib import Path
+from selfinstruct.journal import Lock
+lock = Lock(Path(sys.argv[1]))
+print("held", flush=True)
+input()
+"""
 WHOLE = '{"text": "naïve 日本 \\ud800"}'
 LINES = st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=30), max_size=8)
 
@@ -248,11 +254,18 @@ def test_nobody_holds_a_lock_that_is_not_there(path: Path) -> None:
 
 
 def test_whoever_looks_who_holds_a_lock_keeps_nobody_from_taking_it(path: Path) -> None:
-    path.touch()
-    looking = os.open(path, os.O_RDWR)
-    fcntl.flock(looking, fcntl.LOCK_SH)  # as `holder` does, for an instant
-    timer = threading.Timer(0.1, os.close, [looking])
-    timer.start()
-    with locked(path):
-        pass
-    timer.join()
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.001):
+            holder(path)
+
+    looking = [threading.Thread(target=look) for _ in range(3)]
+    for thread in looking:
+        thread.start()
+    for _ in range(100):
+        with locked(path):
+            pass
+    done.set()
+    for thread in looking:
+        thread.join()

@@ -171,6 +171,29 @@ def test_a_stop_waits_no_longer_than_its_grace() -> None:
     run(main())
 
 
+def test_when_an_endpoint_refuses_the_run_nothing_more_is_sent_what_is_under_way_comes_in_and_everybody_hears_of_it() -> None:
+    """Also those that were never sent: they may be the ones whose results come first."""
+
+    async def answer(asked: Request, before: int) -> Completion:
+        await asyncio.sleep(0.001 if asked.place == "t1" else 0.05)
+        if asked.place == "t1":
+            raise ModelError("no credit left")
+        return completion(asked)
+
+    async def main() -> None:
+        provider = Provider(answer)
+        paced = Paced(provider, 3)
+        calls = [asyncio.ensure_future(paced.complete(request(place))) for place in range(8)]
+        await asyncio.wait(calls, return_when=asyncio.FIRST_EXCEPTION, timeout=60)
+        assert not provider.under_way  # whoever hears of it first may cancel the others, whose replies are paid for
+        found = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 60)
+        assert found[0] == completion(request(0)) and found[2] == completion(request(2))
+        assert [str(one) for one in found if isinstance(one, ModelError)] == ["no credit left"] * 6
+        assert provider.asked == ["t0", "t1", "t2"]
+
+    run(main())
+
+
 # ------------------------------------------------------------------------------------------------ bounded
 
 
@@ -236,7 +259,9 @@ def test_a_call_is_made_again_until_it_is_answered() -> None:
     assert provider.asked == ["t0"] * 4
 
 
-@pytest.mark.parametrize("error", [RequestFailed("context_overflow", "too long"), ModelError("no key"), ZeroDivisionError(), KeyError("bug")])
+@pytest.mark.parametrize(
+    "error", [RequestFailed("context_overflow", "too long"), ModelError("no key"), ZeroDivisionError(), KeyError("bug")]
+)
 def test_what_will_not_pass_is_not_made_again(error: Exception) -> None:
     provider = Provider(failing(1, lambda: error))
     with pytest.raises(type(error)) as caught:
@@ -443,5 +468,7 @@ def test_equal_requests_have_one_key_and_every_field_changes_it() -> None:
 
 def test_the_key_is_the_same_on_every_machine() -> None:
     """Pinned: a run resumed under another Python must find its replies."""
-    asked = Request("propose", "t0", "m", "chat", (Message("user", "naïve \ud800 日本"),), Decoding(0.7, stop=("\n",)), 5, extra=(("k", [1.5]),))
+    asked = Request(
+        "propose", "t0", "m", "chat", (Message("user", "naïve \ud800 日本"),), Decoding(0.7, stop=("\n",)), 5, extra=(("k", [1.5]),)
+    )
     assert asked.key == "7cb1f1506d4e8dbe3d42a8fedc7c2974"

@@ -290,7 +290,9 @@ def test_code_in_a_list_of_instructions_is_not_taken_for_the_list() -> None:
 def test_yes_is_read_however_it_is_dressed(reply: str) -> None:
     assert chat.classify(reply, "stop") == Parsed(is_classification=True)
     opposites = (("Yes", "No"), ("yes", "no"), ("YES", "NO"), ("true", "false"), ("True", "False"))
-    assert chat.classify(reduce(lambda text_, pair: text_.replace(*pair), opposites, reply), "stop") == Parsed(is_classification=False)
+    assert chat.classify(reduce(lambda text_, pair: text_.replace(*pair), opposites, reply), "stop") == Parsed(
+        is_classification=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -367,8 +369,9 @@ def test_two_instances_are_found_in_blocks_of_whatever_form(form: str) -> None:
 @pytest.mark.parametrize(
     "spelling",
     "None|none.|N/A|n/a|NA|No input|no input.|<noinput>|<no input>|(No input)|[none]|No input needed|No input required.|None needed"
-    "|None required|Not applicable|Not needed|*None*|**None**|`None`|\"None\"|-|--|No additional input needed.|No input is required."
-    "|No input is required for this task.|This task does not require any input.|Input not required|null|Empty|(none)|\u65e0|\u7121".split("|"),
+    '|None required|Not applicable|Not needed|*None*|**None**|`None`|"None"|-|--|No additional input needed.|No input is required.'
+    "|No input is required for this task.|This task does not require any input.|Input not required|null"
+    "|Empty|(none)|\u65e0|\u7121".split("|"),
 )
 def test_a_task_that_needs_no_input_has_none_however_that_is_spelled(spelling: str) -> None:
     assert made(f"Input: {spelling}\nOutput: Fine.") == [("", "Fine.")]
@@ -376,7 +379,9 @@ def test_a_task_that_needs_no_input_has_none_however_that_is_spelled(spelling: s
     assert made(json.dumps({"instances": [{"input": spelling, "output": "Fine."}]})) == [("", "Fine.")]
 
 
-@pytest.mark.parametrize("text_", ["No", "None of them came.", "Nonesuch", "Nothing", "No input field was shown on the page.", "0", "no\nyes"])
+@pytest.mark.parametrize(
+    "text_", ["No", "None of them came.", "Nonesuch", "Nothing", "No input field was shown on the page.", "0", "no\nyes"]
+)
 def test_an_input_that_only_looks_like_none_stays(text_: str) -> None:
     assert given_input(text_) == text_
 
@@ -389,7 +394,8 @@ def test_an_output_alone_belongs_to_a_task_without_input() -> None:
     assert made('{"instances": [{"input": null, "output": "Fine."}]}') == [("", "Fine.")]
 
 
-CODE = '```python\ndef add(a, b):\n    """Output: the sum.\n\n    Input: two numbers.\n    """\n    return a + b\n\nExample 2\n---\n```'
+CODE = '```python\ndef add(a, b):\n    """Output: the sum.\n\n    Input: two numbers.\n    """\n'
+CODE += "    return a + b\n\nExample 2\n---\n```"
 
 
 def test_labels_inside_code_are_part_of_the_code() -> None:
@@ -406,7 +412,9 @@ def test_one_line_of_code_between_backticks_opens_no_block() -> None:
     assert made("Input: x\nOutput:\n```a = 1```\nInput: y\nOutput: z") == [("x", "```a = 1```"), ("y", "z")]
 
 
-@pytest.mark.parametrize("answer", ['["a", "b"]', '{"items": [{"name": "a"}]}', '{"output": [1, 2]}', '[{"output": "no, this is the answer itself"}]'])
+@pytest.mark.parametrize(
+    "answer", ['["a", "b"]', '{"items": [{"name": "a"}]}', '{"output": [1, 2]}', '[{"output": "no, this is the answer itself"}]']
+)
 def test_json_below_a_label_is_an_answer(answer: str) -> None:
     for form in (f"```json\n{answer}\n```", answer):
         assert made(f"Input: a and b\nOutput:\n{form}\n") == [("a and b", form)]
@@ -472,7 +480,12 @@ def test_an_input_without_an_output_comes_back_without_one_so_that_a_filter_name
 
 @pytest.mark.parametrize(
     ("reply", "reason"),
-    [("", "empty_reply"), ("The sum is 5.", "no_output_label"), ("I'm sorry, I can't do that.", "refusal"), ("Example 1\n", "no_output_label")],
+    [
+        ("", "empty_reply"),
+        ("The sum is 5.", "no_output_label"),
+        ("I'm sorry, I can't do that.", "refusal"),
+        ("Example 1\n", "no_output_label"),
+    ],
 )
 def test_a_reply_without_instances_says_why(reply: str, reason: str) -> None:
     assert chat.input_first(reply, "stop") == Parsed(reason=reason)
@@ -495,11 +508,20 @@ SPAM = [("spam", "Win a prize now!"), ("no spam", "See you at noon.\nBring bread
         "### Class label: spam\nWin a prize now!\n### Class label: no spam\nSee you at noon.\nBring bread.",
         "1. Class label: spam\n   Input: Win a prize now!\n2. Class label: no spam\n   Input: See you at noon.\nBring bread.",
         "Label: spam\nInput: Win a prize now!\nLabel: no spam\nInput: See you at noon.\nBring bread.",
-        "Example 1\nClass label: spam\nInput: Win a prize now!\nExample 2\nClass label: no spam\nInput: See you at noon.\nBring bread.",
+        (
+            "Example 1\nClass label: spam\nInput: Win a prize now!\n"
+            "Example 2\nClass label: no spam\nInput: See you at noon.\nBring bread."
+        ),
         "Input: Win a prize now!\nClass label: spam\n\nInput: See you at noon.\nBring bread.\nClass label: no spam",
-        "Example 1\nInput: Win a prize now!\nClass label: spam\nExample 2\nInput: See you at noon.\nBring bread.\nClass label: no spam",
+        (
+            "Example 1\nInput: Win a prize now!\nClass label: spam\n"
+            "Example 2\nInput: See you at noon.\nBring bread.\nClass label: no spam"
+        ),
         "```\nClass label: spam\nInput: Win a prize now!\nClass label: no spam\nInput: See you at noon.\nBring bread.\n```",
-        '{"instances": [{"output": "spam", "input": "Win a prize now!"}, {"output": "no spam", "input": "See you at noon.\\nBring bread."}]}',
+        (
+            '{"instances": [{"output": "spam", "input": "Win a prize now!"}, '
+            '{"output": "no spam", "input": "See you at noon.\\nBring bread."}]}'
+        ),
         '[{"class_label": "spam", "input": "Win a prize now!"}, {"label": "no spam", "input": "See you at noon.\\nBring bread."}]',
     ],
 )
@@ -575,7 +597,8 @@ PARSERS = [
 ]  # fmt: skip
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 PIECES = st.sampled_from(
-    "9. |10) |\n|\r\n|- |**|__|```|```json\n|Input:|Output:|Class label: |Example 2|###|---|Instruction: |{|}|[|]|\"|,|:|yes|None|{{n}}"
+    "9. |10) |\n|\r\n|- |**|__|```|```json\n|Input:|Output:|Class label: |Example 2|###|---|Instruction: "
+    '|{|}|[|]|"|,|:|yes|None|{{n}}'
     "|\ud800|\u2028|\x1b[2J|instances|instructions|output| ".split("|")
 )
 MIXED = st.lists(st.one_of(PIECES, ANY_TEXT), max_size=30).map("".join)

@@ -24,7 +24,12 @@ def labelled(reply: str, finish_reason: str = "stop") -> list[tuple[str, str]]:
 
 
 def test_a_list_goes_on_after_the_prompts_number_and_is_split_at_numbers() -> None:
-    assert proposed(" Write a poem.\n10. Sing a song.\n11 . Dance a waltz.\n12. ") == ["Write a poem.", "Sing a song.", "Dance a waltz.", ""]
+    assert proposed(" Write a poem.\n10. Sing a song.\n11 . Dance a waltz.\n12. ") == [
+        "Write a poem.",
+        "Sing a song.",
+        "Dance a waltz.",
+        "",
+    ]
 
 
 @pytest.mark.parametrize("no_item", ["\n10 Sing", "\n10.Sing", "\n10) Sing", " 10. Sing", "\n10  . Sing"])
@@ -43,7 +48,16 @@ def test_a_list_cut_by_length_is_dropped_whole() -> None:
 
 @pytest.mark.parametrize(
     ("reply", "yes"),
-    [(" Yes", True), ("yes", True), ("YES\n", True), ("Yes.", False), ("yEs", False), ("No", False), ("", False), ("Yes, it is", False)],
+    [
+        (" Yes", True),
+        ("yes", True),
+        ("YES\n", True),
+        ("Yes.", False),
+        ("yEs", False),
+        ("No", False),
+        ("", False),
+        ("Yes, it is", False),
+    ],
 )
 def test_only_the_bare_word_counts_as_yes(reply: str, yes: bool) -> None:
     assert paper.classify(reply, "stop") == Parsed(is_classification=yes)

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from selfinstruct.pool import Pool, generator, sampling_seed
 from selfinstruct.tasks import Instance, Instruction, SeedTask
 
-SEEDS = [SeedTask(f"s{at}", "", f"Seed number {at} is about thing {at}.", (Instance("", "x"),), is_classification=False) for at in range(20)]
+SEEDS = [
+    SeedTask(f"s{at}", "", f"Seed number {at} is about thing {at}.", (Instance("", "x"),), is_classification=False)
+    for at in range(20)
+]
 
 
 def machine(at: int, turn: int) -> Instruction:
@@ -45,8 +48,15 @@ def test_these_are_the_numbers_and_the_demonstrations_on_every_machine() -> None
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=8), st.lists(st.integers(0, 4), max_size=4), st.integers(0, 7), st.integers(0, 99))
-def test_what_is_admitted_later_changes_nothing_that_an_earlier_state_shows(early: list[int], later: list[int], after: int, turn: int) -> None:
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=8),
+    st.lists(st.integers(0, 4), max_size=4),
+    st.integers(0, 7),
+    st.integers(0, 99),
+)
+def test_what_is_admitted_later_changes_nothing_that_an_earlier_state_shows(
+    early: list[int], later: list[int], after: int, turn: int
+) -> None:
     after_turn = min(after, len(early) - 1)
     assert shown(pool(*early), turn, after_turn) == shown(pool(*early, *later), turn, after_turn)
 

@@ -64,7 +64,9 @@ def test_a_raw_prompt_ends_exactly_where_the_model_goes_on(preset: str) -> None:
 
 
 def test_documentation_above_the_first_section_is_never_sent(tmp_path: Path) -> None:
-    template = read(tmp_path, "Uses {{anything}} and --- more.\n\n--- system\nBe brief.\n\n--- user\n\nGo on: {{demonstrations}}\n\n")
+    template = read(
+        tmp_path, "Uses {{anything}} and --- more.\n\n--- system\nBe brief.\n\n--- user\n\nGo on: {{demonstrations}}\n\n"
+    )
     assert template.messages == (Message("system", "Be brief."), Message("user", "Go on: {{demonstrations}}"))
 
 
@@ -76,7 +78,10 @@ def test_an_unknown_name_is_named_with_its_line_and_what_is_known(tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("--- user\nGo on.", "propose.txt: never uses {{demonstrations}}; without it every request of the stage propose is the same"),
+        (
+            "--- user\nGo on.",
+            "propose.txt: never uses {{demonstrations}}; without it every request of the stage propose is the same",
+        ),
         ("{{demonstrations}}", "propose.txt: has no section; put '--- user'"),
         ("", "propose.txt: has no section"),
         ("--- robot\n{{demonstrations}}", "propose.txt:1: unknown section 'robot' (known: system, user, assistant, prompt)"),
@@ -141,7 +146,9 @@ def test_a_copy_of_everything_changes_nothing(tmp_path: Path) -> None:
     shutil.copytree(PROMPTS, tmp_path / "prompts")
     for preset, as_json in EVERY:
         stages = stages_of(preset)
-        assert load(preset, stages=stages, as_json=as_json) == load(preset, stages=stages, directory=tmp_path / "prompts", as_json=as_json)
+        assert load(preset, stages=stages, as_json=as_json) == load(
+            preset, stages=stages, directory=tmp_path / "prompts", as_json=as_json
+        )
 
 
 def test_a_directory_that_is_not_there_or_holds_nothing_of_use_is_refused(tmp_path: Path) -> None:
@@ -189,7 +196,10 @@ def test_a_json_twin_is_preferred_where_json_is_asked_for(tmp_path: Path) -> Non
     assert text.fingerprint != twin.fingerprint
     assert load("paper", stages=("classify",), as_json=True) == load("paper", stages=("classify",))  # it has none
     tmp_path.joinpath("classify.json.txt").write_text("--- user\n{{instruction}} as JSON")
-    assert load("chat", stages=("classify",), directory=tmp_path, as_json=True)["classify"].messages[0].text == "{{instruction}} as JSON"
+    assert (
+        load("chat", stages=("classify",), directory=tmp_path, as_json=True)["classify"].messages[0].text
+        == "{{instruction}} as JSON"
+    )
 
 
 def test_the_fingerprint_is_of_what_is_sent_and_of_nothing_else(tmp_path: Path) -> None:

@@ -39,7 +39,9 @@ def top_ten(similar: dict[str, float]) -> tuple[list[float], dict[str, float]]:
 
 
 @pytest.mark.parametrize(("run", "count"), [("davinci_a", 54), ("davinci_b", 107)])
-def test_a_recorded_run_accepts_the_recorded_instructions_in_order_with_their_similarities_bit_for_bit(run: str, count: int) -> None:
+def test_a_recorded_run_accepts_the_recorded_instructions_in_order_with_their_similarities_bit_for_bit(
+    run: str, count: int
+) -> None:
     pool = Pool(read_seeds(DATA / "rouge" / "seed_tasks_175.jsonl"), CONFIG.threshold, CONFIG.tokenizer)
     stage = stages(CONFIG, load("paper", stages=CONFIG.stages), {})["propose"]
     found = []
@@ -67,6 +69,8 @@ def test_the_recorded_replies_of_the_later_stages_give_exactly_the_recorded_inst
         verdicts = why_not_instances(instances, at_most=CONFIG.max_instances_per_task, control=False)
         kept = [one for one, verdict in zip(instances, verdicts, strict=True) if verdict is None]
         made.update((reply["instruction"], one.input, one.output) for one in kept)
-    expected = Counter((one["instruction"], one["input"], one["output"]) for one in recorded("chain_davinci/all_generated_instances.jsonl"))
+    expected = Counter(
+        (one["instruction"], one["input"], one["output"]) for one in recorded("chain_davinci/all_generated_instances.jsonl")
+    )
     assert made == expected
     assert made.total() == 78

@@ -21,7 +21,9 @@ from selfinstruct.similarity import RougeIndex, tokens
 NUMERALS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
 SHOWN = tuple(f"Demonstration {word} tells apart what belongs to {word}." for word in NUMERALS)
 LIST = "\n".join(f"{number}. {text}" for number, text in enumerate(SHOWN, 1))
-TASKS = "\n###\n".join(f"{at}. Instruction: {text}\n{at}. Input:\n<noinput>\n{at}. Output:\nFine." for at, text in enumerate(SHOWN[:3], 1))
+TASKS = "\n###\n".join(
+    f"{at}. Instruction: {text}\n{at}. Input:\n<noinput>\n{at}. Output:\nFine." for at, text in enumerate(SHOWN[:3], 1)
+)
 FREE = "Explain the cost of school lunches to pilots as a numbered list."
 NEEDY = "Summarize the given recipe on green tea in plain language."
 LABELLED = "Classify the given poem about green tea by a vet as spam or genuine."
@@ -69,13 +71,20 @@ def test_every_part_of_the_request_counts() -> None:
 
 def test_the_replies_are_the_same_in_every_version_of_python() -> None:
     # Of the chance alone, not of the request's key; changes with any word of the vocabulary, then put the new value here.
-    requests = [proposing(), asked("input_first", f"Task: {NEEDY}"), asked("output_first", f"Task: {LABELLED}"), asked("propose", TASKS)]
+    requests = [
+        proposing(),
+        asked("input_first", f"Task: {NEEDY}"),
+        asked("output_first", f"Task: {LABELLED}"),
+        asked("propose", TASKS),
+    ]
     texts = [scripted._answer(Random(number), request) for request in requests for number in range(100)]
     assert hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16] == "473734d68550c68e"
 
 
 def test_a_proposal_is_a_numbered_list_that_goes_on_where_the_demonstrations_end() -> None:
-    text = next(one.text for one in map(reply, map(proposing, range(50))) if one.text.startswith("9. ") and one.finish_reason == "stop")
+    text = next(
+        one.text for one in map(reply, map(proposing, range(50))) if one.text.startswith("9. ") and one.finish_reason == "stop"
+    )
     assert [int(number) for number, _ in ITEM.findall(text)] == list(range(9, 17))
 
 
@@ -87,7 +96,11 @@ def test_the_prompt_says_how_many_and_from_which_number() -> None:
 
 def test_a_completion_goes_on_in_the_prompts_last_line() -> None:
     request = asked("propose", f"A list:\n\n{LIST}\n9.", api="completions", role="prompt", decoding=Decoding(stop=("\n16", "\n\n")))
-    good = [one for one in (reply(replace(request, seed=seed)) for seed in range(60)) if one.finish_reason == "stop" and "\n" in one.text]
+    good = [
+        one
+        for one in (reply(replace(request, seed=seed)) for seed in range(60))
+        if one.finish_reason == "stop" and "\n" in one.text
+    ]
     assert len(good) > 50
     for one in good:
         assert re.match(r" (?:- |\u00c9)?\w", one.text)
@@ -95,7 +108,10 @@ def test_a_completion_goes_on_in_the_prompts_last_line() -> None:
 
 
 def test_whole_tasks_are_answered_with_whole_tasks() -> None:
-    for prompt, api in ((f"Rules:\n1. Short.\n\n{TASKS}\n\nWrite 4 more tasks.", "chat"), (f"{TASKS}\n###\n4. Instruction:", "completions")):
+    for prompt, api in (
+        (f"Rules:\n1. Short.\n\n{TASKS}\n\nWrite 4 more tasks.", "chat"),
+        (f"{TASKS}\n###\n4. Instruction:", "completions"),
+    ):
         texts = [one.text for one in replies("propose", prompt, 40, api=api) if one.finish_reason == "stop" and "###" in one.text]
         assert len(texts) > 30
         whole = [text for text in texts if re.findall(r"^(\d+)\. Output:$", text, re.MULTILINE)[:4] == ["4", "5", "6", "7"]]
@@ -107,7 +123,9 @@ def test_a_fifth_of_the_new_instructions_are_classifications_and_the_text_decide
     instructions = proposed(250)
     said = []
     for instruction in instructions:
-        completion = reply(asked("classify", f"Task: {instruction}\nFixed labels?", api="completions", response_format="json_schema"))
+        completion = reply(
+            asked("classify", f"Task: {instruction}\nFixed labels?", api="completions", response_format="json_schema")
+        )
         if completion.finish_reason == "stop" and completion.text:
             said.append(json.loads(completion.text)["is_classification"])
     assert 0.15 < sum(said) / len(said) < 0.25
@@ -121,7 +139,9 @@ def test_an_instruction_that_needs_no_input_gets_none_and_one_that_does_gets_one
     assert sum(bool(re.search(r"Input:\W+(?!None)\w", one.text)) for one in free) < 0.04 * len(free)  # the flaws
     counts = Counter(one.text.count("Input:") for one in replies("input_first", f"Task: {NEEDY}") if one.finish_reason == "stop")
     assert {1, 2, 3} <= set(counts)
-    assert all(one.text.count("Output:") <= 3 for one in replies("input_first", f"Task: {NEEDY}\nExamples: at most 2"))  # 2 and a copy
+    assert all(
+        one.text.count("Output:") <= 3 for one in replies("input_first", f"Task: {NEEDY}\nExamples: at most 2")
+    )  # 2 and a copy
 
 
 def test_instances_speak_of_what_the_instruction_speaks_of() -> None:
@@ -131,7 +151,11 @@ def test_instances_speak_of_what_the_instruction_speaks_of() -> None:
 
 def test_every_label_of_a_classification_gets_an_input() -> None:
     texts = [one.text for one in replies("output_first", f"Task: {LABELLED}") if one.finish_reason == "stop"]
-    both = [text for text in texts if {"spam", "genuine"} == set(re.findall(r"^(?:\*\*)?Class label:(?:\*\*)? (\w+)$", text, re.MULTILINE))]
+    both = [
+        text
+        for text in texts
+        if {"spam", "genuine"} == set(re.findall(r"^(?:\*\*)?Class label:(?:\*\*)? (\w+)$", text, re.MULTILINE))
+    ]
     assert len(both) > 0.9 * len(texts)
 
 
@@ -201,7 +225,13 @@ def test_the_vocabulary_holds_no_word_that_the_filters_drop() -> None:
 
 
 def test_every_slot_has_phrases_and_follows_a_grammatically() -> None:
-    patterns = [*vocabulary.SELF_CONTAINED, *vocabulary.WITH_INPUT, *vocabulary.CLASSIFY, *vocabulary.SENTENCES, *vocabulary.ANSWERS]
+    patterns = [
+        *vocabulary.SELF_CONTAINED,
+        *vocabulary.WITH_INPUT,
+        *vocabulary.CLASSIFY,
+        *vocabulary.SENTENCES,
+        *vocabulary.ANSWERS,
+    ]
     patterns += [phrase for options in vocabulary.PHRASES.values() for phrase in options]
     slots = {slot for pattern in patterns for slot in re.findall(r"\{(\w+)\}", pattern)}
     assert slots - {"keyword"} <= set(vocabulary.PHRASES)
@@ -224,7 +254,7 @@ def test_lengths_and_opening_words_are_spread() -> None:
     instructions = proposed(300)
     words = sorted(len(text.split()) for text in instructions)
     assert 14 < sum(words) / len(words) < 20
-    assert (8 <= words[len(words) // 10]) and (words[len(words) * 9 // 10] <= 24)
+    assert (words[len(words) // 10] >= 8) and (words[len(words) * 9 // 10] <= 24)
     assert len({text.split()[0] for text in instructions}) > 60
 
 

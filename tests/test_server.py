@@ -19,7 +19,9 @@ PROMPT = "1. Name the capital.\n2. Sort the words.\n\nGo on with 8 more, numbere
 CHAT: dict[str, Any] = {"model": "scripted", "messages": [{"role": "user", "content": PROMPT}], "seed": 5}
 
 
-def ask(at: LoopbackServer, *bodies: dict[str, Any], path: str = "/chat/completions", **options: Any) -> list[tuple[int, Any, dict[str, str]]]:
+def ask(
+    at: LoopbackServer, *bodies: dict[str, Any], path: str = "/chat/completions", **options: Any
+) -> list[tuple[int, Any, dict[str, str]]]:
     """Sends all bodies at once; status, body (parsed if it is JSON) and headers of each answer, status 0 if there is none."""
 
     async def one(session: aiohttp.ClientSession, body: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
@@ -72,10 +74,13 @@ def test_every_stage_is_told_from_the_prompt_and_a_function_may_tell_instead() -
         return {**CHAT, "messages": [{"role": "user", "content": text}]}
 
     with LoopbackServer() as at:
-        label, given = ask(at, prompt("Task: Name a bird.\nFixed labels?"), prompt("Instruction: Shorten the given text.\nInput and Output:"))
+        label, given = ask(
+            at, prompt("Task: Name a bird.\nFixed labels?"), prompt("Instruction: Shorten the given text.\nInput and Output:")
+        )
         assert text_of(label).startswith("No") and "Input:" in text_of(given)
     with LoopbackServer(stage_of=lambda text: "output_first") as at:
-        assert "Class label:" in text_of(ask(at, prompt("Task: Name a bird."))[0])
+        replies = ask(at, *(prompt(f"Task: Name {number} birds.") for number in range(5)))
+        assert sum("Class label:" in text_of(reply) for reply in replies) >= 4  # one may be among the replies without labels
 
 
 @pytest.mark.parametrize("kind", sorted(server.FAILURES))
@@ -166,20 +171,29 @@ def test_the_key_the_model_and_the_parameters_can_be_refused() -> None:
         (wrong,) = ask(at, {**CHAT, "model": "other"}, **good)
         assert wrong[0] == 404 and wrong[1]["error"]["code"] == "model_not_found"
         (unknown,) = ask(at, CHAT, **good)
-        assert unknown[0] == 400 and unknown[1]["error"]["param"] == "seed" and unknown[1]["error"]["code"] == "unsupported_parameter"
+        assert (
+            unknown[0] == 400 and unknown[1]["error"]["param"] == "seed" and unknown[1]["error"]["code"] == "unsupported_parameter"
+        )
         assert ask(at, {name: value for name, value in CHAT.items() if name != "seed"}, **good)[0][0] == 200
 
 
 def test_long_prompts_overflow_in_each_servers_own_words() -> None:
     long = {**CHAT, "messages": [{"role": "user", "content": "word " * 300}]}
-    for kind, words in (("context openai", "maximum context length"), ("context llama.cpp", "available context size"), ("context vllm", "requested")):
+    for kind, words in (
+        ("context openai", "maximum context length"),
+        ("context llama.cpp", "available context size"),
+        ("context vllm", "requested"),
+    ):
         with LoopbackServer(server.context_limit(100, kind=kind)) as at:
             short, overflow = ask(at, CHAT, long)
             assert (short[0], overflow[0]) == (200, 400) and words in json.dumps(overflow[1])
 
 
 def test_hostile_text_arrives_as_it_was_meant() -> None:
-    with LoopbackServer(saying("a\x1b[2J\x9b\x00\u2028\ud800z")) as at, openai.OpenAI(base_url=at.base_url, api_key="none") as client:
+    with (
+        LoopbackServer(saying("a\x1b[2J\x9b\x00\u2028\ud800z")) as at,
+        openai.OpenAI(base_url=at.base_url, api_key="none") as client,
+    ):
         assert text_of(ask(at, CHAT)[0]) == "a\x1b[2J\x9b\x00\u2028\ud800z"
         reply = client.chat.completions.create(model="scripted", messages=[{"role": "user", "content": PROMPT}])
         assert "\x1b[2J" in (reply.choices[0].message.content or "")

@@ -149,21 +149,21 @@ def test_a_stop_text_of_any_script_stays_what_it_is(text: str) -> None:
     assert for_stages("stop", [rf"classify=\n{text}"]) == {"classify": {"stop": (f"\n{text}",)}}
 
 
-def test_a_backslash_that_begins_no_escape_is_a_users_error_or_stays() -> None:
+def test_a_backslash_that_begins_no_escape_is_a_users_error() -> None:
     for text in (r"C:\Users", r"\x", "\\", r"\N{nothing}", r"\ud800"):
-        try:
-            ((stop,),) = (one["stop"] for one in for_stages("stop", [f"classify={text}"]).values())
-        except UserError as error:
-            assert f"--stop classify={text}" in str(error)
-        else:
-            stop.encode("utf-8")
+        with pytest.raises(UserError, match=re.escape(f"--stop classify={text}")):
+            for_stages("stop", [f"classify={text}"])
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
         ("temperature", "hot", "--temperature hot: must be a number, or STAGE=number"),
-        ("temperature", "guess=1", "--temperature guess=1: must be a number, or STAGE=number with one of the stages propose, classify"),
+        (
+            "temperature",
+            "guess=1",
+            "--temperature guess=1: must be a number, or STAGE=number with one of the stages propose, classify",
+        ),
         ("temperature", "propose=", "--temperature propose=: must be a number"),
         ("temperature", "nan", "--temperature nan must be between 0 and 5"),
         ("temperature", "inf", "--temperature inf must be between 0 and 5"),
@@ -212,7 +212,7 @@ def test_a_run_that_goes_on_stays_as_it_was_but_for_what_is_said_anew() -> None:
 def test_nothing_that_points_to_an_endpoint_means_the_embedded_model(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wants_embedded({}) and wants_embedded({"n": 1000, "preset": "chat"})
     assert not wants_embedded({"model": "m"}) and not wants_embedded({"base_url": "http://x/v1"})
-    with pytest.raises(UserError, match="--n 1001 is too much to begin on the embedded model unasked: .*--model local"):
+    with pytest.raises(UserError, match=r"--n 1001 is too much to begin on the embedded model unasked: .*--model local"):
         wants_embedded({"n": 1001})
     assert not wants_embedded({"model": "local", "n": 5000})
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
@@ -224,9 +224,15 @@ def test_nothing_that_points_to_an_endpoint_means_the_embedded_model(monkeypatch
 
 
 def test_a_setting_by_every_name_can_be_said_in_a_file(path: Path) -> None:
-    for one, value in {"preset": '"paper"', "price_in": "0.5", "extra_body": "'{}'", "stop_at": '"07:00"', "max_hours": "2"}.items():
+    for one, value in {
+        "preset": '"paper"',
+        "price_in": "0.5",
+        "extra_body": "'{}'",
+        "stop_at": '"07:00"',
+        "max_hours": "2",
+    }.items():
         assert list(read(path, f"{one} = {value}")) == [one]
-    assert set(PRESETS["paper"]) <= {one for one in Config.__dataclass_fields__}
+    assert set(PRESETS["paper"]) <= set(Config.__dataclass_fields__)
 
 
 # ------------------------------------------------------------------------------------------------ the clock
@@ -234,13 +240,23 @@ def test_a_setting_by_every_name_can_be_said_in_a_file(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stop_at", "max_hours", "seconds"),
-    [(None, None, None), ("07:00", None, 3600.0), ("06:00", None, 86400.0), ("05:59", None, 86340.0), (None, 0.5, 1800.0), ("07:00", 0.5, 1800.0), ("7:00", 9, 3600.0)],
+    [
+        (None, None, None),
+        ("07:00", None, 3600.0),
+        ("06:00", None, 86400.0),
+        ("05:59", None, 86340.0),
+        (None, 0.5, 1800.0),
+        ("07:00", 0.5, 1800.0),
+        ("7:00", 9, 3600.0),
+    ],
 )
 def test_a_sitting_ends_at_whichever_limit_comes_first(stop_at: str | None, max_hours: float | None, seconds: float | None) -> None:
     assert seconds_left(stop_at, max_hours, datetime(2024, 5, 1, 6, 0)) == seconds
 
 
-@pytest.mark.parametrize(("stop_at", "max_hours"), [("7", None), ("25:00", None), ("soon", None), (None, 0), (None, -1.0), (None, float("nan"))])
+@pytest.mark.parametrize(
+    ("stop_at", "max_hours"), [("7", None), ("25:00", None), ("soon", None), (None, 0), (None, -1.0), (None, float("nan"))]
+)
 def test_a_limit_that_is_none_is_named(stop_at: str | None, max_hours: float | None) -> None:
     with pytest.raises(UserError, match=r"--(stop-at|max-hours) .*: must be"):
         seconds_left(stop_at, max_hours, datetime(2024, 5, 1, 6, 0))

@@ -18,7 +18,13 @@ from selfinstruct.tasks import Example, Instance, Instruction, Rejected, SeedTas
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 TEXT = st.text()
-GOOD = {"id": "a", "name": "n", "instruction": "Say hello.", "instances": [{"input": "", "output": "Hello."}], "is_classification": False}
+GOOD = {
+    "id": "a",
+    "name": "n",
+    "instruction": "Say hello.",
+    "instances": [{"input": "", "output": "Hello."}],
+    "is_classification": False,
+}
 ACTIVE = "\x00\x07\x08\x0b\x0c\x1b\x1f\x7f\x80\x85\x9b\x9f\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ud800\udfff"
 
 
@@ -79,7 +85,13 @@ def test_what_is_printed_shows_its_escapes() -> None:
     assert printable("a\x1b[2J\rb\x9b\u202ec\ud800\n\td") == "a\\x1b[2J\\x0db\\x9b\\u202ec\\ud800\n\td"
 
 
-@given(TEXT, st.integers(0, 9), st.lists(TEXT).map(tuple), st.none() | st.booleans(), st.none() | st.just({"max": 0.5, "most_similar": {}}))
+@given(
+    TEXT,
+    st.integers(0, 9),
+    st.lists(TEXT).map(tuple),
+    st.none() | st.booleans(),
+    st.none() | st.just({"max": 0.5, "most_similar": {}}),
+)
 def test_an_instruction_reads_back_from_its_line(
     text: str, turn: int, shown: tuple[str, ...], label: bool | None, similarity: dict[str, Any] | None
 ) -> None:
@@ -123,7 +135,9 @@ def test_a_byte_order_mark_windows_newlines_and_blank_lines_do_no_harm(path: Pat
 
 def test_separators_inside_a_text_do_not_end_its_line(path: Path) -> None:
     text = "One\u2028two\u2029three\x85four\x1cfive\x0csix"
-    path.write_text(json.dumps({**GOOD, "instruction": text}, ensure_ascii=False).replace("\x1c", "\\u001c").replace("\x0c", "\\f"), "utf-8")
+    path.write_text(
+        json.dumps({**GOOD, "instruction": text}, ensure_ascii=False).replace("\x1c", "\\u001c").replace("\x0c", "\\f"), "utf-8"
+    )
     assert read_seeds(path)[0].instruction == text
 
 

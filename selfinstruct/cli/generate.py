@@ -145,7 +145,7 @@ def _sit(
 
     if dry_run:
         record = checkpointed(directory) if directory.is_dir() else None
-        done = record["mark"]["funnel"]["examples"] if record else 0
+        done = (record["end"] or record["mark"])["funnel"]["examples"] if record else 0
         show(plan.lines(config, inputs, done=done))
         return
     run = Run(directory, config, inputs, repair=repair, accept_change=accept_change)

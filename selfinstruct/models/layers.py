@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -45,7 +46,7 @@ class Paced:
     """At most `concurrency` calls at once. A call that waits to be made again holds no place.
 
     While it is held, nothing new is sent. After `stop`, nothing new is ever sent: calls wait here until they are cancelled.
-    An endpoint that will not serve the run any more stops it as well, and what is under way may still come in: it is paid for.
+    An endpoint that will not serve the run any more is not asked again, but what is under way may still come in: it is paid for.
     """
 
     def __init__(self, inner: Model, concurrency: int) -> None:
@@ -57,24 +58,27 @@ class Paced:
         self._may_send = asyncio.Event()
         self._may_send.set()
         self._stopped = False
+        self._refusal: ModelError | None = None
 
     async def complete(self, request: Request) -> Completion:
         async with self._places:
             await self._may_send.wait()
-            if self._stopped:
-                await asyncio.Event().wait()
-            self._under_way += 1
-            self._idle.clear()
-            try:
-                return await self._inner.complete(request)
-            except ModelError as error:
-                last = error
-            finally:
-                self._under_way -= 1
-                if not self._under_way:
-                    self._idle.set()
-        await self.stop(GRACE)
-        raise last
+            refusal = self._refusal
+            if refusal is None:
+                if self._stopped:
+                    await asyncio.Event().wait()
+                self._under_way += 1
+                self._idle.clear()
+                try:
+                    return await self._inner.complete(request)
+                except ModelError as error:
+                    self._refusal = refusal = error
+                finally:
+                    self._under_way -= 1
+                    if not self._under_way:
+                        self._idle.set()
+        await self._replies(GRACE)  # also before a call that was never sent fails: whoever hears of it may cancel the others
+        raise refusal
 
     def hold(self, held: bool) -> None:
         """Send nothing new while `held`."""
@@ -86,10 +90,11 @@ class Paced:
     async def stop(self, grace: float) -> None:
         """Send nothing new, and wait up to `grace` seconds for the replies to what has been sent."""
         self._stopped = True
-        try:
+        await self._replies(grace)
+
+    async def _replies(self, grace: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._idle.wait(), grace)
-        except asyncio.TimeoutError:
-            return
 
     async def close(self) -> None:
         await self._inner.close()

@@ -203,7 +203,11 @@ class OpenAI:
             refused = _os_error(error)  # aiohttp's cannot-connect is called a timeout
             if refused is None and isinstance(error, openai.APITimeoutError):
                 return Transient(f"{self.address}: no reply in time")
-            what = f"cannot connect ({refused})" if refused else f"the connection broke ({error.__cause__ or error})"
+            what = (
+                f"cannot connect ({refused})"
+                if refused
+                else f"the connection broke ({str(error.__cause__ or error).partition(':')[0]})"
+            )
             return Transient(f"{self.address}: {self._words(what)}", is_server_gone=True)
         if isinstance(error, openai.APIStatusError):
             return self._fate_of_status(error, body, model)

@@ -1,0 +1,82 @@
+"""scripts/chaos: runs killed at random moments end as if nothing had happened; and it notices when they do not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from command import ROOT
+
+CHAOS = ROOT / "scripts" / "chaos"
+# What a process of the tortured run does wrong, as code that runs before the command line does.
+SABOTAGE = {
+    "forgets a reply now and then": """
+from selfinstruct.completions import Completions
+put = Completions.put
+Completions.put = lambda self, key, *rest: int(key, 16) % 8 and put(self, key, *rest)
+""",
+    "buys again what is on record": """
+from selfinstruct.completions import Completions
+get = Completions.get
+Completions.get = lambda self, key: None if int(key, 16) % 8 == 0 else get(self, key)
+""",
+    "shows the pool as it is now": """
+from selfinstruct.pool import Pool
+demonstrations = Pool.demonstrations
+Pool.demonstrations = lambda self, choose, after_turn, **rest: demonstrations(self, choose, after_turn=self.turns - 1, **rest)
+""",
+    "goes on behind half a line": """
+from selfinstruct import journal
+journal._end_of_last_line = lambda file: journal.os.fstat(file).st_size
+""",
+    "believes every checkpoint": """
+from selfinstruct import run
+run._check_unchanged = lambda directory, mark: None
+run.Run._forget = lambda self, mark, end: None
+Journal = run.Journal
+Journal.truncate = lambda self, size: self._hash.update(self.path.read_bytes())
+""",
+}
+
+
+def chaos(*options: object, script: str | None = None) -> subprocess.CompletedProcess[str]:
+    begin = [sys.executable, CHAOS] if script is None else [sys.executable, "-c", script]
+    return subprocess.run([*begin, *map(str, options)], capture_output=True, text=True, timeout=1500, check=False)
+
+
+def test_runs_killed_again_and_again_end_as_if_nothing_had_happened() -> None:
+    done = chaos("--kills", 8, "--runs", 2, "--n", 40)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every run ended with the undisturbed run's bytes" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [("--kills", 100), ("--kills", 20, "--runs", 2, "--preset", "paper", "--n", 150, "--seed", 1)])
+def test_a_hundred_kills_change_nothing(options: tuple[object, ...]) -> None:
+    done = chaos(*options)
+    sys.stdout.write(done.stdout)  # the table, for pytest -rP
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", SABOTAGE)
+def test_chaos_notices_a_run_that(wrong: str) -> None:
+    script = f"""
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+loader = SourceFileLoader("chaos", {str(CHAOS)!r})
+chaos = module_from_spec(spec_from_loader("chaos", loader))
+sys.modules["chaos"] = chaos
+loader.exec_module(chaos)
+whole, launch = chaos.tortured, chaos.LAUNCH
+def tortured(*arguments):
+    chaos.LAUNCH = {SABOTAGE[wrong]!r} + launch
+    return whole(*arguments)
+chaos.tortured = tortured
+sys.exit(chaos.main())
+"""
+    done = chaos("--kills", 30, "--runs", 3, "--n", 60, script=script)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "WRONG in run" in done.stdout

@@ -1,0 +1,386 @@
+"""models/openai.py against a real server: what is sent, what is read, and what every kind of failure means."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from server import FAILURES, Behaviour, LoopbackServer, error, failing, latency, rejecting, saying, without_usage
+
+from selfinstruct.errors import ModelError, RequestFailed, Transient
+from selfinstruct.models import Completion, Decoding, Message, Request, Usage
+from selfinstruct.models.openai import OpenAI, _Doubtful, _retry_after
+
+CHAT = Request(
+    stage="propose",
+    place="t0",
+    model="mentor",
+    api="chat",
+    messages=(
+        Message("system", "You write tasks."),
+        Message("user", "1. Name the capital.\n2. Sort the words.\n\nGo on with 8 more."),
+    ),
+    decoding=Decoding(0.7, 0.5, 100, 1.0, 0.5, ("\n\n", "16.")),
+    seed=5,
+)
+RAW = Request(
+    "propose", "t0", "mentor", "completions", (Message("prompt", "1. Name the capital.\n2."),), Decoding(max_tokens=100), 5
+)
+SENT_TO_CHAT = {
+    "model": "mentor",
+    "messages": [{"role": one.role, "content": one.text} for one in CHAT.messages],
+    "temperature": 0.7, "top_p": 0.5, "max_tokens": 100, "presence_penalty": 1.0, "frequency_penalty": 0.5,
+    "stop": ["\n\n", "16."], "seed": 5,
+}
+SENT_TO_COMPLETIONS = {"model": "mentor", "prompt": "1. Name the capital.\n2.", "max_tokens": 100, "seed": 5}
+
+
+def with_changes(request: Request, **changes: Any) -> Request:
+    return Request(**{name: changes.get(name, getattr(request, name)) for name in Request.__dataclass_fields__})
+
+
+def ask(
+    server: LoopbackServer,
+    *requests: Request,
+    key: str | None = "sk-test",
+    base_url: str | None = None,
+    timeout: float = 20.0,
+    at_once: bool = False,
+) -> tuple[list[Completion | Exception], list[str]]:
+    """What becomes of each request, one after the other unless all go `at_once`, and what the endpoint had to say besides."""
+    said: list[str] = []
+
+    async def one(endpoint: OpenAI, request: Request) -> Completion | Exception:
+        try:
+            return await endpoint.complete(request)
+        except (ModelError, RequestFailed, Transient) as fate:
+            return fate
+
+    async def together() -> list[Completion | Exception]:
+        endpoint = OpenAI(base_url=base_url or server.base_url, api_key=key, timeout=timeout, notice=said.append)
+        try:
+            if at_once:
+                return await asyncio.gather(*(one(endpoint, request) for request in requests))
+            return [await one(endpoint, request) for request in requests]
+        finally:
+            await endpoint.close()
+
+    return asyncio.run(together()), said
+
+
+def the_one(server: LoopbackServer, request: Request = CHAT, **options: Any) -> Completion:
+    [found], _ = ask(server, request, **options)
+    assert isinstance(found, Completion), found
+    return found
+
+
+def a(text: str) -> Behaviour:
+    return saying(text)
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+def test_chat_and_completions_send_exactly_what_the_request_says() -> None:
+    with LoopbackServer() as server:
+        for request, path, sent in ((CHAT, "chat/completions", SENT_TO_CHAT), (RAW, "completions", SENT_TO_COMPLETIONS)):
+            the_one(server, request)
+            assert (server.calls[-1].path, server.calls[-1].body) == (f"/v1/{path}", sent)
+            assert server.calls[-1].headers["authorization"] == "Bearer sk-test"
+
+
+def test_a_raw_prompt_is_one_users_message_to_a_chat_and_sections_are_one_text_to_a_completion() -> None:
+    with LoopbackServer() as server:
+        the_one(server, with_changes(RAW, api="chat"))
+        the_one(server, with_changes(CHAT, api="completions"))
+        assert server.requests[0]["messages"] == [{"role": "user", "content": "1. Name the capital.\n2."}]
+        assert server.requests[1]["prompt"] == "\n\n".join(one.text for one in CHAT.messages)
+
+
+@pytest.mark.parametrize("request_", [CHAT, RAW], ids=["chat", "completions"])
+def test_a_response_format_grammar_and_further_fields_are_part_of_the_body(request_: Request) -> None:
+    more = with_changes(request_, response_format="json_schema", grammar="root ::= [a-z]", extra=(("min_p", 0.1),))
+    with LoopbackServer() as server:
+        the_one(server, more)
+        the_one(server, with_changes(request_, response_format="json_object"))
+        body, plain = server.requests
+    assert (body["grammar"], body["min_p"]) == ("root ::= [a-z]", 0.1)
+    assert plain["response_format"] == {"type": "json_object"}
+    assert body["response_format"]["type"] == "json_schema" and body["response_format"]["json_schema"]["strict"] is True
+
+
+@pytest.mark.parametrize("stage", ["propose", "classify", "input_first", "output_first"])
+def test_every_schema_is_as_strict_as_servers_want_it(stage: str) -> None:
+    """Every object names all of its properties as required and allows no others."""
+    with LoopbackServer(stage_of=lambda text: stage) as server:
+        the_one(server, with_changes(CHAT, stage=stage, response_format="json_schema"))
+        schema = server.requests[0]["response_format"]["json_schema"]["schema"]
+
+    def objects(part: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(part, dict):
+            if part.get("type") == "object":
+                yield part
+            for value in part.values():
+                yield from objects(value)
+
+    found = list(objects(schema))
+    assert found and all(one["required"] == list(one["properties"]) and one["additionalProperties"] is False for one in found)
+
+
+def test_a_password_in_the_address_is_sent_as_basic_authorisation_and_shown_nowhere() -> None:
+    with LoopbackServer(failing("401", when=lambda call: call.attempt > 1)) as server:
+        address = server.base_url.replace("http://", "http://ann:s%20ecret@")
+        [_, refused], _ = ask(server, CHAT, CHAT, base_url=address)
+        assert server.calls[0].headers["authorization"] == "Basic " + base64.b64encode(b"ann:s ecret").decode()
+    assert f"http://127.0.0.1:{server.port}/v1: HTTP 401" in str(refused) and "ecret" not in str(refused).replace("te**cret", "")
+
+
+# ---------------------------------------------------------------- what is read
+
+
+def test_text_reason_and_usage_are_the_servers() -> None:
+    with LoopbackServer(model=lambda request: Completion("Yes", "length", Usage(30, 4))) as server:
+        assert the_one(server) == the_one(server, RAW) == Completion("Yes", "length", Usage(30, 4))
+
+
+def test_without_a_servers_usage_tokens_are_estimated() -> None:
+    with LoopbackServer(without_usage()) as server:
+        found = the_one(server)
+    assert found.usage == Usage(len(CHAT.text) // 4 + 1, len(found.text) // 4 + 1)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [None, [], "many", {}, {"prompt_tokens": "12"}, {"prompt_tokens": 12, "completion_tokens": "7"}, {"prompt_tokens": 1.5}],
+)
+def test_a_strange_usage_counts_as_none(usage: Any) -> None:
+    async def strange(call: Any, go_on: Any) -> Any:
+        from aiohttp import web
+
+        return web.json_response({"choices": [{"message": {"content": "Yes"}, "finish_reason": "stop"}], "usage": usage})
+
+    with LoopbackServer(strange) as server:
+        assert the_one(server).usage == Usage(len(CHAT.text) // 4 + 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("<think>Is it? Yes.</think>\n\nNo", "No"),
+        ("  \n<think>\nfirst\nsecond\n</think>9. Write.", "9. Write."),
+        ("<think>never comes to an end", ""),
+        ("A reply about <think> tags.", "A reply about <think> tags."),
+        ("\ud800 half", "\ud800 half"),
+    ],
+)
+def test_what_a_model_thinks_aloud_is_no_part_of_its_reply(said: str, read: str) -> None:
+    with LoopbackServer(a(said)) as server:
+        assert the_one(server).text == read
+
+
+def test_a_reply_that_is_filtered_away_says_so() -> None:
+    with LoopbackServer(failing("content filter")) as server:
+        found = the_one(server)
+    assert (found.error, found.finish_reason) == ("content_filter", "content_filter")
+
+
+def test_the_models_of_an_endpoint() -> None:
+    async def names(server: LoopbackServer) -> list[str]:
+        endpoint = OpenAI(base_url=server.base_url, api_key="none", timeout=5)
+        try:
+            return await endpoint.models()
+        finally:
+            await endpoint.close()
+
+    with LoopbackServer(models=("one", "two")) as server:
+        assert asyncio.run(names(server)) == ["one", "two"]
+
+
+# ---------------------------------------------------------------- what failures mean
+
+WRONG, AGAIN = ModelError, Transient
+# What becomes of a request: if the endpoint has not answered before, and if it has. A text is the slug of RequestFailed.
+FATES: dict[str, tuple[Any, Any]] = {
+    **dict.fromkeys(("401", "403", "404", "model", "quota"), (WRONG, WRONG)),
+    **dict.fromkeys(
+        ("408", "409", "429", "429 seconds", "429 date", "429 ms", "500", "502", "503", "504", "html 502"), (AGAIN, AGAIN)
+    ),
+    **dict.fromkeys(("reset", "hang"), (AGAIN, AGAIN)),
+    **dict.fromkeys(("no choices", "error in 200", "not json", "not an object", "html", "empty body"), (WRONG, AGAIN)),
+    **dict.fromkeys(("400", "422"), (WRONG, "bad_request")),
+    **dict.fromkeys(("context openai", "context llama.cpp", "context vllm"), (WRONG, "context_overflow")),
+    **dict.fromkeys(("content filter", "null content", "wrong type"), (Completion, Completion)),
+}
+
+
+def test_the_table_of_fates_knows_every_failure() -> None:
+    assert set(FATES) == {*FAILURES, "reset", "hang"}
+
+
+@pytest.mark.parametrize("kind", FATES)
+def test_every_failure_is_the_runs_or_the_requests_or_passes(kind: str) -> None:
+    def is_it(found: Completion | Exception, fate: Any) -> bool:
+        return isinstance(found, RequestFailed) and found.reason == fate if isinstance(fate, str) else type(found) is fate
+
+    timeout = 0.3 if kind == "hang" else 20.0
+    with LoopbackServer(failing(kind, when=lambda call: call.body["seed"] == 5)) as server:
+        [fresh], _ = ask(server, CHAT, timeout=timeout)
+        [_, answered], _ = ask(server, with_changes(CHAT, seed=6), CHAT, timeout=timeout)
+    assert is_it(fresh, FATES[kind][0]), fresh
+    assert is_it(answered, FATES[kind][1]), answered
+
+
+def test_an_overflow_among_the_first_requests_is_not_the_runs_fault() -> None:
+    """It comes back before any reply does."""
+    one_too_long = [with_changes(CHAT, seed=seed) for seed in range(4)]
+    with LoopbackServer(failing("context openai", when=lambda call: call.body["seed"] == 2), latency(0.3)) as server:
+        found, _ = ask(server, *one_too_long, at_once=True)
+    assert [type(one) for one in found] == [Completion, Completion, RequestFailed, Completion], found
+    with LoopbackServer(failing("context openai")) as server:
+        found, _ = ask(server, *one_too_long, at_once=True)
+    assert [type(one) for one in found] == [ModelError] * 4
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "slug"),
+    [
+        (400, "The response was filtered due to the prompt triggering a content management policy.", "content_filter"),
+        (403, "Your input was flagged by moderation.", "content_filter"),
+        (413, "Payload too large", "context_overflow"),
+        (400, "prompt is too long: 210000 tokens > 200000 maximum", "context_overflow"),
+    ],
+)
+def test_a_refusal_is_told_by_its_words(status: int, words: str, slug: str) -> None:
+    async def refuse(call: Any, go_on: Any) -> Any:
+        return error(status, words, "invalid_request_error") if call.body["seed"] == 5 else await go_on(call)
+
+    with LoopbackServer(refuse) as server:
+        [_, found], _ = ask(server, with_changes(CHAT, seed=6), CHAT)
+    assert isinstance(found, RequestFailed) and found.reason == slug, found
+
+
+def test_no_credit_left_is_said_in_so_many_words() -> None:
+    async def refuse(call: Any, go_on: Any) -> Any:
+        return error(402, "Insufficient credits", "payment_required")
+
+    for behaviour in (failing("quota"), refuse):
+        with LoopbackServer(behaviour) as server:
+            [found], _ = ask(server, CHAT)
+        assert isinstance(found, ModelError) and "no credit left" in str(found)
+
+
+# ---------------------------------------------------------------- optional fields
+
+FIELDS = ("max_tokens", "temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "seed", "response_format")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_that_a_server_does_not_take_is_left_out_and_that_is_said_once(field: str) -> None:
+    requests = [with_changes(CHAT, seed=seed, response_format="json_object") for seed in range(3)]
+    with LoopbackServer(rejecting(field)) as server:
+        found, said = ask(server, *requests)
+        bodies = server.requests
+    assert all(isinstance(one, Completion) for one in found), found
+    instead = "max_completion_tokens" if field == "max_tokens" else None
+    assert [field in body for body in bodies] == [True, False, False, False]
+    assert instead is None or [body.get(instead) for body in bodies] == [None, 100, 100, 100]
+    assert len(said) == 1 and f"does not take '{field}'" in said[0]
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "at once"])
+def test_a_server_that_takes_none_of_them_still_serves(at_once: bool) -> None:
+    requests = [with_changes(CHAT, seed=seed, response_format="json_schema") for seed in range(8)]
+    with LoopbackServer(rejecting(*FIELDS)) as server:
+        found, said = ask(server, *requests, at_once=at_once)
+        assert all(isinstance(one, Completion) for one in found), found
+        assert set(server.requests[-1]) == {"model", "messages", "max_completion_tokens"}
+    assert sorted(re.findall(r"does not take '(\w+)'", " ".join(said))) == sorted(FIELDS)
+
+
+def test_a_completions_server_without_max_tokens_gets_none() -> None:
+    with LoopbackServer(rejecting("max_tokens")) as server:
+        the_one(server, RAW)
+        assert set(server.requests[-1]) == {"model", "prompt", "seed"}
+
+
+# ---------------------------------------------------------------- waiting, secrets, foreign errors
+
+
+@pytest.mark.parametrize(
+    ("headers", "low", "high"),
+    [
+        ({"retry-after": "7"}, 7, 7),
+        ({"retry-after": "0.25"}, 0.25, 0.25),
+        ({"retry-after-ms": "1500", "retry-after": "60"}, 1.5, 1.5),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0, 0),
+        ({"retry-after": "Wed, 21 Oct 2065 07:28:00 GMT"}, 1e8, 1e10),
+        ({"retry-after": "-5"}, 0, 0),
+    ],
+)
+def test_how_long_a_server_asks_to_wait_is_read_in_its_three_forms(headers: dict[str, str], low: float, high: float) -> None:
+    found = _retry_after(headers)
+    assert found is not None and low <= found <= high
+
+
+@pytest.mark.parametrize("text", ["", "soon", "nan", "inf", "Mon, 99 Foo 99999 99:99:99 GMT"])
+def test_a_wait_that_makes_no_sense_is_none(text: str) -> None:
+    assert _retry_after({"retry-after": text}) is None
+
+
+@pytest.mark.parametrize("padding", range(150, 200, 7))
+def test_a_server_that_repeats_the_key_does_not_make_us_show_it(padding: int) -> None:
+    """However its words are cut to fit a line."""
+    key = "sk-QWERTYUIOPASDFGHJKLZXCVBNM0123456789"
+
+    async def repeat(call: Any, go_on: Any) -> Any:
+        return error(
+            400, "x" * padding + call.headers["authorization"].removeprefix("Bearer ") + " is wrong", "invalid_request_error"
+        )
+
+    with LoopbackServer(repeat) as server:
+        [found], _ = ask(server, CHAT, key=key)
+    assert not any(key[at : at + 6] in str(found) for at in range(len(key) - 6)), found
+
+
+def test_the_word_that_stands_for_no_key_is_no_secret() -> None:
+    async def refuse(call: Any, go_on: Any) -> Any:
+        return error(400, "none of the slots is free", "invalid_request_error")
+
+    with LoopbackServer(refuse) as server:
+        [found], _ = ask(server, CHAT, key=None)
+    assert "none of the slots" in str(found)
+
+
+def foreign_errors(kind: type[openai.OpenAIError] = openai.OpenAIError) -> Iterator[type[openai.OpenAIError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from foreign_errors(below)
+
+
+def made(kind: type[openai.OpenAIError]) -> openai.OpenAIError:
+    request = httpx2.Request("POST", "http://127.0.0.1/v1")
+    found = kind.__new__(kind)  # whatever their constructors want, it is nothing that is looked at
+    Exception.__init__(found, "words")
+    vars(found).update(message="words", request=request, body=None, code=None, param=None, type=None)
+    if isinstance(found, (openai.APIStatusError, openai.APIResponseValidationError)):
+        status = getattr(kind, "status_code", 418)
+        found.response = httpx2.Response(status if isinstance(status, int) else 418, request=request)
+        found.status_code = found.response.status_code
+    return found
+
+
+@pytest.mark.parametrize("kind", sorted(set(foreign_errors()), key=str))
+def test_every_foreign_error_is_one_of_ours(kind: type[openai.OpenAIError]) -> None:
+    endpoint = OpenAI(base_url="http://127.0.0.1:9/v1", api_key="none", timeout=1)
+    try:
+        fate = endpoint._fate(made(kind), {}, "mentor")
+        for one in (fate.of_run, fate.of_request) if isinstance(fate, _Doubtful) else (fate,):
+            assert isinstance(one, (ModelError, RequestFailed, Transient))
+    finally:
+        asyncio.run(endpoint.close())
