@@ -105,9 +105,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "new_per_turn": 3,
         "max_instances_per_task": 1,
         "propose": Decoding(0.8, 0.9, 160, 0.5, 0.2),
-        "classify": Decoding(temperature=0.0, max_tokens=2),
+        "classify": Decoding(temperature=0.0, max_tokens=8),
         "input_first": Decoding(0.4, 0.9, 200, 0.3, 0.2),
-        "output_first": Decoding(0.7, 0.9, 140, 0.3, 0.2),
+        "output_first": Decoding(0.5, 0.9, 140),
     },
 }
 

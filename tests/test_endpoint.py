@@ -35,8 +35,13 @@ RAW = Request(
 SENT_TO_CHAT = {
     "model": "mentor",
     "messages": [{"role": one.role, "content": one.text} for one in CHAT.messages],
-    "temperature": 0.7, "top_p": 0.5, "max_tokens": 100, "presence_penalty": 1.0, "frequency_penalty": 0.5,
-    "stop": ["\n\n", "16."], "seed": 5,
+    "temperature": 0.7,
+    "top_p": 0.5,
+    "max_tokens": 100,
+    "presence_penalty": 1.0,
+    "frequency_penalty": 0.5,
+    "stop": ["\n\n", "16."],
+    "seed": 5,
 }
 SENT_TO_COMPLETIONS = {"model": "mentor", "prompt": "1. Name the capital.\n2.", "max_tokens": 100, "seed": 5}
 
