@@ -177,7 +177,9 @@ class Bootstrap:
 
     def _judged(self, instruction: Instruction, stage: str, instances: tuple[Instance, ...]) -> Iterator[Outcome]:
         config = self._config
-        reasons = filters.why_not_instances(instances, at_most=config.max_instances_per_task, control=config.preset != "paper")
+        reasons = filters.why_not_instances(
+            instances, at_most=config.max_instances_per_task, control=config.preset != "paper", repeated=config.preset == "paper"
+        )
         kept = 0
         for one, reason in zip(instances, reasons, strict=True):
             if reason is not None:

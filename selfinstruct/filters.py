@@ -104,11 +104,12 @@ def why_not_instance(instance: Instance) -> str | None:
     return None
 
 
-def why_not_instances(instances: Sequence[Instance], *, at_most: int, control: bool) -> list[str | None]:
+def why_not_instances(instances: Sequence[Instance], *, at_most: int, control: bool, repeated: bool = True) -> list[str | None]:
     """A verdict on each instance of one task (appendix B), in their order.
 
     First each is judged alone; if two of the rest have the same non-empty input and different outputs, all of them go; then
-    exact duplicates; then what is beyond `at_most`. `control` also drops those with control characters.
+    exact duplicates; then what is beyond `at_most`. `control` also drops those with control characters; without `repeated` a
+    task that needs no input has one instance, as a second could only be another answer to the same question.
     """
     verdicts = [why_not_instance(one) or (why_not_control(one.input + one.output) if control else None) for one in instances]
     sound = [one for one, verdict in zip(instances, verdicts, strict=True) if verdict is None]
@@ -118,7 +119,10 @@ def why_not_instances(instances: Sequence[Instance], *, at_most: int, control: b
     kept: set[Instance] = set()
     for number, (one, verdict) in enumerate(zip(instances, verdicts, strict=True)):
         if verdict is None:
-            verdicts[number] = "duplicate_instance" if one in kept else "too_many_instances" if len(kept) >= at_most else None
+            again = not repeated and not one.input and any(not other.input for other in kept)
+            verdicts[number] = (
+                "duplicate_instance" if one in kept else "too_many_instances" if again or len(kept) >= at_most else None
+            )
             if verdicts[number] is None:
                 kept.add(one)
     return verdicts

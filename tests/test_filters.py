@@ -183,3 +183,9 @@ def test_what_is_kept_is_sound_unique_consistent_and_not_too_many(pairs: list[tu
     assert len(kept) == len(set(kept)) <= at_most
     assert all(output and output != given_ and not (given_ + "|" + output).endswith(":") for given_, output in kept)
     assert len({given_ for given_, _ in kept if given_}) == len([given_ for given_, _ in kept if given_])
+
+
+def test_a_task_that_needs_no_input_has_one_instance_unless_repeated_ones_are_wanted() -> None:
+    answers = [Instance("", "Paris."), Instance("", "Rome."), Instance("north", "Oslo.")]
+    assert why_not_instances(answers, at_most=5, control=True, repeated=False) == [None, "too_many_instances", None]
+    assert why_not_instances(answers, at_most=5, control=True) == [None, None, None]
