@@ -50,10 +50,10 @@ async def generate(
         pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
         bootstrap = Bootstrap(config, inputs.stages, model, pool, pace)
         async with _stopping(paced, seconds), _syncing(run):
-            await _commit_all(run, bootstrap, notice, changed)
+            await _commit_all(run, bootstrap, paced, notice, changed)
 
 
-async def _commit_all(run: Run, bootstrap: Bootstrap, notice: Notice, changed: Callable[[], None]) -> None:
+async def _commit_all(run: Run, bootstrap: Bootstrap, paced: Paced, notice: Notice, changed: Callable[[], None]) -> None:
     drought = Drought(run.config.stall_turns, run.funnel)
     async with aclosing(bootstrap.steps()) as steps:
         async for step in steps:
@@ -62,6 +62,7 @@ async def _commit_all(run: Run, bootstrap: Bootstrap, notice: Notice, changed: C
             await when_there_is_room(partial(run.end_step, step), notice)
             changed()
             if run.is_finished:
+                await paced.stop(GRACE)  # what is under way is paid for, and serves a longer run
                 return
             drought.take(step)
 

@@ -83,7 +83,7 @@ class Run:
                     "or add --accept-change to go on so from here"
                 )
             mark, end = (None, None) if repair else _read_checkpoint(directory)
-            if mark is None and recorded and recorded["changes"]:
+            if mark is None and recorded and any(one["after_turns"] for one in recorded["changes"]):
                 raise UserError(
                     f"{directory}: cannot be built anew: its settings were changed on the way (see 'changes' in run.json)"
                 )

@@ -46,7 +46,7 @@ async def verify(directory: Path) -> Funnel:
     record = settings(directory)
     if record is None:
         raise UserError(f"{directory}: no run here (no run.json); name the directory that 'generate' wrote")
-    if record["changes"]:
+    if any(one["after_turns"] for one in record["changes"]):
         raise UserError(f"{directory}: cannot be built anew: its settings were changed on the way (see 'changes' in run.json)")
     config = from_record(record["config"])
     inputs = Inputs.read(config, kept=directory / FOLDER, named=())

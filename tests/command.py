@@ -47,7 +47,6 @@ class Ran:
         assert not control_characters(self.err), self
         return last.removeprefix("Error: ")
 
-    @property
     def done(self) -> Ran:
         """Itself; makes sure that all went well."""
         assert self.code == 0 and "Error: " not in self.err, self

@@ -46,7 +46,7 @@ def chaos(*options: object, script: str | None = None) -> subprocess.CompletedPr
 
 
 def test_runs_killed_again_and_again_end_as_if_nothing_had_happened() -> None:
-    done = chaos("--kills", 8, "--runs", 2, "--n", 40)
+    done = chaos("--kills", 4, "--runs", 1, "--n", 30)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every run ended with the undisturbed run's bytes" in done.stdout
 

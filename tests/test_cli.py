@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -58,7 +59,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of N examples on a server that does all it should."""
     out = tmp_path_factory.mktemp("undisturbed")
     with LoopbackServer() as server:
-        generate(out, *at(server), n=N).done  # noqa: B018
+        generate(out, *at(server), n=N).done()
     return out
 
 
@@ -70,16 +71,16 @@ def test_every_preset_makes_exactly_n_examples_the_same_at_every_concurrency(tmp
     ran = []
     with LoopbackServer(latency(spread=0.01)) as server:
         for concurrency in (1, 32):
-            done = generate(tmp_path / str(concurrency), *at(server), *PRESETS[name], "--concurrency", concurrency).done
+            done = generate(tmp_path / str(concurrency), *at(server), *PRESETS[name], "--concurrency", concurrency, n=12).done()
             ran += [done]
         assert {call.path for call in server.calls} == {f"/v1/{'' if name in RAW else 'chat/'}completions"}
     assert ran[0].out.replace("/1/", "/32/") == ran[1].out and ran[0].err == ""
     assert dataset(tmp_path / "1") == dataset(tmp_path / "32")
     examples = records(tmp_path / "1" / "examples.jsonl")
-    assert len(examples) == len({one["id"] for one in examples}) == 20
+    assert len(examples) == len({one["id"] for one in examples}) == 12
     assert all(one["instruction"].strip() and one["output"].strip() for one in examples)
     assert {one["provenance"]["model"] for one in examples} == {"mentor"}
-    invoke("verify", tmp_path / "32").done  # noqa: B018
+    invoke("verify", tmp_path / "32").done()
 
 
 @pytest.mark.parametrize(
@@ -87,8 +88,8 @@ def test_every_preset_makes_exactly_n_examples_the_same_at_every_concurrency(tmp
 )
 def test_a_field_that_a_server_does_not_take_changes_nothing_but_itself(tmp_path: Path, field: str, words: tuple[str, ...]) -> None:
     with LoopbackServer(model=deaf) as easy, LoopbackServer(rejecting(field), model=deaf) as strict:
-        generate(tmp_path / "easy", *at(easy), *words).done  # noqa: B018
-        ran = generate(tmp_path / "strict", *at(strict), *words).done
+        generate(tmp_path / "easy", *at(easy), *words).done()
+        ran = generate(tmp_path / "strict", *at(strict), *words).done()
     [said] = ran.err.splitlines()
     assert f"{strict.base_url} does not take '{field}': left out from here on" in said
     assert dataset(tmp_path / "easy") == dataset(tmp_path / "strict")
@@ -96,15 +97,15 @@ def test_a_field_that_a_server_does_not_take_changes_nothing_but_itself(tmp_path
 
 def test_a_server_that_takes_no_penalties_serves_the_paper_preset(tmp_path: Path) -> None:
     with LoopbackServer(rejecting("presence_penalty", "frequency_penalty")) as server:
-        ran = generate(tmp_path / "run", *at(server), "--preset", "paper").done
+        ran = generate(tmp_path / "run", *at(server), "--preset", "paper").done()
     assert re.findall(r"does not take '(\w+)'", ran.err) == ["presence_penalty", "frequency_penalty"]
 
 
 def test_a_server_that_counts_no_tokens_changes_no_byte_of_the_dataset(tmp_path: Path, undisturbed: Path) -> None:
     with LoopbackServer(without_usage()) as server:
-        generate(tmp_path / "run", *at(server), n=N).done  # noqa: B018
+        generate(tmp_path / "run", *at(server), n=N).done()
     assert dataset(tmp_path / "run") == dataset(undisturbed)
-    assert json.loads(invoke("status", "--json", tmp_path / "run").done.out)["prompt_tokens"] > 1000
+    assert json.loads(invoke("status", "--json", tmp_path / "run").done().out)["prompt_tokens"] > 1000
 
 
 def test_accidents_on_the_way_change_no_byte(tmp_path: Path, undisturbed: Path) -> None:
@@ -114,36 +115,38 @@ def test_accidents_on_the_way_change_no_byte(tmp_path: Path, undisturbed: Path) 
     accidents = [failing(kind, rate=0.03, attempts=1, seed=number) for number, kind in enumerate(kinds)]
     lost = failing("reset", rate=0.02, attempts=1, seed=99, before=False)
     with LoopbackServer(*accidents, lost) as server:
-        generate(tmp_path / "run", *at(server), n=N).done  # noqa: B018
+        generate(tmp_path / "run", *at(server), n=N).done()
         assert sum(times > 1 for times in server.received.values()) > 15
     assert set(kinds) <= {*FAILURES, "reset"}
     assert dataset(tmp_path / "run") == dataset(undisturbed)
 
 
+@pytest.mark.slow
 def test_waiting_as_long_as_a_server_asks_and_hanging_calls_change_no_byte(tmp_path: Path, undisturbed: Path) -> None:
     kinds = ("429 seconds", "429 date", "hang")
     slow = [failing(kind, rate=0.03, attempts=1, seed=number) for number, kind in enumerate(kinds)]
     with LoopbackServer(*slow) as server:
-        generate(tmp_path / "run", *at(server), "--timeout", 2, n=N).done  # noqa: B018
+        generate(tmp_path / "run", *at(server), "--timeout", 2, n=N).done()
         assert sum(times > 1 for times in server.received.values()) > 3
     assert dataset(tmp_path / "run") == dataset(undisturbed)
 
 
 def test_a_server_that_wants_to_be_called_less_often_is_no_reason_to_drop_a_request(tmp_path: Path, undisturbed: Path) -> None:
-    with LoopbackServer(failing("429 ms", rate=0.5)) as server:
-        generate(tmp_path / "run", *at(server), "--retries", 1, "--concurrency", 64, n=N).done  # noqa: B018
-        assert server.statuses[429] > 50
+    with LoopbackServer(failing("429 ms", rate=0.2)) as server:
+        generate(tmp_path / "run", *at(server), "--retries", 1, "--concurrency", 64, n=N).done()
+        assert server.statuses[429] > 8
     assert dataset(tmp_path / "run") == dataset(undisturbed)
 
 
-@pytest.mark.parametrize("kind", ["500", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("502", "reset", "html"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["500", "502", "reset", "html"])
 def test_a_server_that_is_gone_for_a_while_is_no_reason_to_drop_a_request(tmp_path: Path, undisturbed: Path, kind: str) -> None:
     """However often it is asked meanwhile: nobody else is answered either."""
     with LoopbackServer(latency(0.02)) as server, begun(server, tmp_path / "run", "--retries", 3, replies=20) as process:
         healthy, server.behaviours = server.behaviours, (failing(kind),)
-        wait_for(lambda: max(server.received.values()) >= 5)
+        wait_for(lambda: max(server.received.values()) >= 4)
         server.behaviours = healthy
-        finish(process).done  # noqa: B018
+        finish(process).done()
     assert dataset(tmp_path / "run") == dataset(undisturbed)
 
 
@@ -170,19 +173,19 @@ def test_neither_key_nor_password_is_printed_or_written_anywhere(tmp_path: Path)
         return "".join([ran.out, ran.err, *written, *map(str, tmp_path.iterdir())])
 
     with LoopbackServer(telling(key)) as server:
-        ran = run("generate", "--n", 10, "--out", tmp_path / "run", *at(server), OPENAI_API_KEY=key).done
+        ran = run("generate", "--n", 10, "--out", tmp_path / "run", *at(server), OPENAI_API_KEY=key).done()
         assert server.calls[0].headers["authorization"] == f"Bearer {key}"
     assert "PLANTED" not in everything(ran) and "bad_request" in everything(ran)
     with LoopbackServer(telling(password)) as server:
         address = server.base_url.replace("//", f"//ann:{password}@")
         words = ("--out", tmp_path / "run", "--model", "mentor", "--base-url", address)
         for more in ((), ("--dry-run",)):
-            assert "PLANTED" not in everything(invoke("generate", "--n", 20, *words, *more, OPENAI_API_KEY=key).done)
+            assert "PLANTED" not in everything(invoke("generate", "--n", 20, *words, *more, OPENAI_API_KEY=key).done())
         assert server.calls[0].headers["authorization"].startswith("Basic ")
         server.behaviours = (failing("401"),)
         ran = invoke("generate", "--n", 30, *words, OPENAI_API_KEY=key)
         assert "HTTP 401" in ran.error and "PLANTED" not in everything(ran)
-        assert "PLANTED" not in everything(invoke("status", tmp_path / "run").done)
+        assert "PLANTED" not in everything(invoke("status", tmp_path / "run").done())
 
 
 # ---------------------------------------------------------------- stopped and resumed
@@ -215,21 +218,20 @@ def test_a_signal_ends_the_run_cleanly_and_the_same_command_goes_on(
         assert told and told[4] == f"selfinstruct generate --out '{out}'"
         assert int(told[1]) == len(records(out / "examples.jsonl")) < N
         assert int(told[2]) == len(records(out / "completions.jsonl")) == sum(server.completed.values())
-        assert "stopped; the same generate command goes on" in invoke("status", out).done.out
-        assert "goes on at" in invoke("generate", "--out", out).done.out
+        assert "stopped; the same generate command goes on" in invoke("status", out).done().out
+        assert "goes on at" in invoke("generate", "--out", out).done().out
         assert not server.bought_twice
     assert dataset(out) == dataset(undisturbed)
 
 
 def test_a_kill_in_the_middle_and_the_same_command_again_give_the_same_bytes(tmp_path: Path, undisturbed: Path) -> None:
     with LoopbackServer(latency(0.03)) as server:
-        for replies in (10, 15):
-            with begun(server, tmp_path / "run", replies=replies) as process:
-                process.kill()
-        finish(start("generate", "--n", N, "--out", tmp_path / "run", *at(server))).done  # noqa: B018
-        assert len(server.bought_twice) <= 2 * 16  # those under way
+        with begun(server, tmp_path / "run") as process:
+            process.kill()
+        finish(start("generate", "--n", N, "--out", tmp_path / "run", *at(server))).done()
+        assert len(server.bought_twice) <= 16  # those under way
     assert dataset(tmp_path / "run") == dataset(undisturbed)
-    invoke("verify", tmp_path / "run").done  # noqa: B018
+    invoke("verify", tmp_path / "run").done()
 
 
 def test_a_signal_before_the_first_reply_keeps_nothing_and_says_so(tmp_path: Path) -> None:
@@ -238,6 +240,8 @@ def test_a_signal_before_the_first_reply_keeps_nothing_and_says_so(tmp_path: Pat
         running("generate", "--out", tmp_path / "run", *at(server), until=lambda: bool(server.calls)) as process,
     ):
         process.send_signal(signal.SIGINT)
+        time.sleep(0.3)  # two at once would be one
+        process.send_signal(signal.SIGINT)  # does not wait for what is under way
         ran = finish(process)
     assert ran.code == 130 and "stopped (SIGINT): no reply had come yet" in ran.out
     assert not (tmp_path / "run").exists()
@@ -277,7 +281,7 @@ def test_time_that_is_up_ends_a_sitting_with_a_code_of_its_own(tmp_path: Path, u
     with LoopbackServer(latency(0.1)) as server:
         stopped = generate(out, *at(server), "--max-hours", 0.5 / 3600, "--concurrency", 4, n=N)
         assert stopped.code == 75 and "stopped (time is up): " in stopped.out and "go on with" in stopped.out
-        generate(out, "--concurrency", 64, n=N).done  # noqa: B018
+        generate(out, "--concurrency", 64, n=N).done()
         assert not server.bought_twice
     assert dataset(out) == dataset(undisturbed)
 
@@ -288,7 +292,7 @@ def test_an_endpoint_that_refuses_does_not_lose_what_it_is_still_writing(tmp_pat
         assert "no credit left" in generate(tmp_path / "run", *at(server), n=N).error
         assert sum(server.completed.values())
         server.behaviours = (latency(0.01),)
-        generate(tmp_path / "run", *at(server), n=N).done  # noqa: B018
+        generate(tmp_path / "run", *at(server), n=N).done()
         assert not server.bought_twice
 
 
@@ -296,10 +300,10 @@ def test_one_run_belongs_to_one_process_and_status_may_look(tmp_path: Path) -> N
     out = tmp_path / "run"
     with LoopbackServer(latency(0.1)) as server, begun(server, out, "--concurrency", 2, replies=5) as process:
         assert f"{out}: in use by process {process.pid} on " in generate(out, *at(server), n=N).error
-        live = invoke("status", out).done.out
+        live = invoke("status", out).done().out
         assert f"{out}: running, process {process.pid} on " in live and f" of {N}\n" in live
         assert f"mentor at {server.base_url}" in live
-        assert json.loads(invoke("status", "--json", out).done.out)["state"] == "running"
+        assert json.loads(invoke("status", "--json", out).done().out)["state"] == "running"
         process.send_signal(signal.SIGINT)
         assert finish(process).code == 130
 
@@ -307,35 +311,34 @@ def test_one_run_belongs_to_one_process_and_status_may_look(tmp_path: Path) -> N
 def test_a_finished_run_stays_as_it_is_and_can_grow(tmp_path: Path, undisturbed: Path) -> None:
     out = tmp_path / "run"
     with LoopbackServer() as server:
-        first = generate(out, *at(server)).done
+        first = generate(out, *at(server)).done()
         before, asked = dataset(out), len(server.calls)
-        again = generate(out).done
+        again = generate(out).done()
         assert again.out.endswith(first.out) and len(server.calls) == asked and dataset(out) == before
         assert f"{out}: holds 20 examples already; --n can only be raised" in generate(out, n=19).error
-        assert dataset(out) == before and f"{out}: finished\n" in invoke("status", out).done.out
-        generate(out, n=N).done  # noqa: B018
+        assert dataset(out) == before and f"{out}: finished\n" in invoke("status", out).done().out
+        generate(out, n=N).done()
     assert dataset(out) == dataset(undisturbed)
 
 
-def test_an_n_below_what_a_stopped_run_holds_is_refused(tmp_path: Path, undisturbed: Path) -> None:
+def test_an_n_below_what_a_stopped_run_holds_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "run"
     with LoopbackServer(latency(0.03)) as server:
-        with begun(server, out, replies=50) as process:
+        with begun(server, out, "--new-per-turn", 2, "--concurrency", 4) as process:
             process.send_signal(signal.SIGTERM)
             assert finish(process).code == 143
         held, before = len(records(out / "examples.jsonl")), dataset(out)
-        assert held > 5
-        assert "examples already; --n can only be raised" in generate(out, n=5).error
+        assert "examples already; --n can only be raised" in generate(out, n=1).error
         assert dataset(out) == before
-        generate(out, n=held + 1).done  # noqa: B018
-        assert len(records(out / "examples.jsonl")) == held + 1
-        generate(out, n=N).done  # noqa: B018
-    assert dataset(out) == dataset(undisturbed)
+        for n in (held + 1, N):
+            generate(out, n=n).done()
+            assert len(records(out / "examples.jsonl")) == n
+    invoke("verify", out).done()
 
 
 def test_a_changed_file_is_found_refused_and_built_anew(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    generate(out, "--model", "scripted").done  # noqa: B018
+    generate(out, "--model", "scripted").done()
     for name in DERIVED:
         path = out / name
         whole = path.read_bytes()
@@ -343,18 +346,18 @@ def test_a_changed_file_is_found_refused_and_built_anew(tmp_path: Path) -> None:
         path.write_bytes(b"\n".join([*lines[:2], lines[2].replace(b"a", b"e"), *lines[3:]]))
         assert f"{path}:3: is not what the replies on record give" in invoke("verify", out).error
         assert f"{path}: was changed or cut after this program wrote it" in generate(out).error
-        generate(out, "--repair").done  # noqa: B018
+        generate(out, "--repair").done()
         assert path.read_bytes() == whole
 
 
 def test_settings_that_change_the_data_are_refused_by_name_and_those_that_do_not_are_free(tmp_path: Path) -> None:
     out, mine = tmp_path / "run", tmp_path / "mine"
-    generate(out, "--model", "scripted", n=10).done  # noqa: B018
+    generate(out, "--model", "scripted", n=10).done()
     before = dataset(out)
     invoke("init", mine)
     seeds, template = mine / "seed_tasks.jsonl", mine / "prompts" / "chat" / "classify.txt"
     own = ("--seed-tasks", seeds, "--prompts", mine / "prompts")
-    assert "10 examples in" in generate(out, *own, "--stall-turns", 9, "--concurrency", 3, n=10).done.out
+    assert "10 examples in" in generate(out, *own, "--stall-turns", 9, "--concurrency", 3, n=10).done().out
     seeds.write_text("\n".join(seeds.read_text().splitlines()[:-1]))
     template.write_text(template.read_text() + "\nBe brief.\n")
     other = (*own, "--temperature", "propose=0.5", "--seed", 1, "--model", "mentor")
@@ -371,7 +374,7 @@ def test_settings_that_change_the_data_are_refused_by_name_and_those_that_do_not
         assert what in refused
     assert dataset(out) == before
     with LoopbackServer() as server:
-        generate(out, *other, "--accept-change", "--base-url", server.base_url, n=20).done  # noqa: B018
+        generate(out, *other, "--accept-change", "--base-url", server.base_url, n=20).done()
         assert "Be brief." in json.dumps(server.requests)
     after = dataset(out)
     kept = {name: before[name].splitlines()[:-8] for name in DERIVED}  # whole turns stay, the last one is made anew
@@ -389,14 +392,14 @@ def test_a_dry_run_sends_nothing_and_shows_the_first_prompt(tmp_path: Path) -> N
     out = ""
     with silent_port() as (address, listener):
         for model in (("--model", "mentor"), ()):
-            out = generate(tmp_path / "run", "--dry-run", "--base-url", address, *model, n=52_000).done.out
+            out = generate(tmp_path / "run", "--dry-run", "--base-url", address, *model, n=52_000).done().out
             assert "plan: 52,000 examples" in out and "requests" in out and "tokens" in out and address in out
         assert not takes_a_call(listener, [])
     assert not (tmp_path / "run").exists()
     with LoopbackServer() as server:
-        generate(tmp_path / "run", *at(server), "--concurrency", 1, n=5).done  # noqa: B018
+        generate(tmp_path / "run", *at(server), "--concurrency", 1, n=5).done()
         first, calls = server.requests[0]["messages"], len(server.calls)
-        assert "plan: 15 examples (5 of 20 are there already)" in generate(tmp_path / "run", "--dry-run").done.out
+        assert "plan: 15 examples (5 of 20 are there already)" in generate(tmp_path / "run", "--dry-run").done().out
         assert len(server.calls) == calls
     shown = "".join(f"--- {one['role']}\n{one['content']}\n" for one in first)
     assert out.endswith(f"\n{shown}--- end; nothing was sent\n")
@@ -404,10 +407,10 @@ def test_a_dry_run_sends_nothing_and_shows_the_first_prompt(tmp_path: Path) -> N
 
 def test_a_plan_in_dollars(tmp_path: Path) -> None:
     words = ("--dry-run", "--base-url", "http://127.0.0.1:9/v1", "--model", "mentor")
-    out = generate(tmp_path / "run", *words, "--price-in", 1, "--price-out", 2, n=1000).done.out
+    out = generate(tmp_path / "run", *words, "--price-in", 1, "--price-out", 2, n=1000).done().out
     found = re.search(r"cost +\$([\d.]+) to \$([\d.]+)\n", out)
     assert found and 0 < float(found[1]) < float(found[2])
-    assert "no price for 'mentor'; give --price-in and --price-out" in generate(tmp_path / "run", *words).done.out
+    assert "no price for 'mentor'; give --price-in and --price-out" in generate(tmp_path / "run", *words).done().out
 
 
 def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
@@ -429,13 +432,13 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_pa
         """
     )
     words = ("generate", "--config", file, "--demos", 5)
-    assert f"7 examples in {out}" in invoke(*words, "--top-p", 0.6, "--top-p", "classify=0.7").done.out
+    assert f"7 examples in {out}" in invoke(*words, "--top-p", 0.6, "--top-p", "classify=0.7").done().out
     config = json.loads((out / "run.json").read_text())["config"]
     assert [config[name] for name in ("n", "demos", "machine_demos", "lag", "preset")] == [7, 5, 1, 256, "chat"]
     names = ("temperature", "top_p", "max_tokens", "stop")
     assert [config["propose"][name] for name in names] == [0.9, 0.6, 1024, ["END"]]
     assert [config["classify"][name] for name in names] == [0.3, 0.7, 5, ["END"]]
-    assert "7 examples in" in invoke(*words, "--top-p", 0.6, "--top-p", "classify=0.7").done.out
+    assert "7 examples in" in invoke(*words, "--top-p", 0.6, "--top-p", "classify=0.7").done().out
     assert "top_p was 0.6 and is now 0.4" in invoke(*words, "--top-p", 0.4).error
 
 
@@ -450,17 +453,17 @@ def test_stops_are_written_as_a_command_line_can(tmp_path: Path) -> None:
 def test_addresses_and_keys_come_from_the_environment_and_the_command_line_wins(tmp_path: Path) -> None:
     with LoopbackServer() as one, LoopbackServer() as other:
         environment = {"OPENAI_BASE_URL": one.base_url, "OPENAI_API_KEY": "sk-1"}
-        generate(tmp_path / "a", "--model", "mentor", n=5, **environment).done  # noqa: B018
-        generate(tmp_path / "b", *at(other), n=5, **environment).done  # noqa: B018
+        generate(tmp_path / "a", "--model", "mentor", n=5, **environment).done()
+        generate(tmp_path / "b", *at(other), n=5, **environment).done()
         assert one.calls and other.calls and {call.headers["authorization"] for call in one.calls} == {"Bearer sk-1"}
-        ran = generate(tmp_path / "c", "--model", "scripted", "--dry-run", n=5, **environment).done
+        ran = generate(tmp_path / "c", "--model", "scripted", "--dry-run", n=5, **environment).done()
         assert one.base_url not in ran.out  # it needs no endpoint
     assert dataset(tmp_path / "a") == dataset(tmp_path / "b")
 
 
 def test_what_init_wrote_and_a_user_edited_is_what_is_sent(tmp_path: Path) -> None:
     mine = tmp_path / "my files"
-    told = invoke("init", mine).done.out
+    told = invoke("init", mine).done().out
     assert f"generate --seed-tasks '{mine}/seed_tasks.jsonl' --prompts '{mine}/prompts'" in told
     task = {"id": "x", "instruction": "Fold a heron\u2028out of paper.", "instances": [{"input": "", "output": "Crease it."}]}
     (mine / "seed_tasks.jsonl").write_text("\ufeff" + json.dumps(task, ensure_ascii=False) + "\r\n\n", "utf-8")
@@ -469,20 +472,20 @@ def test_what_init_wrote_and_a_user_edited_is_what_is_sent(tmp_path: Path) -> No
     template.write_text(template.read_text().replace("--- user\n", f"--- user\n{added}\n"))
     with LoopbackServer() as server:
         words = ("--seed-tasks", mine / "seed_tasks.jsonl", "--prompts", mine / "prompts", "--concurrency", 1)
-        generate(tmp_path / "run", *at(server), *words, n=5).done  # noqa: B018
+        generate(tmp_path / "run", *at(server), *words, n=5).done()
         sent = "\n".join(one["content"] for one in server.requests[0]["messages"])
         assert added in sent and "1. Fold a heron out of paper.\n" in sent
         for path in (mine / "prompts" / "chat").iterdir():
             path.unlink()
-        generate(tmp_path / "run", n=6).done  # noqa: B018  # the run keeps what it began with
+        generate(tmp_path / "run", n=6).done()  # the run keeps what it began with
         assert added in json.dumps(server.requests[-1]) or added in sent
 
 
 def test_paths_that_are_no_utf8_are_no_trouble(tmp_path: Path) -> None:
     out = tmp_path / "caf\udce9\nrun"
-    ran = run("generate", "--n", 2, "--model", "scripted", "--out", out).done
+    ran = run("generate", "--n", 2, "--model", "scripted", "--out", out).done()
     assert "2 examples in" in ran.out and "caf\\udce9" in ran.out
-    assert "caf\\udce9" in run("status", out).done.out
+    assert "caf\\udce9" in run("status", out).done().out
 
 
 def test_an_old_terminals_encoding_does_not_end_a_run_that_is_done(tmp_path: Path) -> None:
@@ -490,8 +493,8 @@ def test_an_old_terminals_encoding_does_not_end_a_run_that_is_done(tmp_path: Pat
     task = {"id": "x", "instruction": "What is 鷺 in English?", "instances": [{"input": "", "output": "Heron."}]}
     seeds.write_text(json.dumps(task), "utf-8")
     words = ("generate", "--model", "scripted", "--out", tmp_path / "run", "--seed-tasks", seeds, "--dry-run")
-    assert "What is \\u9dfa in English?" in run(*words, PYTHONIOENCODING="latin-1").done.out
-    assert "What is 鷺 in English?" in run(*words, PYTHONIOENCODING="utf-8").done.out
+    assert "What is \\u9dfa in English?" in run(*words, PYTHONIOENCODING="latin-1").done().out
+    assert "What is 鷺 in English?" in run(*words, PYTHONIOENCODING="utf-8").done().out
 
 
 # ---------------------------------------------------------------- on a terminal

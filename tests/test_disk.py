@@ -87,7 +87,7 @@ def test_a_full_disk_pauses_a_run_which_goes_on_when_there_is_room(disk: Path, u
             filler = fill(disk)
             listen(process, "the disk is full; make room, all that was written is whole")
             wait_for(lambda: server.in_flight == 0)
-            assert "running" in run("status", directory).done.out
+            assert "running" in run("status", directory).done().out
             assert run("verify", directory).code == 0  # takes a while; nothing is bought meanwhile
             assert all(data.endswith(b"\n") for data in dataset(directory).values() if data)
             assert len(server.calls) <= on_record(directory) + CONCURRENCY
@@ -166,7 +166,7 @@ def test_a_dead_owner_holds_nothing(tmp_path: Path, undisturbed: dict[str, bytes
             first.kill()
             first.wait()
         assert f'"pid": {first.pid}' in (directory / "lock").read_text()
-        assert "running" not in run("status", directory).done.out.split("\n", 1)[0].replace("not running", "")
+        assert "running" not in run("status", directory).done().out.split("\n", 1)[0].replace("not running", "")
         assert run(*command, *at(server)).code == 0
     assert dataset(directory) == undisturbed
 

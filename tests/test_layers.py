@@ -377,6 +377,49 @@ def test_patience_counts_from_the_servers_last_answer_and_not_from_when_a_reques
     assert run(main()) == completion(request(0))
 
 
+class QuickAtFirst(Retried):
+    PAUSE = 0.001
+
+
+def test_a_server_with_errors_for_everybody_is_gone_as_well_and_no_request_fails_for_it() -> None:
+    """A proxy says 502 for as long as what stands behind it starts anew."""
+    down, is_begun = 60, asyncio.Event()
+
+    async def answer(asked: Request, before: int) -> Completion:
+        nonlocal down
+        if asked.place == "t99":
+            return completion(asked)
+        await is_begun.wait()
+        down -= 1
+        if down > 0:
+            raise Transient("HTTP 502 (bad gateway)")
+        return completion(asked)
+
+    async def main() -> list[Completion]:
+        under_way = [asyncio.ensure_future(model.complete(request(place))) for place in range(8)]
+        await asyncio.sleep(0)
+        await model.complete(request(99))  # answered after the others were begun
+        is_begun.set()
+        return list(await asyncio.gather(*under_way))
+
+    provider = Provider(answer)
+    model = QuickAtFirst(provider, retries=3, patience=60)
+    assert run(main()) == [completion(request(place)) for place in range(8)]
+    assert max(provider.asked.count(f"t{place}") for place in range(8)) > 4
+
+
+def test_a_server_that_is_busy_has_nothing_against_a_request() -> None:
+    async def answer(asked: Request, before: int) -> Completion:
+        await asyncio.sleep(0.001)
+        if asked.place == "t0" and before < 20:
+            raise Transient("HTTP 429 (slow down)", is_server_busy=True)
+        return completion(asked)
+
+    provider = Provider(answer)
+    assert run(all_of(Quick(Paced(provider, 2), retries=1, patience=60), 40))[0] == completion(request(0))
+    assert provider.asked.count("t0") == 21
+
+
 # ------------------------------------------------------------------------------------------------ metered, recorded
 
 
