@@ -130,12 +130,17 @@ def configure(*layers: Mapping[str, Any]) -> Config:
     if preset not in PRESETS:
         raise UserError(f"--preset {preset}: no such preset (known: {', '.join(PRESETS)})")
     config = replace(Config(), preset=preset, **PRESETS[preset])
+    return changed(config, *layers)
+
+
+def changed(config: Config, *layers: Mapping[str, Any]) -> Config:
+    """`config` with each layer's values over the one before. Raises UserError."""
     for layer in layers:
-        changes = dict(layer)
+        values = dict(layer)
         for stage in STAGES:
-            if stage in changes:
-                changes[stage] = replace(config.decoding(stage), **changes[stage])
-        config = replace(config, **changes)
+            if stage in values:
+                values[stage] = replace(config.decoding(stage), **values[stage])
+        config = replace(config, **values)
     check(config)
     return config
 

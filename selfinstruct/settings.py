@@ -6,12 +6,12 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.config import STAGES, Config, check, configure
+from selfinstruct.config import STAGES, Config, changed, configure
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 from selfinstruct.models.providers import LOCAL, is_local, is_network
@@ -156,13 +156,7 @@ def fresh(said: Mapping[str, Any]) -> Config:
 
 def resumed(recorded: Config, said: Mapping[str, Any]) -> Config:
     """The config of a run that goes on: as it was, but for what was said anew. Raises UserError."""
-    values = dict(said)
-    for stage in STAGES:
-        if stage in values:
-            values[stage] = replace(recorded.decoding(stage), **values[stage])
-    config = replace(recorded, **values)
-    check(config)
-    return config
+    return changed(recorded, said)
 
 
 def seconds_left(stop_at: str | None, max_hours: float | None, now: datetime) -> float | None:

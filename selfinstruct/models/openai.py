@@ -124,8 +124,10 @@ class OpenAI:
     async def _once(self, request: Request) -> Completion:
         body = self._body(request)
         create: Any = self._client.chat.completions if request.api == "chat" else self._client.completions
+        wanted: dict[str, Any] = {"model": request.model, **({"messages": []} if request.api == "chat" else {"prompt": ""})}
         try:
-            raw = await create.with_raw_response.create(**body)
+            # All as extra_body: through its own arguments the client walks with their types, for three fifths of a call's time.
+            raw = await create.with_raw_response.create(**wanted, extra_body=body)
         except (openai.OpenAIError, aiohttp.ClientError) as error:
             raise self._fate(error, body, request.model) from None
         completion = _completion(self._json(raw.text), request)
@@ -160,14 +162,9 @@ class OpenAI:
                 name = ""
             if name:
                 body[name] = value
-        extra = dict(request.extra)
         if request.grammar is not None:
-            extra["grammar"] = request.grammar
-        if request.api == "completions" and "response_format" in body:
-            extra["response_format"] = body.pop("response_format")
-        if extra:
-            body["extra_body"] = extra
-        return body
+            body["grammar"] = request.grammar
+        return {**body, **dict(request.extra)}
 
     def _leave_out(self, field: str) -> None:
         if field in self._left_out:
@@ -243,9 +240,8 @@ class OpenAI:
         if error.code == "content_filter" or _FILTERED.search(words):
             return RequestFailed("content_filter", words)
         named = str(error.param or "")
-        sent = {**body, **(body.get("extra_body") or {})}
         for field in _OPTIONAL:
-            if field in sent and (named == field or (not named and field in words)) and _UNSUPPORTED.search(words):
+            if field in body and (named == field or (not named and field in words)) and _UNSUPPORTED.search(words):
                 return _Rejects(field)
         refused = f"{said}; the endpoint does not accept the requests of this run"
         return _Doubtful(ModelError(refused), RequestFailed("bad_request", words))
