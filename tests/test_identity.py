@@ -72,7 +72,9 @@ def test_nor_does_the_concurrency(concurrency: int, scripted: dict[str, bytes], 
         assert made("generate", *at(server), "--n", N, "--concurrency", concurrency, out=tmp_path / "served") == served
 
 
-@pytest.mark.parametrize("pattern", range(20))
+@pytest.mark.parametrize(
+    "pattern", [number if number < 5 else pytest.param(number, marks=pytest.mark.slow) for number in range(20)]
+)
 def test_nor_does_any_pattern_of_latencies(pattern: int, served: dict[str, bytes], tmp_path: Path) -> None:
     chance = Random(pattern)
     seconds, spread = 0.02 * chance.random() ** 2, 0.05 * chance.random() ** 2
