@@ -139,8 +139,3 @@ def _names_in(line: str, where: str, stage: str) -> set[str]:
     for name in sorted(names - set(_NAMES[stage])):
         raise UserError(f"{where}: unknown name '{name}' (known: {', '.join(_NAMES[stage])})")
     return names
-
-
-def literal_start(template: Template) -> str:
-    """The text before a template's first name: what tells its prompts from those of other stages."""
-    return _NAME.split(template.messages[-1].text if len(template.messages) == 1 else template.messages[0].text)[0]

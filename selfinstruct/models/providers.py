@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from selfinstruct.config import Config
@@ -15,14 +14,6 @@ from selfinstruct.models import Model
 
 Notice = Callable[[str], None]
 LOCAL, SCRIPTED = "local", "scripted"
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """A model, the name to call it by, and further fields of every request's body."""
-
-    model: Model
-    extra: dict[str, Any]
 
 
 def is_local(model: str) -> bool:
