@@ -101,6 +101,10 @@ class Rejected:
     def to_line(self) -> str:
         return to_json({name: value for name, value in asdict(self).items() if value is not None})
 
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Rejected:
+        return cls(**record)
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -115,6 +119,10 @@ class Example:
 
     def to_line(self) -> str:
         return to_json(asdict(self))
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Example:
+        return cls(**record)
 
 
 def _rest(record: Any, *without: str) -> dict[str, Any]:

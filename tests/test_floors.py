@@ -19,6 +19,7 @@ FLOORS = (
     ("__main__",),
     ("cli",),
     ("plan", "status", "verify", "dedupe"),  # the commands, but for the one that everything is about
+    ("view",),  # a run as those see it who come afterwards
     ("generate",),  # one sitting of a run: inputs, layers, signals
     ("run", "progress"),  # the run directory; what a person sees
     ("bootstrap", "completions", "inputs"),  # Figure 2; every reply paid for; seeds and templates
