@@ -14,7 +14,7 @@ from typing import Any
 from selfinstruct.errors import NoRoom, UserError
 from selfinstruct.journal import Journal
 from selfinstruct.models import Completion, Request, Usage
-from selfinstruct.models.layers import Meter
+from selfinstruct.models.meter import Meter
 from selfinstruct.tasks import to_json
 
 _START = b'{"key": "'  # of every line; the key follows, so that no line needs to be parsed to be found again
@@ -39,6 +39,9 @@ class Completions:
 
     def __len__(self) -> int:
         return len(self._offsets)
+
+    def __contains__(self, key: str) -> bool:
+        return key.encode() in self._offsets
 
     def get(self, key: str) -> Completion | None:
         offset = self._offsets.get(key.encode())

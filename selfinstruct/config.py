@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -51,6 +52,9 @@ class Config:
     stall_turns: int = _setting(
         50, "Stop after so many turns, or twice as many instructions, in a row that gave nothing.", free=True
     )
+    max_cost: float = _setting(-1.0, "Stop before the run has cost more than so many USD, over all its sittings.", free=True)
+    max_tokens_total: int = _setting(-1, "Stop before it has taken more tokens, prompts and replies together.", free=True)
+    max_requests: int = _setting(-1, "Stop before it has sent more calls, those made again among them.", free=True)
     price_in: float = _setting(-1.0, "USD for a million prompt tokens.", free=True)
     price_out: float = _setting(-1.0, "USD for a million completion tokens.", free=True)
 
@@ -169,6 +173,9 @@ def check(config: Config) -> None:
         ("retries", config.retries >= 1, "at least 1"),
         ("patience", config.patience >= 0, "0 seconds or more"),
         ("stall_turns", config.stall_turns >= 1, "at least 1"),
+        ("max_cost", config.max_cost == -1 or 0 < config.max_cost < math.inf, "more than 0 USD (-1: no cap)"),
+        ("max_tokens_total", config.max_tokens_total == -1 or config.max_tokens_total >= 1, "at least 1 (-1: no cap)"),
+        ("max_requests", config.max_requests == -1 or config.max_requests >= 1, "at least 1 (-1: no cap)"),
         (
             "machine_demos",
             config.preset != "alpaca" or config.machine_demos == 0,

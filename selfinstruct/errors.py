@@ -6,6 +6,7 @@ SelfInstructError
 |   +-- NoRoom           the disk is full
 |   +-- Stalled          the model's replies give nothing any more
 +-- RequestFailed        one request failed for good; the run goes on without it
++-- CapReached           the run may not spend more; it goes on with a higher cap
 +-- Transient            one call failed; the retry layer makes it again
 """
 
@@ -41,13 +42,24 @@ class RequestFailed(SelfInstructError):
         self.detail = detail  # the server's words, without secrets
 
 
+class CapReached(SelfInstructError):
+    """The next call might pass a cap that the user has set (--max-cost and its like). Its text names the cap and what is spent."""
+
+
 class Transient(SelfInstructError):
     """A call that may well succeed when it is made again."""
 
     def __init__(
-        self, detail: str, *, retry_after: float | None = None, is_server_gone: bool = False, is_server_busy: bool = False
+        self,
+        detail: str,
+        *,
+        retry_after: float | None = None,
+        is_server_gone: bool = False,
+        is_server_busy: bool = False,
+        may_be_charged: bool = True,
     ) -> None:
         super().__init__(detail)
         self.retry_after = retry_after  # seconds, as the server asked
         self.is_server_gone = is_server_gone  # nobody answered at all
         self.is_server_busy = is_server_busy  # it wants to be called less often, whatever it is asked
+        self.may_be_charged = may_be_charged  # the server may have done the work, though nobody has seen it

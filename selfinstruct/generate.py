@@ -10,22 +10,24 @@ from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
 from selfinstruct.bootstrap import Bootstrap, Pace, Step
-from selfinstruct.errors import Stalled, UserError
+from selfinstruct.errors import CapReached, Stalled, UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import Inputs
 from selfinstruct.models import Model
-from selfinstruct.models.layers import GRACE, Bounded, Metered, Notice, Paced, Recorded, Retried, when_there_is_room
+from selfinstruct.models.layers import GRACE, Bounded, Notice, Paced, Recorded, Retried, when_there_is_room
+from selfinstruct.models.metered import Metered
 from selfinstruct.models.providers import provider
+from selfinstruct.prices import budget
 from selfinstruct.run import Run
 from selfinstruct.tasks import Example, Instruction
 
 _SYNC_EVERY = 1.0  # seconds: what a power cut may take
-TIME_IS_UP = 75  # exit code of a sitting that the clock ended: try again later (sysexits.h)
+NOT_YET = 75  # exit code of a sitting that the clock or a cap ended: try again later (sysexits.h)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):
-    """A signal or the clock ended the sitting; everything received is on record. `code`: for the process to exit with."""
+    """A signal, the clock or a cap ended the sitting; everything received is on record. `code`: for the process to exit with."""
 
     def __init__(self, why: str, code: int) -> None:
         super().__init__(why)
@@ -42,15 +44,19 @@ async def generate(
     if run.is_finished:
         return
     config = run.config
+    spending = budget(config, run.meter, run.spending, notice)
     async with provider(config, notice) as endpoint:
-        paced = Paced(Bounded(endpoint), config.concurrency)
+        paced = Paced(Metered(Bounded(endpoint), spending), config.concurrency)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
-        model: Model = Recorded(Metered(retried, run.meter), run.completions, notice, paced.hold)
+        model: Model = Recorded(retried, run.completions, run.meter, notice, paced.hold)
         pool = run.pool(inputs.seeds)
         pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
         bootstrap = Bootstrap(config, inputs.stages, model, pool, pace)
         async with _stopping(paced, seconds), _syncing(run):
-            await _commit_all(run, bootstrap, paced, notice, changed)
+            try:
+                await _commit_all(run, bootstrap, paced, notice, changed)
+            except CapReached as cap:
+                raise Interrupted(str(cap), NOT_YET) from None
 
 
 async def _commit_all(run: Run, bootstrap: Bootstrap, paced: Paced, notice: Notice, changed: Callable[[], None]) -> None:
@@ -123,7 +129,7 @@ async def _stopping(paced: Paced, seconds: float | None) -> AsyncIterator[None]:
         for number in _SIGNALS:
             loop.add_signal_handler(number, stop, number.name, 128 + number)
             installed.append(number)
-    clock = loop.call_later(seconds, stop, "time is up", TIME_IS_UP) if seconds is not None else None
+    clock = loop.call_later(seconds, stop, "time is up", NOT_YET) if seconds is not None else None
     try:
         yield
     except asyncio.CancelledError:
@@ -153,7 +159,7 @@ async def _syncing(run: Run) -> AsyncIterator[None]:
         while True:
             await asyncio.sleep(_SYNC_EVERY)
             try:
-                await asyncio.to_thread(run.completions.sync)
+                await asyncio.to_thread(run.sync)
             except UserError as error:
                 failed.append(error)
                 task.cancel()

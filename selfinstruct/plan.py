@@ -83,6 +83,8 @@ def lines(config: Config, inputs: Inputs, *, done: int) -> Iterator[str]:
     else:
         low, high = sorted((price.cost(well.usage), price.cost(badly.usage)))
         yield f"  {'cost':<12} {f'${low:,.2f}':>11} to ${high:,.2f}"
+        if 0 < config.max_cost < high:
+            yield f"  {'':<12} {'more' if config.max_cost < low else 'perhaps more':>11} than --max-cost ${config.max_cost:,.2f}"
     request = first_request(config, inputs.stages, inputs.seeds)
     yield "the first prompt, as it would be sent:"
     for message in request.messages:

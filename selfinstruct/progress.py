@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from selfinstruct.funnel import Funnel
-from selfinstruct.models.layers import Meter
+from selfinstruct.models.meter import Meter
 from selfinstruct.prices import Price
 from selfinstruct.tasks import printable
 
@@ -20,8 +20,17 @@ _BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 class Progress:
     """Shows how a run goes, on standard error."""
 
-    def __init__(self, wanted: int, funnel: Funnel, meter: Meter, price: Price | None, stream: TextIO | None = None) -> None:
-        self._wanted, self._funnel, self._meter, self._price = wanted, funnel, meter, price
+    def __init__(
+        self,
+        wanted: int,
+        funnel: Funnel,
+        meter: Meter,
+        price: Price | None,
+        stream: TextIO | None = None,
+        *,
+        max_cost: float = -1.0,
+    ) -> None:
+        self._wanted, self._funnel, self._meter, self._price, self._max_cost = wanted, funnel, meter, price, max_cost
         self._stream = stream or sys.stderr
         self._begun, self._first, self._sent_before = time.monotonic(), funnel.examples, meter.requests
         self._said = self._begun
@@ -71,7 +80,8 @@ class Progress:
         if self._price is not None and (self._price.prompt or self._price.completion):
             cost = self._price.cost(usage)
             expected = cost * self._wanted / funnel.examples if funnel.examples else 0.0
-            figures.append(f"${cost:.2f}" + (f" of about ${expected:.2f}" if expected else ""))
+            most = f", at most ${self._max_cost:.2f}" if self._max_cost > 0 else ""
+            figures.append(f"${cost:.2f}" + (f" of about ${expected:.2f}" if expected else "") + most)
         return ", ".join(figures)
 
     def _left(self) -> str:

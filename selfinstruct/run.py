@@ -2,7 +2,8 @@
 
 inputs/             the seed tasks and templates as the run began with them
 run.json            config, fingerprints of seeds and templates, versions
-completions.jsonl   every reply paid for; the only file whose order may differ between two equal runs
+completions.jsonl   every reply paid for; with the next one the only file that may differ between two equal runs
+spending.jsonl      every call that was sent, and the most it can have cost
 instructions.jsonl  admitted instructions
 rejected.jsonl      everything that was dropped, with its reason
 examples.jsonl      the dataset
@@ -31,15 +32,17 @@ from selfinstruct.errors import UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import FOLDER, Inputs
 from selfinstruct.journal import Journal, Lock, digest_of, write_whole
-from selfinstruct.models.layers import Meter
+from selfinstruct.models.meter import Meter
 from selfinstruct.pool import Pool
+from selfinstruct.spending import NAME as SPENDING
+from selfinstruct.spending import Spending
 from selfinstruct.tasks import Example, Instruction, SeedTask, to_json
 
 FORMAT = 1  # of the directory
 _FILES = {Instruction: "instructions.jsonl", Example: "examples.jsonl"}
 _REJECTED = "rejected.jsonl"
 DERIVED = (*_FILES.values(), _REJECTED)
-_OURS = {"run.json", "completions.jsonl", "checkpoint.json", "lock", FOLDER, *DERIVED}
+_OURS = {"run.json", "completions.jsonl", SPENDING, "checkpoint.json", "lock", FOLDER, *DERIVED}
 _CHECKPOINT_EVERY = 5.0  # seconds
 
 
@@ -91,6 +94,7 @@ class Run:
             self.meter = Meter()
             with disk_errors(directory):
                 self.completions = Completions(directory / "completions.jsonl", self.meter, skip_broken=repair)
+                self.spending = Spending(directory / SPENDING, self.meter, self.completions.__contains__)
                 self._files = {name: Journal(directory / name) for name in DERIVED}
             self._restore(mark, end)
             change = [{"after_turns": self._mark.turns, "what": found}] if found and len(self.completions) else []
@@ -136,15 +140,20 @@ class Run:
                 self.checkpoint()
         return self.is_finished
 
+    def sync(self) -> None:
+        """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
+        self.spending.sync()
+        self.completions.sync()
+
     def checkpoint(self) -> None:
         """Bring everything to the disk, and note how far it is whole. Raises NoRoom or UserError."""
-        self.completions.sync()
+        self.sync()
         end = self._now() if self.is_finished else None
         record = {
             "mark": asdict(self._mark),
             "end": end and asdict(end),
             "completions": {"size": self.completions.size, "sha256": self.completions.digest()},
-            "meter": {"requests": self.meter.requests, "failed": self.meter.failed, "usage": asdict(self.meter.usage)},
+            "meter": self.meter.to_record(),
             "sitting": self._begun,
             "notices": list(self.notices),
             "at": time.time(),
@@ -172,6 +181,7 @@ class Run:
 
     def _close_files(self) -> None:
         self.completions.close()
+        self.spending.close()
         for file in self._files.values():
             file.close()
         self._lock.release()

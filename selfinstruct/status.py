@@ -34,6 +34,9 @@ class Status:
     prompt_tokens: int
     completion_tokens: int
     cost_usd: float | None  # None: nobody knows the price
+    calls: int  # sent, those that were made again among them
+    unknown_calls: int  # of which nobody knows whether they were charged
+    unknown_cost_usd: float | None  # what these may have cost at most
     requests_per_second: float | None  # of the latest sitting
     examples_per_second: float | None
     seconds_left: float | None
@@ -53,6 +56,9 @@ class Status:
         if self.as_of is None:
             return
         cost = "cost unknown" if self.cost_usd is None else f"${self.cost_usd:,.2f}"
+        if self.unknown_calls:
+            most = f", ${self.unknown_cost_usd:,.2f} at most" if self.unknown_cost_usd else ""
+            cost += f" (and {self.unknown_calls:,} calls that may have been charged though no reply came{most})"
         yield f"  tokens       {self.prompt_tokens:,} prompt, {self.completion_tokens:,} completion, {cost}"
         if self.requests_per_second is not None and self.examples_per_second is not None:
             left = f", about {duration(self.seconds_left)} left" if self.seconds_left is not None else ""
@@ -71,7 +77,8 @@ def status(directory: Path) -> Status:
         raise UserError(f"{directory}: no run here (no run.json); name the directory that 'generate' wrote")
     owner, examples = holder(directory / "lock"), _count_lines(directory / "examples.jsonl")
     record = checkpointed(directory) or {}
-    usage = Usage(**record["meter"]["usage"]) if record else Usage()
+    meter = record.get("meter", {})
+    usage = Usage(**meter.get("usage", {}))
     price = price_of(config)
     return Status(
         directory=str(directory),
@@ -86,6 +93,9 @@ def status(directory: Path) -> Status:
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         cost_usd=None if price is None else price.cost(usage),
+        calls=meter.get("calls", 0),
+        unknown_calls=meter.get("unknown_calls", 0),
+        unknown_cost_usd=None if price is None else price.cost(Usage(**meter.get("unknown", {}))),
         **_speed(config, record, is_running=owner is not None),
         funnel=(record["end"] or record["mark"])["funnel"] if record else Funnel().to_record(),
         notices=[(float(at), str(text)) for at, text in record.get("notices", [])],

@@ -13,7 +13,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import FOLDER, Inputs
 from selfinstruct.models import Completion, Request
-from selfinstruct.models.layers import Meter
+from selfinstruct.models.meter import Meter
 from selfinstruct.pool import Pool
 from selfinstruct.run import DERIVED, differences, file_of, settings
 

@@ -29,7 +29,9 @@ from selfinstruct.funnel import Funnel
 from selfinstruct.generate import Drought
 from selfinstruct.inputs import Inputs
 from selfinstruct.models import Completion, Model, Request
-from selfinstruct.models.layers import Meter, Metered, Paced, Recorded
+from selfinstruct.models.layers import Paced, Recorded
+from selfinstruct.models.meter import Meter
+from selfinstruct.models.metered import Budget, Caps, Metered
 from selfinstruct.models.scripted import Scripted, reply
 from selfinstruct.run import DERIVED, Run
 from selfinstruct.similarity import rouge_l, tokens
@@ -92,7 +94,7 @@ def config_of(preset: str = "chat", n: int = N, **settings: Any) -> Config:
 async def go_on(run: Run, inputs: Inputs, model: Model) -> None:
     """`generate.generate` with a model of our own."""
     config = run.config
-    layered = Recorded(Metered(Paced(model, config.concurrency), run.meter), run.completions)
+    layered = Recorded(Paced(Metered(model, Budget(Caps(), run.meter)), config.concurrency), run.completions, run.meter)
     pool = run.pool(inputs.seeds)
     pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
     async with aclosing(Bootstrap(config, inputs.stages, layered, pool, pace).steps()) as steps:
@@ -528,7 +530,7 @@ def test_a_model_that_writes_nonsense_for_ever_ends_with_a_diagnosis(tmp_path: P
 
     async def main() -> None:
         drought = Drought(config.stall_turns, run.funnel)
-        layered = Recorded(Metered(Paced(Nonsense(1), 8), Meter()), run.completions)
+        layered = Recorded(Paced(Nonsense(1), 8), run.completions, Meter())
         async with aclosing(Bootstrap(config, inputs.stages, layered, run.pool(inputs.seeds), Pace(config.n, 8)).steps()) as steps:
             async for each in steps:
                 for outcome in each.outcomes:

@@ -22,12 +22,14 @@ FLOORS = (
     ("view",),  # a run as those see it who come afterwards
     ("generate",),  # one sitting of a run: inputs, layers, signals
     ("run", "progress"),  # the run directory; what a person sees
+    ("spending",),  # every call sent
     ("bootstrap", "completions", "inputs"),  # Figure 2; every reply paid for; seeds and templates
     ("stage", "settings"),  # one stage of the paper; from a file and a command line to a config
     ("pool", "models.providers"),  # what is kept, and what may be shown; which provider answers for a name
     ("parse", "filters", "similarity", "funnel", "prices", "records"),
+    ("models.metered",),  # what calls cost, and the caps on it
     ("models.openai", "models.local", "models.scripted", "models.layers"),
-    ("config", "prompts", "models.phrases"),
+    ("config", "prompts", "models.phrases", "models.meter"),
     ("tasks", "journal", "models"),  # records of the dataset; files that survive a crash; what a model is
     ("errors", "ordered"),
     ("selfinstruct",),  # the version

@@ -202,6 +202,9 @@ FREELY: dict[str, object] = {
     "stall_turns": 9,
     "price_in": 1,
     "price_out": 1,
+    "max_cost": 9,
+    "max_tokens_total": 900000,
+    "max_requests": 900,
 }
 
 

@@ -13,7 +13,9 @@ import pytest
 
 from selfinstruct.errors import ModelError, NoRoom, RequestFailed, Transient
 from selfinstruct.models import Completion, Decoding, Message, Model, Request, Usage
-from selfinstruct.models.layers import Bounded, Meter, Metered, Paced, Recorded, Retried
+from selfinstruct.models.layers import Bounded, Paced, Recorded, Retried
+from selfinstruct.models.meter import Meter
+from selfinstruct.models.metered import Budget, Caps, Metered
 
 T = TypeVar("T")
 Answer = Callable[[Request, int], Awaitable[Completion]]  # the request, and how many times it came before
@@ -291,7 +293,7 @@ def test_a_request_that_fails_while_others_are_answered_fails_alone() -> None:
 
     provider = Provider(answer)
     meter, shelf = Meter(), Shelf()
-    model = Recorded(Metered(Quick(Paced(provider, 2), retries=5, patience=60), meter), shelf)
+    model = Recorded(Quick(Paced(Metered(provider, Budget(Caps(), meter)), 2), retries=5, patience=60), shelf, meter)
     replies = run(all_of(model, 20))
     assert replies[3] == Completion("HTTP 500 (boom)", "error", error="server_error")
     assert [one for one in replies if one.error] == [replies[3]]
@@ -432,7 +434,7 @@ def test_tokens_are_counted_by_stage_and_an_error_of_the_run_is_not() -> None:
         return completion(asked)
 
     async def main() -> None:
-        model = Metered(Provider(answer), meter)
+        model = Metered(Provider(answer), Budget(Caps(), meter))
         await model.complete(request(0))
         await model.complete(request(1, "classify"))
         with pytest.raises(ModelError):
@@ -445,7 +447,7 @@ def test_tokens_are_counted_by_stage_and_an_error_of_the_run_is_not() -> None:
 
 def test_what_is_on_record_is_never_bought_again_and_what_is_new_is_kept_before_anybody_sees_it() -> None:
     provider, shelf = Provider(at_once), Shelf()
-    model = Recorded(provider, shelf)
+    model = Recorded(provider, shelf, Meter())
     first = run(all_of(model, 10))
     assert len(shelf.puts) == 10 and run(all_of(model, 10)) == first
     assert len(provider.asked) == 10
@@ -456,8 +458,9 @@ def test_nothing_goes_on_record_that_was_not_answered() -> None:
 
     async def main() -> None:
         with pytest.raises(ModelError):
-            await Recorded(Provider(failing(1, lambda: ModelError("x"))), shelf).complete(request(0))
-        never = Recorded(Provider(lambda asked, before: asyncio.Event().wait()), shelf)  # type: ignore[arg-type, return-value]
+            await Recorded(Provider(failing(1, lambda: ModelError("x"))), shelf, Meter()).complete(request(0))
+        hanging = Provider(lambda asked, before: asyncio.Event().wait())  # type: ignore[arg-type, return-value]
+        never = Recorded(hanging, shelf, Meter())
         call = asyncio.ensure_future(never.complete(request(1)))
         await asyncio.sleep(0)
         call.cancel()
@@ -470,13 +473,14 @@ def test_nothing_goes_on_record_that_was_not_answered() -> None:
 
 def test_a_reply_that_finds_the_disk_full_is_kept_until_there_is_room() -> None:
     provider, shelf, notices = Provider(at_once), Shelf(full=1), list[str]()
-    assert run(Recorded(provider, shelf, notices.append).complete(request(0))) == completion(request(0))
+    assert run(Recorded(provider, shelf, Meter(), notices.append).complete(request(0))) == completion(request(0))
     assert provider.asked == ["t0"] and shelf.puts == ["t0"] and notices == ["paused: the disk is full"]
 
 
 def test_closing_reaches_the_provider_through_every_layer() -> None:
     provider = Provider(at_once)
-    run(Recorded(Metered(Retried(Paced(Bounded(provider), 1), retries=1, patience=0), Meter()), Shelf()).close())
+    metered = Metered(Bounded(provider), Budget(Caps(), Meter()))
+    run(Recorded(Retried(Paced(metered, 1), retries=1, patience=0), Shelf(), Meter()).close())
     assert provider.closed == 1
 
 

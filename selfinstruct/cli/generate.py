@@ -30,7 +30,8 @@ _SECTIONS = {
     "Decoding (VALUE for all stages, or STAGE=VALUE; repeatable; stages: propose, classify, input_first, output_first)": (
         "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop",
     ),
-    "Speed, patience, prices": ("concurrency", "timeout", "retries", "patience", "stall_turns", "price_in", "price_out"),
+    "Speed and patience": ("concurrency", "timeout", "retries", "patience", "stall_turns"),
+    "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out"),
 }  # fmt: skip
 _DECODING = {
     "temperature": "Randomness of the replies.",
@@ -56,7 +57,7 @@ def _config_options(command: Callable[..., None]) -> Callable[..., None]:
         if "help" not in one.metadata:
             continue
         default, flag = one.default, f"--{one.name.replace('_', '-')}"
-        shown = "" if default in ("", -1.0) else f"  [default: {default if not isinstance(default, bool) else 'no'}]"
+        shown = "" if default in ("", -1) else f"  [default: {default if not isinstance(default, bool) else 'no'}]"
         kind: Any = click.Choice(one.metadata["choices"]) if one.metadata["choices"] else type(default)
         if isinstance(default, bool):
             command = click.option(flag, one.name, is_flag=True, default=None, help=one.metadata["help"] + shown)(command)
@@ -172,7 +173,7 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
     if run.is_resumed:
         so_far = f"{run.funnel.examples} of {run.config.n} examples, {len(run.completions)} replies on record"
         show([f"{run.directory}: goes on at {so_far}"])
-    progress = Progress(run.config.n, run.funnel, run.meter, price_of(run.config))
+    progress = Progress(run.config.n, run.funnel, run.meter, price_of(run.config), max_cost=run.config.max_cost)
 
     def notice(text: str) -> None:
         run.notices.append((time.time(), text))
@@ -183,12 +184,18 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
     except Interrupted as stop:
         progress.close()
         saved = f"{run.funnel.examples} of {run.config.n} examples and {len(run.completions)} replies are saved in {run.directory}"
-        on = f"{saved}; go on with: selfinstruct generate --out {shlex.quote(str(run.directory))}"
+        on = f"{saved}; go on with: selfinstruct generate --out {shlex.quote(str(run.directory))}{_higher(str(stop))}"
         is_kept = run.is_resumed or len(run.completions)
         show([f"stopped ({stop}): {on if is_kept else 'no reply had come yet, nothing is kept; start the same command again'}"])
         sys.exit(stop.code)
     finally:
         progress.close()
+
+
+def _higher(why: str) -> str:
+    """A cap that ended a sitting ends the next one as well, unless it is raised."""
+    option = why.split(maxsplit=1)[0]
+    return f" {option} MORE" if option.startswith("--max-") else ""
 
 
 def _three_examples(directory: Path) -> Iterable[str]:

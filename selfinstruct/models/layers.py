@@ -1,4 +1,4 @@
-"""What surrounds a provider, each layer a Model itself: paced, retried, metered, recorded (outermost)."""
+"""What surrounds a provider, each layer a Model itself: bounded, metered (a module of its own), paced, retried, recorded."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import tenacity
 
 from selfinstruct.errors import ModelError, NoRoom, RequestFailed, Transient
-from selfinstruct.models import Completion, Model, Request, Usage
+from selfinstruct.models import Completion, Model, Request
+from selfinstruct.models.meter import Meter
 
 Notice = Callable[[str], None]
 GRACE = 4.0  # seconds that a run which ends waits for the replies to what it has sent
@@ -224,40 +224,6 @@ class _Trial:
         self.counted = 0  # those that say something against the request
 
 
-@dataclass(slots=True)
-class Meter:
-    """What has been sent and paid for in this sitting and before."""
-
-    requests: int = 0
-    usage: Usage = Usage()
-    failed: int = 0
-    by_stage: dict[str, Usage] = field(default_factory=dict)
-
-    def take(self, stage: str, completion: Completion) -> None:
-        self.requests += 1
-        self.usage += completion.usage
-        self.failed += completion.error is not None
-        self.by_stage[stage] = self.by_stage.get(stage, Usage()) + completion.usage
-
-
-class Metered:
-    """Counts what passes; a request that failed for good becomes a completion that says so."""
-
-    def __init__(self, inner: Model, meter: Meter) -> None:
-        self._inner, self._meter = inner, meter
-
-    async def complete(self, request: Request) -> Completion:
-        try:
-            completion = await self._inner.complete(request)
-        except RequestFailed as failure:
-            completion = Completion(failure.detail, "error", error=failure.reason)
-        self._meter.take(request.stage, completion)
-        return completion
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-
 class Record(Protocol):
     """Where completions are kept: `run.Completions`, or a dictionary of one's own."""
 
@@ -267,16 +233,22 @@ class Record(Protocol):
 
 
 class Recorded:
-    """Never buys twice: what is on record is answered from there, what is new goes on record before anybody sees it.
+    """Never buys twice: what is on record is answered from there, what is new goes on record before anybody sees it. A request
+    that failed for good goes on record as well: the dataset depends on it.
 
     Replies that find the disk full are kept until there is room. Meanwhile `hold` is on: what cannot be written down is not
     bought, so that no more can be lost than was under way.
     """
 
     def __init__(
-        self, inner: Model, record: Record, notice: Notice = lambda text: None, hold: Callable[[bool], None] = lambda held: None
+        self,
+        inner: Model,
+        record: Record,
+        meter: Meter,
+        notice: Notice = lambda text: None,
+        hold: Callable[[bool], None] = lambda held: None,
     ) -> None:
-        self._inner, self._record, self._notice, self._hold = inner, record, notice, hold
+        self._inner, self._record, self._meter, self._notice, self._hold = inner, record, meter, notice, hold
         self._homeless = 0  # replies that wait for room
 
     async def complete(self, request: Request) -> Completion:
@@ -284,7 +256,11 @@ class Recorded:
         known = self._record.get(key)
         if known is None:
             begun = time.monotonic()
-            known = await self._inner.complete(request)
+            try:
+                known = await self._inner.complete(request)
+            except RequestFailed as failure:
+                known = Completion(failure.detail, "error", error=failure.reason)
+                self._meter.take(request.stage, known)
             seconds, completion = time.monotonic() - begun, known
             notice = (lambda text: None) if self._homeless else self._notice  # the first one speaks for all
             await when_there_is_room(lambda: self._record.put(key, request, completion, seconds), notice, self._paused)

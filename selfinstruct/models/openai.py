@@ -13,6 +13,7 @@ import json
 import math
 import os
 import re
+import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -205,7 +206,7 @@ class OpenAI:
                 if refused
                 else f"the connection broke ({str(error.__cause__ or error).partition(':')[0]})"
             )
-            return Transient(f"{self.address}: {self._words(what)}", is_server_gone=True)
+            return Transient(f"{self.address}: {self._words(what)}", is_server_gone=True, may_be_charged=not _never_arrived(error))
         if isinstance(error, openai.APIStatusError):
             return self._fate_of_status(error, body, model)
         if isinstance(error, openai.APIResponseValidationError):
@@ -228,7 +229,9 @@ class OpenAI:
         if status == 429 and _TOO_LARGE.search(words):
             return self._fate_of_refusal(error, body, words, said)
         if status in (408, 409, 429) or status >= 500:
-            return Transient(said, retry_after=_retry_after(error.response.headers), is_server_busy=status == 429)
+            after = _retry_after(error.response.headers)
+            may_be_charged = status >= 500 and status not in (503, 529)  # these two say that nothing was begun
+            return Transient(said, retry_after=after, is_server_busy=status == 429, may_be_charged=may_be_charged)
         if status in (400, 413, 422):
             return self._fate_of_refusal(error, body, words, said)
         return ModelError(f"{said}; check --base-url")
@@ -276,6 +279,16 @@ def _os_error(error: BaseException) -> str | None:
             found = os.strerror(one.errno) if one.errno and one.errno > 0 else one.strerror or str(one)
         one = one.__cause__ or one.__context__
     return found
+
+
+def _never_arrived(error: BaseException) -> bool:
+    """No connection was made, so nothing was sent."""
+    one: BaseException | None = error
+    while one is not None:
+        if isinstance(one, (aiohttp.ClientConnectorError, ConnectionRefusedError, socket.gaierror)):
+            return True
+        one = one.__cause__ or one.__context__
+    return False
 
 
 def _http_client(timeout: float) -> Any:
