@@ -14,8 +14,11 @@ from selfinstruct.errors import Stalled, UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import Inputs
 from selfinstruct.models import Model
-from selfinstruct.models.layers import GRACE, Bounded, Metered, Notice, Paced, Recorded, Retried, when_there_is_room
-from selfinstruct.models.providers import provider
+from selfinstruct.models.layers import Metered, Notice, Recorded, Retried, when_there_is_room
+from selfinstruct.models.limits import Limited
+from selfinstruct.models.paced import GRACE, Bounded, Paced
+from selfinstruct.models.providers import endpoints
+from selfinstruct.models.spread import Spread
 from selfinstruct.run import Run
 from selfinstruct.tasks import Example, Instruction
 
@@ -42,8 +45,9 @@ async def generate(
     if run.is_finished:
         return
     config = run.config
-    async with provider(config, notice) as endpoint:
-        paced = Paced(Bounded(endpoint), config.concurrency)
+    async with endpoints(config, notice) as found:
+        spread = Spread([Limited(Bounded(one.model), one.limits) for one in found], notice)
+        paced = Paced(spread, config.concurrency, spread.delay)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
         model: Model = Recorded(Metered(retried, run.meter), run.completions, notice, paced.hold)
         pool = run.pool(inputs.seeds)

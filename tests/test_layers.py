@@ -13,7 +13,8 @@ import pytest
 
 from selfinstruct.errors import ModelError, NoRoom, RequestFailed, Transient
 from selfinstruct.models import Completion, Decoding, Message, Model, Request, Usage
-from selfinstruct.models.layers import Bounded, Meter, Metered, Paced, Recorded, Retried
+from selfinstruct.models.layers import Meter, Metered, Recorded, Retried
+from selfinstruct.models.paced import Bounded, Paced
 
 T = TypeVar("T")
 Answer = Callable[[Request, int], Awaitable[Completion]]  # the request, and how many times it came before

@@ -30,7 +30,9 @@ _SECTIONS = {
     "Decoding (VALUE for all stages, or STAGE=VALUE; repeatable; stages: propose, classify, input_first, output_first)": (
         "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop",
     ),
-    "Speed, patience, prices": ("concurrency", "timeout", "retries", "patience", "stall_turns", "price_in", "price_out"),
+    "Speed, patience, prices": (
+        "concurrency", "adaptive", "rpm", "tpm", "timeout", "retries", "patience", "stall_turns", "price_in", "price_out",
+    ),
 }  # fmt: skip
 _DECODING = {
     "temperature": "Randomness of the replies.",
@@ -56,9 +58,11 @@ def _config_options(command: Callable[..., None]) -> Callable[..., None]:
         if "help" not in one.metadata:
             continue
         default, flag = one.default, f"--{one.name.replace('_', '-')}"
-        shown = "" if default in ("", -1.0) else f"  [default: {default if not isinstance(default, bool) else 'no'}]"
+        shown = "" if default in ("", -1.0, ()) else f"  [default: {default if not isinstance(default, bool) else 'no'}]"
         kind: Any = click.Choice(one.metadata["choices"]) if one.metadata["choices"] else type(default)
-        if isinstance(default, bool):
+        if isinstance(default, tuple):
+            command = click.option(flag, one.name, multiple=True, metavar="TEXT", help=one.metadata["help"] + " Repeatable.")(command)
+        elif isinstance(default, bool):
             command = click.option(flag, one.name, is_flag=True, default=None, help=one.metadata["help"] + shown)(command)
         else:
             command = click.option(flag, one.name, type=kind, default=None, help=one.metadata["help"] + shown)(command)
@@ -108,7 +112,7 @@ def _said(given: dict[str, Any]) -> dict[str, Any]:
     from selfinstruct import settings
 
     stages = [settings.for_stages(name, given.pop(name)) for name in _DECODING]
-    return settings.merged({name: value for name, value in given.items() if value is not None}, *stages)
+    return settings.merged({name: value for name, value in given.items() if value not in (None, ())}, *stages)
 
 
 def _settled(directory: Path, said: dict[str, Any], *, ask: bool) -> tuple[Config, Path | None]:
