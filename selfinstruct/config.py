@@ -44,8 +44,11 @@ class Config:
     extra_body: str = _setting("", "Further fields of every request's body, as a JSON object.")
     seed_tasks: str = _setting("", "A JSONL file of seed tasks.", free=True)  # what it holds is fingerprinted
     prompts: str = _setting("", "A directory of templates that take the place of the packaged ones.", free=True)  # so are they
-    base_url: str = _setting("", "The endpoint's address, up to and with /v1.", free=True)
+    base_url: tuple[str, ...] = _setting((), "The endpoint's address, up to and with /v1. Several share the load.", free=True)
     concurrency: int = _setting(16, "Requests under way at once.", free=True)
+    adaptive: bool = _setting(False, "Find out how many of them serve best, --concurrency at most.", free=True)
+    rpm: int = _setting(0, "Requests that each endpoint takes in a minute; 0: it will tell.", free=True)
+    tpm: int = _setting(0, "Tokens that each endpoint takes in a minute, prompts and replies; 0: it will tell.", free=True)
     timeout: float = _setting(120.0, "Seconds to wait for one reply.", free=True)
     retries: int = _setting(8, "Tries of one request while the others are answered.", free=True)
     patience: float = _setting(3600.0, "Seconds to wait for a server that has answered before and is gone.", free=True)
@@ -68,9 +71,14 @@ class Config:
         """The stages that ask the model something; `alpaca` gets whole tasks out of the first."""
         return ("propose",) if self.preset == "alpaca" else ("propose", "classify", "input_first", "output_first")
 
+    @property
+    def addresses(self) -> str:
+        """For a person, without secrets; empty if none was named."""
+        return ", ".join(map(redacted, self.base_url))
+
     def record(self) -> dict[str, Any]:
         """For run.json: everything but the user and password that an address may hold."""
-        return asdict(replace(self, base_url=redacted(self.base_url)))
+        return asdict(replace(self, base_url=tuple(map(redacted, self.base_url))))
 
 
 STAGES = ("propose", "classify", "input_first", "output_first")
@@ -141,6 +149,8 @@ def changed(config: Config, *layers: Mapping[str, Any]) -> Config:
     """`config` with each layer's values over the one before. Raises UserError."""
     for layer in layers:
         values = dict(layer)
+        if isinstance(values.get("base_url"), str):
+            values["base_url"] = _addresses(values["base_url"])
         for stage in STAGES:
             if stage in values:
                 values[stage] = replace(config.decoding(stage), **values[stage])
@@ -153,9 +163,15 @@ def from_record(record: Mapping[str, Any]) -> Config:
     """The Config that `Config.record` wrote."""
     known = {one.name for one in fields(Config)}
     values = {name: value for name, value in record.items() if name in known}
+    address = values.get("base_url", ())
+    values["base_url"] = _addresses(address) if isinstance(address, str) else tuple(address)  # once there was but one
     for stage in STAGES:
         values[stage] = Decoding(**{**values[stage], "stop": tuple(values[stage]["stop"])})
     return Config(**values)
+
+
+def _addresses(one: str) -> tuple[str, ...]:
+    return (one,) if one else ()
 
 
 def check(config: Config) -> None:
@@ -169,6 +185,8 @@ def check(config: Config) -> None:
         ("max_instances_per_task", config.max_instances_per_task >= 1, "at least 1"),
         ("lag", config.lag >= 1, "at least 1"),
         ("concurrency", config.concurrency >= 1, "at least 1"),
+        ("rpm", config.rpm >= 0, "0 (no limit) or more"),
+        ("tpm", config.tpm >= 0, "0 (no limit) or more"),
         ("timeout", config.timeout > 0, "more than 0 seconds"),
         ("retries", config.retries >= 1, "at least 1"),
         ("patience", config.patience >= 0, "0 seconds or more"),
@@ -186,8 +204,11 @@ def check(config: Config) -> None:
     for name, holds, wanted in rules:
         if not holds:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be {wanted}")
-    if config.base_url and not _is_address(config.base_url):
-        raise UserError(f"--base-url {redacted(config.base_url)}: must be an address such as http://localhost:8000/v1")
+    for address in config.base_url:
+        if not _is_address(address):
+            raise UserError(f"--base-url {redacted(address)}: must be an address such as http://localhost:8000/v1")
+    if len(set(config.base_url)) < len(config.base_url):
+        raise UserError("--base-url: names the same address twice; give each once")
     for one in fields(Config):
         choices, value = one.metadata.get("choices"), getattr(config, one.name)
         if choices and value not in choices:

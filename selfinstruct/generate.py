@@ -14,9 +14,12 @@ from selfinstruct.errors import CapReached, Stalled, UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import Inputs
 from selfinstruct.models import Model
-from selfinstruct.models.layers import GRACE, Bounded, Notice, Paced, Recorded, Retried, when_there_is_room
+from selfinstruct.models.layers import Notice, Recorded, Retried, when_there_is_room
+from selfinstruct.models.limits import Limited
 from selfinstruct.models.metered import Metered
-from selfinstruct.models.providers import provider
+from selfinstruct.models.paced import GRACE, Bounded, Paced
+from selfinstruct.models.providers import endpoints
+from selfinstruct.models.spread import Spread
 from selfinstruct.prices import budget
 from selfinstruct.run import Run
 from selfinstruct.tasks import Example, Instruction
@@ -45,8 +48,9 @@ async def generate(
         return
     config = run.config
     spending = budget(config, run.meter, run.spending, notice)
-    async with provider(config, notice) as endpoint:
-        paced = Paced(Metered(Bounded(endpoint), spending), config.concurrency)
+    async with endpoints(config, notice) as found:
+        spread = Spread([Limited(Metered(Bounded(one.model), spending), one.limits) for one in found], notice)
+        paced = Paced(spread, config.concurrency, spread.delay)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
         model: Model = Recorded(retried, run.completions, run.meter, notice, paced.hold)
         pool = run.pool(inputs.seeds)

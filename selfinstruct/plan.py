@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from selfinstruct.bootstrap import first_request
-from selfinstruct.config import Config, redacted
+from selfinstruct.config import Config
 from selfinstruct.inputs import Inputs
 from selfinstruct.models import Request, Usage
 from selfinstruct.prices import price_of
@@ -67,7 +67,7 @@ def lines(config: Config, inputs: Inputs, *, done: int) -> Iterator[str]:
     left = config.n - done
     well, badly = (estimate(config, inputs, examples=left, lucky=lucky) for lucky in (True, False))
     yield f"plan: {left:,} examples" + (f" ({done:,} of {config.n:,} are there already)" if done else "")
-    where = f" at {redacted(config.base_url)}" if config.base_url else ""
+    where = f" at {config.addresses}" if config.base_url else ""
     yield f"  model        {config.model}{where}, --api {config.api}, preset {config.preset}"
     yield f"  seed tasks   {len(inputs.seeds)}"
     for stage in well.requests:

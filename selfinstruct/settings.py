@@ -46,6 +46,8 @@ def read_file(path: Path) -> dict[str, Any]:
         elif name in DECODING:
             for stage in STAGES:
                 found[stage] = {**_decoding({key: value}, str(path)), **found.get(stage, {})}
+        elif known.get(name) is tuple:
+            found[name] = _texts(value, f"{path}: {key!r}")
         elif name in known:
             found[name] = _checked(value, known[name], f"{path}: {key!r}")
         else:
@@ -79,16 +81,20 @@ def _decoding(table: Mapping[str, Any], where: str) -> dict[str, Any]:
 def decoding_value(name: str, value: Any, where: str) -> Any:
     """One decoding setting in its own type. Raises UserError."""
     if name == "stop":
-        texts = [value] if isinstance(value, str) else value
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise UserError(f"{where} must be a text or a list of texts")
-        return tuple(texts)
+        return _texts(value, where)
     kind: type = int if name == "max_tokens" else float
     number = _checked(value, kind, where)
     low, high = {"max_tokens": (1, 10**7), "temperature": (0, 5), "top_p": (0, 1)}.get(name, (-2, 2))
     if not low <= number <= high:
         raise UserError(f"{where} must be between {low} and {high}, not {number}")
     return number
+
+
+def _texts(value: Any, where: str) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise UserError(f"{where} must be a text or a list of texts")
+    return tuple(texts)
 
 
 def _checked(value: Any, kind: type[Any], where: str) -> Any:
@@ -150,7 +156,7 @@ def fresh(said: Mapping[str, Any]) -> Config:
     if model == LOCAL:
         implied["preset"] = "small"  # the embedded model's weights are few: it needs short raw prompts and a grammar
     if "base_url" not in said and os.environ.get("OPENAI_BASE_URL") and is_network(model):
-        implied["base_url"] = os.environ["OPENAI_BASE_URL"]
+        implied["base_url"] = (os.environ["OPENAI_BASE_URL"],)
     return configure(implied, said)
 
 

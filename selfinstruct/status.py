@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.config import Config, redacted
+from selfinstruct.config import Config
 from selfinstruct.errors import UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.journal import holder
@@ -84,7 +84,7 @@ def status(directory: Path) -> Status:
         directory=str(directory),
         state="running" if owner else "finished" if examples >= config.n else "stopped",
         owner=owner,
-        model=config.model + (f" at {redacted(config.base_url)}" if config.base_url else ""),
+        model=config.model + (f" at {config.addresses}" if config.base_url else ""),
         preset=config.preset,
         examples=examples,
         wanted=config.n,

@@ -29,9 +29,10 @@ from selfinstruct.funnel import Funnel
 from selfinstruct.generate import Drought
 from selfinstruct.inputs import Inputs
 from selfinstruct.models import Completion, Model, Request
-from selfinstruct.models.layers import Paced, Recorded
+from selfinstruct.models.layers import Recorded
 from selfinstruct.models.meter import Meter
 from selfinstruct.models.metered import Budget, Caps, Metered
+from selfinstruct.models.paced import Paced
 from selfinstruct.models.scripted import Scripted, reply
 from selfinstruct.run import DERIVED, Run
 from selfinstruct.similarity import rouge_l, tokens

@@ -25,11 +25,20 @@ FLOORS = (
     ("spending",),  # every call sent
     ("bootstrap", "completions", "inputs"),  # Figure 2; every reply paid for; seeds and templates
     ("stage", "settings"),  # one stage of the paper; from a file and a command line to a config
-    ("pool", "models.providers"),  # what is kept, and what may be shown; which provider answers for a name
+    ("pool", "models.providers", "models.spread"),  # what is kept, and what may be shown; which provider answers for a name
     ("parse", "filters", "similarity", "funnel", "prices", "records"),
     ("models.metered",),  # what calls cost, and the caps on it
-    ("models.openai", "models.local", "models.scripted", "models.layers"),
-    ("config", "prompts", "models.phrases", "models.meter"),
+    ("models.openai", "models.local", "models.scripted", "models.layers", "models.paced", "models.limits"),
+    (
+        "config",
+        "prompts",
+        "models.phrases",
+        "models.meter",
+        "models.headers",
+        "models.rates",
+        "models.adaptive",
+        "models.breaker",
+    ),
     ("tasks", "journal", "models"),  # records of the dataset; files that survive a crash; what a model is
     ("errors", "ordered"),
     ("selfinstruct",),  # the version

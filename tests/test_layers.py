@@ -13,9 +13,10 @@ import pytest
 
 from selfinstruct.errors import ModelError, NoRoom, RequestFailed, Transient
 from selfinstruct.models import Completion, Decoding, Message, Model, Request, Usage
-from selfinstruct.models.layers import Bounded, Paced, Recorded, Retried
+from selfinstruct.models.layers import Recorded, Retried
 from selfinstruct.models.meter import Meter
 from selfinstruct.models.metered import Budget, Caps, Metered
+from selfinstruct.models.paced import Bounded, Paced
 
 T = TypeVar("T")
 Answer = Callable[[Request, int], Awaitable[Completion]]  # the request, and how many times it came before

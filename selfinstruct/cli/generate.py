@@ -30,7 +30,7 @@ _SECTIONS = {
     "Decoding (VALUE for all stages, or STAGE=VALUE; repeatable; stages: propose, classify, input_first, output_first)": (
         "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop",
     ),
-    "Speed and patience": ("concurrency", "timeout", "retries", "patience", "stall_turns"),
+    "Speed and patience": ("concurrency", "adaptive", "rpm", "tpm", "timeout", "retries", "patience", "stall_turns"),
     "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out"),
 }  # fmt: skip
 _DECODING = {
@@ -57,9 +57,13 @@ def _config_options(command: Callable[..., None]) -> Callable[..., None]:
         if "help" not in one.metadata:
             continue
         default, flag = one.default, f"--{one.name.replace('_', '-')}"
-        shown = "" if default in ("", -1) else f"  [default: {default if not isinstance(default, bool) else 'no'}]"
+        shown = "" if default in ("", -1, ()) else f"  [default: {default if not isinstance(default, bool) else 'no'}]"
         kind: Any = click.Choice(one.metadata["choices"]) if one.metadata["choices"] else type(default)
-        if isinstance(default, bool):
+        if isinstance(default, tuple):
+            command = click.option(flag, one.name, multiple=True, metavar="TEXT", help=one.metadata["help"] + " Repeatable.")(
+                command
+            )
+        elif isinstance(default, bool):
             command = click.option(flag, one.name, is_flag=True, default=None, help=one.metadata["help"] + shown)(command)
         else:
             command = click.option(flag, one.name, type=kind, default=None, help=one.metadata["help"] + shown)(command)
@@ -109,7 +113,7 @@ def _said(given: dict[str, Any]) -> dict[str, Any]:
     from selfinstruct import settings
 
     stages = [settings.for_stages(name, given.pop(name)) for name in _DECODING]
-    return settings.merged({name: value for name, value in given.items() if value is not None}, *stages)
+    return settings.merged({name: value for name, value in given.items() if value not in (None, ())}, *stages)
 
 
 def _settled(directory: Path, said: dict[str, Any], *, ask: bool) -> tuple[Config, Path | None]:

@@ -90,6 +90,23 @@ class Completion:
     error: str | None = None  # a slug; then `text` holds the server's words
 
 
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """What an endpoint says is left of one of its limits."""
+
+    left: int
+    limit: int | None  # None: it does not say
+    reset: float  # seconds until all of it is there again
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much more an endpoint says it will take, of requests and of tokens. None: it does not say."""
+
+    requests: Remaining | None = None
+    tokens: Remaining | None = None
+
+
 class Model(Protocol):
     """Answers requests. `complete` may be awaited many times at once."""
 

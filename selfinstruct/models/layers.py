@@ -1,11 +1,9 @@
-"""What surrounds a provider, each layer a Model itself: bounded, metered (a module of its own), paced, retried, recorded."""
+"""What surrounds a provider, each layer a Model itself: bounded, metered, limited, spread, paced, and here retried and recorded."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections import Counter, deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,7 +14,6 @@ from selfinstruct.models import Completion, Model, Request
 from selfinstruct.models.meter import Meter
 
 Notice = Callable[[str], None]
-GRACE = 4.0  # seconds that a run which ends waits for the replies to what it has sent
 ROOM_PAUSE = 2.0  # seconds between two looks at a full disk
 
 
@@ -40,103 +37,6 @@ async def when_there_is_room(
             if waits:
                 paused(False)
             return
-
-
-class Paced:
-    """At most `concurrency` calls at once. A call that waits to be made again holds no place.
-
-    While it is held, nothing new is sent. After `stop`, nothing new is ever sent: calls wait here until they are cancelled.
-    An endpoint that will not serve the run any more is not asked again, but what is under way may still come in: it is paid for.
-    """
-
-    def __init__(self, inner: Model, concurrency: int) -> None:
-        self._inner = inner
-        self._places = asyncio.Semaphore(concurrency)
-        self._under_way = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._may_send = asyncio.Event()
-        self._may_send.set()
-        self._stopped = False
-        self._refusal: ModelError | None = None
-
-    async def complete(self, request: Request) -> Completion:
-        async with self._places:
-            await self._may_send.wait()
-            refusal = self._refusal
-            if refusal is None:
-                if self._stopped:
-                    await asyncio.Event().wait()
-                self._under_way += 1
-                self._idle.clear()
-                try:
-                    return await self._inner.complete(request)
-                except ModelError as error:
-                    self._refusal = refusal = error
-                finally:
-                    self._under_way -= 1
-                    if not self._under_way:
-                        self._idle.set()
-        await self._replies(GRACE)  # also before a call that was never sent fails: whoever hears of it may cancel the others
-        raise refusal
-
-    def hold(self, held: bool) -> None:
-        """Send nothing new while `held`."""
-        if held:
-            self._may_send.clear()
-        else:
-            self._may_send.set()
-
-    async def stop(self, grace: float) -> None:
-        """Send nothing new, and wait up to `grace` seconds for the replies to what has been sent."""
-        self._stopped = True
-        await self._replies(grace)
-
-    async def _replies(self, grace: float) -> None:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), grace)
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-
-class Bounded:
-    """Cuts off a call that takes far longer than its stage's usual, so that one straggler holds nobody up for long.
-
-    The same request is given twice the time at its next try, so that a reply which really takes long comes through.
-    """
-
-    SAMPLES = 50  # replies before there is a usual
-    TIMES, LEAST = 8.0, 20.0  # times the slowest twentieth, and at least so many seconds
-
-    def __init__(self, inner: Model) -> None:
-        self._inner = inner
-        self._seconds: dict[str, deque[float]] = {}
-        self._cut: Counter[str] = Counter()
-
-    async def complete(self, request: Request) -> Completion:
-        limit = self._limit(request)
-        begun = time.monotonic()
-        try:
-            completion = await asyncio.wait_for(self._inner.complete(request), limit)
-        except asyncio.TimeoutError:
-            self._cut[request.key] += 1
-            raise Transient(f"a reply of the stage {request.stage} took over {limit:.0f} s, far longer than usual") from None
-        self._seconds.setdefault(request.stage, deque(maxlen=200)).append(time.monotonic() - begun)
-        if self._cut:
-            self._cut.pop(request.key, None)
-        return completion
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-    def _limit(self, request: Request) -> float | None:
-        seconds = self._seconds.get(request.stage, ())
-        if len(seconds) < self.SAMPLES:
-            return None
-        slow = sorted(seconds)[int(len(seconds) * 0.95)]
-        tries = self._cut[request.key] if self._cut else 0
-        return float(max(self.LEAST, self.TIMES * slow) * 2**tries)
 
 
 class Retried:
@@ -205,6 +105,8 @@ class Retried:
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, Transient) else None
+        if asked is None and isinstance(error, Transient) and error.is_server_busy:
+            asked = 0.0  # the endpoint's own limits hold everybody: see limits.py
         pause = float(self._jitter(state))
         return pause if asked is None else asked + min(pause, 1.0)
 

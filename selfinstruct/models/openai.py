@@ -24,7 +24,8 @@ import openai
 
 from selfinstruct.config import redacted
 from selfinstruct.errors import ModelError, RequestFailed, Transient
-from selfinstruct.models import Completion, Request, Usage
+from selfinstruct.models import Allowance, Completion, Request, Usage
+from selfinstruct.models.headers import allowance
 
 # Optional fields of a body, and what takes the place of one that a server rejects (None: nothing).
 _OPTIONAL: dict[str, str | None] = {
@@ -63,10 +64,18 @@ _THINKING = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)\s*", re.S)
 
 
 class OpenAI:
-    """One endpoint. `api_key` None: it asks for none. `notice` is told, once each, what the server made us leave out."""
+    """One endpoint. `api_key` None: it asks for none. `notice` is told, once each, what the server made us leave out; `told`
+    hears, in the task of the call, what the headers say of the server's limits.
+    """
 
     def __init__(
-        self, *, base_url: str | None, api_key: str | None, timeout: float, notice: Callable[[str], None] = lambda text: None
+        self,
+        *,
+        base_url: str | None,
+        api_key: str | None,
+        timeout: float,
+        notice: Callable[[str], None] = lambda text: None,
+        told: Callable[[Allowance], None] = lambda allowance: None,
     ) -> None:
         login = urlsplit(base_url or "")
         self._client = openai.AsyncOpenAI(
@@ -79,7 +88,7 @@ class OpenAI:
         )
         self.address = redacted(str(self._client.base_url).rstrip("/"))
         self._secrets = [part for part in (api_key, login.password) if part]
-        self._notice = notice
+        self._notice, self._told = notice, told
         self._left_out: dict[str, str | None] = {}
         self._answered = False
         self._under_way = 0
@@ -129,7 +138,10 @@ class OpenAI:
         try:
             # All as extra_body: through its own arguments the client walks with their types, for three fifths of a call's time.
             raw = await create.with_raw_response.create(**wanted, extra_body=body)
+            self._hear(raw.headers)
         except (openai.OpenAIError, aiohttp.ClientError) as error:
+            if isinstance(error, openai.APIStatusError):
+                self._hear(error.response.headers)
             raise self._fate(error, body, request.model) from None
         completion = _completion(self._json(raw.text), request)
         if completion is None:
@@ -166,6 +178,11 @@ class OpenAI:
         if request.grammar is not None:
             body["grammar"] = request.grammar
         return {**body, **dict(request.extra)}
+
+    def _hear(self, headers: Mapping[str, str]) -> None:
+        said = allowance(headers, time.time())
+        if said is not None:
+            self._told(said)
 
     def _leave_out(self, field: str) -> None:
         if field in self._left_out:

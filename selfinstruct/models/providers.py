@@ -6,14 +6,27 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from selfinstruct.config import Config
-from selfinstruct.errors import UserError
+from selfinstruct.config import Config, redacted
+from selfinstruct.errors import ModelError, UserError
 from selfinstruct.models import Model
+
+if TYPE_CHECKING:
+    from selfinstruct.models.limits import Limits
+    from selfinstruct.models.openai import OpenAI
 
 Notice = Callable[[str], None]
 LOCAL, SCRIPTED = "local", "scripted"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A provider and what is known of its limits."""
+
+    model: Model
+    limits: Limits
 
 
 def is_local(model: str) -> bool:
@@ -40,30 +53,51 @@ def extra_fields(config: Config) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def provider(config: Config, notice: Notice) -> AsyncIterator[Model]:
-    """The provider of `config.model`, closed at the end. Raises UserError if it cannot be had."""
+async def endpoints(config: Config, notice: Notice) -> AsyncIterator[tuple[Endpoint, ...]]:
+    """Who answers for `config.model`: a provider for each address, closed at the end. Raises UserError if it cannot be had."""
     if config.model == SCRIPTED:
         from selfinstruct.models.scripted import Scripted
 
-        yield Scripted()
-        return
-    from selfinstruct.models.openai import OpenAI
-
-    if is_local(config.model):
+        yield (Endpoint(Scripted(), _limits(config, SCRIPTED, notice)),)
+    elif is_local(config.model):
         from selfinstruct.models.local import API_KEY, LocalServer, find_weights
 
         with LocalServer(find_weights(config.model)) as server:
-            model = OpenAI(base_url=server.base_url, api_key=API_KEY, timeout=config.timeout, notice=notice)
-            try:
-                yield model
-            finally:
-                await model.close()
-        return
-    model = OpenAI(base_url=config.base_url or None, api_key=api_key(config), timeout=config.timeout, notice=notice)
+            async with _closing(_network(config, server.base_url, API_KEY, notice)) as found:
+                yield found
+    else:
+        key = api_key(config)
+        async with _closing(*(_network(config, address, key, notice) for address in config.base_url or (None,))) as found:
+            yield found
+
+
+def _network(config: Config, address: str | None, key: str | None, notice: Notice) -> Endpoint:
+    limits = _limits(config, redacted(address or "the endpoint"), notice)
+    return Endpoint(_client(config, address, key, notice, limits), limits)
+
+
+def _client(
+    config: Config, address: str | None, key: str | None, notice: Notice = lambda text: None, limits: Limits | None = None
+) -> OpenAI:
+    from selfinstruct.models.openai import OpenAI
+
+    told = {"told": limits.told} if limits is not None else {}
+    return OpenAI(base_url=address, api_key=key, timeout=config.timeout, notice=notice, **told)
+
+
+def _limits(config: Config, name: str, notice: Notice) -> Limits:
+    from selfinstruct.models.limits import Limits
+
+    return Limits(name, rpm=config.rpm, tpm=config.tpm, most=config.concurrency, adaptive=config.adaptive, notice=notice)
+
+
+@asynccontextmanager
+async def _closing(*found: Endpoint) -> AsyncIterator[tuple[Endpoint, ...]]:
     try:
-        yield model
+        yield found
     finally:
-        await model.close()
+        for one in found:
+            await one.model.close()
 
 
 def api_key(config: Config) -> str | None:
@@ -78,17 +112,28 @@ def api_key(config: Config) -> str | None:
 
 
 async def only_model(config: Config) -> str:
-    """The name of the one model that an endpoint serves. Raises UserError if it serves none or several."""
-    from selfinstruct.models.openai import OpenAI
+    """The name of the one model that an endpoint serves; of several endpoints the first that answers is asked.
 
-    endpoint = OpenAI(base_url=config.base_url or None, api_key=api_key(config), timeout=config.timeout)
-    try:
-        names = await endpoint.models()
-    finally:
-        await endpoint.close()
+    Raises UserError if it serves none or several, or if nobody answers.
+    """
+    address, names = await _first_answer(config)
     if len(names) == 1 and not is_network(names[0]):
-        raise UserError(f"{endpoint.address}: serves a model named {names[0]!r}, like this program's own; serve it by another name")
+        raise UserError(f"{address}: serves a model named {names[0]!r}, like this program's own; serve it by another name")
     if len(names) == 1:
         return names[0]
     some = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    raise UserError(f"--model is missing: {endpoint.address} serves {len(names)} models{f' ({some})' if some else ''}; name one")
+    raise UserError(f"--model is missing: {address} serves {len(names)} models{f' ({some})' if some else ''}; name one")
+
+
+async def _first_answer(config: Config) -> tuple[str, list[str]]:
+    """An endpoint's address and the models that it serves."""
+    key, silent = api_key(config), list[ModelError]()
+    for base_url in config.base_url or (None,):
+        endpoint = _client(config, base_url, key)
+        try:
+            return endpoint.address, await endpoint.models()
+        except ModelError as error:
+            silent.append(error)
+        finally:
+            await endpoint.close()
+    raise silent[0]

@@ -1,0 +1,85 @@
+"""Says when an endpoint has failed so often that asking on is of no use. No clock: `now` is passed in."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Callable
+
+
+class Breaker:
+    """Opens when more than half of the last calls failed in a way that may pass: then one probe at a time, less and less often,
+    until the first success. Afterwards calls come back one by one. A separate count tells when most requests fail for good.
+
+    An endpoint that has never answered is none of its business: whoever makes calls again gives that up after a few.
+    """
+
+    SPAN, LEAST = 32, 20  # calls that are looked at; fewer say nothing
+    PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between two probes
+
+    def __init__(self, name: str, notice: Callable[[str], None]) -> None:
+        self._name, self._notice = name, notice
+        self._failures: deque[str | None] = deque(maxlen=self.SPAN)  # None: answered
+        self._losses: deque[str | None] = deque(maxlen=self.SPAN)
+        self._has_answered = self.is_open = False
+        self._pause, self._next = self.PAUSE, 0.0
+        self._probe: int | None = None
+        self._ramp: int | None = None  # calls at once, for as long as it comes back
+
+    @property
+    def verdict(self) -> str | None:
+        """Why no request should be sent any more, if most of them are lost."""
+        lost = Counter(reason for reason in self._losses if reason is not None)
+        if lost.total() < self.LEAST:
+            return None
+        commonest = lost.most_common(1)[0][0]
+        return (
+            f"{self._name}: {lost.total()} of the last {len(self._losses)} requests failed for good, most of them with: {commonest}; "
+            "look into the prompts and the endpoint's rules, then start again"
+        )
+
+    def delay(self, under_way: int, now: float) -> float:
+        """Seconds until a call may go; infinite until another one has ended."""
+        if self._ramp is not None and under_way >= self._ramp:
+            return math.inf
+        if not self.is_open:
+            return 0.0
+        return max(0.0, self._next - now) if self._probe is None else math.inf
+
+    def sent(self, number: int) -> None:
+        if self.is_open and self._probe is None:
+            self._probe = number
+
+    def ended(self, number: int) -> None:
+        """However it ended."""
+        if number == self._probe:
+            self._probe = None
+
+    def answered(self, lost: str | None = None) -> None:
+        """The server works; `lost`: but will never serve this request, for this reason."""
+        self._has_answered = True
+        self._losses.append(lost)
+        if self.is_open:
+            self.is_open, self._ramp, self._pause = False, 1, self.PAUSE
+            self._failures.clear()
+            self._notice(f"{self._name} answers again: going on")
+        self._failures.append(None)
+        if self._ramp is not None:
+            self._ramp = self._ramp + 1 if self._ramp < self.SPAN else None
+
+    def failed(self, number: int, why: str, now: float) -> None:
+        if not self._has_answered:
+            return
+        if self.is_open:
+            if number == self._probe:
+                self._pause = min(2 * self._pause, self.LONGEST_PAUSE)
+                self._next = now + self._pause
+            return
+        self._failures.append(why)
+        failures = Counter(one for one in self._failures if one is not None)
+        if len(self._failures) >= self.LEAST and 2 * failures.total() > len(self._failures):
+            self.is_open, self._next, self._ramp = True, now + self._pause, None
+            self._notice(
+                f"{self._name}: {failures.total()} of the last {len(self._failures)} calls failed, most of them with: "
+                f"{failures.most_common(1)[0][0]}; asking one at a time until it answers"
+            )
