@@ -235,6 +235,30 @@ def rate_limit(per_second: float, *, burst: int = 1) -> Behaviour:
     return behave
 
 
+def window_limit(per_window: int, *, seconds: float = 1.0, says: str = "") -> Behaviour:
+    """429 for whatever comes beyond `per_window` calls in a window. `says`: "" nothing, "retry-after" in milliseconds, or
+    "headers" as OpenAI's on every reply."""
+    window, count = 0, 0
+
+    async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
+        nonlocal window, count
+        now = time.monotonic()
+        if int(now / seconds) != window:
+            window, count = int(now / seconds), 0
+        is_over = count >= per_window
+        count += not is_over
+        left, reset = per_window - count, (window + 1) * seconds - now
+        wait = {"retry_after_ms": str(int(reset * 1000) + 1)} if says == "retry-after" else {}
+        response = _too_many(**wait) if is_over else await go_on(call)
+        if says == "headers" and isinstance(response, web.Response):
+            response.headers["x-ratelimit-limit-requests"] = str(per_window)
+            response.headers["x-ratelimit-remaining-requests"] = str(left)
+            response.headers["x-ratelimit-reset-requests"] = f"{int(reset * 1000) + 1}ms"
+        return response
+
+    return behave
+
+
 def api_key(key: str) -> Behaviour:
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
         return await go_on(call) if call.headers.get("authorization") == f"Bearer {key}" else FAILURES["401"](call)

@@ -158,7 +158,7 @@ def test_every_setting_has_one_line_of_help() -> None:
 )
 def test_an_address_is_shown_and_recorded_without_its_secrets(address: str, shown: str) -> None:
     assert redacted(address) == shown
-    assert replace(Config(), base_url=address).record()["base_url"] == shown
+    assert replace(Config(), base_url=(address,)).record()["base_url"] == (shown,)
 
 
 def test_what_a_later_version_recorded_is_left_aside() -> None:

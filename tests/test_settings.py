@@ -189,8 +189,8 @@ def test_the_command_line_wins_over_the_file_over_the_preset_over_the_default(pa
 
 def test_the_environments_address_is_taken_where_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://there/v1")
-    assert fresh({"model": "m"}).base_url == "http://there/v1"
-    assert fresh({"model": "m", "base_url": "http://here/v1"}).base_url == "http://here/v1"
+    assert fresh({"model": "m"}).base_url == ("http://there/v1",)
+    assert fresh({"model": "m", "base_url": "http://here/v1"}).base_url == ("http://here/v1",)
 
 
 def test_the_embedded_model_implies_a_preset_that_may_be_overruled() -> None:

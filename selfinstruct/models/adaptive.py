@@ -18,7 +18,7 @@ class Adaptive:
         self._is_doubling = True
         self._before: tuple[int, float] | None = None  # the limit of the last trial, and its replies a second
         self._was_full = False
-        self._begin(0.0)
+        self._replies, self._begun, self._settling = 0, 0.0, self.limit
 
     def is_full(self, under_way: int) -> bool:
         """Whether nothing more may be sent."""

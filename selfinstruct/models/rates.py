@@ -100,7 +100,10 @@ class Learned:
 
     def take(self, number: int, now: float) -> None:
         self._first = min(self._first, now)
-        while self._accepted and (oldest := next(iter(self._accepted))) is not None and self._accepted[oldest] < now - 1.0:
+        while self._accepted:
+            oldest = next(iter(self._accepted))
+            if self._accepted[oldest] >= now - 1.0:
+                break
             del self._accepted[oldest]
         self._accepted[number] = now
         if self._rate:

@@ -50,7 +50,8 @@ class Spread:
             completion = await endpoint.model.complete(request)
         except (ModelError, Transient) as error:
             is_refusal = isinstance(error, ModelError)
-            if len(self._endpoints) == 1 or not (is_refusal or error.is_server_gone):
+            is_gone = isinstance(error, Transient) and error.is_server_gone
+            if len(self._endpoints) == 1 or not (is_refusal or is_gone):
                 raise
             self._leave_out(endpoint, error, refuses=is_refusal)
             if all(one.has_refused for one in self._endpoints):
