@@ -36,6 +36,7 @@ _OPTIONAL: dict[str, str | None] = {
     "seed": None,
     "response_format": None,
 }
+_MOST_TOKENS = 10**8  # of one call; a server that counts more of them miscounts
 _NO_KEY = "none"  # servers of one's own ask for none; the client wants a text
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "propose": {"instructions": {"type": "array", "items": {"type": "string"}}},
@@ -58,7 +59,6 @@ _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|cre
 _UNSUPPORTED = re.compile(
     r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|extra (?:inputs|fields)|invalid|does not", re.I
 )
-_THINKING = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)\s*", re.S)
 
 
 class OpenAI:
@@ -292,20 +292,46 @@ def _completion(record: Mapping[str, Any], request: Request) -> Completion | Non
         return None
     choice = choices[0]
     message = choice.get("message")
-    text = message.get("content") if isinstance(message, dict) else choice.get("text")
-    text = _THINKING.sub("", text) if isinstance(text, str) else ""
+    text = _text(message.get("content") if isinstance(message, dict) else choice.get("text"), "text")
+    thoughts = [message.get(name) for name in ("reasoning_content", "reasoning")] if isinstance(message, dict) else []
+    reasoning = next((one for one in thoughts if isinstance(one, str) and one), "")
+    if isinstance(message, dict) and not reasoning:
+        reasoning = _text(message.get("content"), "thinking") if isinstance(message.get("content"), list) else ""
     reason = choice.get("finish_reason")
     error = "content_filter" if reason == "content_filter" and not text.strip() else None
-    return Completion(text, reason if isinstance(reason, str) else "stop", _usage(record.get("usage"), request, text), error)
+    usage = _usage(record.get("usage"), request, text + reasoning)
+    return Completion(text, reason if isinstance(reason, str) else "stop", usage, error, reasoning)
+
+
+def _text(content: Any, part: str) -> str:
+    """A content that is a text, or the texts among a list of parts of one kind; nothing else is any."""
+    if isinstance(content, list):
+        parts = [one.get(part) for one in content if isinstance(one, dict) and one.get("type", part) == part]
+        return "".join(_text(one, "text") for one in parts)
+    return content if isinstance(content, str) else ""
 
 
 def _usage(said: Any, request: Request, text: str) -> Usage:
-    """The server's count, or, where it gives none, four characters a token."""
-    if isinstance(said, dict):
-        prompt, completion = said.get("prompt_tokens"), said.get("completion_tokens") or 0
-        if isinstance(prompt, int) and isinstance(completion, int):
-            return Usage(prompt, completion)
-    return Usage(len(request.text) // 4 + 1, len(text) // 4 + 1)
+    """The server's count, or, where it gives none that makes sense, four characters a token."""
+    said = said if isinstance(said, dict) else {}
+    prompt, completion = _count(said, "prompt_tokens"), _count({"completion_tokens": 0, **_not_null(said)}, "completion_tokens")
+    if prompt is None or completion is None:
+        return Usage(len(request.text) // 4 + 1, len(text) // 4 + 1)
+    cached = _count(said.get("prompt_tokens_details"), "cached_tokens") or 0
+    reasoning = _count(said.get("completion_tokens_details"), "reasoning_tokens") or 0
+    if reasoning and _count(said, "total_tokens") == prompt + completion + reasoning:
+        completion += reasoning  # some servers count them apart
+    return Usage(prompt, completion, min(cached, prompt), min(reasoning, completion))
+
+
+def _count(said: Any, name: str) -> int | None:
+    """A number of tokens, if it can be one."""
+    count = said.get(name) if isinstance(said, dict) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS else None
+
+
+def _not_null(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _response_format(request: Request) -> dict[str, Any] | None:
