@@ -81,6 +81,7 @@ class OpenAI:
         self._notice = notice
         self._left_out: dict[str, str | None] = {}
         self._answered = False
+        self._overflowed: set[str] = set()  # places in the run, while nobody was answered
         self._under_way = 0
         self._changed = asyncio.Event()  # either of the two has; a new one each time
 
@@ -90,6 +91,8 @@ class OpenAI:
             return await self._accepted(request)
         except _Doubtful as error:
             doubt = error
+            if self._will_be_shorter(request, doubt.of_request):
+                raise doubt.of_request from None
         finally:
             self._under_way -= 1
             self._changed.set()
@@ -97,6 +100,14 @@ class OpenAI:
         while self._under_way and not self._answered:  # a refusal comes back before any reply does
             await self._changed.wait()
         raise (doubt.of_request if self._answered else doubt.of_run) from None
+
+    def _will_be_shorter(self, request: Request, failure: Exception) -> bool:
+        """Whether a prompt that does not fit is a turn's first: the turn shows less then, and asks once more."""
+        is_overflow = isinstance(failure, RequestFailed) and failure.reason == "context_overflow" and request.stage == "propose"
+        if self._answered or not is_overflow or request.place in self._overflowed:
+            return False
+        self._overflowed.add(request.place)
+        return True
 
     async def _accepted(self, request: Request) -> Completion:
         for _ in range(len(_OPTIONAL) + 1):
@@ -241,6 +252,8 @@ class OpenAI:
             return RequestFailed("content_filter", words)
         named = str(error.param or "")
         for field in _OPTIONAL:
+            if field == "max_tokens" and "prompt" in body:
+                continue  # there it has no other name, and what a run may spend rests on it
             if field in body and (named == field or (not named and field in words)) and _UNSUPPORTED.search(words):
                 return _Rejects(field)
         refused = f"{said}; the endpoint does not accept the requests of this run"
