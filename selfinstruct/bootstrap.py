@@ -126,8 +126,15 @@ class Bootstrap:
 
     async def _propose(self, turn: int) -> tuple[int, tuple[str, ...], Reply]:
         shown = _demonstrations(self._config, self._pool, turn, after_turn=turn - self._lag(turn))
-        reply = await self._stages["propose"].ask(self._model, f"t{turn}", _propose_values(self._config, shown))
+        reply = await self._proposed(turn, shown)
+        if reply.parsed.reason == "context_overflow" and len(shown) > 1:
+            shown = shown[: (len(shown) + 1) // 2]
+            shorter = await self._proposed(turn, shown)
+            reply = replace(shorter, before=(*reply.before, replace(reply, before=()), *shorter.before))
         return turn, tuple(one.id for one in shown), reply
+
+    async def _proposed(self, turn: int, shown: Sequence[SeedTask | Instruction]) -> Reply:
+        return await self._stages["propose"].ask(self._model, f"t{turn}", _propose_values(self._config, shown))
 
     def _admit(self, draft: Draft, turn: int, shown: tuple[str, ...]) -> Instruction | Rejected:
         text = draft.instruction
@@ -217,11 +224,10 @@ def _propose_values(config: Config, shown: Sequence[SeedTask | Instruction]) -> 
 
 
 def _reply_dropped(stage: str, turn: int, reply: Reply, instruction: Instruction | None = None) -> list[Outcome]:
-    """A reply, or the end of one, that nothing could be made of."""
-    if reply.parsed.reason is None:
-        return []
+    """Replies, or the end of one, that nothing could be made of, in the order in which they came."""
     of = instruction.id if instruction else None
-    return [Rejected(stage, "reply", reply.parsed.reason, turn, reply.text, instruction_id=of)]
+    dropped = [(one.text, one.parsed.reason) for one in (*reply.before, reply)]
+    return [Rejected(stage, "reply", reason, turn, text, instruction_id=of) for text, reason in dropped if reason is not None]
 
 
 def _as_list(shown: Sequence[SeedTask | Instruction]) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Completions:
         if offset is None:
             return None
         record = json.loads(self._journal.read(offset))
-        return Completion(record["text"], record["finish_reason"], Usage(**record["usage"]), record.get("error"))
+        return _completion(record, record["text"])
 
     def put(self, key: str, request: Request, completion: Completion, seconds: float) -> None:
         """Raises NoRoom or UserError if the file cannot grow."""
@@ -57,8 +57,9 @@ class Completions:
             "stage": request.stage,
             "place": request.place,
             "text": completion.text,
+            **({"reasoning": completion.reasoning} if completion.reasoning else {}),
             "finish_reason": completion.finish_reason,
-            "usage": asdict(completion.usage),
+            "usage": _usage(completion.usage),
             **({} if completion.error is None else {"error": completion.error}),
             "seconds": round(seconds, 3),
             "at": round(time.time(), 3),
@@ -105,7 +106,17 @@ def _read(line: bytes) -> tuple[str, Completion] | None:
     try:
         record: dict[str, Any] = json.loads(line)
         if line.startswith(_START) and isinstance(record["text"], str):
-            return record["stage"], Completion("", record["finish_reason"], Usage(**record["usage"]), record.get("error"))
+            return record["stage"], _completion({**record, "reasoning": ""}, "")
     except (ValueError, KeyError, TypeError):
         return None
     return None
+
+
+def _completion(record: Mapping[str, Any], text: str) -> Completion:
+    usage = Usage(**record["usage"])
+    return Completion(text, record["finish_reason"], usage, record.get("error"), record.get("reasoning", ""))
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    """Prompt and completion always, the parts of them that few servers tell only where there are some."""
+    return {name: count for name, count in asdict(usage).items() if count or name in ("prompt_tokens", "completion_tokens")}

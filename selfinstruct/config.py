@@ -35,6 +35,7 @@ class Config:
     machine_demos: int = _setting(2, "How many of them at most are the model's own; the rest are seeds.")  # section 2.2
     new_per_turn: int = _setting(8, "New instructions asked for in a propose prompt.")  # section 2.2: numbers 9 to 16
     max_instances_per_task: int = _setting(3, "Examples kept of one instruction.")
+    attempts: int = _setting(2, "Replies asked for at most where one holds nothing; a stage at temperature 0 has one.")
     lag: int = _setting(256, "A turn draws its demonstrations from the pool as it stood up to this many turns before.")
     record_similarity: bool = _setting(False, "Record each instruction's ten most similar pool items (slow in a large pool).")
     propose: Decoding = field(default=Decoding())
@@ -98,6 +99,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tokenizer": "rouge",
         "new_per_turn": 7,
         "max_instances_per_task": 5,
+        "attempts": 1,
         "propose": Decoding(0.7, 0.5, 1024, 2.0, 0.0, ("\n\n", "\n16", "16.", "16 .")),
         "classify": Decoding(0.0, 0.0, 3, 0.0, 0.0, ("\n", "Task:")),
         "input_first": Decoding(0.0, 0.0, 350, 1.5, 0.0, ("Task:",)),
@@ -116,6 +118,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "machine_demos": 1,
         "new_per_turn": 3,
         "max_instances_per_task": 1,
+        "attempts": 1,
         "propose": Decoding(0.8, 0.9, 160, 0.5, 0.2),
         "classify": Decoding(temperature=0.0, max_tokens=8),
         "input_first": Decoding(0.4, 0.9, 200, 0.3, 0.2),
@@ -162,7 +165,7 @@ def changed(config: Config, *layers: Mapping[str, Any]) -> Config:
 def from_record(record: Mapping[str, Any]) -> Config:
     """The Config that `Config.record` wrote."""
     known = {one.name for one in fields(Config)}
-    values = {name: value for name, value in record.items() if name in known}
+    values = {"attempts": 1, **{name: value for name, value in record.items() if name in known}}  # older runs knew no second one
     address = values.get("base_url", ())
     values["base_url"] = _addresses(address) if isinstance(address, str) else tuple(address)  # once there was but one
     for stage in STAGES:
@@ -183,6 +186,7 @@ def check(config: Config) -> None:
         ("machine_demos", 0 <= config.machine_demos <= config.demos, f"between 0 and --demos ({config.demos})"),
         ("new_per_turn", 1 <= config.new_per_turn <= 100, "between 1 and 100"),
         ("max_instances_per_task", config.max_instances_per_task >= 1, "at least 1"),
+        ("attempts", config.attempts >= 1, "at least 1"),
         ("lag", config.lag >= 1, "at least 1"),
         ("concurrency", config.concurrency >= 1, "at least 1"),
         ("rpm", config.rpm >= 0, "0 (no limit) or more"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from selfinstruct.config import Config
 from selfinstruct.models import Completion, Message, Model, Request
 from selfinstruct.parse import Parsed, alpaca, chat, paper
+from selfinstruct.parse.thinking import without_thinking
 from selfinstruct.pool import sampling_seed
 from selfinstruct.prompts import Template
 from selfinstruct.tasks import well_formed
@@ -17,13 +18,24 @@ from selfinstruct.tasks import well_formed
 _PARSERS = {"chat": chat, "paper": paper, "alpaca": alpaca, "small": chat}
 _LEAD = re.compile(r"(?=.)(?:\d{1,3}[.)][ \t]*)?(?:\w[\w ]{0,30}:|Example \d+)?")  # a number, a label; nothing that a prompt shows
 
+# Replies that another draw of the model's may better. A refusal of the server's (a filter, a prompt too long) is none of them.
+_ASKED_AGAIN = frozenset(
+    ("empty_reply", "refusal", "no_list", "no_tasks", "no_output_label", "no_class_label", "neither_yes_nor_no", "broken_json")
+) | {"cut_by_length"}
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A completion's text without what no file can hold, and what was found in it."""
+    """A completion's text without what no file can hold and without thinking aloud, and what was found in it."""
 
     text: str
     parsed: Parsed
+    before: tuple[Reply, ...] = ()  # what came of the same question before this, and was dropped
+
+    @property
+    def is_worth_another(self) -> bool:
+        parsed = self.parsed
+        return parsed.reason in _ASKED_AGAIN and not parsed.drafts and not parsed.instances
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +48,33 @@ class Stage:
     extra: tuple[tuple[str, Any], ...] = ()
 
     async def ask(self, model: Model, place: str, values: Mapping[str, object]) -> Reply:
-        """Raises ModelError if the endpoint will not serve this run."""
-        request = self.request(place, values)
-        return self.read(await model.complete(request), request.messages)
+        """The first reply that holds something, or the last of `attempts`, with those that were dropped before it.
 
-    def request(self, place: str, values: Mapping[str, object]) -> Request:
-        """The request at `place` ("t12" a turn, "i000345" an instruction): a function of the config, the template and values."""
+        Raises ModelError if the endpoint will not serve this run.
+        """
+        before: tuple[Reply, ...] = ()
+        attempts = 1 if self.is_greedy else self.config.attempts
+        for attempt in range(attempts):
+            request = self.request(place, values, attempt)
+            reply = replace(self.read(await model.complete(request), request.messages), before=before)
+            if not reply.is_worth_another or attempt == attempts - 1:
+                break
+            before = (*before, replace(reply, before=()))
+        return reply
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether every draw gives the same reply."""
+        decoding = self.config.decoding(self.name)
+        return decoding.temperature == 0 or decoding.top_p == 0
+
+    def request(self, place: str, values: Mapping[str, object], attempt: int = 0) -> Request:
+        """The request at `place` ("t12" a turn, "i000345" an instruction): a function of the config, the template and values.
+
+        A later `attempt` differs by its sampling seed alone.
+        """
         config = self.config
+        draw = (attempt,) if attempt else ()
         return Request(
             stage=self.name,
             place=place,
@@ -50,7 +82,7 @@ class Stage:
             api=config.api,
             messages=self.template.fill(values),
             decoding=config.decoding(self.name),
-            seed=sampling_seed(config.seed, self.name, place),
+            seed=sampling_seed(config.seed, self.name, place, *draw),
             response_format=config.response_format,
             grammar=self.template.grammar,
             extra=self.extra,
@@ -60,6 +92,9 @@ class Stage:
         text = well_formed(completion.text)
         if completion.error is not None:
             return Reply(text, Parsed(reason=completion.error))
+        text = without_thinking(text)
+        if completion.finish_reason == "length" and not text.strip():  # thought until there was no room for a reply
+            return Reply(text, Parsed(reason="cut_by_length"))
         return Reply(text, self._parse(self._lead(messages) + text, completion.finish_reason))
 
     @property

@@ -33,6 +33,8 @@ class Status:
     as_of: float | None  # seconds since the epoch, of all that follows
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int  # of the prompt's
+    reasoning_tokens: int  # of the completion's
     cost_usd: float | None  # None: nobody knows the price
     calls: int  # sent, those that were made again among them
     unknown_calls: int  # of which nobody knows whether they were charged
@@ -59,7 +61,8 @@ class Status:
         if self.unknown_calls:
             most = f", ${self.unknown_cost_usd:,.2f} at most" if self.unknown_cost_usd else ""
             cost += f" (and {self.unknown_calls:,} calls that may have been charged though no reply came{most})"
-        yield f"  tokens       {self.prompt_tokens:,} prompt, {self.completion_tokens:,} completion, {cost}"
+        thought = f" ({self.reasoning_tokens:,} of them thinking)" if self.reasoning_tokens else ""
+        yield f"  tokens       {self.prompt_tokens:,} prompt, {self.completion_tokens:,} completion{thought}, {cost}"
         if self.requests_per_second is not None and self.examples_per_second is not None:
             left = f", about {duration(self.seconds_left)} left" if self.seconds_left is not None else ""
             yield f"  speed        {self.requests_per_second:.1f} requests/s, {self.examples_per_second:.1f} examples/s{left}"
@@ -92,6 +95,8 @@ def status(directory: Path) -> Status:
         as_of=record.get("at"),
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
         cost_usd=None if price is None else price.cost(usage),
         calls=meter.get("calls", 0),
         unknown_calls=meter.get("unknown_calls", 0),

@@ -175,18 +175,53 @@ def test_a_strange_usage_counts_as_none(usage: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "read"),
+    "said", ["<think>Is it? Yes.</think>\n\nNo", "<think>never comes to an end", "A reply about <think> tags.", "\ud800 half"]
+)
+def test_a_reply_is_kept_as_it_was_paid_for(said: str) -> None:
+    with LoopbackServer(a(said)) as server:
+        assert the_one(server).text == said
+
+
+def answering(message: dict[str, Any], usage: dict[str, Any]) -> Behaviour:
+    async def behave(call: Any, go_on: Any) -> Any:
+        from aiohttp import web
+
+        return web.json_response({"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
+
+    return behave
+
+
+PARTS = [{"type": "thinking", "thinking": [{"type": "text", "text": "Is it?"}]}, {"type": "text", "text": "No"}]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{"content": "No", "reasoning_content": "Is it?"}, {"content": "No", "reasoning": "Is it?"}, {"content": PARTS}],
+    ids=["reasoning_content", "reasoning", "parts"],
+)
+def test_what_a_server_sends_of_the_thinking_is_kept_beside_the_text(message: dict[str, Any]) -> None:
+    with LoopbackServer(answering(message, {"prompt_tokens": 3, "completion_tokens": 4})) as server:
+        assert the_one(server) == Completion("No", "stop", Usage(3, 4), None, "Is it?")
+
+
+@pytest.mark.parametrize(
+    ("usage", "read"),
     [
-        ("<think>Is it? Yes.</think>\n\nNo", "No"),
-        ("  \n<think>\nfirst\nsecond\n</think>9. Write.", "9. Write."),
-        ("<think>never comes to an end", ""),
-        ("A reply about <think> tags.", "A reply about <think> tags."),
-        ("\ud800 half", "\ud800 half"),
+        (
+            {"prompt_tokens_details": {"cached_tokens": 6}, "completion_tokens_details": {"reasoning_tokens": 3}},
+            Usage(10, 5, 6, 3),
+        ),
+        ({"total_tokens": 18, "completion_tokens_details": {"reasoning_tokens": 3}}, Usage(10, 8, 0, 3)),  # counted apart
+        ({"prompt_tokens_details": {"cached_tokens": 99}, "completion_tokens_details": "none"}, Usage(10, 5, 10, 0)),
+        ({"completion_tokens": None}, Usage(10, 0)),
+        ({"completion_tokens": -7}, Usage(len(CHAT.text) // 4 + 1, 1)),
+        ({"completion_tokens": 10**30}, Usage(len(CHAT.text) // 4 + 1, 1)),
+        ({"completion_tokens": True}, Usage(len(CHAT.text) // 4 + 1, 1)),
     ],
 )
-def test_what_a_model_thinks_aloud_is_no_part_of_its_reply(said: str, read: str) -> None:
-    with LoopbackServer(a(said)) as server:
-        assert the_one(server).text == read
+def test_cached_and_thinking_tokens_are_parts_and_a_count_that_cannot_be_is_none(usage: dict[str, Any], read: Usage) -> None:
+    with LoopbackServer(answering({"content": "No"}, {"prompt_tokens": 10, "completion_tokens": 5, **usage})) as server:
+        assert the_one(server).usage == read
 
 
 def test_a_reply_that_is_filtered_away_says_so() -> None:
@@ -219,7 +254,7 @@ FATES: dict[str, tuple[Any, Any]] = {
     **dict.fromkeys(("reset", "hang"), (AGAIN, AGAIN)),
     **dict.fromkeys(("no choices", "error in 200", "not json", "not an object", "html", "empty body"), (WRONG, AGAIN)),
     **dict.fromkeys(("400", "422"), (WRONG, "bad_request")),
-    **dict.fromkeys(("context openai", "context llama.cpp", "context vllm"), (WRONG, "context_overflow")),
+    **dict.fromkeys(("context openai", "context llama.cpp", "context vllm"), ("context_overflow", "context_overflow")),
     **dict.fromkeys(("content filter", "null content", "wrong type"), (Completion, Completion)),
 }
 
@@ -247,9 +282,13 @@ def test_an_overflow_among_the_first_requests_is_not_the_runs_fault() -> None:
     with LoopbackServer(failing("context openai", when=lambda call: call.body["seed"] == 2), latency(0.3)) as server:
         found, _ = ask(server, *one_too_long, at_once=True)
     assert [type(one) for one in found] == [Completion, Completion, RequestFailed, Completion], found
+
+
+def test_an_overflow_of_the_shorter_prompt_is_the_runs_if_nobody_was_answered() -> None:
+    shorter = with_changes(CHAT, messages=CHAT.messages[:1])
     with LoopbackServer(failing("context openai")) as server:
-        found, _ = ask(server, *one_too_long, at_once=True)
-    assert [type(one) for one in found] == [ModelError] * 4
+        [first, second], _ = ask(server, CHAT, shorter)
+    assert isinstance(first, RequestFailed) and isinstance(second, ModelError) and "does not fit" in str(second)
 
 
 @pytest.mark.parametrize(
@@ -308,10 +347,11 @@ def test_a_server_that_takes_none_of_them_still_serves(at_once: bool) -> None:
     assert sorted(re.findall(r"does not take '(\w+)'", " ".join(said))) == sorted(FIELDS)
 
 
-def test_a_completions_server_without_max_tokens_gets_none() -> None:
+def test_a_completions_server_is_never_asked_without_max_tokens() -> None:
+    """What a run may spend rests on it."""
     with LoopbackServer(rejecting("max_tokens")) as server:
-        the_one(server, RAW)
-        assert set(server.requests[-1]) == {"model", "prompt", "seed"}
+        [found], _ = ask(server, RAW)
+        assert isinstance(found, ModelError) and len(server.requests) == 1
 
 
 # ---------------------------------------------------------------- waiting, secrets, foreign errors

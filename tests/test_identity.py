@@ -90,7 +90,8 @@ def by_its_place(seed: int) -> Callable[[Request], Completion]:
     """
     places = [("propose", f"t{turn}") for turn in range(1000)]
     places += [(stage, f"i{number:06d}") for stage in STAGES[1:] for number in range(1000)]
-    known = {sampling_seed(seed, stage, place): (stage, place) for stage, place in places}
+    draws: tuple[tuple[int, ...], ...] = ((), (1,))  # the first attempt and the second
+    known = {sampling_seed(seed, stage, place, *draw): (stage, place) for stage, place in places for draw in draws}
 
     def answer(request: Request) -> Completion:
         stage, place = known[request.seed]
@@ -180,6 +181,7 @@ OTHER: dict[str, object] = {
     "machine_demos": 1,
     "new_per_turn": 7,
     "max_instances_per_task": 2,
+    "attempts": 3,
     "lag": 8,
     "record_similarity": True,
     "extra_body": '{"min_p": 0.1}',

@@ -130,7 +130,9 @@ def test_most_calls_failing_opens_the_breaker_and_the_first_success_closes_it() 
     assert breaker.delay(1, 1.0) == math.inf  # one probe at a time
     breaker.ended(30)
     breaker.answered()
-    assert not breaker.is_open and "HTTP 500 (boom)" in said[0] and "answers again" in said[1]
+    still_open = bool(breaker.is_open)
+    assert (still_open, len(said)) == (False, 2)
+    assert "HTTP 500 (boom)" in said[0] and "answers again" in said[1]
 
 
 def test_a_run_whose_requests_mostly_fail_for_good_is_told_why() -> None:

@@ -75,19 +75,27 @@ class Usage:
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0  # of the prompt's: the server had read them before
+    reasoning_tokens: int = 0  # of the completion's: paid for like the others, no part of the reply
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
     """A reply, or the reason why there will never be one."""
 
-    text: str
+    text: str  # as it was paid for, thinking aloud included
     finish_reason: str  # stop | length | content_filter | ..., as the server says it; "error" if the request failed for good
     usage: Usage = Usage()
     error: str | None = None  # a slug; then `text` holds the server's words
+    reasoning: str = ""  # what the model thought, where the server sends that beside the reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ class Breaker:
             return None
         commonest = lost.most_common(1)[0][0]
         return (
-            f"{self._name}: {lost.total()} of the last {len(self._losses)} requests failed for good, most of them with: {commonest}; "
-            "look into the prompts and the endpoint's rules, then start again"
+            f"{self._name}: {lost.total()} of the last {len(self._losses)} requests failed for good, most of them with: "
+            f"{commonest}; look into the prompts and the endpoint's rules, then start again"
         )
 
     def delay(self, under_way: int, now: float) -> float:

@@ -38,6 +38,7 @@ _OPTIONAL: dict[str, str | None] = {
     "seed": None,
     "response_format": None,
 }
+_MOST_TOKENS = 10**8  # of one call; a server that counts more of them miscounts
 _NO_KEY = "none"  # servers of one's own ask for none; the client wants a text
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "propose": {"instructions": {"type": "array", "items": {"type": "string"}}},
@@ -60,7 +61,6 @@ _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|cre
 _UNSUPPORTED = re.compile(
     r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|extra (?:inputs|fields)|invalid|does not", re.I
 )
-_THINKING = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)\s*", re.S)
 
 
 class OpenAI:
@@ -91,6 +91,7 @@ class OpenAI:
         self._notice, self._told = notice, told
         self._left_out: dict[str, str | None] = {}
         self._answered = False
+        self._overflowed: set[str] = set()  # places in the run, while nobody was answered
         self._under_way = 0
         self._changed = asyncio.Event()  # either of the two has; a new one each time
 
@@ -100,6 +101,8 @@ class OpenAI:
             return await self._accepted(request)
         except _Doubtful as error:
             doubt = error
+            if self._will_be_shorter(request, doubt.of_request):
+                raise doubt.of_request from None
         finally:
             self._under_way -= 1
             self._changed.set()
@@ -107,6 +110,14 @@ class OpenAI:
         while self._under_way and not self._answered:  # a refusal comes back before any reply does
             await self._changed.wait()
         raise (doubt.of_request if self._answered else doubt.of_run) from None
+
+    def _will_be_shorter(self, request: Request, failure: Exception) -> bool:
+        """Whether a prompt that does not fit is a turn's first: the turn shows less then, and asks once more."""
+        is_overflow = isinstance(failure, RequestFailed) and failure.reason == "context_overflow" and request.stage == "propose"
+        if self._answered or not is_overflow or request.place in self._overflowed:
+            return False
+        self._overflowed.add(request.place)
+        return True
 
     async def _accepted(self, request: Request) -> Completion:
         for _ in range(len(_OPTIONAL) + 1):
@@ -261,6 +272,8 @@ class OpenAI:
             return RequestFailed("content_filter", words)
         named = str(error.param or "")
         for field in _OPTIONAL:
+            if field == "max_tokens" and "prompt" in body:
+                continue  # there it has no other name, and what a run may spend rests on it
             if field in body and (named == field or (not named and field in words)) and _UNSUPPORTED.search(words):
                 return _Rejects(field)
         refused = f"{said}; the endpoint does not accept the requests of this run"
@@ -322,20 +335,46 @@ def _completion(record: Mapping[str, Any], request: Request) -> Completion | Non
         return None
     choice = choices[0]
     message = choice.get("message")
-    text = message.get("content") if isinstance(message, dict) else choice.get("text")
-    text = _THINKING.sub("", text) if isinstance(text, str) else ""
+    text = _text(message.get("content") if isinstance(message, dict) else choice.get("text"), "text")
+    thoughts = [message.get(name) for name in ("reasoning_content", "reasoning")] if isinstance(message, dict) else []
+    reasoning = next((one for one in thoughts if isinstance(one, str) and one), "")
+    if isinstance(message, dict) and not reasoning:
+        reasoning = _text(message.get("content"), "thinking") if isinstance(message.get("content"), list) else ""
     reason = choice.get("finish_reason")
     error = "content_filter" if reason == "content_filter" and not text.strip() else None
-    return Completion(text, reason if isinstance(reason, str) else "stop", _usage(record.get("usage"), request, text), error)
+    usage = _usage(record.get("usage"), request, text + reasoning)
+    return Completion(text, reason if isinstance(reason, str) else "stop", usage, error, reasoning)
+
+
+def _text(content: Any, part: str) -> str:
+    """A content that is a text, or the texts among a list of parts of one kind; nothing else is any."""
+    if isinstance(content, list):
+        parts = [one.get(part) for one in content if isinstance(one, dict) and one.get("type", part) == part]
+        return "".join(_text(one, "text") for one in parts)
+    return content if isinstance(content, str) else ""
 
 
 def _usage(said: Any, request: Request, text: str) -> Usage:
-    """The server's count, or, where it gives none, four characters a token."""
-    if isinstance(said, dict):
-        prompt, completion = said.get("prompt_tokens"), said.get("completion_tokens") or 0
-        if isinstance(prompt, int) and isinstance(completion, int):
-            return Usage(prompt, completion)
-    return Usage(len(request.text) // 4 + 1, len(text) // 4 + 1)
+    """The server's count, or, where it gives none that makes sense, four characters a token."""
+    said = said if isinstance(said, dict) else {}
+    prompt, completion = _count(said, "prompt_tokens"), _count({"completion_tokens": 0, **_not_null(said)}, "completion_tokens")
+    if prompt is None or completion is None:
+        return Usage(len(request.text) // 4 + 1, len(text) // 4 + 1)
+    cached = _count(said.get("prompt_tokens_details"), "cached_tokens") or 0
+    reasoning = _count(said.get("completion_tokens_details"), "reasoning_tokens") or 0
+    if reasoning and _count(said, "total_tokens") == prompt + completion + reasoning:
+        completion += reasoning  # some servers count them apart
+    return Usage(prompt, completion, min(cached, prompt), min(reasoning, completion))
+
+
+def _count(said: Any, name: str) -> int | None:
+    """A number of tokens, if it can be one."""
+    count = said.get(name) if isinstance(said, dict) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS else None
+
+
+def _not_null(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _response_format(request: Request) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""How often an endpoint may be called: as it was told, as its headers say, or as its refusals teach. No clock: `now` is passed in."""
+"""How often an endpoint may be called: as told, as its headers say, or as its refusals teach. No clock: `now` is passed in."""
 
 from __future__ import annotations
 
