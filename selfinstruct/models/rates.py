@@ -72,9 +72,9 @@ class Learned:
     """
 
     PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds of hold that no server asked for
-    SURE, STEADY = 1.02, 10.0
+    STEADY = 10.0
     STREAK = 2.0  # seconds within which another burst says that the lesson was too mild
-    FACTORS = (0.97, 0.85, 0.5)
+    FACTORS = (0.97, 0.97, 0.95, 0.85)  # at least, by how many have come so
 
     def __init__(self, chance: Random) -> None:
         self._chance = chance
@@ -140,9 +140,10 @@ class Learned:
             self._rate, self._growth = Rate(max(0.97 * len(seen), 0.1)), 1.1 if is_much else 2.0
         else:
             before = self._rate.per_second
-            found = 0.97 * max(len(seen), 0.8 * 4 * lately if self._growth > self.SURE else 0)
+            span = min(1.0, max(0.3, self._burst_at - self._resumed_at))
+            found = 0.97 * max(len(seen) / span, 0.8 * 4 * lately if self._growth > 1.1 else 0)
             self._rate.per_second = max(before * 0.5, min(before * factor, found), 0.1)
-            self._growth = 1.1 if self._growth > 1.1 else self.SURE if self._growth > self.SURE else 1.0
+            self._growth = 1.1 if self._growth > 1.1 else 1.0
         self._rate.hold(now)
         self._resumed_at = self._grown_at = now
 
