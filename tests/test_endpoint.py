@@ -334,7 +334,8 @@ def test_a_field_that_a_server_does_not_take_is_left_out_and_that_is_said_once(f
     instead = "max_completion_tokens" if field == "max_tokens" else None
     assert [field in body for body in bodies] == [True, False, False, False]
     assert instead is None or [body.get(instead) for body in bodies] == [None, 100, 100, 100]
-    assert len(said) == 1 and f"does not take '{field}'" in said[0]
+    name = "json_object" if field == "response_format" else field
+    assert len(said) == 1 and f"does not take '{name}'" in said[0]
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "at once"])
@@ -344,7 +345,38 @@ def test_a_server_that_takes_none_of_them_still_serves(at_once: bool) -> None:
         found, said = ask(server, *requests, at_once=at_once)
         assert all(isinstance(one, Completion) for one in found), found
         assert set(server.requests[-1]) == {"model", "messages", "max_completion_tokens"}
-    assert sorted(re.findall(r"does not take '(\w+)'", " ".join(said))) == sorted(FIELDS)
+    assert sorted(re.findall(r"does not take '(\w+)'", " ".join(said))) == sorted({*FIELDS, *STEPS} - {"response_format"})
+
+
+STEPS = ("json_schema", "json_object")
+
+
+def test_a_server_without_schemas_is_asked_for_json_and_only_then_for_nothing() -> None:
+    async def refuse(call: Any, go_on: Any) -> Any:
+        is_schema = call.body.get("response_format", {}).get("type") == "json_schema"
+        words = "response_format.type 'json_schema' is not supported"
+        return error(400, words, "invalid_request_error", None, "response_format") if is_schema else await go_on(call)
+
+    requests = [with_changes(CHAT, seed=seed, response_format="json_schema") for seed in range(3)]
+    with LoopbackServer(refuse) as server:
+        _, said = ask(server, *requests)
+        assert [body["response_format"]["type"] for body in server.requests] == ["json_schema", *["json_object"] * 3]
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    "words", ["System role not supported", "Unsupported value: 'messages[0].role' does not support 'system' with this model."]
+)
+def test_a_server_without_system_messages_gets_their_words_in_the_users(words: str) -> None:
+    async def refuse(call: Any, go_on: Any) -> Any:
+        is_system = call.body["messages"][0]["role"] == "system"
+        return error(400, words, "invalid_request_error") if is_system else await go_on(call)
+
+    with LoopbackServer(refuse) as server:
+        found, said = ask(server, CHAT, with_changes(CHAT, seed=6))
+        bodies = server.requests
+    assert all(isinstance(one, Completion) for one in found) and len(bodies) == 3 and len(said) == 1
+    assert bodies[-1]["messages"] == [{"role": "user", "content": "\n\n".join(one.text for one in CHAT.messages)}]
 
 
 def test_a_completions_server_is_never_asked_without_max_tokens() -> None:

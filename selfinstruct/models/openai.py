@@ -38,6 +38,11 @@ _OPTIONAL: dict[str, str | None] = {
     "seed": None,
     "response_format": None,
 }
+_WEAKER: dict[str, str | None] = {"json_schema": "json_object", "json_object": None}  # of response_format, step by step
+_NO_SYSTEM = re.compile(
+    r"system.{0,40}not.{0,10}support|not support.{0,30}system|conversation roles must alternate|(?:invalid|unknown).{0,20}role.{0,20}system",
+    re.I,
+)
 _MOST_TOKENS = 10**8  # of one call; a server that counts more of them miscounts
 _NO_KEY = "none"  # servers of one's own ask for none; the client wants a text
 _SCHEMAS: dict[str, dict[str, Any]] = {
@@ -120,7 +125,7 @@ class OpenAI:
         return True
 
     async def _accepted(self, request: Request) -> Completion:
-        for _ in range(len(_OPTIONAL) + 1):
+        for _ in range(len(_OPTIONAL) + len(_WEAKER) + 1):
             try:
                 return await self._once(request)
             except _Rejects as rejection:
@@ -170,11 +175,12 @@ class OpenAI:
             "frequency_penalty": decoding.frequency_penalty,
             "stop": list(decoding.stop) or None,
             "seed": request.seed,
-            "response_format": _response_format(request),
+            "response_format": _response_format(request, self._left_out),
         }
         body: dict[str, Any] = {"model": request.model}
         if request.api == "chat":
             roles = [("user" if one.role == "prompt" else one.role, one.text) for one in request.messages]
+            roles = _without_system(roles) if "system" in self._left_out else roles
             body["messages"] = [{"role": role, "content": text} for role, text in roles]
         else:
             body["prompt"] = request.text
@@ -198,8 +204,9 @@ class OpenAI:
     def _leave_out(self, field: str) -> None:
         if field in self._left_out:
             return  # another request under way found it out at the same time
-        self._left_out[field] = _OPTIONAL[field]
-        instead = f"; sends '{_OPTIONAL[field]}' instead" if _OPTIONAL[field] else ""
+        other = "user" if field == "system" else {**_OPTIONAL, **_WEAKER}[field]
+        self._left_out[field] = other
+        instead = f"; sends '{other}' instead" if other else ""
         self._notice(f"{self.address} does not take '{field}': left out from here on{instead}")
 
     def _json(self, text: str) -> dict[str, Any]:
@@ -271,11 +278,13 @@ class OpenAI:
         if error.code == "content_filter" or _FILTERED.search(words):
             return RequestFailed("content_filter", words)
         named = str(error.param or "")
+        if _NO_SYSTEM.search(words) and any(one["role"] == "system" for one in body.get("messages", ())):
+            return _Rejects("system")
         for field in _OPTIONAL:
             if field == "max_tokens" and "prompt" in body:
                 continue  # there it has no other name, and what a run may spend rests on it
             if field in body and (named == field or (not named and field in words)) and _UNSUPPORTED.search(words):
-                return _Rejects(field)
+                return _Rejects(body[field]["type"] if field == "response_format" else field)
         refused = f"{said}; the endpoint does not accept the requests of this run"
         return _Doubtful(ModelError(refused), RequestFailed("bad_request", words))
 
@@ -377,10 +386,22 @@ def _not_null(said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _response_format(request: Request) -> dict[str, Any] | None:
-    if request.response_format == "text":
+def _without_system(roles: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Messages in which the first user message says what the system message said."""
+    system = [text for role, text in roles if role == "system"]
+    others = [(role, text) for role, text in roles if role != "system"]
+    if not others or others[0][0] != "user":
+        return [("user", "\n\n".join(system)), *others]
+    return [("user", "\n\n".join([*system, others[0][1]])), *others[1:]]
+
+
+def _response_format(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any] | None:
+    kind: str | None = request.response_format
+    while kind in left_out:
+        kind = left_out[kind]
+    if kind is None or kind == "text":
         return None
-    if request.response_format == "json_object":
+    if kind == "json_object":
         return {"type": "json_object"}
     properties = _SCHEMAS[request.stage]
     schema = {
