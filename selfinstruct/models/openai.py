@@ -40,7 +40,8 @@ _OPTIONAL: dict[str, str | None] = {
 }
 _WEAKER: dict[str, str | None] = {"json_schema": "json_object", "json_object": None}  # of response_format, step by step
 _NO_SYSTEM = re.compile(
-    r"system.{0,40}not.{0,10}support|not support.{0,30}system|conversation roles must alternate|(?:invalid|unknown).{0,20}role.{0,20}system",
+    r"system.{0,40}not.{0,10}support|not support.{0,30}system|conversation roles must alternate|"
+    r"(?:invalid|unknown).{0,20}role.{0,20}system",
     re.I,
 )
 _MOST_TOKENS = 10**8  # of one call; a server that counts more of them miscounts
@@ -338,6 +339,13 @@ def _http_client(timeout: float) -> Any:
         return None
 
 
+def _reasoning(message: Mapping[str, Any]) -> str:
+    for name in ("reasoning_content", "reasoning"):
+        if isinstance(message.get(name), str) and message[name]:
+            return str(message[name])
+    return _text(message.get("content"), "thinking") if isinstance(message.get("content"), list) else ""
+
+
 def _completion(record: Mapping[str, Any], request: Request) -> Completion | None:
     choices = record.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
@@ -345,10 +353,7 @@ def _completion(record: Mapping[str, Any], request: Request) -> Completion | Non
     choice = choices[0]
     message = choice.get("message")
     text = _text(message.get("content") if isinstance(message, dict) else choice.get("text"), "text")
-    thoughts = [message.get(name) for name in ("reasoning_content", "reasoning")] if isinstance(message, dict) else []
-    reasoning = next((one for one in thoughts if isinstance(one, str) and one), "")
-    if isinstance(message, dict) and not reasoning:
-        reasoning = _text(message.get("content"), "thinking") if isinstance(message.get("content"), list) else ""
+    reasoning = _reasoning(message) if isinstance(message, dict) else ""
     reason = choice.get("finish_reason")
     error = "content_filter" if reason == "content_filter" and not text.strip() else None
     usage = _usage(record.get("usage"), request, text + reasoning)
@@ -397,7 +402,7 @@ def _without_system(roles: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def _response_format(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any] | None:
     kind: str | None = request.response_format
-    while kind in left_out:
+    while kind is not None and kind in left_out:
         kind = left_out[kind]
     if kind is None or kind == "text":
         return None
