@@ -19,7 +19,8 @@ def fetched(repository: str, file: str) -> Path:
         return Path(hub.hf_hub_download(repo_id=repository, filename=file))
     except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
         raise UserError(
-            f"{where}: cannot be fetched ({_first_line(error)}); check the name and the network, or name a file: local:/path/to.gguf"
+            f"{where}: cannot be fetched ({_first_line(error)}); "
+            "check the name and the network, or name a file: local:/path/to.gguf"
         ) from error
 
 

@@ -32,7 +32,10 @@ from selfinstruct.cli.screen import show
     help="Shares of train/test, or of train/validation/test; an instruction is never on two sides.",
 )
 @click.option(
-    "--keep", multiple=True, metavar="EXPR", help="Only what fits, as in 'score>=4' or is_classification=false; repeatable: all must."
+    "--keep",
+    multiple=True,
+    metavar="EXPR",
+    help="Only what fits, as in 'score>=4' or is_classification=false; repeatable: all must.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides splits and templates.")
 @click.option("--shuffle-seed", type=int, metavar="N", help="Shuffle, this way.  [default: the order of the run]")

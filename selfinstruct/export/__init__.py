@@ -1,6 +1,6 @@
 """Exports: the examples of runs as files that trainers load. One module a format, each with the same `record(row, style)`.
 
-    export(["runs/mine"], "mine", Export(format="hf", split="0.95/0.05"))
+export(["runs/mine"], "mine", Export(format="hf", split="0.95/0.05"))
 """
 
 from selfinstruct.export.forms import FORMS

@@ -112,7 +112,9 @@ def _checked(settings: Export) -> Form:
             fitting = ", ".join(known for known, one in FORMS.items() if name in one.takes)
             raise UserError(f"--{name.replace('_', '-')}: has no place in --format {settings.format} (only in {fitting})")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*|", settings.license):
-        raise UserError(f"--license {settings.license}: must be an identifier as the Hub lists them, such as cc-by-4.0 or apache-2.0")
+        raise UserError(
+            f"--license {settings.license}: must be an identifier as the Hub lists them, such as cc-by-4.0 or apache-2.0"
+        )
     if settings.push_to_hub:
         hub.token()  # better now than after the work
     return form

@@ -1,4 +1,4 @@
-"""The filters of `--keep`: one comparison each, no code is ever run. `score>=4`, `model=gpt-4o-mini`, `finding!=truncated`."""
+"""The filters of `--keep`, one comparison each; no code is ever run. `score>=4`, `model=gpt-4o-mini`, `finding!=truncated`."""
 
 from __future__ import annotations
 

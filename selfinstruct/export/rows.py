@@ -25,8 +25,9 @@ class Row:
 
     @classmethod
     def of(cls, example: Example, id: str, run: str, score: float | None) -> Row:
-        texts = map(well_formed, (example.instruction, example.input, example.output))
-        return cls(id, *texts, example.is_classification, run, example.provenance, score, findings_in(example.provenance))
+        instruction, input, output = map(well_formed, (example.instruction, example.input, example.output))
+        findings = findings_in(example.provenance)
+        return cls(id, instruction, input, output, example.is_classification, run, example.provenance, score, findings)
 
     @property
     def question(self) -> str:

@@ -47,7 +47,7 @@ class Selection:
                 self.unknown[f"not {one.text}"] += 1
             if not answer:
                 return f"not {one.text}"
-        text = blake2b("\0".join((row.instruction, row.input, row.output)).encode(), digest_size=16).digest()
+        text = blake2b(f"{row.instruction}\0{row.input}\0{row.output}".encode(), digest_size=16).digest()
         if text in texts:
             return "duplicate"
         texts.add(text)
