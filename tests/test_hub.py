@@ -100,7 +100,7 @@ def test_what_is_pushed_is_the_export_and_it_is_private(tmp_path: Path) -> None:
         str(path.relative_to(tmp_path / "mine")): path.read_bytes() for path in (tmp_path / "mine").rglob("*.*") if path.is_file()
     }
     assert hub.files == exported and set(exported) == {"README.md", "data/train.parquet", "export.json"}
-    assert hub.created["private"] is True and hub.created["type"] == "dataset"
+    assert (hub.created.get("private") is True or hub.created.get("visibility") == "private") and hub.created["type"] == "dataset"
     assert hub.tokens == {f"Bearer {SECRET}"}
     assert f"pushed to {hub.url}/datasets/me/it" in ran.out
     assert SECRET not in ran.out + ran.err and not any(SECRET.encode() in text for text in exported.values())

@@ -13,7 +13,8 @@ from selfinstruct.export.rows import Row
 
 _Values = Callable[[Row], tuple[Any, ...]]
 _OPERATORS = {
-    ">=": operator.ge, "<=": operator.le, "!=": operator.ne, "==": operator.eq, ">": operator.gt, "<": operator.lt, "=": operator.eq,
+    ">=": operator.ge, "<=": operator.le, "!=": operator.ne, "==": operator.eq, ">": operator.gt, "<": operator.lt,
+    "=": operator.eq,
 }  # fmt: skip
 _EXPRESSION = re.compile(r"\s*(\w+)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*\Z", re.DOTALL)
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
