@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "selfinstruct"
 FLOORS = (
     ("__main__",),
     ("cli",),
-    ("plan", "status", "verify", "dedupe"),  # the commands, but for the one that everything is about
+    ("plan", "status", "verify", "dedupe", "export"),  # the commands, but for the one that everything is about
     ("view",),  # a run as those see it who come afterwards
     ("generate",),  # one sitting of a run: inputs, layers, signals
     ("run", "progress"),  # the run directory; what a person sees
@@ -39,7 +39,7 @@ FLOORS = (
         "models.adaptive",
         "models.breaker",
     ),
-    ("tasks", "journal", "models"),  # records of the dataset; files that survive a crash; what a model is
+    ("tasks", "journal", "models", "hub"),  # records of the dataset; files that survive a crash; what a model is; the Hub
     ("errors", "ordered"),
     ("selfinstruct",),  # the version
 )
@@ -50,7 +50,7 @@ OWNERS = {
     "backports": "records",  # backports.zstd
     "click": "cli",
     "genai_prices": "prices",
-    "huggingface_hub": "models.local",
+    "huggingface_hub": "hub",
     "numpy": "similarity",
     "openai": "models.openai",
     "pyarrow": "records",
@@ -70,6 +70,7 @@ GLOBAL_RANDOM = {"random", "randint", "randrange", "choice", "choices", "sample"
 HEAVY = {
     "aiohttp",
     "genai_prices",
+    "huggingface_hub",
     "numpy",
     "openai",
     "pyarrow",
@@ -203,7 +204,18 @@ def test_parsers_raise_nothing(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--help", "--version", "generate --help", "init --help", "status --help", "verify --help", "dedupe --help", ""]
+    "arguments",
+    [
+        "--help",
+        "--version",
+        "generate --help",
+        "init --help",
+        "status --help",
+        "verify --help",
+        "dedupe --help",
+        "export --help",
+        "",
+    ],
 )
 def test_help_waits_for_nothing_heavy(arguments: str) -> None:
     program = f"""

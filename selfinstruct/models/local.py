@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+from selfinstruct import hub
 from selfinstruct.errors import UserError
 
 MODEL_NAME = "local"
@@ -58,18 +59,7 @@ def _fetched(address: str) -> Path:
     if len(parts) != 3 or not all(parts):
         raise UserError(f"local:hf:{address}: expected local:hf:ORG/REPO/FILE, as in local:hf:someone/some-model-GGUF/model.gguf")
     organisation, repository, file = parts
-    try:
-        hub = importlib.import_module("huggingface_hub")
-    except ImportError:
-        raise UserError(f"local:hf:{address} needs a package that is not installed: pip install huggingface_hub") from None
-    # The hub's errors for "no such repository", "no such file" and "not allowed" are ValueError or OSError as well.
-    try:
-        return Path(hub.hf_hub_download(repo_id=f"{organisation}/{repository}", filename=file))
-    except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(
-            f"local:hf:{address}: cannot be fetched ({first}); check the name and the network, or name a file: local:/path/to.gguf"
-        ) from error
+    return hub.fetched(f"{organisation}/{repository}", file)
 
 
 def _checked(path: Path) -> Path:

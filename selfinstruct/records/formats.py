@@ -43,9 +43,9 @@ def _zstd() -> Any:
     return _extra("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd", ".zst")
 
 
-def parquet() -> tuple[Any, Any]:
-    """The modules pyarrow and pyarrow.parquet. Raises UserError where they are not installed."""
-    return _extra("pyarrow", ".parquet"), _extra("pyarrow.parquet", ".parquet")
+def parquet(extra: str = "dedupe") -> tuple[Any, Any]:
+    """The modules pyarrow and pyarrow.parquet. Raises UserError where they are not installed, naming the extra that has them."""
+    return _extra("pyarrow", ".parquet", extra), _extra("pyarrow.parquet", ".parquet", extra)
 
 
 def damaged() -> tuple[type[Exception], ...]:
@@ -54,8 +54,8 @@ def damaged() -> tuple[type[Exception], ...]:
     return (EOFError, gzip.BadGzipFile, zlib.error, *([zstd.ZstdError] if zstd else []))
 
 
-def _extra(module: str, suffix: str) -> Any:
+def _extra(module: str, suffix: str, extra: str = "dedupe") -> Any:
     try:
         return import_module(module)
     except ImportError:
-        raise UserError(f"reading and writing {suffix} needs {module}: pip install 'selfinstruct[dedupe]'") from None
+        raise UserError(f"reading and writing {suffix} needs {module}: pip install 'selfinstruct[{extra}]'") from None

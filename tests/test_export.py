@@ -1,0 +1,302 @@
+"""Exports as their consumers load them: `datasets` reads every format, and what it reads is what the run holds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import invoke, run
+
+from selfinstruct.errors import UserError
+from selfinstruct.export import FORMS, Export, export
+from selfinstruct.export.completion import WITH_INPUT, WITHOUT_INPUT, without_label
+from selfinstruct.tasks import Example
+from selfinstruct.view import load_run
+
+# What breaks naive writers: line separators within a line, quotes, a lone surrogate, templates' own marks, right-to-left, NUL.
+NASTY = [
+    ("Say \u2028 it \u2029 and \x85 again", 'a "quoted" \\ back\\slash\r\nand\ttab', "漢字 🦙 עברית {input} {instruction}"),
+    ("Fill in {output} and {0}", "", "line one\n\n```\nline two\n---\n"),
+    ("Half a pair \ud83e here", "\x00 and \x1b[31m", "' \" ` lone quotes"),
+]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("export") / "plain"
+    assert run("generate", "--model", "scripted", "--n", "150", "--out", out).code == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def directory(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with hostile examples at its end, judgements of its first fifty, findings in one."""
+    out = tmp_path_factory.mktemp("export") / "nasty"
+    shutil.copytree(plain, out)
+    with (out / "examples.jsonl").open("a", encoding="utf-8") as file:
+        for number, (instruction, input, output) in enumerate(NASTY):
+            provenance: dict[str, Any] = {"instruction_id": f"n{number}", "turn": 99, "model": "other", "findings": ["truncated"]}
+            file.write(Example(f"nasty-{number}", instruction, input, output, None, provenance).to_line() + "\n")
+    ids = [one.id for one in load_run(plain).examples()][:50]
+    lines = [json.dumps({"id": id, "score": 1 + number % 5}) + "\n" for number, id in enumerate(ids)]
+    (out / "judgements.jsonl").write_text("".join(lines))
+    return out
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`datasets.load_dataset`, offline, with a cache of its own."""
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    datasets.disable_progress_bars()
+
+    def load(path: Path, *, split: str | None = "train") -> Any:
+        cache = str(tmp_path / "cache")
+        if path.is_dir():
+            return datasets.load_dataset(str(path), split=split, cache_dir=cache)
+        kind = "parquet" if path.suffix == ".parquet" else "json"
+        return datasets.load_dataset(kind, data_files=str(path), split=split, cache_dir=cache)
+
+    return load
+
+
+def texts(directory: Path) -> list[tuple[str, str, str]]:
+    """The examples as every loader should see them."""
+    rows = [(one.instruction, one.input, one.output) for one in load_run(directory).examples()]
+    return [(a.replace("\ud83e", "\ufffd"), b, c) for a, b, c in rows]
+
+
+def question(instruction: str, input: str) -> str:
+    return f"{instruction}\n\n{input}" if input else instruction
+
+
+def seen(format: str, row: dict[str, Any]) -> tuple[str, ...]:
+    """What a loader got, as (question, answer) or (instruction, input, output)."""
+    if format == "messages":
+        assert [one["role"] for one in row["messages"]] == ["user", "assistant"]
+        return tuple(one["content"] for one in row["messages"])
+    if format == "sharegpt":
+        assert [one["from"] for one in row["conversations"]] == ["human", "gpt"]
+        return tuple(one["value"] for one in row["conversations"])
+    if format == "prompt-completion":
+        return (row["prompt"], row["completion"])
+    return (row["instruction"], row["input"], row["output"])
+
+
+def expected(format: str, row: tuple[str, str, str]) -> tuple[str, ...]:
+    return (question(row[0], row[1]), row[2]) if format in ("messages", "sharegpt") else row
+
+
+CASES = [("alpaca", ".json"), *((name, ".jsonl") for name in FORMS if FORMS[name].suffixes[0] == ".jsonl"), ("parquet", ".parquet")]
+
+
+@pytest.mark.parametrize(("format", "suffix"), [*CASES, ("hf", ""), ("messages", ""), ("alpaca", "")])
+def test_datasets_loads_every_format_and_finds_every_text(
+    format: str, suffix: str, directory: Path, tmp_path: Path, loaded: Any
+) -> None:
+    export([directory], tmp_path / f"out{suffix}", Export(format=format))
+    rows, truth = list(loaded(tmp_path / f"out{suffix}")), texts(directory)
+    assert len(rows) == len(truth) == 153
+    if format == "prompt-completion":
+        for row, (instruction, input, output) in zip(rows, truth, strict=True):
+            forms = {one.format(instruction=instruction, input=input) for one in (WITH_INPUT if input else WITHOUT_INPUT)}
+            assert row["prompt"] in forms and row["completion"] == output
+    else:
+        assert [seen(format, row) for row in rows] == [expected(format, row) for row in truth]
+
+
+def test_no_instruction_is_on_both_sides_and_the_sides_are_the_whole(directory: Path, tmp_path: Path, loaded: Any) -> None:
+    export([directory], tmp_path / "out", Export(format="hf", split="0.7/0.1/0.2"))
+    parts = loaded(tmp_path / "out", split=None)
+    assert list(parts) == ["train", "validation", "test"]
+    sides = [set(parts[name]["instruction"]) for name in parts]
+    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+    rows = [(row["instruction"], row["input"], row["output"]) for name in parts for row in parts[name]]
+    assert Counter(rows) == Counter(texts(directory))
+    assert 0.6 < parts["train"].num_rows / len(rows) < 0.8
+
+
+def test_a_run_that_grows_or_is_joined_moves_no_instruction_across(directory: Path, plain: Path, tmp_path: Path) -> None:
+    settings = Export(format="alpaca", split="0.8/0.2", shuffle_seed=3)
+    export([plain], tmp_path / "a", settings)
+    export([directory, plain], tmp_path / "b", settings)
+    for name in ("train", "test"):
+        before, after = (set((tmp_path / which / f"{name}.jsonl").read_text().splitlines()) for which in "ab")
+        assert before <= after
+
+
+def test_a_shuffle_hangs_on_its_seed_alone(directory: Path, plain: Path, tmp_path: Path) -> None:
+    def shuffled(seed: int, *runs: Path) -> str:
+        export(runs, tmp_path / "out.jsonl", Export(shuffle_seed=seed, force=True))
+        return (tmp_path / "out.jsonl").read_text()
+
+    assert shuffled(1, directory, plain) == shuffled(1, plain, directory) != shuffled(2, directory, plain)
+
+
+def test_the_same_example_in_two_runs_is_written_once_and_ids_stay_apart(plain: Path, directory: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(plain, other)
+    lines = (other / "examples.jsonl").read_text().splitlines(keepends=True)
+    record = {**json.loads(lines[0]), "output": "another answer"}
+    (other / "examples.jsonl").write_text(json.dumps(record) + "\n" + "".join(lines[1:]))
+    done = export([plain, other], tmp_path / "out.jsonl", Export(format="sharegpt"))
+    assert (done.read, done.kept, done.dropped, done.renamed) == (300, 151, {"duplicate": 149}, 1)
+    ids = [json.loads(line)["id"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert len(set(ids)) == 151 and ids[-1] == f"other:{record['id']}"
+
+
+@pytest.mark.parametrize(
+    ("filters", "kept"),
+    [
+        (["score>=4"], 20),
+        (["score >= 4", "score<5"], 10),
+        (["model=other"], 3),
+        (["model!=other", "turn<0"], 0),
+        (["finding!=truncated"], 150),
+        (["finding=truncated"], 3),
+        (["input_words=0", "model=other"], 1),
+        (["id=nasty-0"], 1),
+    ],
+)
+def test_a_filter_keeps_what_it_says(filters: list[str], kept: int, directory: Path, tmp_path: Path) -> None:
+    settings = Export(keep=tuple(filters))
+    if not kept:
+        with pytest.raises(UserError, match="nothing to export"):
+            export([directory], tmp_path / "out.jsonl", settings)
+        assert list(tmp_path.iterdir()) == []
+        return
+    done = export([directory], tmp_path / "out.jsonl", settings)
+    assert done.kept == kept == len((tmp_path / "out.jsonl").read_text().splitlines())
+    assert done.read == done.kept + sum(done.dropped.values())
+
+
+def test_what_was_not_judged_is_counted(directory: Path, tmp_path: Path) -> None:
+    said = invoke("export", directory, "--format", "alpaca", "--out", tmp_path / "out.json", "--keep", "score>=4").done().out
+    assert "kept 20" in said and "dropped, not score>=4: 133 (103 of them not judged)" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--keep", "scores>=4"], "unknown name 'scores' (known: score, turn,"),
+        (["--keep", "score"], "as in 'score>=4'"),
+        (["--keep", "score>=high"], "compared with a number"),
+        (["--keep", "model>=a"], "no number"),
+        (["--keep", "is_classification=perhaps"], "true or false"),
+        (["--keep", "__import__('os')=1"], "as in 'score>=4'"),
+        (["--split", "0.9/0.2"], "shares that make 1"),
+        (["--split", "nan/0.2"], "shares that make 1"),
+        (["--split", "0.9/0.1"], "give a folder"),
+        (["--license", "mit"], "has no place in --format alpaca (only in hf)"),
+        (["--drop-labels"], "only in prompt-completion"),
+        (["--out", "x.csv"], "written as .jsonl or .json"),
+        (["--format", "hf", "--license", "a b"], "identifier"),
+        (["--format", "hf", "--push-to-hub", "me/it"], "HF_TOKEN is not set"),
+    ],
+)
+def test_bad_words_are_one_line_and_leave_nothing(words: list[str], told: str, directory: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    assert told in invoke("export", directory, "--format", "alpaca", "--out", out, *words, HF_TOKEN="").error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_an_export_is_replaced(directory: Path, tmp_path: Path) -> None:
+    for name in ("file.json", "full/of.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("precious")
+    for settings, out in ((Export(), "file.json"), (Export(force=True), "full"), (Export(force=True, format="hf"), "file.json")):
+        with pytest.raises(UserError, match=r"choose another --out"):
+            export([directory], tmp_path / out, settings)
+    assert {path.read_text() for path in tmp_path.rglob("*.*") if path.is_file()} == {"precious"}
+    with pytest.raises(UserError, match="something else"):
+        export([directory], directory, Export(force=True))
+    export([directory], tmp_path / "file.json", Export(force=True))
+    for _ in range(2):
+        export([directory], tmp_path / "folder", Export())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file.json", "folder", "full"]
+
+
+def test_a_split_without_an_example_is_told_and_writes_nothing(plain: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no instruction fell to test"):
+        export([plain], tmp_path / "out", Export(split="0.99999/0.00001"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Text: the sea is blue", "the sea is blue"),
+        ("Movie review:\nIt was long.", "It was long."),
+        ("Texte français: déjà", "déjà"),
+        ("https://example.org/a", None),
+        ("See https://example.org: now", None),
+        ("10:30 at the station", None),
+        ("12: the number", None),
+        ("Paragraph: a b\nQuestion: c?", None),
+        ("Text:", None),
+        ("no label here", None),
+    ],
+)
+def test_one_leading_label_goes_and_addresses_and_times_stay(text: str, left: str | None) -> None:
+    assert without_label(text) == (text if left is None else left)
+
+
+def test_every_template_is_drawn_and_another_seed_draws_otherwise(plain: Path, tmp_path: Path) -> None:
+    export([plain], tmp_path / "a.jsonl", Export(format="prompt-completion"))
+    export([plain], tmp_path / "b.jsonl", Export(format="prompt-completion", seed=1))
+    assert (tmp_path / "a.jsonl").read_text() != (tmp_path / "b.jsonl").read_text()
+    prompts = [json.loads(line)["prompt"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    used = set()
+    for prompt, (instruction, input, _) in zip(prompts, texts(plain), strict=True):
+        used.add(next(form for form in WITH_INPUT + WITHOUT_INPUT if form.format(instruction=instruction, input=input) == prompt))
+    assert used == {*WITH_INPUT, *WITHOUT_INPUT} and len(used) == 13
+
+
+def test_the_card_is_read_by_the_hub_s_own_library(directory: Path, tmp_path: Path) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    export([directory], tmp_path / "my: set", Export(format="hf", license="cc-by-4.0", split="0.8/0.2"))
+    card = hub.DatasetCard.load(tmp_path / "my: set" / "README.md")
+    assert card.data.license == "cc-by-4.0" and card.data.pretty_name == "my: set" and card.data.size_categories == ["n<1K"]
+    assert [one["path"] for one in card.data.configs[0]["data_files"]] == ["data/train.parquet", "data/test.parquet"]
+    for fact in (
+        "selfinstruct generate --n 150 --preset chat --model scripted",
+        "instructions proposed",
+        "kept 153",
+        "fingerprints",
+    ):
+        assert fact in card.text
+    assert str(tmp_path) not in card.text
+
+
+def trainer_view(folder: Path, name: str) -> list[tuple[str, str, str]]:
+    """(system, question, answer) as LLaMA-Factory takes them: its defaults hold only where columns or tags are not given."""
+    entry = json.loads((folder / "dataset_info.json").read_text())[name]
+    assert entry.keys() <= {"file_name", "formatting", "columns", "tags"}
+    columns = entry["columns"]
+    tags = entry.get("tags") or {
+        "role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt", "system_tag": "system",
+    }  # fmt: skip
+    found = []
+    for line in (folder / entry["file_name"]).read_text("utf-8").splitlines():
+        row = json.loads(line)
+        if entry["formatting"] == "alpaca":
+            parts = [row[columns["prompt"]], row[columns["query"]]]
+            found.append((row[columns["system"]], "\n".join(filter(None, parts)), row[columns["response"]]))
+        else:
+            turns = [(one[tags["role_tag"]], one[tags["content_tag"]]) for one in row[columns["messages"]]]
+            assert [who for who, _ in turns] == [tags["system_tag"], tags["user_tag"], tags["assistant_tag"]]
+            found.append((turns[0][1], turns[1][1], turns[2][1]))
+    return found
+
+
+@pytest.mark.parametrize("format", ["alpaca", "messages", "sharegpt"])
+def test_llama_factory_finds_its_entry_and_every_text(format: str, directory: Path, tmp_path: Path) -> None:
+    export([directory], tmp_path / "mine", Export(format=format, system="Be kind.", split="0.8/0.2"))
+    rows = trainer_view(tmp_path / "mine", "mine") + trainer_view(tmp_path / "mine", "mine_test")
+    joint = "\n" if format == "alpaca" else "\n\n"
+    truth = [("Be kind.", joint.join(filter(None, (a, b))), c) for a, b, c in texts(directory)]
+    assert sorted(rows) == sorted(truth)
