@@ -18,7 +18,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "selfinstruct"
 FLOORS = (
     ("__main__",),
     ("cli",),
-    ("plan", "status", "verify", "dedupe"),  # the commands, but for the one that everything is about
+    ("plan", "status", "verify", "dedupe", "report"),  # the commands, but for the one that everything is about
+    ("stats",),  # what is in a run, in numbers
     ("view",),  # a run as those see it who come afterwards
     ("generate",),  # one sitting of a run: inputs, layers, signals
     ("run", "progress"),  # the run directory; what a person sees
@@ -42,8 +43,10 @@ OWNERS = {
     "huggingface_hub": "models.local",
     "numpy": "similarity",
     "openai": "models.openai",
+    "plotly": "report",
     "pyarrow": "records",
     "rapidfuzz": "similarity",
+    "spacy": "stats",
     "tenacity": "models.layers",
     "tomli": "settings",
     "tqdm": "progress",
@@ -61,9 +64,11 @@ HEAVY = {
     "genai_prices",
     "numpy",
     "openai",
+    "plotly",
     "pyarrow",
     "pydantic",
     "rapidfuzz",
+    "spacy",
     "tenacity",
     "tqdm",
     "xllamacpp",
@@ -192,7 +197,7 @@ def test_parsers_raise_nothing(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--help", "--version", "generate --help", "init --help", "status --help", "verify --help", "dedupe --help", ""]
+    "arguments", ["--help", "--version", "generate --help", "init --help", "status --help", "verify --help", "dedupe --help", "stats --help", "report --help", ""]
 )
 def test_help_waits_for_nothing_heavy(arguments: str) -> None:
     program = f"""

@@ -12,6 +12,7 @@ from selfinstruct import __version__
 from selfinstruct.cli.dedupe import dedupe
 from selfinstruct.cli.directory import init, status, verify
 from selfinstruct.cli.generate import generate
+from selfinstruct.cli.report import report, stats
 from selfinstruct.cli.screen import Commands
 
 
@@ -21,7 +22,7 @@ def cli() -> None:
     """Make instruction-tuning data with a language model, the Self-Instruct way (Wang et al., ACL 2023)."""
 
 
-for _command in (generate, init, status, verify, dedupe):
+for _command in (generate, init, status, verify, dedupe, stats, report):
     cli.add_command(_command)
 
 
