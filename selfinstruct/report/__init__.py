@@ -43,7 +43,8 @@ def page(runs: Sequence[Stats], rows: str, shown: int, total: int) -> str:
     from plotly.offline import get_plotlyjs
 
     plotly, script = get_plotlyjs(), (_HERE / "page.js").read_text("utf-8")
-    data = {"figures": figures(runs), "runs": [one.name for one in runs], "rows": shown}
+    drawn = figures(runs)
+    data = {"figures": drawn, "runs": [one.name for one in runs], "rows": shown}
     verbs = "".join(
         f"<figure><figcaption>{escape(one.name)}</figcaption>" + f'<div class="plot sun" id="verbs-{number}"></div></figure>'
         for number, one in enumerate(runs)
@@ -59,7 +60,7 @@ def page(runs: Sequence[Stats], rows: str, shown: int, total: int) -> str:
         "headline": sections.headline(runs),
         "comparison": sections.comparison(runs),
         "verbs": verbs or f"<p>{escape(' '.join(runs[0].missing) or 'No instruction has a verb with its noun.')}</p>",
-        "cost": '<figure><figcaption>Cost</figcaption><div class="plot" id="cost"></div></figure>' if "cost" in data["figures"] else "",
+        "cost": '<figure><figcaption>Cost</figcaption><div class="plot" id="cost"></div></figure>' if "cost" in drawn else "",
         "funnels": "".join(f'<div class="funnel">{sections.funnel(one)}</div>' for one in runs),
         "neighbours": "".join(f"<h3>{escape(one.name)}</h3>{sections.neighbours(one)}" for one in runs),
         "labels": "".join(f"<h3>{escape(one.name)}</h3>{sections.labels(one)}" for one in runs),
