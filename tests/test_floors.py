@@ -18,7 +18,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "selfinstruct"
 FLOORS = (
     ("__main__",),
     ("cli",),
-    ("plan", "status", "verify", "dedupe", "export"),  # the commands, but for the one that everything is about
+    ("plan", "status", "verify", "dedupe", "export", "report"),  # the commands, but for the one that everything is about
+    ("stats",),  # what is in a run, in numbers
     ("view",),  # a run as those see it who come afterwards
     ("generate",),  # one sitting of a run: inputs, layers, signals
     ("run", "progress"),  # the run directory; what a person sees
@@ -53,8 +54,10 @@ OWNERS = {
     "huggingface_hub": "hub",
     "numpy": "similarity",
     "openai": "models.openai",
+    "plotly": "report",
     "pyarrow": "records",
     "rapidfuzz": "similarity",
+    "spacy": "stats",
     "tenacity": "models.layers",
     "tomli": "settings",
     "tqdm": "progress",
@@ -73,9 +76,11 @@ HEAVY = {
     "huggingface_hub",
     "numpy",
     "openai",
+    "plotly",
     "pyarrow",
     "pydantic",
     "rapidfuzz",
+    "spacy",
     "tenacity",
     "tqdm",
     "xllamacpp",
@@ -214,6 +219,8 @@ def test_parsers_raise_nothing(module: str) -> None:
         "verify --help",
         "dedupe --help",
         "export --help",
+        "stats --help",
+        "report --help",
         "",
     ],
 )

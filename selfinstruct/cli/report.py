@@ -1,0 +1,55 @@
+"""`selfinstruct stats` and `selfinstruct report`: what is in a run, for a terminal and for a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from selfinstruct.cli.screen import show
+from selfinstruct.tasks import printable
+
+
+def _notice(text: str) -> None:
+    click.echo(printable(text), err=True)
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; selfinstruct/stats/schema.json describes it.")
+def stats(directory: Path, as_json: bool) -> None:
+    """Print what is in the run in DIRECTORY: the figures of the paper's tables beside the paper's own.
+
+    \b
+    selfinstruct stats runs/mine
+    selfinstruct stats runs/mine --json | jq .counts
+
+    Verbs and nouns need the extra 'report'.
+    """
+    from selfinstruct.stats import measure
+    from selfinstruct.tasks import to_json
+    from selfinstruct.view import load_run
+
+    found = measure(load_run(directory), _notice)
+    show([to_json(found.to_record())] if as_json else found.lines())
+
+
+@click.command()
+@click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIRECTORY...")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where the page goes.  [default: DIRECTORY/report.html]"
+)
+def report(directories: tuple[Path, ...], out: Path | None) -> None:
+    """Write one HTML page on a run, or on several side by side, that opens without a network.
+
+    \b
+    selfinstruct report runs/mine
+    selfinstruct report runs/monday runs/tuesday --out compared.html
+
+    Figures, funnel, nearest neighbours, and a browser of every example, rejected ones too. Needs the extra 'report'.
+    """
+    from selfinstruct.report import write_report
+
+    target = out or directories[0] / "report.html"
+    size = write_report(directories, target, _notice)
+    show([f"{target}: {size / 1e6:.1f} MB; open it in a browser"])

@@ -1,0 +1,65 @@
+"""How a run went: what each stretch of turns brought in, and what the replies cost as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from selfinstruct.models import Usage
+from selfinstruct.prices import Price
+from selfinstruct.tasks import Instruction, Rejected
+
+_STRETCHES = 40
+_POINTS = 80
+_PAUSE = 600.0  # seconds without a reply that count as work; what is longer was a stop
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Turns `first` to `first + turns - 1`: instructions proposed in them, and those admitted."""
+
+    first: int
+    turns: int
+    proposed: int
+    admitted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """All replies up to a time of work, in seconds since the first. `cost`: USD, None if nobody knows the price."""
+
+    seconds: float
+    replies: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+
+
+def stretches(instructions: Iterable[Instruction], rejected: Iterable[Rejected], *, turns: int) -> tuple[Stretch, ...]:
+    """The run's turns in at most 40 stretches of one length (the last may be shorter)."""
+    length = max(1, -(-turns // _STRETCHES))
+    number = -(-turns // length)
+    admitted, dropped = [0] * number, [0] * number
+    for one in instructions:
+        admitted[one.turn // length] += 1
+    for other in rejected:
+        if other.what == "instruction":
+            dropped[other.turn // length] += 1
+    return tuple(
+        Stretch(at * length, min(length, turns - at * length), admitted[at] + dropped[at], admitted[at]) for at in range(number)
+    )
+
+
+def moments(replies: Iterable[dict[str, Any]], price: Price | None) -> tuple[Moment, ...]:
+    """At most some 80 points; the last one holds the totals. A run's stops are left out of its time."""
+    usages = sorted((reply["at"], reply["usage"]["prompt_tokens"], reply["usage"]["completion_tokens"]) for reply in replies)
+    step, found = max(1, len(usages) // _POINTS), []
+    seconds, prompt, completion, before = 0.0, 0, 0, usages[0][0] if usages else 0.0
+    for number, (at, prompted, completed) in enumerate(usages, 1):
+        seconds += min(at - before, _PAUSE)
+        prompt, completion, before = prompt + prompted, completion + completed, at
+        if number % step == 0 or number == len(usages):
+            cost = None if price is None else price.cost(Usage(prompt, completion))
+            found.append(Moment(round(seconds, 3), number, prompt, completion, cost))
+    return tuple(found)

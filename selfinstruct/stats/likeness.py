@@ -1,0 +1,47 @@
+"""How new the instructions are: against the seeds (paper, section 3.2 and figure 4) and among themselves."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from selfinstruct.similarity import RougeIndex
+from selfinstruct.stats.counts import Histogram, histogram
+
+_WIDTH, _BARS = 0.05, 20  # ROUGE-L from 0 to 1
+_CLOSEST = 40  # pairs to show
+CLOSE = 0.6  # below it a pair shares little but form; the index is fast above
+_ASKED = 60_000  # instructions whose neighbours are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An instruction, the earlier one that it resembles most, and their ROUGE-L F."""
+
+    text: str
+    nearest: str
+    score: float
+
+
+def highest_with_seeds(instructions: Sequence[str], seeds: Sequence[str], tokenizer: str) -> Histogram:
+    """Each instruction's highest ROUGE-L F with a seed task's."""
+    index = RougeIndex(tokenizer)
+    for seed in seeds:
+        index.add(seed)
+    scores: Counter[float] = Counter()
+    for text in instructions:
+        best = index.top(text, 1)
+        scores[best[0].score if best else 0.0] += 1
+    return histogram(scores, _WIDTH, _BARS)
+
+
+def closest(instructions: Sequence[str], tokenizer: str) -> tuple[int, tuple[Pair, ...]]:
+    """How many instructions resemble an earlier one at an F above 0.6, and the pairs that do so most, the closest first."""
+    index, found = RougeIndex(tokenizer), []
+    for text in instructions[:_ASKED]:
+        if match := index.nearest(text, above=CLOSE):
+            found.append(Pair(text, match.text, match.score))
+        index.add(text)
+    return len(found), tuple(heapq.nsmallest(_CLOSEST, found, key=lambda pair: (-pair.score, pair.text)))
