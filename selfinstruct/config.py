@@ -40,6 +40,9 @@ class Config:
     classify: Decoding = field(default=Decoding())
     input_first: Decoding = field(default=Decoding())
     output_first: Decoding = field(default=Decoding())
+    reject: str = _setting(
+        "certain", "Defects that drop an example, others being noted in it: certain, annotate (drop none), none (look for none), or a list."
+    )
     extra_body: str = _setting("", "Further fields of every request's body, as a JSON object.")
     seed_tasks: str = _setting("", "A JSONL file of seed tasks.", free=True)  # what it holds is fingerprinted
     prompts: str = _setting("", "A directory of templates that take the place of the packaged ones.", free=True)  # so are they
@@ -84,6 +87,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "api": "completions",
         "tokenizer": "rouge",
+        "reject": "none",
         "new_per_turn": 7,
         "max_instances_per_task": 5,
         "propose": Decoding(0.7, 0.5, 1024, 2.0, 0.0, ("\n\n", "\n16", "16.", "16 .")),
@@ -148,7 +152,7 @@ def changed(config: Config, *layers: Mapping[str, Any]) -> Config:
 def from_record(record: Mapping[str, Any]) -> Config:
     """The Config that `Config.record` wrote."""
     known = {one.name for one in fields(Config)}
-    values = {name: value for name, value in record.items() if name in known}
+    values = {"reject": "none"} | {name: value for name, value in record.items() if name in known}  # older than the checks
     for stage in STAGES:
         values[stage] = Decoding(**{**values[stage], "stop": tuple(values[stage]["stop"])})
     return Config(**values)

@@ -18,13 +18,13 @@ PACKAGE = Path(__file__).resolve().parent.parent / "selfinstruct"
 FLOORS = (
     ("__main__",),
     ("cli",),
-    ("plan", "status", "verify", "dedupe"),  # the commands, but for the one that everything is about
+    ("plan", "status", "verify", "dedupe", "survey"),  # the commands, but for the one that everything is about
     ("view",),  # a run as those see it who come afterwards
     ("generate",),  # one sitting of a run: inputs, layers, signals
     ("run", "progress"),  # the run directory; what a person sees
     ("bootstrap", "completions", "inputs"),  # Figure 2; every reply paid for; seeds and templates
     ("stage", "settings"),  # one stage of the paper; from a file and a command line to a config
-    ("pool", "models.providers"),  # what is kept, and what may be shown; which provider answers for a name
+    ("pool", "check", "models.providers"),  # what is kept, and what may be shown; known defects; which provider answers for a name
     ("parse", "filters", "similarity", "funnel", "prices", "records"),
     ("models.openai", "models.local", "models.scripted", "models.layers"),
     ("config", "prompts", "models.phrases"),
@@ -52,7 +52,7 @@ OWNERS = {
 NEWER_PYTHONS = {"tomllib", "compression"}  # of the standard library, but not of the oldest Python that we run on
 LATE_IMPORTS = {"import_module", "_extra"}  # functions that take the name of what they import
 
-PURE = {"parse", "filters", "similarity", "pool", "funnel", "tasks"}  # the same for the same arguments
+PURE = {"parse", "filters", "check", "similarity", "pool", "funnel", "tasks"}  # the same for the same arguments
 FORKING = {"similarity.rounds"}  # asks the system for cores, and gives the same answers on any number of them
 IMPURE = {"time", "datetime", "os", "logging", "secrets", "socket", "threading", "asyncio"}
 GLOBAL_RANDOM = {"random", "randint", "randrange", "choice", "choices", "sample", "shuffle", "seed", "uniform", "gauss"}
@@ -192,7 +192,7 @@ def test_parsers_raise_nothing(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--help", "--version", "generate --help", "init --help", "status --help", "verify --help", "dedupe --help", ""]
+    "arguments", ["--help", "--version", "generate --help", "init --help", "status --help", "verify --help", "dedupe --help", "check --help", ""]
 )
 def test_help_waits_for_nothing_heavy(arguments: str) -> None:
     program = f"""

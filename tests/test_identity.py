@@ -182,6 +182,7 @@ OTHER: dict[str, object] = {
     "max_instances_per_task": 2,
     "lag": 8,
     "record_similarity": True,
+    "reject": "annotate",
     "extra_body": '{"min_p": 0.1}',
 }
 OTHER_DECODING: dict[str, object] = {

@@ -22,7 +22,7 @@ _WANTED = re.compile(
     re.I,
 )
 _CODE_WANTED_OTHERS = re.compile(
-    r"(?:编写|写)(?:一个|一段)?.{0,16}(?:函数|代码|脚本|程序|查询|正则)|escrib[ea] (?:una funci\u00f3n|un (?:programa|script)|c\u00f3digo)|schreib\w* (?:eine \w*funktion|ein \w*(?:programm|skript))"
+    r"(?:编写|写)(?:一个|一段)?.{0,16}(?:函数|代码|程序|SQL|正则|[Pp]ython 脚本)|escrib[ea] (?:una funci\u00f3n|un (?:programa|script)|c\u00f3digo)|schreib\w* (?:eine \w*funktion|ein \w*(?:programm|skript))"
     r"|(?:\u00e9cris|\u00e9crivez|\u00e9crire) (?:une fonction|un (?:programme|script))",
     re.I,
 )

@@ -33,9 +33,11 @@ def truncated(row: Checked) -> Finding | None:
     if row.is_classification or (words < 7 and not _HAN.search(text)) or _CLOSED.search(text):
         return _bare_item(text)
     last = text.rpartition("\n")[2]
+    if re.search("[#\uff03]\\s?\\w+$", last):
+        return None
     if _HAN.search(last):
         return _broken_han(text, last)
-    if "```" in text or (looks_like_code(last) and not _OPEN_WORD.search(last)) or re.search(r"https?://\S+$|@\S+$|#\w+$", last):
+    if "```" in text or (looks_like_code(last) and not _OPEN_WORD.search(last)) or re.search(r"https?://\S+$|@\S+$|[#\uff03]\s?\w+$", last):
         return None
     if _HANGING.search(text) or (_OPEN_WORD.search(last) and words >= 9 and not _SHORT_FORMS.search(row.instruction)):
         return found("truncated", "output", text[-60:])

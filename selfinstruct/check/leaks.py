@@ -30,26 +30,29 @@ _SECTION = re.compile(
     re.I | re.M,
 )
 _ROLES = re.compile(r"\n\s*(?:human|user|### ?human|question|q): ?\S.*(?:\n\s*(?:assistant|ai|bot|answer|a):|$)", re.I)
+_HINT = re.compile("[<{\\[#:]|nstruction|ppropriately|tasks", re.I)  # without one of these there is no need to look closer
 # Where such lines are the very thing that is asked for.
 _FORMS_ARE_MEANT = re.compile(
     r"\bexamples?\b|\binputs?\b|\boutputs?\b|\binstances?\b|\blabel|algorithm|function|\bprogram|\bcode\b|test cases?|pseudo|script|template|placeholder|format"
     r"|prompt|\btoken|instructions?\b|tasks?\b|jinja|python|html|special|dialog|convers|interview|faq|q\s?&\s?a|questions?\b|quiz|chat|\u793a\u4f8b|\u4f8b\u5b50|\u51fd\u6570|\u7b97\u6cd5|\u8f93\u5165|ejemplo|beispiel|exemple",
     re.I,
 )
+_LABELLED = re.compile("[:\uff1a]|\\n")
 _ABOUT_MODELS = re.compile(r"prompt|\btoken|template|chatml|llama|fine-?tun|jinja|strikethrough|\btag\b|html|format|placeholder|llm|language model|\u63d0\u793a|\u6a21\u677f", re.I)
 
 
 def leaked_prompt(row: Checked) -> Finding | None:
     """Special tokens and template text in any field; labels and further examples in the output."""
     for field, text in _fields(row):
+        if not _HINT.search(text):
+            continue
         if match := _TOKENS.search(text):
             if not _ABOUT_MODELS.search(row.instruction) or field == "instruction":
                 return found("leaked_prompt", field, text[match.start() :], _cut(text, match))
         elif (match := _TEMPLATE.search(text)) and not _ABOUT_MODELS.search(row.instruction.replace(match.group(), "")):
             return found("leaked_prompt", field, text[match.start() :], _cut(text, match))
-    if _FORMS_ARE_MEANT.search(row.instruction):
-        return None
-    return _label(row.output)
+    label = _label(row.output) if _LABELLED.search(row.output) else None
+    return None if label is None or _FORMS_ARE_MEANT.search(row.instruction) else label
 
 
 def _fields(row: Checked) -> tuple[tuple[Field, str], ...]:

@@ -45,6 +45,10 @@ def invented_url(row: Checked) -> Finding | None:
 
 
 _THING = r"(?:images?|pictures?|photos?|photographs?|drawings?|paintings?|illustrations?|sketch(?:es)?|diagrams?|flow ?charts?|logos?|posters?|infographics?|cartoons?|comic(?: strip)?s?|graphs?|bar charts?|pie charts?|charts?|screenshots?|memes?|animations?|gifs?|videos?|doodles?|portraits?|visuali[sz]ations?|mind ?maps?|collages?|icons?|audio clips?|maps?|t-?shirt designs?|scatter ?plots?|histograms?|line graphs?|selfies?|wallpapers?|storyboards?)"
+_VISUAL = (
+    "image pict photo draw paint illustrat sketch diagram chart logo poster graphic cartoon comic graph screenshot meme anim gif video"
+    " doodle portrait visual mind collage icon audio map shirt plot histogram selfie wallpaper storyboard".split()
+)
 _MAKE = re.compile(
     rf"^\W*(?:please |can you |could you |now )?(?:draw|sketch|paint|doodle|illustrate|photograph)\b(?! (?:a |an |any |some |the |your |up |out )?(?:conclusion|comparison|parallel|analog|attention|inspiration|lesson|distinction|inference|connection|insight|lots?\b|contrast|will\b|contract|plan\b|line between|from\b|on\b|upon\b|vivid|word picture|picture (?:in|with) words))"
     rf"|\b(?:create|generate|make|design|produce|render|build|develop|prepare|edit|crop|resize|plot|construct|insert|attach|upload|take|find|show(?: me)?|send|provide|share|search for)\b (?:(?:a|an|the|me|us|some|one|two|three|any|this|following|given|\d+) )*(?:[\w-]+ ){{0,3}}?{_THING}\b",
@@ -70,20 +74,23 @@ _OTHERS = re.compile(
     r"|\b(?:dibuja|dibuje|pinta un|dessine|dessinez|zeichne|zeichnen sie|disegna|desenhe)\b|\b(?:esta|siguiente|cette|dieses?|questa|esta) (?:imagen|foto|image|photo|bild|immagine|imagem)\b|(?:crea|cr\u00e9e|erstelle|genera) (?:una?|une|ein) (?:imagen|image|bild|immagine|logo|cartel|affiche)",
     re.I,
 )
+_LATIN_VERBS = ("dib", "pin", "des", "zei", "dis", "cre", "ers", "gen")  # with which a request in plain letters begins
 _FILES_ARE_NAMES = re.compile(r"file|html|code|python|script|extension|markdown|command|rename|path|function|alt|regex|format|url|sort", re.I)
 
 
 def image_request(row: Checked) -> Finding | None:
     """Something is to be looked at, or drawn, and text cannot do it."""
     text = row.instruction
-    if match := _MAKE.search(text):
-        if not _IN_TEXT.search(text):
+    lowered = text.lower()
+    if any(word in lowered for word in _VISUAL) and not _IN_TEXT.search(text):
+        match = _MAKE.search(text)
+        if match is None and _LOOKING.search(text) and len(row.input.split()) < 12:
+            match = _LOOK.search(text)
+        if match:
             return found("image_request", "instruction", match.group())
-    elif (match := _LOOK.search(text)) and _LOOKING.search(text) and not _IN_TEXT.search(text) and len(row.input.split()) < 12:
-        return found("image_request", "instruction", match.group())
-    if match := _OTHERS.search(text):
+    if match := None if text.isascii() and lowered[:3] not in _LATIN_VERBS else _OTHERS.search(text):
         return found("image_request", "instruction", match.group()) if not re.search("\u4ee3\u7801|\u7a0b\u5e8f|c\u00f3digo|code|\u7ed3\u8bba|\u63cf\u8ff0\u6587\u5b57", text) else None
     for field, words in (("input", row.input), ("output", row.output)):
-        if len(words) < 300 and (match := _PLACEHOLDER.search(words)) and not _FILES_ARE_NAMES.search(text) and (field == "input" or "[" in match.group()):
+        if len(words) < 300 and ("." in words or "[" in words or field == "input") and (match := _PLACEHOLDER.search(words)) and not _FILES_ARE_NAMES.search(text) and (field == "input" or "[" in match.group()):
             return found("image_request", "input" if field == "input" else "output", match.group())
     return None

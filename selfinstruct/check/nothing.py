@@ -73,7 +73,7 @@ _SAME_MAY_BE_RIGHT = re.compile(
     r"|sort|order|alphabetical|arrange|dedup\w*|duplicates?|remove|strip|trim|clean|filter|if (?:needed|necessary|any|it|there|possible)"
     r"|round|simplify|reduce|edit|error|mistake|extract|identify|find|select|choose|which|palindrome|reverse|read|quote|transcribe"
     r"|capitali[sz]e|case|format|keep|detect|print|output|calculate|compute|evaluate|absolute|lemma|stem|singular|plural|complete"
-    r"|predict|classify|name)\b|\u7ea0\u6b63|\u6539\u6b63|\u4fee\u6539|\u68c0\u67e5|\u6392\u5e8f|\u91cd\u590d|\u5fc5\u8981|\u6807\u70b9|\u627e\u51fa|\u63d0\u53d6"
+    r"|predict|classify|name)\b|\u7ea0\u6b63|\u6539\u6b63|\u4fee\u6539|\u68c0\u67e5|\u6392\u5e8f|\u91cd\u590d|\u5fc5\u8981|\u6807\u70b9|\u627e\u51fa|\u63d0\u53d6|\u7f16\u8f91|\u66f4\u6b63|\u5220\u9664|\u5206\u7c7b|\u8bed\u6cd5|\u6b63\u786e|\u5339\u914d"
     r"|corrig|ordena|repite|repet|kopier|wiederhol|korrig|sortier|trie",
     re.I,
 )
@@ -90,11 +90,11 @@ def empty_output(row: Checked) -> Finding | None:
 
 
 def not_available(row: Checked) -> Finding | None:
-    text = row.output.strip(_AROUND)
-    if not text or len(text) > 60 or _NOTHING_IS_AN_ANSWER.search(row.instruction):
+    text = row.output.strip(_AROUND) if len(row.output) < 90 else ""
+    if not text or len(text) > 60 or empty_output(row):  # which says it already
         return None
     bare = _UNAVAILABLE.fullmatch(text) and not row.is_classification
-    if bare or (_NONE.fullmatch(text) and _PRODUCE.match(row.instruction)):
+    if (bare or (_NONE.fullmatch(text) and _PRODUCE.match(row.instruction))) and not _NOTHING_IS_AN_ANSWER.search(row.instruction):
         return found("not_available", "output", row.output)
     return None
 

@@ -23,6 +23,8 @@ _KEY = re.compile(
 )
 _SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
+_DIGITS = re.compile(r"\d(?:[ ().+/-]{0,3}\d){6}")
+_KEYLIKE = re.compile(r"sk-|AKIA|gh[pousr]_|github_pat|xox|AIza|hf_|glpat|_live_|PRIVATE KEY|eyJ|SG\.")
 _DUMMY_KEY = re.compile(r"(.)\1{5,}|example|your|xxxx|1234567890|abcdefg", re.I)
 
 
@@ -40,6 +42,8 @@ def _first(text: str) -> str | None:
         for match in _EMAIL.finditer(text):
             if not _INVENTED_DOMAIN.match(match[2]) and not _ROLE.match(match[1]):
                 return f"e-mail address {match[1][:2]}...@{match[2]}"
+    if not _DIGITS.search(text) and not _KEYLIKE.search(text):
+        return None
     for pattern, kind, dummy in _PATTERNS:
         for match in pattern.finditer(text) if pattern is not _CARD or len(text) > 12 else ():
             if not dummy(match.group(), text):

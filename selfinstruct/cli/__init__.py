@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from selfinstruct import __version__
+from selfinstruct.cli.check import check
 from selfinstruct.cli.dedupe import dedupe
 from selfinstruct.cli.directory import init, status, verify
 from selfinstruct.cli.generate import generate
@@ -21,7 +22,7 @@ def cli() -> None:
     """Make instruction-tuning data with a language model, the Self-Instruct way (Wang et al., ACL 2023)."""
 
 
-for _command in (generate, init, status, verify, dedupe):
+for _command in (generate, init, status, verify, dedupe, check):
     cli.add_command(_command)
 
 
