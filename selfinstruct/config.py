@@ -41,7 +41,8 @@ class Config:
     input_first: Decoding = field(default=Decoding())
     output_first: Decoding = field(default=Decoding())
     reject: str = _setting(
-        "certain", "Defects that drop an example, others being noted in it: certain, annotate (drop none), none (look for none), or a list."
+        "certain",
+        "Defects that drop an example, others being noted in it: certain, annotate (drop none), none (look for none), or a list.",
     )
     extra_body: str = _setting("", "Further fields of every request's body, as a JSON object.")
     seed_tasks: str = _setting("", "A JSONL file of seed tasks.", free=True)  # what it holds is fingerprinted

@@ -53,7 +53,9 @@ class Survey:
             "defective": self.defective,
             "bad": self.bad,
             "repaired": self.repaired,
-            "findings": {slug: {"severity": DEFECTS[slug].severity, "count": self.counts[slug]} for slug in DEFECTS if self.counts[slug]},
+            "findings": {
+                slug: {"severity": DEFECTS[slug].severity, "count": self.counts[slug]} for slug in DEFECTS if self.counts[slug]
+            },
             "evidence": [
                 {"slug": slug, "where": one.where, "field": one.finding.field, "evidence": one.finding.evidence}
                 for slug in DEFECTS
@@ -63,7 +65,9 @@ class Survey:
 
     def lines(self) -> Iterator[str]:
         share = f" ({self.defective / self.examples:.1%})" if self.examples else ""
-        yield f"{self.examples:,} examples, {self.defective:,} with a finding{share}" + (f", {self.bad:,} records are no example" if self.bad else "")
+        yield f"{self.examples:,} examples, {self.defective:,} with a finding{share}" + (
+            f", {self.bad:,} records are no example" if self.bad else ""
+        )
         for slug, defect in DEFECTS.items():
             if count := self.counts[slug]:
                 yield f"{count:>9,}  {slug:<20}{defect.severity:<9}{defect.meaning}"
@@ -129,7 +133,10 @@ def _row(record: Record) -> Row | Bad:
     texts = {name: fields.get(name) if fields.get(name) is not None else "" for name in ("instruction", "input", "output")}
     missing = [name for name in ("instruction", "output") if name not in fields]
     if missing or not all(isinstance(text, str) for text in texts.values()):
-        return Bad(record.where, f"no example: {'no ' + missing[0] if missing else 'a field is no text'}; each has 'instruction', 'input', 'output'")
+        return Bad(
+            record.where,
+            f"no example: {'no ' + missing[0] if missing else 'a field is no text'}; each has 'instruction', 'input', 'output'",
+        )
     label = fields.get("is_classification")
     return Row(**texts, is_classification=label if isinstance(label, bool) else None)  # type: ignore[arg-type]  # looked at above
 
@@ -144,5 +151,7 @@ def _mended(row: Row, seen: list[Finding], slugs: Collection[str]) -> Row:
 
 
 def _written(record: Record, row: Row, mended: Row) -> Record:
-    changed = {name: getattr(mended, name) for name in ("instruction", "input", "output") if getattr(mended, name) != getattr(row, name)}
+    changed = {
+        name: getattr(mended, name) for name in ("instruction", "input", "output") if getattr(mended, name) != getattr(row, name)
+    }
     return replace(record, fields={**record.fields, **changed}, line=None)

@@ -192,7 +192,18 @@ def test_parsers_raise_nothing(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--help", "--version", "generate --help", "init --help", "status --help", "verify --help", "dedupe --help", "check --help", ""]
+    "arguments",
+    [
+        "--help",
+        "--version",
+        "generate --help",
+        "init --help",
+        "status --help",
+        "verify --help",
+        "dedupe --help",
+        "check --help",
+        "",
+    ],
 )
 def test_help_waits_for_nothing_heavy(arguments: str) -> None:
     program = f"""

@@ -63,5 +63,7 @@ def rejecting(setting: str) -> frozenset[str] | None:
     unknown = [slug for slug in slugs if slug not in CHECKS]
     if unknown or not slugs:
         known = ", ".join(CHECKS)
-        raise UserError(f"--reject {setting}: {unknown[0] if unknown else 'nothing'} is no defect of one example; say certain, annotate, none or some of {known}")
+        raise UserError(
+            f"--reject {setting}: {unknown[0] if unknown else 'nothing'} is no defect of one example; say certain, annotate, none or some of {known}"
+        )
     return frozenset(slugs)

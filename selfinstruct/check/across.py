@@ -61,7 +61,8 @@ class Across:
 
 
 _ASKS_LABEL = re.compile(
-    r"classif|categor|label|sentiment|positive or|true or false|yes or no|is (?:this|the|it)\b|whether|spam|\bor\b|determine if|decide|detect|\u5206\u7c7b|\u5224\u65ad|\u662f\u5426|\u8fd8\u662f|clasifi|klassifi|classe", re.I
+    r"classif|categor|label|sentiment|positive or|true or false|yes or no|is (?:this|the|it)\b|whether|spam|\bor\b|determine if|decide|detect|\u5206\u7c7b|\u5224\u65ad|\u662f\u5426|\u8fd8\u662f|clasifi|klassifi|classe",
+    re.I,
 )
 
 

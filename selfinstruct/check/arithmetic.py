@@ -15,29 +15,46 @@ _ASK = (
     r"|\u8ba1\u7b97|\u6c42|cu\u00e1nto (?:es|son)|calcula|wie ?viel ist|berechne|combien font|calcule[rz]?|quanto [e\u00e9]|\u0441\u043a\u043e\u043b\u044c\u043a\u043e \u0431\u0443\u0434\u0435\u0442)?"
     r"(?: the| this| following| value| result| answer| math| mathematical| arithmetic| simple| equation| expression| expressions| problem| calculation| sum| product| of| to| for| is| out| question| addition| multiplication| division| subtraction| el| la| le| resultado| valor| r\u00e9sultat| das| ergebnis| von| de| \u4ee5\u4e0b| \u7684)*[\s:\uff1a]*"
 )
-_EXPRESSION = re.compile(rf"{_ASK}(?P<e>[(\s]*{_N}(?:[\s()]*(?:\*\*|[-+*/\u00d7\u00f7\u2212x\u00b7^]|plus|minus|times|divided by|multiplied by)[\s()]*{_N}[\s)]*)+)(?:equals?|equal to|is)?[\s=?.\uff1f\u3002!]*(?:\u662f\u591a\u5c11|\u7b49\u4e8e\u591a\u5c11|\u7b49\u4e8e\u51e0)?[\s=?.\uff1f\u3002]*", re.I)
+_EXPRESSION = re.compile(
+    rf"{_ASK}(?P<e>[(\s]*{_N}(?:[\s()]*(?:\*\*|[-+*/\u00d7\u00f7\u2212x\u00b7^]|plus|minus|times|divided by|multiplied by)[\s()]*{_N}[\s)]*)+)(?:equals?|equal to|is)?[\s=?.\uff1f\u3002!]*(?:\u662f\u591a\u5c11|\u7b49\u4e8e\u591a\u5c11|\u7b49\u4e8e\u51e0)?[\s=?.\uff1f\u3002]*",
+    re.I,
+)
 _LIST = rf"(?P<l>{_N}(?:(?:, ?and |, | and | und | y | et |\u3001| \u548c |\u548c|, ?){_N})+)"
 _NUMBERS = r"(?:the )?(?:(?:given|following|two|three|four|five|these|numbers?|values?|integers|set|list|data)[ :]*)*"
 _NAMED = re.compile(
     rf"{_ASK}(?P<op>sum|total|product|difference|average|mean|quotient)\s(?:of|between)\s{_NUMBERS}[\[(]?{_LIST}[\])]?[\s?.:=]*"
-    rf"|\s*(?P<verb>add|multiply|sum|total)(?: up| together)?\s{_NUMBERS}{_LIST.replace('<l>', '<m>')}(?: together)?[\s?.]*", re.I,
+    rf"|\s*(?P<verb>add|multiply|sum|total)(?: up| together)?\s{_NUMBERS}{_LIST.replace('<l>', '<m>')}(?: together)?[\s?.]*",
+    re.I,
 )
-_HAN_NAMED = re.compile(rf"\s*(?:\u8ba1\u7b97|\u6c42|\u627e\u51fa)?(?:\u6570\u5b57|\u8fd9\u4e9b\u6570)?\s*{_LIST}\s*(?:\u7684|\u4e4b\u95f4\u7684)?(?P<op>\u548c|\u603b\u548c|\u4e58\u79ef|\u79ef|\u5dee|\u5e73\u5747\u503c|\u5e73\u5747\u6570)(?:\u662f\u591a\u5c11|\u4e3a\u591a\u5c11)?[?\uff1f\u3002\s]*")
+_HAN_NAMED = re.compile(
+    rf"\s*(?:\u8ba1\u7b97|\u6c42|\u627e\u51fa)?(?:\u6570\u5b57|\u8fd9\u4e9b\u6570)?\s*{_LIST}\s*(?:\u7684|\u4e4b\u95f4\u7684)?(?P<op>\u548c|\u603b\u548c|\u4e58\u79ef|\u79ef|\u5dee|\u5e73\u5747\u503c|\u5e73\u5747\u6570)(?:\u662f\u591a\u5c11|\u4e3a\u591a\u5c11)?[?\uff1f\u3002\s]*"
+)
 _TWO = re.compile(
     rf"\s*(?:please )?(?P<op>add|subtract|take|multiply|divide)\s(?P<a>{_N})\s(?:to|from|away from|by|with|and)\s(?P<b>{_N})[\s?.]*"
     rf"|{_ASK}(?P<c>{_N}) ?(?:%|percent|per cent) of (?P<d>{_N})[\s?.]*"
     rf"|{_ASK}(?P<root>(?:square|cube) root) of (?P<r>\d[\d,]*)[\s?.]*"
     rf"|{_ASK}(?P<s>{_N}) (?P<power>squared|cubed)[\s?.]*|{_ASK}(?:factorial of (?P<f>\d{{1,2}})|(?P<g>\d{{1,2}})!)[\s?.]*"
-    rf"|{_ASK}(?:square|cube) of (?P<q>\d[\d,]*)[\s?.]*", re.I,
+    rf"|{_ASK}(?:square|cube) of (?P<q>\d[\d,]*)[\s?.]*",
+    re.I,
 )
 _INPUT_ONLY = re.compile(
     r"\s*(?:please )?(?:(?:calculate|compute|evaluate|solve|simplify|find|work out|answer|do|determine|perform)\b(?: (?:the|this|these|following|given|value|result|answer|math|mathematical|arithmetic|simple|basic|equation|expression|problem|calculation|of|to|for|below|question|sum|and|show|return|output|numeric|numerical|provided))*"
-    r"|what is (?:the )?(?:result|answer|value)(?: (?:of|to|the|this|following|given|calculation|expression|equation|problem))*|\u8ba1\u7b97(?:\u4ee5\u4e0b|\u4e0b\u9762|\u7ed9\u5b9a)?.{0,6}|\u6c42\u503c|calcula.{0,30}|berechne.{0,30}|calculer?.{0,30})[\s:.?\u3002\uff1a]*", re.I,
+    r"|what is (?:the )?(?:result|answer|value)(?: (?:of|to|the|this|following|given|calculation|expression|equation|problem))*|\u8ba1\u7b97(?:\u4ee5\u4e0b|\u4e0b\u9762|\u7ed9\u5b9a)?.{0,6}|\u6c42\u503c|calcula.{0,30}|berechne.{0,30}|calculer?.{0,30})[\s:.?\u3002\uff1a]*",
+    re.I,
 )
-_EQUATION = re.compile(rf"(?:^|[\n:;.,(]|\bso\b|\bis\b|\bthen\b|\bget\b|\btherefore\b)\s*(?P<e>\$?{_N}(?:\s?[-+*/\u00d7\u00f7\u2212]\s?\$?{_N}){{1,4}})\s?=\s?\$?(?P<r>{_N})(?!\s?[-+*/\u00d7\u00f7^=%\d:/]|[\w(]|\.\d|,\d| ?\(?(?:mod|remainder|r\b|\u4f59)|\s?x\b)", re.I | re.M)
+_EQUATION = re.compile(
+    rf"(?:^|[\n:;.,(]|\bso\b|\bis\b|\bthen\b|\bget\b|\btherefore\b)\s*(?P<e>\$?{_N}(?:\s?[-+*/\u00d7\u00f7\u2212]\s?\$?{_N}){{1,4}})\s?=\s?\$?(?P<r>{_N})(?!\s?[-+*/\u00d7\u00f7^=%\d:/]|[\w(]|\.\d|,\d| ?\(?(?:mod|remainder|r\b|\u4f59)|\s?x\b)",
+    re.I | re.M,
+)
 _NUMBER = re.compile(rf"(?<![\d.])[-\u2212]?\s?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?(?:\s?/\s?\d+)?")
-_UNCLEAR = re.compile(r"\^|\u221a|sqrt|\bpi\b|\u03c0|\d ?e[-+]?\d|10\*\*|\u00d7 ?10|x 10|remainder|\bR ?\d|\u4f59|rest\b|resto|reste|\bmillion|\bbillion|\bthousand|\u4e07|\u4ebf|\bhundred|\bbinary|\bhex|\bi\b|repeating|hours?|minutes?|approximat|\babout\b|\u7ea6", re.I)
-_ROUNDED = re.compile(r"round|nearest|approximat|estimat|integer|whole|about|decimal|\u2248|~|\u7ea6|\u56db\u820d\u4e94\u5165|redonde|runde|arrond", re.I)
+_UNCLEAR = re.compile(
+    r"\^|\u221a|sqrt|\bpi\b|\u03c0|\d ?e[-+]?\d|10\*\*|\u00d7 ?10|x 10|remainder|\bR ?\d|\u4f59|rest\b|resto|reste|\bmillion|\bbillion|\bthousand|\u4e07|\u4ebf|\bhundred|\bbinary|\bhex|\bi\b|repeating|hours?|minutes?|approximat|\babout\b|\u7ea6",
+    re.I,
+)
+_ROUNDED = re.compile(
+    r"round|nearest|approximat|estimat|integer|whole|about|decimal|\u2248|~|\u7ea6|\u56db\u820d\u4e94\u5165|redonde|runde|arrond",
+    re.I,
+)
 
 
 def wrong_arithmetic(row: Checked) -> Finding | None:
@@ -56,7 +73,15 @@ def wrong_arithmetic(row: Checked) -> Finding | None:
 
 
 def _false_equation(row: Checked) -> Finding | None:
-    if "=" not in row.output or _ROUNDED.search(row.output) or re.search(r"false|wrong|incorrect|mistake|binary|modul|\bmod\b|clock|hex|base|orwell|joke|riddle|pattern|puzzle|sequence|code|python|\u9519", f"{row.instruction} {row.input}", re.I):
+    if (
+        "=" not in row.output
+        or _ROUNDED.search(row.output)
+        or re.search(
+            r"false|wrong|incorrect|mistake|binary|modul|\bmod\b|clock|hex|base|orwell|joke|riddle|pattern|puzzle|sequence|code|python|\u9519",
+            f"{row.instruction} {row.input}",
+            re.I,
+        )
+    ):
         return None
     for match in _EQUATION.finditer(row.output):
         expression = match["e"].replace("$", "")
@@ -167,7 +192,11 @@ def _agree(claim: str, value: Fraction, *, loose: bool = False) -> bool:
     if shown == value or (not text.startswith("-") and shown == -value):
         return True
     step = Fraction(1, 10**digits)
-    return abs(shown - value) < step if digits else (loose or value.denominator != 1) and value.denominator != 1 and abs(shown - value) <= Fraction(1, 2)
+    return (
+        abs(shown - value) < step
+        if digits
+        else (loose or value.denominator != 1) and value.denominator != 1 and abs(shown - value) <= Fraction(1, 2)
+    )
 
 
 def _number(text: str) -> Fraction:

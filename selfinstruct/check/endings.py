@@ -13,7 +13,9 @@ _OPEN_WORD = re.compile(
     re.I,
 )
 _SENTENCE_END = re.compile(r"[.!?\u3002\uff01\uff1f\u0964\u061f\u2026]")
-_CLOSED = re.compile("[.!?\u2026\u3002\uff01\uff1f\u0964\u061f:;\"'\u201d\u2019\u00bb)\\]}>*_`|~\uff09\u300d\u300f\u300b%\u00b0$\u20ac\u2014=/+\\\\]$|[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]$")
+_CLOSED = re.compile(
+    "[.!?\u2026\u3002\uff01\uff1f\u0964\u061f:;\"'\u201d\u2019\u00bb)\\]}>*_`|~\uff09\u300d\u300f\u300b%\u00b0$\u20ac\u2014=/+\\\\]$|[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]$"
+)
 _HANGING = re.compile("(?:[,\u3001\uff0c(\\[{\u201c\u300c\uff08&]|\\w ?-|\\s[-\u2013\u2014])$")
 _PROSE_WORD = re.compile(r"[^\W\d_]+")
 _HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
@@ -37,7 +39,11 @@ def truncated(row: Checked) -> Finding | None:
         return None
     if _HAN.search(last):
         return _broken_han(text, last)
-    if "```" in text or (looks_like_code(last) and not _OPEN_WORD.search(last)) or re.search(r"https?://\S+$|@\S+$|[#\uff03]\s?\w+$", last):
+    if (
+        "```" in text
+        or (looks_like_code(last) and not _OPEN_WORD.search(last))
+        or re.search(r"https?://\S+$|@\S+$|[#\uff03]\s?\w+$", last)
+    ):
         return None
     if _HANGING.search(text) or (_OPEN_WORD.search(last) and words >= 9 and not _SHORT_FORMS.search(row.instruction)):
         return found("truncated", "output", text[-60:])
@@ -58,7 +64,10 @@ def _breaks_off(text: str, last: str) -> bool:
 
 def _broken_han(text: str, last: str) -> Finding | None:
     ends = [match.end() for match in re.finditer("[\u3002\uff01\uff1f]", text)]
-    if _HANGING.search(text) or (re.search("[\u7684\u548c\u4e0e\u662f\u5728\u628a\u88ab\u53ca\u4e14\u6216\u800c\u5bf9\u4ece\u5411\u7531]$", last) and len(last) > 14):
+    if _HANGING.search(text) or (
+        re.search("[\u7684\u548c\u4e0e\u662f\u5728\u628a\u88ab\u53ca\u4e14\u6216\u800c\u5bf9\u4ece\u5411\u7531]$", last)
+        and len(last) > 14
+    ):
         return found("truncated", "output", text[-40:])
     if ends and last.find("\u3002") >= 0 and len(text) > 30 and len(text) - ends[-1] >= 2:
         return found("truncated", "output", text[-40:])

@@ -43,7 +43,10 @@ _LANGUAGES_ARE_MEANT = re.compile(
     rf"translat|language|\btongue|transliterat|roman[ij]|pinyin|traduc|traduis|tradui|\u00fcbersetz|\u7ffb\u8bd1|\u8bd1|\u8bed|\u82f1\u6587|\bname|etymolog|word for|\b(?:{_ANY_NAME})\b|\u5355\u8bcd|\u7f29\u5199|\u540d|\u7c7b|\u6b4c|\u53e5|\u8bcd|\u4ee3\u7801|\u7f51|\u51fd\u6570|\u7a0b\u5e8f|\u516c\u5f0f|\u547d\u4ee4|\u5b57|sql|html|python|java|code|regex",
     re.I,
 )
-_TWO_LANGUAGES = re.compile(r"from .* and |both|bilingual|explain|identify|detect|compar|teach|differen|meaning|used in|how (?:do|to|would) (?:you|i|we)? ?(?:say|pronounce)|pronunciation|pronounce|transliterat|romaji|pinyin|romani[sz]|characters", re.I)
+_TWO_LANGUAGES = re.compile(
+    r"from .* and |both|bilingual|explain|identify|detect|compar|teach|differen|meaning|used in|how (?:do|to|would) (?:you|i|we)? ?(?:say|pronounce)|pronunciation|pronounce|transliterat|romaji|pinyin|romani[sz]|characters",
+    re.I,
+)
 
 
 def language_of(text: str) -> str | None:
@@ -73,7 +76,9 @@ def _beside(row: Checked, wanted: str) -> Finding | None:
     is_latin = len(wanted) == 2
     spoken = language_of(row.output)
     if spoken is None:
-        unwritten = not is_latin and len(_LETTERS[wanted].findall(row.output)) == 0 and len(_LETTERS["latin"].findall(row.output)) >= 8
+        unwritten = (
+            not is_latin and len(_LETTERS[wanted].findall(row.output)) == 0 and len(_LETTERS["latin"].findall(row.output)) >= 8
+        )
         return found("wrong_language", "output", row.output) if unwritten and spoken is None else None
     if spoken == wanted or (wanted == "kana" and spoken == "han") or {spoken, wanted} == {"es", "pt"}:
         return None

@@ -18,7 +18,10 @@ _TEMPLATE = re.compile(
     r"|\{\{ ?(?:instruction|input|output) ?\}\}|\{(?:instruction|input|output)\}",
     re.I | re.M,
 )
-_LEADING = re.compile(r"\s*(?:\*\*|#{1,4} ?)?(?:output|answer|response|expected output|output text|salida|ausgabe|sortie|\u8f93\u51fa)(?: ?#?\d)?(?:\*\*)?[:\uff1a](?:\*\*)?[ \t]*\n*", re.I)
+_LEADING = re.compile(
+    r"\s*(?:\*\*|#{1,4} ?)?(?:output|answer|response|expected output|output text|salida|ausgabe|sortie|\u8f93\u51fa)(?: ?#?\d)?(?:\*\*)?[:\uff1a](?:\*\*)?[ \t]*\n*",
+    re.I,
+)
 _TRAILING = re.compile(
     r"\s*\n\W{0,3}(?:(?:example|instance|task|instruction|input|output|question|answer|class label|\u793a\u4f8b|\u8f93\u5165|\u8f93\u51fa|\u6307\u4ee4)(?: ?#?\d{1,2})?[:\uff1a.)]*|#{2,4}|\d{1,2}[.)])\W{0,3}$",
     re.I,
@@ -38,7 +41,10 @@ _FORMS_ARE_MEANT = re.compile(
     re.I,
 )
 _LABELLED = re.compile("[:\uff1a]|\\n")
-_ABOUT_MODELS = re.compile(r"prompt|\btoken|template|chatml|llama|fine-?tun|jinja|strikethrough|\btag\b|html|format|placeholder|llm|language model|\u63d0\u793a|\u6a21\u677f", re.I)
+_ABOUT_MODELS = re.compile(
+    r"prompt|\btoken|template|chatml|llama|fine-?tun|jinja|strikethrough|\btag\b|html|format|placeholder|llm|language model|\u63d0\u793a|\u6a21\u677f",
+    re.I,
+)
 
 
 def leaked_prompt(row: Checked) -> Finding | None:
@@ -89,7 +95,10 @@ _NEW_TASK = re.compile(
     r"|\S\s*\n?\s*#{3,}\s*\d{1,3}[.)]\s?\w|[.?!]\s+(?:1\d|2[0-9])[.)] (?:[A-Z]\w+ ){2}",
     re.I,
 )
-_NUMBERED = re.compile(rf"^\s*(?:task )?(\d{{1,3}})[.):] ?(?:(?:{_VERBS})\b|[\u5199\u7ed9\u89e3\u63cf\u5217\u7ffb\u751f\u8ba1\u8bf4\u521b])(?:.{{8,}})$", re.I | re.M)
+_NUMBERED = re.compile(
+    rf"^\s*(?:task )?(\d{{1,3}})[.):] ?(?:(?:{_VERBS})\b|[\u5199\u7ed9\u89e3\u63cf\u5217\u7ffb\u751f\u8ba1\u8bf4\u521b])(?:.{{8,}})$",
+    re.I | re.M,
+)
 _IMPERATIVE = re.compile(rf"^\s*(?:[-*\u2022] )?(?:please )?(?:{_VERBS})\b.{{14,}}[.?!]?$", re.I | re.M)
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
 _CLEAR_VERB = re.compile(
@@ -116,12 +125,26 @@ def merged_instructions(row: Checked) -> Finding | None:
         if _NUMBERED.match(first) or not _STEPS.search(first):
             return found("merged_instructions", "instruction", text)
     lines = _IMPERATIVE.findall(text)
-    if len(lines) > 1 and text.strip().startswith(lines[0].strip()) and not any(map(_REFERS.search, lines[1:])) and _unrelated(lines):
+    if (
+        len(lines) > 1
+        and text.strip().startswith(lines[0].strip())
+        and not any(map(_REFERS.search, lines[1:]))
+        and _unrelated(lines)
+    ):
         return found("merged_instructions", "instruction", text)
     sentences = [one for one in _SENTENCE.split(text.strip()) if one]
-    if 2 <= len(sentences) <= 6 and all(map(_CLEAR_VERB.match, sentences)) and not any(map(_REFERS.search, sentences[1:])) and _unrelated(sentences):
+    if (
+        2 <= len(sentences) <= 6
+        and all(map(_CLEAR_VERB.match, sentences))
+        and not any(map(_REFERS.search, sentences[1:]))
+        and _unrelated(sentences)
+    ):
         return found("merged_instructions", "instruction", text)
-    if not row.input and (match := re.search(r"\n\s*(?:\d{1,3}[.)] ?)?(?:instruction|new task|next task|task)(?: ?\d{1,3})?[:\uff1a]\s?\S", row.output, re.I)):
+    if not row.input and (
+        match := re.search(
+            r"\n\s*(?:\d{1,3}[.)] ?)?(?:instruction|new task|next task|task)(?: ?\d{1,3})?[:\uff1a]\s?\S", row.output, re.I
+        )
+    ):
         return found("merged_instructions", "output", row.output[match.start() :]) if not _FORMS_ARE_MEANT.search(text) else None
     return None
 
@@ -130,7 +153,16 @@ def _unrelated(parts: list[str]) -> bool:
     """No word of more than three letters, but for the verbs, in two of them."""
     seen: set[str] = set()
     for part in parts:
-        words = {word[:5].lower() for word in _CONTENT.findall(part)[1:]} - {"about", "with", "from", "that", "five", "three", "short", "betwe"}
+        words = {word[:5].lower() for word in _CONTENT.findall(part)[1:]} - {
+            "about",
+            "with",
+            "from",
+            "that",
+            "five",
+            "three",
+            "short",
+            "betwe",
+        }
         if words & seen:
             return False
         seen |= words

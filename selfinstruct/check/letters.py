@@ -12,9 +12,13 @@ from selfinstruct.check.finding import Checked, Field, Finding, found
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ufeff\ud800-\udfff\ufff9-\ufffd\ue000-\uf8fe]")
 _ANSI = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
 _BACKSPACED = re.compile("[\ufffd\ud800-\udfff\ue000-\uf8fe]")  # something was there and is lost
-_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|(?<![\\\w])\\[nrt](?=\\[nrt]|[A-Z0-9\"' \u2022*-]|$)|(?<=[.!?:;,\w])\\[nrt](?=\\[nrt]|[A-Z0-9 \u2022*-]|$)")
+_ESCAPE = re.compile(
+    r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|(?<![\\\w])\\[nrt](?=\\[nrt]|[A-Z0-9\"' \u2022*-]|$)|(?<=[.!?:;,\w])\\[nrt](?=\\[nrt]|[A-Z0-9 \u2022*-]|$)"
+)
 _ENTITY = re.compile(r"&(?:nbsp|amp|quot|lt|gt|apos|#39|#34|#x27|rsquo|lsquo|ldquo|rdquo|mdash|ndash|hellip);")
-_MOJIBAKE = re.compile("\u00e2\u20ac[\u2122\u0153\u009d\u02dc\u00a6\u201c\u201d\u00a2]|\u00c3[\u00a9\u00a8\u00bc\u00b6\u00a4\u00b1\u00a7\u00aa\u00b3\u00ad\u00a1\u00ba\u00af]|\u00c2[\u00a0\u00b0\u00a3\u00bf]")
+_MOJIBAKE = re.compile(
+    "\u00e2\u20ac[\u2122\u0153\u009d\u02dc\u00a6\u201c\u201d\u00a2]|\u00c3[\u00a9\u00a8\u00bc\u00b6\u00a4\u00b1\u00a7\u00aa\u00b3\u00ad\u00a1\u00ba\u00af]|\u00c2[\u00a0\u00b0\u00a3\u00bf]"
+)
 _ABOUT_CHARACTERS = re.compile(
     r"escap|unicode|html|encod|decod|utf|ascii|regex|regular expression|character|\bstring|json|latex|\bxml|entit|newline|\btab\b|backslash"
     r"|control|\bcode\b|python|javascript|\bjava\b|\bc\+\+|program|function|\bpath\b|windows|terminal|sql|\bcss|mojibake|csv|script|bash|\bsed\b"

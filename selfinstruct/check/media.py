@@ -23,7 +23,9 @@ _LINK_WANTED = re.compile(
     re.I,
 )
 _DEEP = re.compile(r"(?:https?://|www\.)(?!(?:www\.)?example\.)[^\s/<>\"')]+/[^\s<>\"')]{6,}", re.I)
-_REFERENCES_ARE_FORM = re.compile(r"html|markdown|code|json|xml|script|python|citation|bibliograph|citing|\bapa\b|\bmla\b|regex|request|config", re.I)
+_REFERENCES_ARE_FORM = re.compile(
+    r"html|markdown|code|json|xml|script|python|citation|bibliograph|citing|\bapa\b|\bmla\b|regex|request|config", re.I
+)
 
 
 def invented_url(row: Checked) -> Finding | None:
@@ -58,7 +60,10 @@ _LOOK = re.compile(
     rf"\b(?:this|the (?:following|given|attached|above|provided|displayed|shown)|the|these|attached|given|following)\s(?:[\w-]+ ){{0,2}}?{_THING}\b(?: (?:below|above|shown|provided|given|attached|here))?",
     re.I,
 )
-_LOOKING = re.compile(r"\b(?:describe|look|what|who|which|identify|caption|count|analy[sz]e|interpret|examine|observe|explain|how many|name|see|shown|depict|depicted|recogni[sz]e|detect|classify|summari[sz]e|write|based on|label|read|transcribe|tell)\b", re.I)
+_LOOKING = re.compile(
+    r"\b(?:describe|look|what|who|which|identify|caption|count|analy[sz]e|interpret|examine|observe|explain|how many|name|see|shown|depict|depicted|recogni[sz]e|detect|classify|summari[sz]e|write|based on|label|read|transcribe|tell)\b",
+    re.I,
+)
 _IN_TEXT = re.compile(
     r"\b(?:html|css|svg|ascii|code|python|javascript|matplotlib|function|program|script|command|latex|tikz|mermaid|graphviz|dot\b|prompt|alt[- ]text|caption for|description of|describe (?:how|the process)|steps|tips|ideas?|slogan|name|title|words|essay|story|poem|article|explain how|history|storyboard text"
     r"|importance|role of|concept|plan\b|guide|instructions? (?:for|on)|tutorial|checklist|list of|brief for|proposal|knowledge graph|graph (?:theory|database)|topic|hypothetical|imagin|unicode|emoji|sql|copyright|algorithm|dataset|library|mental|big picture|hashtags?|script|difference|benefits?|pros|adjectives|synonym|regex|sentence|strategy|shot list|budget|how to|ways|advantages|compare|define|meaning|question|road ?map|site ?map)\b",
@@ -75,7 +80,9 @@ _OTHERS = re.compile(
     re.I,
 )
 _LATIN_VERBS = ("dib", "pin", "des", "zei", "dis", "cre", "ers", "gen")  # with which a request in plain letters begins
-_FILES_ARE_NAMES = re.compile(r"file|html|code|python|script|extension|markdown|command|rename|path|function|alt|regex|format|url|sort", re.I)
+_FILES_ARE_NAMES = re.compile(
+    r"file|html|code|python|script|extension|markdown|command|rename|path|function|alt|regex|format|url|sort", re.I
+)
 
 
 def image_request(row: Checked) -> Finding | None:
@@ -89,8 +96,18 @@ def image_request(row: Checked) -> Finding | None:
         if match:
             return found("image_request", "instruction", match.group())
     if match := None if text.isascii() and lowered[:3] not in _LATIN_VERBS else _OTHERS.search(text):
-        return found("image_request", "instruction", match.group()) if not re.search("\u4ee3\u7801|\u7a0b\u5e8f|c\u00f3digo|code|\u7ed3\u8bba|\u63cf\u8ff0\u6587\u5b57", text) else None
+        return (
+            found("image_request", "instruction", match.group())
+            if not re.search("\u4ee3\u7801|\u7a0b\u5e8f|c\u00f3digo|code|\u7ed3\u8bba|\u63cf\u8ff0\u6587\u5b57", text)
+            else None
+        )
     for field, words in (("input", row.input), ("output", row.output)):
-        if len(words) < 300 and ("." in words or "[" in words or field == "input") and (match := _PLACEHOLDER.search(words)) and not _FILES_ARE_NAMES.search(text) and (field == "input" or "[" in match.group()):
+        if (
+            len(words) < 300
+            and ("." in words or "[" in words or field == "input")
+            and (match := _PLACEHOLDER.search(words))
+            and not _FILES_ARE_NAMES.search(text)
+            and (field == "input" or "[" in match.group())
+        ):
             return found("image_request", "input" if field == "input" else "output", match.group())
     return None

@@ -11,12 +11,23 @@ _INVENTED_DOMAIN = re.compile(
     r"(?:.*\.)?(?:example|test|invalid|localhost)(?:\.\w+)*$|(?:my|your|our|some|any)?-?(?:domain|email|mail|company|business|website|site|companyname|organization|university|school|store|abc|xyz|acme|xxx|provider|host|server|yourcompany|emailaddress|address|placeholder|sample|foo|bar)\.\w+(?:\.\w+)?$|(?:your|my).*|.*\.(?:example|test|invalid|local)$",
     re.I,
 )
-_ROLE = re.compile(r"(?:info|support|contact|help|sales|admin|office|hello|press|jobs|careers|hr|noreply|no-reply|service|team|customerservice|customer[._-]?support|feedback|billing|privacy|security|webmaster|orders?|your[._-]?(?:name|email)|name|user(?:name)?|someone|email|test|foo|abc|xxx|first(?:name)?\.?last(?:name)?|sender|recipient|git|root)\d*$", re.I)
+_ROLE = re.compile(
+    r"(?:info|support|contact|help|sales|admin|office|hello|press|jobs|careers|hr|noreply|no-reply|service|team|customerservice|customer[._-]?support|feedback|billing|privacy|security|webmaster|orders?|your[._-]?(?:name|email)|name|user(?:name)?|someone|email|test|foo|abc|xxx|first(?:name)?\.?last(?:name)?|sender|recipient|git|root)\d*$",
+    re.I,
+)
 _PHONE = re.compile(
     r"(?<![\w.,/=$\u20ac\u00a3#-])(?:\+\d{1,3}[ .-]?(?:\(0\))?(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}|\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4}|1[3-9]\d{9}|0\d{1,4}[ /-]\d{3,4}[ -]?\d{3,5}(?:[ -]\d{2,4})?)(?![\w-]|[.,/]\d)"
 )
 _CARD = re.compile(r"(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d.-])")
-_TEST_CARDS = {"4111111111111111", "4242424242424242", "5555555555554444", "378282246310005", "4012888888881881", "5105105105105100", "6011111111111117"}
+_TEST_CARDS = {
+    "4111111111111111",
+    "4242424242424242",
+    "5555555555554444",
+    "378282246310005",
+    "4012888888881881",
+    "5105105105105100",
+    "6011111111111117",
+}
 _KEY = re.compile(
     r"\bsk-(?:proj-|ant-)?[\w-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{20,}|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{35}|\bhf_[A-Za-z0-9]{30,}|\bglpat-[\w-]{20}|\b[sr]k_live_\w{16,}"
     r"|-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}|\bSG\.[\w-]{20,}\.[\w-]{20,}"
@@ -59,11 +70,20 @@ def _no_phone(number: str, text: str) -> bool:
     digits = _digits(number)
     national = digits[-10:]
     invented = "55501" in national or national[3:6] == "555" or national[:3] == "555"
-    return not 9 <= len(digits) <= 15 or invented or _in_a_row(digits) or len(set(digits)) <= 3 or _no_date(number) or "isbn" in text.lower()
+    return (
+        not 9 <= len(digits) <= 15
+        or invented
+        or _in_a_row(digits)
+        or len(set(digits)) <= 3
+        or _no_date(number)
+        or "isbn" in text.lower()
+    )
 
 
 def _no_date(number: str) -> bool:
-    return re.fullmatch(r"(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d", number.strip()) is not None
+    return (
+        re.fullmatch(r"(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d", number.strip()) is not None
+    )
 
 
 def _in_a_row(digits: str) -> bool:
@@ -74,7 +94,14 @@ def _no_card(number: str, text: str) -> bool:
     digits = _digits(number)
     total = sum(int(one) if at % 2 == 0 else sum(divmod(2 * int(one), 10)) for at, one in enumerate(reversed(digits)))
     begins = re.match(r"4|5[1-5]|2[2-7]|3[47]|6(?:011|5|2)|3[068]", digits)
-    return total % 10 != 0 or not begins or len(set(digits)) <= 3 or digits in _TEST_CARDS or _in_a_row(digits) or digits[:3] in ("978", "979")
+    return (
+        total % 10 != 0
+        or not begins
+        or len(set(digits)) <= 3
+        or digits in _TEST_CARDS
+        or _in_a_row(digits)
+        or digits[:3] in ("978", "979")
+    )
 
 
 def _no_iban(number: str, text: str) -> bool:
@@ -84,7 +111,11 @@ def _no_iban(number: str, text: str) -> bool:
 
 _PATTERNS = (
     (_KEY, "key", lambda one, text: _DUMMY_KEY.search(one) is not None),
-    (_SSN, "social security number", lambda one, text: _digits(one) in ("123456789", "078051120", "987654321") or len(set(_digits(one))) <= 3),
+    (
+        _SSN,
+        "social security number",
+        lambda one, text: _digits(one) in ("123456789", "078051120", "987654321") or len(set(_digits(one))) <= 3,
+    ),
     (_CARD, "card number", _no_card),
     (_IBAN, "account number", _no_iban),
     (_PHONE, "phone number", _no_phone),

@@ -46,7 +46,9 @@ _WORDS_ARE_ASKED_FOR = re.compile(
     r"|\u9053\u6b49|\u62d2\u7edd|\u5a49\u62d2|\u4fe1|\u90ae\u4ef6|\u56de\u590d|\u5bf9\u8bdd|\u7ffb\u8bd1|\u6545\u4e8b|\u53e5\u5b50|\u91cd\u5199|\u6539\u5199|disculpa|excus|entschuldig|absag|absage|carta|lettre|brief|traduc|traduis|traduire|\u00fcbersetz|rechaza|refuser",
     re.I,
 )
-_YET_ANSWERS = re.compile(r"\b(?:but|however|that said|nevertheless|instead|here (?:is|are)|pero|mais|aber)\b|\u4f46|\u4e0d\u8fc7", re.I)
+_YET_ANSWERS = re.compile(
+    r"\b(?:but|however|that said|nevertheless|instead|here (?:is|are)|pero|mais|aber)\b|\u4f46|\u4e0d\u8fc7", re.I
+)
 
 
 def refusal(row: Checked) -> Finding | None:
@@ -54,6 +56,8 @@ def refusal(row: Checked) -> Finding | None:
     start = row.output[:260].lstrip()
     match = _ENGLISH.match(start) or _OTHERS.match(start)
     if match is None or _WORDS_ARE_ASKED_FOR.search(row.instruction):
+        return None
+    if re.match(r"\s*i can(?:.?t|not) help but", start, re.I):
         return None
     rest = row.output.lstrip()[match.end() :]
     if len(rest.split()) > 45 and _YET_ANSWERS.search(rest):

@@ -22,7 +22,14 @@ from selfinstruct.errors import UserError
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if anything is found.")
 def check(
-    path: str, as_json: bool, only: tuple[str, ...], ignore: tuple[str, ...], fix: bool, out: str | None, format: str | None, strict: bool
+    path: str,
+    as_json: bool,
+    only: tuple[str, ...],
+    ignore: tuple[str, ...],
+    fix: bool,
+    out: str | None,
+    format: str | None,
+    strict: bool,
 ) -> None:
     """Find known defects in the examples of a run or of any file with instruction, input and output.
 
