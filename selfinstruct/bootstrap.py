@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from selfinstruct import filters
+from selfinstruct.check import Row, findings, rejecting
 from selfinstruct.config import Config
 from selfinstruct.models import Model, Request
 from selfinstruct.ordered import in_order
@@ -84,6 +85,7 @@ class Bootstrap:
     def __init__(self, config: Config, stages: Mapping[str, Stage], model: Model, pool: Pool, pace: Pace) -> None:
         self._config, self._stages, self._model, self._pool, self._pace = config, stages, model, pool, pace
         self._filters = _FILTERS[config.preset]
+        self._rejecting = rejecting(config.reject)
 
     async def steps(self) -> AsyncGenerator[Step, None]:
         """What is to be committed, in its order, for ever. Raises ModelError."""
@@ -143,6 +145,7 @@ class Bootstrap:
             reason = "no_tokens"
         if reason is None and draft.instance is not None:
             reason = filters.why_not_instances([draft.instance], at_most=1, control=True)[0]
+            reason = reason or self._defect(self._defects(text, draft.instance, None))
         if reason is not None:
             instance = draft.instance
             given, output = (instance.input, instance.output) if instance else (None, None)
@@ -169,7 +172,8 @@ class Bootstrap:
         if instruction is None:
             return step
         if step.instance is not None:
-            return replace(step, outcomes=(*step.outcomes, self._example(instruction, step.instance, 1)))
+            defects = self._defects(instruction.text, step.instance, None)
+            return replace(step, outcomes=(*step.outcomes, self._example(instruction, step.instance, 1, defects)))
         values = {"instruction": instruction.text, "max_instances": self._config.max_instances_per_task}
         label = await self._stages["classify"].ask(self._model, instruction.id, values)
         instruction = replace(instruction, is_classification=label.parsed.is_classification)
@@ -189,21 +193,38 @@ class Bootstrap:
         )
         kept = 0
         for one, reason in zip(instances, reasons, strict=True):
+            defects = self._defects(instruction.text, one, instruction.is_classification) if reason is None else []
+            reason = reason or self._defect(defects)
             if reason is not None:
                 at = (instruction.turn, instruction.text, instruction.id)
                 yield Rejected(stage, "instance", reason, *at, input=one.input, output=one.output)
             else:
                 kept += 1
-                yield self._example(instruction, one, kept)
+                yield self._example(instruction, one, kept, defects)
 
-    def _example(self, instruction: Instruction, instance: Instance, number: int) -> Example:
+    def _defects(self, text: str, instance: Instance, is_classification: bool | None) -> list[str]:
+        """The slugs of what the checks find, in their order."""
+        if self._rejecting is None:
+            return []
+        return [one.slug for one in findings(Row(text, instance.input, instance.output, is_classification))]
+
+    def _defect(self, slugs: Sequence[str]) -> str | None:
+        """The first that rejects."""
+        return next((slug for slug in slugs if slug in (self._rejecting or ())), None)
+
+    def _example(self, instruction: Instruction, instance: Instance, number: int, defects: Sequence[str]) -> Example:
         return Example(
             id=f"{instruction.id}-{number}",
             instruction=instruction.text,
             input=instance.input,
             output=instance.output,
             is_classification=instruction.is_classification,
-            provenance={"instruction_id": instruction.id, "turn": instruction.turn, "model": self._config.model},
+            provenance={
+                "instruction_id": instruction.id,
+                "turn": instruction.turn,
+                "model": self._config.model,
+                **({"findings": list(defects)} if defects else {}),
+            },
         )
 
 

@@ -42,6 +42,10 @@ class Config:
     classify: Decoding = field(default=Decoding())
     input_first: Decoding = field(default=Decoding())
     output_first: Decoding = field(default=Decoding())
+    reject: str = _setting(
+        "certain",
+        "Defects that drop an example, others being noted in it: certain, annotate (drop none), none (look for none), or a list.",
+    )
     extra_body: str = _setting("", "Further fields of every request's body, as a JSON object.")
     seed_tasks: str = _setting("", "A JSONL file of seed tasks.", free=True)  # what it holds is fingerprinted
     prompts: str = _setting("", "A directory of templates that take the place of the packaged ones.", free=True)  # so are they
@@ -97,6 +101,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "api": "completions",
         "tokenizer": "rouge",
+        "reject": "none",
         "new_per_turn": 7,
         "max_instances_per_task": 5,
         "attempts": 1,
@@ -165,7 +170,8 @@ def changed(config: Config, *layers: Mapping[str, Any]) -> Config:
 def from_record(record: Mapping[str, Any]) -> Config:
     """The Config that `Config.record` wrote."""
     known = {one.name for one in fields(Config)}
-    values = {"attempts": 1, **{name: value for name, value in record.items() if name in known}}  # older runs knew no second one
+    older: dict[str, Any] = {"attempts": 1, "reject": "none"}  # what runs did that know no such setting
+    values = older | {name: value for name, value in record.items() if name in known}
     address = values.get("base_url", ())
     values["base_url"] = _addresses(address) if isinstance(address, str) else tuple(address)  # once there was but one
     for stage in STAGES:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfinstruct import prompts
+from selfinstruct.check import rejecting
 from selfinstruct.config import Config
 from selfinstruct.errors import UserError
 from selfinstruct.journal import write_whole
@@ -35,6 +36,7 @@ class Inputs:
         `kept` is the folder of a run that goes on: what it began with serves again, unless the setting is one of `named`. So
         neither a new version of this package nor an edited file makes a run another one unasked.
         """
+        rejecting(config.reject)
         path = Path(config.seed_tasks) if config.seed_tasks else prompts.SEED_TASKS
         directory = Path(config.prompts) if config.prompts else None
         if kept is not None and "seed_tasks" not in named:

@@ -30,7 +30,9 @@ def opened(page: Path) -> Iterator[webdriver.Chrome]:
         browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
         try:
             browser.get(page.resolve().as_uri())
-            WebDriverWait(browser, 60).until(lambda one: one.execute_script("return document.documentElement.dataset.rows") == "read")
+            WebDriverWait(browser, 60).until(
+                lambda one: one.execute_script("return document.documentElement.dataset.rows") == "read"
+            )
             yield browser
         finally:
             browser.quit()

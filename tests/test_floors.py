@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "selfinstruct"
 FLOORS = (
     ("__main__",),
     ("cli",),
-    ("plan", "status", "verify", "dedupe", "export", "report"),  # the commands, but for the one that everything is about
+    ("plan", "status", "verify", "dedupe", "survey", "export", "report"),  # the commands, but for the one that everything is about
     ("stats",),  # what is in a run, in numbers
     ("view",),  # a run as those see it who come afterwards
     ("generate",),  # one sitting of a run: inputs, layers, signals
@@ -26,7 +26,7 @@ FLOORS = (
     ("spending",),  # every call sent
     ("bootstrap", "completions", "inputs"),  # Figure 2; every reply paid for; seeds and templates
     ("stage", "settings"),  # one stage of the paper; from a file and a command line to a config
-    ("pool", "models.providers", "models.spread"),  # what is kept, and what may be shown; which provider answers for a name
+    ("pool", "check", "models.providers", "models.spread"),  # what is kept and may be shown; known defects; which provider answers
     ("parse", "filters", "similarity", "funnel", "prices", "records"),
     ("models.metered",),  # what calls cost, and the caps on it
     ("models.openai", "models.local", "models.scripted", "models.layers", "models.paced", "models.limits"),
@@ -66,7 +66,7 @@ OWNERS = {
 NEWER_PYTHONS = {"tomllib", "compression"}  # of the standard library, but not of the oldest Python that we run on
 LATE_IMPORTS = {"import_module", "_extra"}  # functions that take the name of what they import
 
-PURE = {"parse", "filters", "similarity", "pool", "funnel", "tasks"}  # the same for the same arguments
+PURE = {"parse", "filters", "check", "similarity", "pool", "funnel", "tasks"}  # the same for the same arguments
 FORKING = {"similarity.rounds"}  # asks the system for cores, and gives the same answers on any number of them
 IMPURE = {"time", "datetime", "os", "logging", "secrets", "socket", "threading", "asyncio"}
 GLOBAL_RANDOM = {"random", "randint", "randrange", "choice", "choices", "sample", "shuffle", "seed", "uniform", "gauss"}
@@ -218,6 +218,7 @@ def test_parsers_raise_nothing(module: str) -> None:
         "status --help",
         "verify --help",
         "dedupe --help",
+        "check --help",
         "export --help",
         "stats --help",
         "report --help",

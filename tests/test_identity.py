@@ -184,6 +184,7 @@ OTHER: dict[str, object] = {
     "attempts": 3,
     "lag": 8,
     "record_similarity": True,
+    "reject": "annotate",
     "extra_body": '{"min_p": 0.1}',
 }
 OTHER_DECODING: dict[str, object] = {

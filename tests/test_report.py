@@ -62,7 +62,9 @@ def settled(browser: Any, wanted: str) -> None:
 
 def test_the_page_asks_for_nothing_from_outside(page: Path) -> None:
     text = page.read_text("utf-8")
-    assert not re.search(r"<(link|iframe|object)\b|\ssrc=[\"'](?!x)", text.split('<script type="text/plain"')[0].replace(HOSTILE, ""))
+    assert not re.search(
+        r"<(link|iframe|object)\b|\ssrc=[\"'](?!x)", text.split('<script type="text/plain"')[0].replace(HOSTILE, "")
+    )
     assert "default-src 'none'" in text
     assert str(page.parent.parent) not in text
 

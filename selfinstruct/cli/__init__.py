@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from selfinstruct import __version__
+from selfinstruct.cli.check import check
 from selfinstruct.cli.dedupe import dedupe
 from selfinstruct.cli.directory import init, status, verify
 from selfinstruct.cli.export import export
@@ -23,7 +24,7 @@ def cli() -> None:
     """Make instruction-tuning data with a language model, the Self-Instruct way (Wang et al., ACL 2023)."""
 
 
-for _command in (generate, init, status, verify, stats, report, export, dedupe):
+for _command in (generate, init, status, verify, check, stats, report, export, dedupe):
     cli.add_command(_command)
 
 

@@ -25,7 +25,7 @@ _SECTIONS = {
     "The model": ("model", "base_url", "api", "response_format", "extra_body"),
     "The method": (
         "preset", "seed_tasks", "prompts", "threshold", "tokenizer", "demos", "machine_demos", "new_per_turn",
-        "max_instances_per_task", "attempts", "lag", "record_similarity",
+        "max_instances_per_task", "attempts", "reject", "lag", "record_similarity",
     ),
     "Decoding (VALUE for all stages, or STAGE=VALUE; repeatable; stages: propose, classify, input_first, output_first)": (
         "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop",

@@ -13,10 +13,10 @@ from selfinstruct.errors import UserError
 from selfinstruct.tasks import printable
 
 
-def show(lines: Iterable[str]) -> None:
+def show(lines: Iterable[str], *, err: bool = False) -> None:
     """Print lines, none of which can act on the terminal."""
     for line in lines:
-        click.echo(printable(line))
+        click.echo(printable(line), err=err)
 
 
 class Fault(click.ClickException):

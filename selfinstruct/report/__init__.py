@@ -52,7 +52,8 @@ def page(runs: Sequence[Stats], rows: str, shown: int, total: int) -> str:
     )
     found = [(run.name, slug, times) for run in runs for slug, times in run.findings]
     parts = {
-        "csp": f"default-src 'none'; script-src {_hash(script)} {_hash(plotly)}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'",
+        "csp": f"default-src 'none'; script-src {_hash(script)} {_hash(plotly)}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'",
         "several": "several" if len(runs) > 1 else "single",
         "style": (_HERE / "page.css").read_text("utf-8"),
         "title": escape(", ".join(one.name for one in runs)),

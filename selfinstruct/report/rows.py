@@ -27,8 +27,6 @@ def packed(views: Iterable[RunView]) -> tuple[str, int, int]:
     return base64.b64encode(data).decode("ascii"), len(lines[::step]), len(lines)
 
 
-
-
 def rows(numbered: tuple[int, RunView]) -> Iterator[Row]:
     """[run, kind, id, instruction, input, output, source or stage, reason, nearest, score, findings]."""
     run, view = numbered

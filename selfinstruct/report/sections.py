@@ -57,14 +57,16 @@ def funnel(run: Stats) -> str:
 def neighbours(run: Stats) -> str:
     """The pairs that resemble each other most."""
     return table(
-        ["ROUGE-L", "instruction", "its nearest, earlier"], [[f"{pair.score:.2f}", pair.text, pair.nearest] for pair in run.closest[:12]]
+        ["ROUGE-L", "instruction", "its nearest, earlier"],
+        [[f"{pair.score:.2f}", pair.text, pair.nearest] for pair in run.closest[:12]],
     )
 
 
 def labels(run: Stats) -> str:
     found = run.labels
     balance = "no task has two instances" if found.balance is None else f"balance {found.balance:.2f} of 1"
-    said = f"{found.tasks:,} tasks, {found.instances:,} instances; {found.one_label:,} of {found.several:,} tasks with several have one label only; {balance}."
+    alike = f"{found.one_label:,} of {found.several:,} tasks with several have one label only"
+    said = f"{found.tasks:,} tasks, {found.instances:,} instances; {alike}; {balance}."
     return f"<p>{said}</p>" + table(["label", "instances"], [[label, f"{times:,}"] for label, times in found.commonest[:12]])
 
 

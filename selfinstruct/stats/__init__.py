@@ -64,7 +64,8 @@ class Stats:
                 yield f"  {verb.verb:<16}{verb.count:>7,}  {', '.join(f'{noun} {times:,}' for noun, times in verb.nouns)}"
         for name, bars in (*self.lengths.items(), ("highest ROUGE-L with a seed", self.seeds)):
             yield f"{f'{name}, words' if name in self.lengths else name:<40}{_sparkline(bars)}"
-        yield f"{f'resemble an earlier one (> {CLOSE})':<40}{f'{self.close:,} ({percent(self.close, self.counts.instructions)})':>18}"
+        close = f"{self.close:,} ({percent(self.close, self.counts.instructions)})"
+        yield f"{f'resemble an earlier one (> {CLOSE})':<40}{close:>18}"
         balance = "\u2013" if self.labels.balance is None else f"{self.labels.balance:.2f}"
         yield f"{'balance of labels (0 to 1)':<40}{balance:>18}  {self.labels.one_label:,} of {self.labels.several:,} have one"
         if self.moments:

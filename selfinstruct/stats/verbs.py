@@ -72,7 +72,9 @@ def _pair(document: Any) -> tuple[str, str] | None:
     sentence = next(iter(document.sents), None)
     if sentence is None or sentence.root.pos_ != "VERB":
         return None
-    noun = next((child for child in sentence.root.children if child.dep_ in ("dobj", "obj") and child.pos_ in ("NOUN", "PROPN")), None)
+    noun = next(
+        (child for child in sentence.root.children if child.dep_ in ("dobj", "obj") and child.pos_ in ("NOUN", "PROPN")), None
+    )
     return None if noun is None else (sentence.root.lemma_.lower(), noun.lemma_.lower())
 
 

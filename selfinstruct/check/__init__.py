@@ -1,0 +1,69 @@
+"""Known defects of generated instruction data, each found by one function, each with a slug, a severity and its evidence. Pure.
+
+What each slug means is in docs/checks.md, beside how often it is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from selfinstruct.check.across import Across
+from selfinstruct.check.arithmetic import wrong_arithmetic
+from selfinstruct.check.code import missing_code
+from selfinstruct.check.endings import truncated
+from selfinstruct.check.finding import ACROSS, CERTAIN, DEFECTS, Checked, Defect, Finding, Row
+from selfinstruct.check.languages import wrong_language
+from selfinstruct.check.leaks import leaked_prompt, merged_instructions
+from selfinstruct.check.letters import control_characters
+from selfinstruct.check.media import image_request, invented_url
+from selfinstruct.check.nothing import empty_output, no_input_spelling, not_available, output_equals_input
+from selfinstruct.check.personal import personal_data
+from selfinstruct.check.refusals import refusal
+from selfinstruct.check.repair import repaired
+from selfinstruct.errors import UserError
+
+__all__ = ["ACROSS", "CERTAIN", "DEFECTS", "Across", "Checked", "Defect", "Finding", "Row", "findings", "rejecting", "repaired"]
+
+CHECKS: dict[str, Callable[[Checked], Finding | None]] = {
+    "empty_output": empty_output,
+    "not_available": not_available,
+    "refusal": refusal,
+    "output_equals_input": output_equals_input,
+    "control_characters": control_characters,
+    "leaked_prompt": leaked_prompt,
+    "wrong_arithmetic": wrong_arithmetic,
+    "merged_instructions": merged_instructions,
+    "invented_url": invented_url,
+    "image_request": image_request,
+    "missing_code": missing_code,
+    "truncated": truncated,
+    "wrong_language": wrong_language,
+    "personal_data": personal_data,
+    "no_input_spelling": no_input_spelling,
+}
+_SHOWN = 12_000  # letters of a field that are looked at: no answer is longer, and what is must not cost the more
+
+
+def findings(row: Checked, only: Collection[str] | None = None) -> list[Finding]:
+    """What is wrong with one example seen alone, in the order of `DEFECTS`; `only` these slugs."""
+    if max(len(row.instruction), len(row.input), len(row.output)) > _SHOWN:
+        return []
+    return [one for slug, check in CHECKS.items() if (only is None or slug in only) and (one := check(row)) is not None]
+
+
+def rejecting(setting: str) -> frozenset[str] | None:
+    """The slugs that reject under a setting: `certain`, `annotate` (none of them), or a comma list; None where `none` says that
+    nothing is looked for. Raises UserError for a slug that there is not.
+    """
+    if setting == "none":
+        return None
+    if setting in ("certain", "annotate"):
+        return CERTAIN if setting == "certain" else frozenset()
+    slugs = [slug for part in setting.split(",") if (slug := part.strip())]
+    unknown = [slug for slug in slugs if slug not in CHECKS]
+    if unknown or not slugs:
+        known = ", ".join(CHECKS)
+        raise UserError(
+            f"--reject {setting}: {unknown[0] if unknown else 'nothing'} is no defect of one example; say certain, annotate, none or some of {known}"
+        )
+    return frozenset(slugs)

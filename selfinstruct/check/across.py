@@ -1,0 +1,79 @@
+"""What shows only beside other examples: duplicates, near-duplicates, labels that contradict one another."""
+
+from __future__ import annotations
+
+import re
+
+from selfinstruct.check.finding import Checked, Finding, found
+from selfinstruct.similarity import RougeIndex, rouge_l, tokens
+
+_NEAR = 0.7  # ROUGE-L F of instruction and input above it (paper, section 2.2)
+_LABEL_WORDS = 4  # a longer output is an answer of its own, of which there may be several
+_COMPARED = 400  # letters of the input: what differs only behind them is too long to be compared with everything
+_SMALL = frozenset(
+    "a an the of for to in on and or with that this these those is are be some any please your you me my our it its at by as from following given below provided here one sure make do does can could would"
+    " \u7684 \u4e86 \u4e00 \u4e2a \u8bf7 \u4ee5\u4e0b el la los las un una de le les des der die das ein eine".split()
+)
+
+
+class Across:
+    """Takes a dataset's examples one by one and tells what each of them is to those before it. Memory: their texts."""
+
+    def __init__(self, *, near: bool = True) -> None:
+        """near: without it near-duplicates, which take most of the time, are not looked for."""
+        self._near = RougeIndex("unicode") if near else None
+        self._outputs: list[str] = []
+        self._seen: set[tuple[str, str, str]] = set()
+        self._labels: dict[tuple[str, str], str] = {}
+
+    def findings(self, row: Checked) -> list[Finding]:
+        """At most one; the row then counts as one of those before."""
+        whole = (_plain(row.instruction), _plain(row.input), _plain(row.output))
+        if whole in self._seen:
+            return [found("exact_duplicate", "instruction", row.instruction)]
+        self._seen.add(whole)
+        return [one for one in (self._label(row, whole), self._duplicate(row)) if one is not None][:1]
+
+    def _label(self, row: Checked, whole: tuple[str, str, str]) -> Finding | None:
+        if row.is_classification is False or not 0 < len(row.output.split()) <= _LABEL_WORDS or len(row.output) > 40:
+            return None
+        if not (row.is_classification or (row.input and _ASKS_LABEL.search(row.instruction))):
+            return None
+        label = row.output.strip(" \t\r\n.!\"'\u3002").casefold()
+        first = self._labels.setdefault(whole[:2], label)
+        return found("label_conflict", "output", f"{row.output.strip()}, and before {first}") if first != label else None
+
+    def _duplicate(self, row: Checked) -> Finding | None:
+        if self._near is None:
+            return None
+        text = f"{row.instruction}\n{row.input[:_COMPARED]}" if row.input else row.instruction
+        match = self._near.nearest(text, above=_NEAR)
+        position = self._near.add(text)
+        self._outputs.append(row.output[:_COMPARED])
+        assert position == len(self._outputs) - 1
+        if match is None or not (_same_task(match.text, text) or self._same_answer(match.position, row.output)):
+            return None
+        return found("near_duplicate", "instruction", f"{match.score:.2f} with: {match.text}")
+
+    def _same_answer(self, position: int, output: str) -> bool:
+        ours, theirs = (tokens(one, "unicode") for one in (output[:_COMPARED], self._outputs[position]))
+        return min(len(ours), len(theirs)) >= 8 and rouge_l(theirs, ours) > 0.6
+
+
+_ASKS_LABEL = re.compile(
+    r"classif|categor|label|sentiment|positive or|true or false|yes or no|is (?:this|the|it)\b|whether|spam|\bor\b|determine if|decide|detect|\u5206\u7c7b|\u5224\u65ad|\u662f\u5426|\u8fd8\u662f|clasifi|klassifi|classe",
+    re.I,
+)
+
+
+def _same_task(one: str, other: str) -> bool:
+    """Whether the two differ in nothing but small words and endings."""
+    return _content(one) == _content(other)
+
+
+def _content(text: str) -> set[str]:
+    return {word[:6].rstrip("se") for word in tokens(text, "unicode") if word not in _SMALL}
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()

@@ -1,0 +1,122 @@
+"""Outputs that are no answer, and inputs that only say that there is none."""
+
+from __future__ import annotations
+
+import re
+
+from selfinstruct.check.finding import Checked, Finding, found
+
+_INVISIBLE = re.compile("[\\s\u00ad\u200b-\u200f\u2060\ufeff]+")
+_MARK = re.compile(
+    r"\.{2,}|\u2026+|-{1,}|_{2,}|\u2014+|\"\"|''|\u201c\u201d|``"
+    r"|[<\[({]\s*(?:no[ _-]?(?:output|answer|response|text|content)|empty|blank|output|response|answer|none|nothing|left blank"
+    r"|intentionally left blank)\s*[>\])}]"
+    r"|[<\[(\uff08\u3010](?:\u7a7a|\u65e0|\u65e0\u8f93\u51fa|vac\u00edo|vide|leer|sin salida|sin respuesta)[>\])\uff09\u3011]",
+    re.I,
+)
+_MARK_ASKED = re.compile(
+    r"punctuat|symbol|charact|operator|\bsign\b|\bdash|hyphen|ellips|morse|\bstring|\bcode\b|python|javascript|evaluate|return"
+    r"|quotes?\b|emoji|missing|what (?:does|is) the (?:output|result)|\bblank|placeholder|符号|标点|signo|zeichen|ponctuation",
+    re.I,
+)
+_UNAVAILABLE = re.compile(
+    r"n\s?[/\\.]\s?a\.?|na|not (?:available|applicable|provided|specified|given|possible)"
+    r"|(?:there is )?no (?:output|answer|response|result|data|information|solution)s?"
+    r"(?: (?:is |was )?(?:available|needed|required|necessary|provided|possible|found|given))?"
+    r"|(?:output|answer|response|information|data) (?:is )?not (?:available|applicable|needed|required|provided|possible)"
+    r"|nan|undefined|no disponible|no aplica|no aplicable|non disponible|sans objet|non applicable|nicht verf\u00fcgbar"
+    r"|nicht zutreffend|entf\u00e4llt|keine ausgabe|sin salida|sem resposta|n\u00e3o dispon\u00edvel|n\u00e3o aplic\u00e1vel"
+    r"|\u65e0|\u6ca1\u6709|\u4e0d\u9002\u7528|\u65e0\u9700\u8f93\u51fa|\u65e0\u8f93\u51fa|\u4e0d\u53ef\u7528|\u6682\u65e0"
+    r"|\u7121|\u8a72\u5f53\u306a\u3057|\u306a\u3057|\ud574\ub2f9 \uc5c6\uc74c|\u043d\u0435\u0442 \u0434\u0430\u043d\u043d\u044b\u0445"
+    r"|\u043d\u0435\u0434\u043e\u0441\u0442\u0443\u043f\u043d\u043e",
+    re.I,
+)
+_NONE = re.compile(r"none|null|nil|nothing|tbd|to be (?:determined|done|filled)|todo|placeholder|xxx+", re.I)
+# A question that "none" answers, a task that offers the very words, a program whose value they are.
+_NOTHING_IS_AN_ANSWER = re.compile(
+    r"n/a\b|\bnone\b|\bnull\b|\bnan\b|\bnil\b|undefined|not available|not applicable|\bunknown\b|missing value|abbreviat|acronym"
+    r"|stands? for|antonym|opposite|synonym|symbol for|chemical|sodium|\bprint|output of|what does .* return|result of (?:the|this)"
+    r"|fill in|\bif (?:there|not|no|it|the)\b|otherwise|say (?:so|no)|reply with|respond with|translate|traduc|\u00fcberset|\u7ffb\u8bd1"
+    r"|traduis|convert|expand|spell|\bor not\b|\u8fd8\u662f|\u6709\u6ca1\u6709|\u662f\u5426|\u53cd\u4e49|undefined|divi",
+    re.I,
+)
+_PRODUCE = re.compile(
+    r"\s*(?:please |can you |could you )?(?:write|generate|create|compose|describe|explain|design|suggest|summari[sz]e|rewrite|make"
+    r"|develop|draft|produce|come up|provide|give|outline|discuss|invent|tell|construct|build|rephrase|paraphrase|edit|brainstorm)\b",
+    re.I,
+)
+_AROUND = " \t\r\n\"'*_`[]<>().!\u3002\uff01\uff08\uff09\u201c\u201d"
+
+_NO_INPUT = re.compile(
+    r"(?:there (?:is|was) )?no\W{0,2}(?:(?:additional|further|specific|other|extra|user|explicit) )?inputs?"
+    r"(?: (?:is |was |has been )?(?:needed|required|necessary|given|provided|applicable|available|supplied|here|specified))?"
+    r"(?: for this (?:task|instruction))?"
+    r"|(?:the )?inputs? (?:is |was )?(?:not|n't) (?:needed|required|necessary|given|provided|applicable|available|specified)"
+    r"|(?:this (?:task|instruction) )?(?:does not|doesn't|needs no|requires no)(?: (?:need|require))?(?: any| an)? ?inputs?"
+    r"|input: none|none (?:needed|required|necessary|provided|given)|not (?:needed|required|necessary|provided)|empty input"
+    r"|without input|blank input|nothing to input"
+    r"|\u65e0\u8f93\u5165|\u65e0\u9700\u8f93\u5165|\u6ca1\u6709\u8f93\u5165|\u4e0d\u9700\u8981\u8f93\u5165|\u65e0\u989d\u5916\u8f93\u5165"
+    r"|\u7121\u8f38\u5165|\u5165\u529b\u306a\u3057|\uc785\ub825 \uc5c6\uc74c|sin entrada|no hay entrada|ninguna entrada|sem entrada"
+    r"|pas d['\u2019]entr\u00e9e|aucune entr\u00e9e|sans entr\u00e9e|keine eingabe(?: (?:n\u00f6tig|erforderlich))?|ohne eingabe"
+    r"|nessun input|geen invoer|\u043d\u0435\u0442 \u0432\u0432\u043e\u0434\u0430|\u0431\u0435\u0437 \u0432\u0432\u043e\u0434\u0430",
+    re.I,
+)
+_PERHAPS_NO_INPUT = re.compile(r"n/?a|none|null|nil|nan|empty|blank|not applicable|-+|\.+|\u65e0|\u7121", re.I)
+_INPUT_IS_MEANT = re.compile(
+    r"\b(?:given|following|below|this|that|these|input|word|symbol|abbreviation|acronym|term|value|sentence|text|phrase|mark|string"
+    r"|translate|define|spell|classify|convert|expand)\b|\u4ee5\u4e0b|\u4e0b\u9762|\u8fd9\u4e2a|\u7ed9\u5b9a|\u8f93\u5165|siguiente|folgende|suivant",
+    re.I,
+)
+
+_SAME_MAY_BE_RIGHT = re.compile(
+    r"\b(?:repeat|copy|echo|verbatim|unchanged|exactly as|as (?:it )?is|correct|fix|proofread|grammar|grammatical|spelling|punctuat"
+    r"|sort|order|alphabetical|arrange|dedup\w*|duplicates?|remove|strip|trim|clean|filter|if (?:needed|necessary|any|it|there|possible)"
+    r"|round|simplify|reduce|edit|error|mistake|extract|identify|find|select|choose|which|palindrome|reverse|read|quote|transcribe"
+    r"|capitali[sz]e|case|format|keep|detect|print|output|calculate|compute|evaluate|absolute|lemma|stem|singular|plural|complete"
+    r"|predict|classify|name)\b|\u7ea0\u6b63|\u6539\u6b63|\u4fee\u6539|\u68c0\u67e5|\u6392\u5e8f|\u91cd\u590d|\u5fc5\u8981|\u6807\u70b9|\u627e\u51fa|\u63d0\u53d6|\u7f16\u8f91|\u66f4\u6b63|\u5220\u9664|\u5206\u7c7b|\u8bed\u6cd5|\u6b63\u786e|\u5339\u914d"
+    r"|corrig|ordena|repite|repet|kopier|wiederhol|korrig|sortier|trie",
+    re.I,
+)
+
+
+def empty_output(row: Checked) -> Finding | None:
+    """Blank to the eye, or a mark for nothing, unless marks are what is asked about."""
+    if not _INVISIBLE.sub("", row.output):
+        return found("empty_output", "output", row.output.encode("unicode_escape").decode() or "(nothing)")
+    text = row.output.strip()
+    if len(text) <= 40 and _MARK.fullmatch(text) and not _MARK_ASKED.search(f"{row.instruction} {row.input}"):
+        return found("empty_output", "output", text)
+    return None
+
+
+def not_available(row: Checked) -> Finding | None:
+    text = row.output.strip(_AROUND) if len(row.output) < 90 else ""
+    if not text or len(text) > 60 or empty_output(row):  # which says it already
+        return None
+    bare = _UNAVAILABLE.fullmatch(text) and not row.is_classification
+    if (bare or (_NONE.fullmatch(text) and _PRODUCE.match(row.instruction))) and not _NOTHING_IS_AN_ANSWER.search(row.instruction):
+        return found("not_available", "output", row.output)
+    return None
+
+
+def output_equals_input(row: Checked) -> Finding | None:
+    """Equal but for white space and quotation marks, where an unchanged text cannot be the answer."""
+    if abs(len(row.input) - len(row.output)) > 40 or not row.input.strip():
+        return None
+    same = _plain(row.input) == _plain(row.output)
+    if same and not row.is_classification and not _SAME_MAY_BE_RIGHT.search(row.instruction):
+        return found("output_equals_input", "output", row.output)
+    return None
+
+
+def no_input_spelling(row: Checked) -> Finding | None:
+    text = row.input.strip(" \t\r\n\"'*_`[]<>(){}.:#!\u3002\uff08\uff09\u3010\u3011") or row.input.strip()
+    if not text or len(text) > 60:
+        return None
+    clear = _NO_INPUT.fullmatch(text)
+    perhaps = _PERHAPS_NO_INPUT.fullmatch(text) and not _INPUT_IS_MEANT.search(row.instruction)
+    return found("no_input_spelling", "input", row.input, fix="") if clear or perhaps else None
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).strip("\"'\u201c\u201d ")
