@@ -367,7 +367,7 @@ def _without_system(roles: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def _response_format(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any] | None:
     kind: str | None = request.response_format
-    while kind in left_out:
+    while kind is not None and kind in left_out:
         kind = left_out[kind]
     if kind is None or kind == "text":
         return None
