@@ -110,6 +110,11 @@ class Run:
     def is_finished(self) -> bool:
         return self.funnel.examples >= self.config.n
 
+    @property
+    def is_worth_keeping(self) -> bool:
+        """True once anything was answered; what has only failed is no reason to refuse other settings at the next start."""
+        return self.is_resumed or self.meter.requests > self.meter.failed
+
     def pool(self, seeds: Sequence[SeedTask]) -> Pool:
         """The pool as the whole turns so far left it."""
         pool = Pool(seeds, self.config.threshold, self.config.tokenizer)

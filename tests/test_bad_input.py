@@ -477,7 +477,7 @@ def test_nonsense_for_ever_ends_with_a_diagnosis_and_goes_on_with_a_better_model
         again = generate(run, *at(server), "--stall-turns", 9, n=20).error
         asked = len(server.calls)
     assert "stopped: 5 turns in a row gave no new instruction (accepted so far: 0 of 0 proposed, 0.0%" in error
-    assert "commonest reasons: reply propose: no_list 5x" in error
+    assert "commonest reasons: reply propose: no_list 10x" in error
     assert "rejected.jsonl" in error and "higher --stall-turns" in error
     assert "stopped: 9 turns in a row" in again and asked < 60
     assert "no_list" in invoke("status", run).done().out

@@ -540,7 +540,7 @@ def test_a_model_that_writes_nonsense_for_ever_ends_with_a_diagnosis(tmp_path: P
                 drought.take(each)
 
     with pytest.raises(
-        Stalled, match=r"5 turns in a row gave no new instruction \(accepted so far: 0 of 0 .*reply propose: no_list 5x"
+        Stalled, match=r"5 turns in a row gave no new instruction \(accepted so far: 0 of 0 .*reply propose: no_list 10x"
     ):
         asyncio.run(main())
     run.close()

@@ -157,7 +157,7 @@ def _sit(
     try:
         _work(run, inputs, seconds)
     finally:
-        if run.is_resumed or len(run.completions):
+        if run.is_worth_keeping:
             run.close()
         else:
             run.discard()
@@ -189,8 +189,8 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
         progress.close()
         saved = f"{run.funnel.examples} of {run.config.n} examples and {len(run.completions)} replies are saved in {run.directory}"
         on = f"{saved}; go on with: selfinstruct generate --out {shlex.quote(str(run.directory))}{_higher(str(stop))}"
-        is_kept = run.is_resumed or len(run.completions)
-        show([f"stopped ({stop}): {on if is_kept else 'no reply had come yet, nothing is kept; start the same command again'}"])
+        nothing = "no reply had come yet, nothing is kept; start the same command again"
+        show([f"stopped ({stop}): {on if run.is_worth_keeping else nothing}"])
         sys.exit(stop.code)
     finally:
         progress.close()
