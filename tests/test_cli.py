@@ -84,14 +84,23 @@ def test_every_preset_makes_exactly_n_examples_the_same_at_every_concurrency(tmp
 
 
 @pytest.mark.parametrize(
-    ("field", "words"), [("seed", ()), ("response_format", ("--response-format", "json_schema")), ("max_tokens", ())]
+    ("field", "words", "names"),
+    [
+        ("seed", (), ["seed"]),
+        ("response_format", ("--response-format", "json_schema"), ["json_schema", "json_object"]),  # step by step
+        ("max_tokens", (), ["max_tokens"]),
+    ],
 )
-def test_a_field_that_a_server_does_not_take_changes_nothing_but_itself(tmp_path: Path, field: str, words: tuple[str, ...]) -> None:
+def test_a_field_that_a_server_does_not_take_changes_nothing_but_itself(
+    tmp_path: Path, field: str, words: tuple[str, ...], names: list[str]
+) -> None:
     with LoopbackServer(model=deaf) as easy, LoopbackServer(rejecting(field), model=deaf) as strict:
         generate(tmp_path / "easy", *at(easy), *words).done()
         ran = generate(tmp_path / "strict", *at(strict), *words).done()
-    [said] = ran.err.splitlines()
-    assert f"{strict.base_url} does not take '{field}': left out from here on" in said
+    said = ran.err.splitlines()
+    assert len(said) == len(names)
+    for line, name in zip(said, names, strict=True):
+        assert f"{strict.base_url} does not take '{name}': left out from here on" in line
     assert dataset(tmp_path / "easy") == dataset(tmp_path / "strict")
 
 

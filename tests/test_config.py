@@ -19,6 +19,8 @@ def another(value: Any) -> Any:
     """A value of the same type that is not the same."""
     if isinstance(value, bool):
         return not value
+    if isinstance(value, tuple):
+        return (*value, "x")
     return value + 1 if isinstance(value, int | float) else value + "x"
 
 

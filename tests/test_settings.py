@@ -89,7 +89,7 @@ def test_an_empty_file_says_nothing(path: Path) -> None:
     [
         ("n = ", "not TOML ("),
         ("n = 1\nn = 2", "not TOML ("),
-        ("count = 5", "unknown setting 'count' (known: adaptive, api, base_url, "),
+        ("count = 5", "unknown setting 'count' (known: adaptive, api, attempts, base_url, "),
         ("[proposed]\ntemperature = 1", "unknown setting 'proposed'"),
         ("[propose]\nn = 5", "[propose]: unknown setting 'n' (known: temperature, "),
         ("propose = 3", "'propose' must be a table"),

@@ -91,14 +91,14 @@ def test_a_thoroughly_hostile_model_stalls_and_even_its_diagnosis_is_harmless(tm
 
 def test_what_is_no_control_character_may_stay_in_an_example_but_only_escaped(tmp_path: Path) -> None:
     """The three examples that end a run show it as its escape."""
-    out, marks = tmp_path / "run", "\u202e\u2028\u200f"
+    out, marks = tmp_path / "run", "\u2067\u2028\u200f"  # an isolate; an override is a defect (docs/checks.md)
     with LoopbackServer(saying(lambda call, text: text.replace(" a ", f" a {marks}").replace(", ", f", {marks}"))) as server:
         ran = invoke("generate", "--n", 25, "--out", out, *at(server)).done()
     assert_harmless(ran)
     assert_loadable(out)
     examples = [json.loads(line) for line in (out / "examples.jsonl").read_bytes().splitlines()]
     assert any(mark in one["instruction"] + one["output"] for one in examples for mark in marks)
-    assert "\\u202e" in ran.out
+    assert "\\u2067" in ran.out
 
 
 SAYS: dict[str, Callable[[str], Any]] = {
