@@ -68,12 +68,14 @@ class Learned:
 
     A burst of them holds everything for as long as the server asks, or for a moment that grows while nothing passes. Then calls
     go a little slower than those that were accepted in the second before it; slower still if that bursts as well. A lesson from
-    little is unsure and soon tried beyond; a sure one only after STEADY seconds, and by a hundredth each second.
+    little is unsure and soon tried beyond; a sure one only after STEADY seconds, and by a hundredth each second. A server that
+    goes on refusing however slowly it is called teaches nothing about a pace: then, for a while, only its pauses are kept.
     """
 
     PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds of hold that no server asked for
     STEADY = 10.0
     STREAK = 2.0  # seconds within which another burst says that the lesson was too mild
+    DEAF = 30.0  # seconds without a lesson, after as many bursts in a row as there are factors
     FACTORS = (0.97, 0.97, 0.95, 0.85)  # at least, by how many have come so
 
     def __init__(self, chance: Random) -> None:
@@ -81,7 +83,7 @@ class Learned:
         self._accepted: dict[int, float] = {}  # calls of the last second that were not refused, with their moments
         self._first = math.inf
         self._burst_at = self._resumed_at = -math.inf
-        self._until = -math.inf
+        self._until = self._deaf_until = -math.inf
         self._is_to_learn = False
         self._streak = self._closed = 0  # bursts in a row; of which nothing had passed since the one before
         self._rate: Rate | None = None
@@ -121,7 +123,9 @@ class Learned:
         self._closed = 0 if is_open or math.isinf(self._burst_at) else self._closed + 1
         if is_open or self._rate is None:
             self._streak = self._streak + 1 if now - self._resumed_at < self.STREAK else 0
-            self._is_to_learn = True
+            self._is_to_learn = now >= self._deaf_until
+        if self._streak >= len(self.FACTORS):
+            self._rate, self._streak, self._is_to_learn, self._deaf_until = None, 0, False, now + self.DEAF
         self._burst_at = now
         pause = min(self.LONGEST_PAUSE, self.PAUSE * 2**self._closed) * self._chance.uniform(0.8, 1.2)
         self._until = max(self._until, now + (0.05 if retry_after is not None else pause))
