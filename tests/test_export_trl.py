@@ -49,7 +49,7 @@ def test_trl_takes_messages_sharegpt_and_prompt_completion(tmp_path: Path) -> No
     shown = subprocess.run([python, "-c", PROGRAM, tmp_path], capture_output=True, text=True, check=True).stdout
     found, examples = json.loads(shown.splitlines()[-1]), list(load_run(tmp_path / "run").examples())
     assert found["conversational"] == [200, 200, 0] and found["keys"] == [["messages"], ["completion", "prompt"]]
-    assert found["roles"] == ["assistant", "user"]
+    assert found["roles"] == ["gpt", "human"]  # TRL renames the fields, not the speakers: its chat templates want `messages`
     for text, one in zip(found["texts"], examples, strict=True):
         question = f"{one.instruction}\n\n{one.input}" if one.input else one.instruction
         assert text == f"<user>{question}</user><assistant>{one.output}</assistant>"

@@ -61,7 +61,8 @@ def test_the_source_archive_holds_the_project_and_nothing_that_was_lying_around(
 
 def test_the_wheel_holds_the_package_every_prompt_and_the_seeds(wheel: Path) -> None:
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    code = {str(path.relative_to(HOME)) for path in (HOME / "selfinstruct").rglob("*.py")}
+    files = (path for kind in ("*.py", "*.css", "*.html", "*.js", "*.json") for path in (HOME / "selfinstruct").rglob(kind))
+    code = {str(path.relative_to(HOME)) for path in files}
     prompts = {f"selfinstruct/data/{path.relative_to(HOME)}" for path in (HOME / "prompts").rglob("*") if path.is_file()}
     assert names == code | prompts | {"selfinstruct/py.typed", "selfinstruct/data/seed_tasks.jsonl"}
 
