@@ -30,9 +30,11 @@ FLOORS = (
     ("parse", "filters", "similarity", "funnel", "prices", "records"),
     ("models.metered",),  # what calls cost, and the caps on it
     ("models.openai", "models.local", "models.scripted", "models.layers", "models.paced", "models.limits"),
+    ("models.fates",),  # what a failed call means
     (
         "config",
         "prompts",
+        "models.bodies",
         "models.phrases",
         "models.meter",
         "models.headers",
