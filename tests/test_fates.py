@@ -18,6 +18,7 @@ from selfinstruct.models.fates import Doubtful, Refusal, Rejects, fate_of
 from selfinstruct.models.openai import OpenAI
 
 REQUEST = Request("propose", "t0", "mentor", "chat", (Message("user", "Go on."),), Decoding(max_tokens=10), 5)
+ENDPOINT = OpenAI(base_url="http://127.0.0.1:9/v1", api_key="none", timeout=5)  # never connects
 SENT = httpx2.Request("POST", "http://127.0.0.1:9/v1/chat/completions")
 REFUSED = OSError(111, "Connection refused")
 UNTRUSTED = ssl.SSLCertVerificationError(1, "certificate verify failed")
@@ -50,22 +51,19 @@ def fate_in_the_client(error: BaseException, *, below: bool = False) -> Exceptio
         def request(self, *words: Any, **options: Any) -> Any:
             raise error
 
-    async def ask() -> Exception:
-        endpoint = OpenAI(base_url="http://127.0.0.1:9/v1", api_key="none", timeout=5)
-        client: Any = endpoint._client._client
-        if below:
-            client._transport.client = Session
-        else:
-            client._transport = Transport()
-        try:
-            await endpoint._once(REQUEST)
-        except (ModelError, RequestFailed, Transient, Doubtful) as fate:
-            return fate
-        finally:
-            await endpoint.close()
-        raise AssertionError("it was answered")
-
-    return asyncio.run(ask())
+    client: Any = ENDPOINT._client._client
+    usual = client._transport
+    if below:
+        usual.client = Session
+    else:
+        client._transport = Transport()
+    try:
+        asyncio.run(ENDPOINT._once(REQUEST))
+    except (ModelError, RequestFailed, Transient, Doubtful) as fate:
+        return fate
+    finally:
+        client._transport = usual
+    raise AssertionError("it was answered")
 
 
 def below(kind: type[BaseException]) -> Iterator[type[BaseException]]:
@@ -81,8 +79,9 @@ def classes(*roots: type[BaseException]) -> set[str]:
 # ---------------------------------------------------------------- openai
 
 STATUSES = {  # a bare one, without words that say more
+    **dict.fromkeys((101, 300, 301, 304), "the run | again charged"),
     **dict.fromkeys((401, 402, 403, 404, 407, 511), "the run"),
-    **dict.fromkeys((300, 304, 405, 406, 410, 411, 414, 415, 418, 421, 426, 428, 431, 451), "the run | this one: bad_request"),
+    **dict.fromkeys((405, 406, 410, 411, 414, 415, 418, 421, 426, 428, 431, 451), "the run | this one: bad_request"),
     **dict.fromkeys((400, 422), "the run | this one: bad_request"),
     413: "the run | this one: context_overflow",
     **dict.fromkeys((408, 409, 425), "again"),
@@ -115,7 +114,7 @@ OF_OTHERS = {"InvalidWebhookSignatureError"}  # no OpenAIError: only what checks
 
 def of_openai() -> dict[str, type[BaseException]]:
     """All that it exports. In other corners of it there are more, defined as they are imported."""
-    exported = (getattr(openai, name) for name in dir(openai))
+    exported = (getattr(openai, name) for name in dir(openai) if "Error" in name)
     return {one.__name__: one for one in exported if isinstance(one, type) and issubclass(one, BaseException)}
 
 
@@ -159,7 +158,7 @@ OF_HTTPX2 = {
     "PoolTimeout": "again gone",
     **dict.fromkeys(("ProtocolError", "LocalProtocolError", "RemoteProtocolError"), "the run | again charged"),
     **dict.fromkeys(("DecodingError", "SSEError"), "the run | again charged"),
-    **dict.fromkeys(("TooManyRedirects", "UnsupportedProtocol", "InvalidURL"), "the run"),
+    **dict.fromkeys(("TooManyRedirects", "UnsupportedProtocol", "InvalidURL"), "the run | again charged"),
     "HTTPStatusError": "again gone charged",  # openai makes its own of it; this one would be another's
 }  # fmt: skip
 OF_AIOHTTP = {
@@ -174,9 +173,9 @@ OF_AIOHTTP = {
     **dict.fromkeys(("ClientConnectorCertificateError", "ServerFingerprintMismatch"), "the run"),
     **dict.fromkeys(("ClientResponseError", "ContentTypeError", "WSServerHandshakeError"), "the run | again charged"),
     "ClientHttpProxyError": "the run",
-    **dict.fromkeys(("TooManyRedirects", "RedirectClientError"), "the run"),
-    **dict.fromkeys(("InvalidURL", "InvalidUrlClientError", "InvalidUrlRedirectClientError"), "the run"),
-    **dict.fromkeys(("NonHttpUrlClientError", "NonHttpUrlRedirectClientError"), "the run"),
+    **dict.fromkeys(("TooManyRedirects", "RedirectClientError"), "the run | again charged"),
+    **dict.fromkeys(("InvalidURL", "InvalidUrlClientError", "InvalidUrlRedirectClientError"), "the run | again charged"),
+    **dict.fromkeys(("NonHttpUrlClientError", "NonHttpUrlRedirectClientError"), "the run | again charged"),
 }
 
 

@@ -97,8 +97,8 @@ _BREAKAGES: dict[str, tuple[type[ModelError | Transient] | None, str]] = {
     ),
     "no_tls": (ModelError, "does not speak TLS ({}); write http:// instead of https://, or another port"),
     "proxy": (ModelError, "the proxy does not let us through ({}); check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"),
-    "redirects": (ModelError, "sends us from one address to the next ({}); check --base-url"),
-    "address": (ModelError, "leads to an address that cannot be called ({}); check --base-url"),
+    "redirects": (None, "sends us from one address to the next ({})"),
+    "address": (None, "leads to an address that cannot be called ({})"),
     "no_connection": (Transient, "cannot connect ({})"),
     "not_in_time": (Transient, "cannot connect (no connection in time)"),
     "broken": (Transient, "the connection broke ({})"),
@@ -141,6 +141,8 @@ def fate_of(refusal: Refusal, body: Mapping[str, Any], model: str) -> Exception:
         return Transient(said, retry_after=refusal.retry_after, is_server_busy=status == 429, may_be_charged=may_be_charged)
     if status in (400, 413, 422):
         return _of_body(refusal, body)
+    if status < 400:
+        return strange(refusal.address, f"answers with HTTP {status}, which is no reply ({words or 'without a word'})")
     return Doubtful(ModelError(f"{said}; check --base-url"), RequestFailed("bad_request", words))
 
 
