@@ -101,6 +101,7 @@ _BREAKAGES: dict[str, tuple[type[ModelError | Transient] | None, str]] = {
     "address": (None, "leads to an address that cannot be called ({})"),
     "no_connection": (Transient, "cannot connect ({})"),
     "not_in_time": (Transient, "cannot connect (no connection in time)"),
+    "closed": (Transient, "the server hung up without a reply"),
     "broken": (Transient, "the connection broke ({})"),
     "late": (Transient, "no reply in time"),
     "too_large": (None, "answers with more bytes than any reply has"),
@@ -108,9 +109,12 @@ _BREAKAGES: dict[str, tuple[type[ModelError | Transient] | None, str]] = {
 }
 
 
-def fate_of_breakage(broken: Breakage, address: str) -> Exception:
+def fate_of_breakage(broken: Breakage, address: str, *, is_new: bool) -> Exception:
+    """`is_new`: an endpoint that has never answered."""
     fate, template = _BREAKAGES[broken.kind]
     what = template.format(broken.words)
+    if broken.kind == "closed" and is_new and address.startswith("http://"):
+        what += " (does it want https://?)"
     if fate is None:
         return strange(address, what, "check --base-url, and whether it is https://" if broken.kind == "malformed" else _ADDRESS)
     if fate is ModelError:

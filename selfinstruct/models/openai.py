@@ -53,14 +53,18 @@ class OpenAI:
         left_out: dict[str, str | None] | None = None,
     ) -> None:
         login = urlsplit(base_url or "")
-        self._client = openai.AsyncOpenAI(
-            base_url=redacted(base_url) if base_url else None,
-            api_key=api_key or _NO_KEY,
-            timeout=timeout,
-            max_retries=0,
-            default_headers=_basic(login.username, login.password or "") if login.username is not None else None,
-            http_client=_http_client(timeout),
-        )
+        http_client = _http_client(timeout)
+        try:
+            self._client = openai.AsyncOpenAI(
+                base_url=redacted(base_url) if base_url else None,
+                api_key=api_key or _NO_KEY,
+                timeout=timeout,
+                max_retries=0,
+                default_headers=_basic(login.username, login.password or "") if login.username is not None else None,
+                http_client=http_client,
+            )
+        except FAILURES:
+            raise UserError(f"--base-url {redacted(base_url or '')}: holds what no address can hold; copy it again") from None
         self.address = redacted(str(self._client.base_url).rstrip("/"))
         self._secrets = Secrets(api_key, (base_url, *urllib.request.getproxies().values()))
         self._notice, self._told = notice, told
@@ -175,7 +179,9 @@ class OpenAI:
         if isinstance(error, (openai.APIConnectionError, TooLarge, *FAILURES)):  # timeouts are of this kind too
             broken = breakage(error)
             kind = "late" if isinstance(error, openai.APITimeoutError) and error.__cause__ is None else broken.kind
-            return fate_of_breakage(replace(broken, kind=kind, words=self._words(broken.words)), self.address)
+            return fate_of_breakage(
+                replace(broken, kind=kind, words=self._words(broken.words)), self.address, is_new=not self._answered
+            )
         if isinstance(error, openai.APIResponseValidationError):
             return strange(self.address, "answers in an unexpected form")
         return ModelError(f"{self.address}: {self._words(str(error))}")

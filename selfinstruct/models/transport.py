@@ -119,6 +119,7 @@ def breakage(error: BaseException) -> Breakage:
 
 # The first that is found anywhere in the chain: aiohttp's "the server hung up" comes to us as httpx2's ConnectTimeout.
 _KINDS: tuple[tuple[str, Callable[[BaseException], bool]], ...] = (
+    ("closed", lambda one: isinstance(one, aiohttp.ServerDisconnectedError)),
     ("too_large", lambda one: isinstance(one, TooLarge)),
     ("untrusted", lambda one: isinstance(one, _UNTRUSTED)),
     ("no_tls", lambda one: isinstance(one, ssl.SSLError) and getattr(one, "reason", None) in _NO_TLS),
