@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -82,6 +83,13 @@ class Secrets:
             text = text.replace(form, "***")
         return text
 
+    def filter(self, record: logging.LogRecord) -> bool:
+        """For a logger: what libraries log of a server's words, without them."""
+        text = record.getMessage()
+        if (hidden := self.hidden(text)) != text:
+            record.msg, record.args = hidden, ()
+        return True
+
     def hidden_in_reply(self, text: str) -> str:
         """The same for what a model writes: there a short one may stand by chance, and stays."""
         for form in self._telling:
@@ -118,10 +126,10 @@ def _forms(secret: str) -> Iterator[str]:
 
 def _in_base64(secret: str) -> Iterator[str]:
     """As it is, and as it shows in the middle of more: at each of three offsets, without the letters that it shares with others."""
-    raw = secret.encode("utf-8", "surrogatepass")
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        yield encode(raw).decode("ascii")
-        if len(raw) > 8:
-            for offset, shared in enumerate((0, 2, 3)):
-                whole = encode(b"\0" * offset + raw).decode("ascii")
-                yield whole[shared : (offset + len(raw)) // 3 * 4]
+    for raw in {secret.encode("utf-8", "surrogatepass"), secret.encode("latin-1", "replace")}:  # proxies get the latter
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(raw).decode("ascii")
+            if len(raw) > 8:
+                for offset, shared in enumerate((0, 2, 3)):
+                    whole = encode(b"\0" * offset + raw).decode("ascii")
+                    yield whole[shared : (offset + len(raw)) // 3 * 4]

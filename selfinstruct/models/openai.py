@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -67,6 +68,8 @@ class OpenAI:
             raise UserError(f"--base-url {redacted(base_url or '')}: holds what no address can hold; copy it again") from None
         self.address = redacted(str(self._client.base_url).rstrip("/"))
         self._secrets = Secrets(api_key, (base_url, *urllib.request.getproxies().values()))
+        for logger in _loggers():
+            logger.addFilter(self._secrets)
         self._notice, self._told = notice, told
         self._left_out = {} if left_out is None else left_out
         self._answered = False
@@ -108,32 +111,39 @@ class OpenAI:
 
     async def models(self) -> list[str]:
         """The names that the endpoint serves."""
+        failed: Exception | None = None
         try:
-            raw = await self._client.models.with_raw_response.list()
-            record = self._json(raw.text)
+            record = self._json((await self._client.models.with_raw_response.list()).text)
         except (*_FOREIGN, Doubtful) as error:
-            fate = error if isinstance(error, Doubtful) else self._fate(error, {}, "")
+            failed = error
+        if failed is not None:
+            fate = failed if isinstance(failed, Doubtful) else self._fate(failed, {}, "")
             fate = fate.of_run if isinstance(fate, Doubtful) else fate
-            raise fate if isinstance(fate, ModelError) else ModelError(f"{fate}; is it running?") from None
+            raise fate if isinstance(fate, ModelError) else ModelError(f"{fate}; is it running?")
         listed = record.get("data")
         names = [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one] if isinstance(listed, list) else []
         return [self._secrets.hidden_in_reply(name) for name in names]
 
     async def close(self) -> None:
         await self._client.close()
+        for logger in _loggers():
+            logger.removeFilter(self._secrets)
 
     async def _once(self, request: Request) -> Completion:
         body = body_of(request, self._left_out)
         create: Any = self._client.chat.completions if request.api == "chat" else self._client.completions
         wanted: dict[str, Any] = {"model": request.model, **({"messages": []} if request.api == "chat" else {"prompt": ""})}
+        failed: Exception | None = None
         try:
             # All as extra_body: through its own arguments the client walks with their types, for three fifths of a call's time.
             raw = await create.with_raw_response.create(**wanted, extra_body=body)
             self._hear(raw.headers)
         except _FOREIGN as error:
-            if isinstance(error, openai.APIStatusError):
-                self._hear(error.response.headers)
-            raise self._fate(error, body, request.model) from None
+            failed = error
+        if failed is not None:  # out here, or a bug in what follows would show the server's words in its traceback
+            if isinstance(failed, openai.APIStatusError):
+                self._hear(failed.response.headers)
+            raise self._fate(failed, body, request.model)
         completion = completion_of(self._json(raw.text), request)
         if completion is None:
             raise strange(self.address, f"answers without 'choices' ({self._words(raw.text)})")
@@ -208,6 +218,14 @@ def _http_client(timeout: float) -> _Client:
         raise UserError(
             f"HTTPS_PROXY, HTTP_PROXY, ALL_PROXY: no proxy's address ({type(error).__name__}); mend or unset it"
         ) from None
+
+
+def _loggers() -> list[logging.Logger]:
+    """Of the libraries below. A filter holds for a logger alone, not for those under it."""
+    names = [
+        name for name in logging.root.manager.loggerDict if name.partition(".")[0] in ("openai", "httpx2", "httpcore2", "aiohttp")
+    ]
+    return [logging.getLogger(name) for name in names]
 
 
 def _message(error: openai.APIStatusError) -> str:
