@@ -32,7 +32,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import FOLDER, Inputs
 from selfinstruct.journal import Journal, Lock, digest_of, write_whole
-from selfinstruct.models.bodies import INSTEAD
+from selfinstruct.models.bodies import learned
 from selfinstruct.models.meter import Meter
 from selfinstruct.pool import Pool
 from selfinstruct.spending import NAME as SPENDING
@@ -86,7 +86,8 @@ class Run:
                     f"{directory}: this run began otherwise: {'; '.join(found)}. Go on as it began, choose another --out, "
                     "or add --accept-change to go on so from here"
                 )
-            self.learned = {} if repair else _learned(directory)  # what each endpoint does not take
+            # What former sittings found out that an endpoint does not take: asked again, it would refuse again.
+            self.learned = {} if repair else learned((checkpointed(directory) or {}).get("left_out"))
             mark, end = (None, None) if repair else _read_checkpoint(directory)
             if mark is None and recorded and any(one["after_turns"] for one in recorded["changes"]):
                 raise UserError(
@@ -161,7 +162,7 @@ class Run:
             "end": end and asdict(end),
             "completions": {"size": self.completions.size, "sha256": self.completions.digest()},
             "meter": self.meter.to_record(),
-            "left_out": {address: fields for address, fields in self.learned.items() if fields},
+            "left_out": learned(self.learned),
             "sitting": self._begun,
             "notices": list(self.notices),
             "at": time.time(),
@@ -265,12 +266,6 @@ def _read_checkpoint(directory: Path) -> tuple[Mark | None, Mark | None]:
     if record is None:
         return None, None
     return Mark(**record["mark"]), Mark(**record["end"]) if record["end"] else None
-
-
-def _learned(directory: Path) -> dict[str, dict[str, str | None]]:
-    """What former sittings have found out that an endpoint does not take: asked again, it would refuse again."""
-    found = (checkpointed(directory) or {}).get("left_out", {})
-    return {str(address): {name: INSTEAD[name] for name in fields if name in INSTEAD} for address, fields in found.items()}
 
 
 def _prepare(directory: Path) -> None:

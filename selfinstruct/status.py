@@ -13,6 +13,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.journal import holder
 from selfinstruct.models import Usage
+from selfinstruct.models.bodies import Learned, learned
 from selfinstruct.prices import price_of
 from selfinstruct.progress import duration
 from selfinstruct.run import checkpointed, recorded_config
@@ -44,7 +45,7 @@ class Status:
     seconds_left: float | None
     funnel: dict[str, Any]
     notices: list[tuple[float, str]]  # the last things said, with their times
-    left_out: dict[str, dict[str, str | None]]  # by address, what it does not take, and what is sent instead
+    left_out: Learned  # what each endpoint does not take, and what is sent instead
 
     def to_record(self) -> dict[str, Any]:
         return asdict(self)
@@ -108,7 +109,7 @@ def status(directory: Path) -> Status:
         **_speed(config, record, is_running=owner is not None),
         funnel=(record["end"] or record["mark"])["funnel"] if record else Funnel().to_record(),
         notices=[(float(at), str(text)) for at, text in record.get("notices", [])],
-        left_out=record.get("left_out", {}),
+        left_out=learned(record.get("left_out")),
     )
 
 

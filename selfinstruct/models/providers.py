@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from selfinstruct.config import Config, redacted
 from selfinstruct.errors import ModelError, UserError
 from selfinstruct.models import Model
-from selfinstruct.models.bodies import OPTIONAL
+from selfinstruct.models.bodies import OPTIONAL, Learned
 from selfinstruct.models.keys import api_key
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from selfinstruct.models.openai import OpenAI
 
 Notice = Callable[[str], None]
-Learned = dict[str, dict[str, "str | None"]]  # by address, what it does not take, and what is sent instead (see bodies.py)
 LOCAL, SCRIPTED = "local", "scripted"
 
 
