@@ -40,6 +40,9 @@ class Completions:
     def __len__(self) -> int:
         return len(self._offsets)
 
+    def __contains__(self, key: str) -> bool:
+        return key.encode() in self._offsets
+
     def get(self, key: str) -> Completion | None:
         offset = self._offsets.get(key.encode())
         if offset is None:

@@ -45,6 +45,11 @@ class Config:
     prompts: str = _setting("", "A directory of templates that take the place of the packaged ones.", free=True)  # so are they
     base_url: str = _setting("", "The endpoint's address, up to and with /v1.", free=True)
     concurrency: int = _setting(16, "Requests under way at once.", free=True)
+    batch: bool = _setting(
+        False,
+        "Ask through the endpoint's batch API: half the price, hours for seconds; fewer rounds with a larger --lag.",
+        free=True,
+    )
     timeout: float = _setting(120.0, "Seconds to wait for one reply.", free=True)
     retries: int = _setting(8, "Tries of one request while the others are answered.", free=True)
     patience: float = _setting(3600.0, "Seconds to wait for a server that has answered before and is gone.", free=True)

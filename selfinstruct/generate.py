@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
+from typing import Any, cast
 
+from selfinstruct.batches import FILE, Batches, left_open
 from selfinstruct.bootstrap import Bootstrap, Pace, Step
 from selfinstruct.errors import Stalled, UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import Inputs
 from selfinstruct.models import Model
+from selfinstruct.models.batch import Batch
 from selfinstruct.models.layers import GRACE, Bounded, Metered, Notice, Paced, Recorded, Retried, when_there_is_room
 from selfinstruct.models.providers import provider
 from selfinstruct.run import Run
@@ -33,27 +36,74 @@ class Interrupted(Exception):
 
 
 async def generate(
-    run: Run, inputs: Inputs, *, notice: Notice, changed: Callable[[], None] = lambda: None, seconds: float | None = None
+    run: Run,
+    inputs: Inputs,
+    *,
+    notice: Notice,
+    changed: Callable[[], None] = lambda: None,
+    waiting: Callable[[str], None] = lambda what: None,
+    seconds: float | None = None,
 ) -> None:
-    """Go on with `run` until it has its n examples, for `seconds` at most. `changed` is called after every commit.
+    """Go on with `run` until it has its n examples, for `seconds` at most. `changed` is called after every commit, `waiting`
+    with what is waited for, or with nothing.
 
     Raises ModelError, Stalled, UserError (a full disk) or Interrupted; whatever it raises, the run can be resumed.
     """
     if run.is_finished:
         return
     config = run.config
-    async with provider(config, notice) as endpoint:
-        paced = Paced(Bounded(endpoint), config.concurrency)
+    async with provider(config, notice) as endpoint, _batching(run, endpoint, notice, waiting) as batch:
+        paced = Paced(batch or Bounded(endpoint), config.concurrency)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
         model: Model = Recorded(Metered(retried, run.meter), run.completions, notice, paced.hold)
         pool = run.pool(inputs.seeds)
         pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
         bootstrap = Bootstrap(config, inputs.stages, model, pool, pace)
-        async with _stopping(paced, seconds), _syncing(run):
-            await _commit_all(run, bootstrap, paced, notice, changed)
+
+        async def stop() -> None:
+            await paced.stop(GRACE if not config.batch else 0.0)
+            if batch:
+                await batch.stop(GRACE)
+
+        async def finish() -> None:
+            await paced.stop(GRACE if not config.batch else 0.0)  # what is under way is paid for, and serves a longer run
+            if batch:
+                await batch.finish(GRACE)
+
+        async with _stopping(stop, seconds), _syncing(run):
+            await _commit_all(run, bootstrap, finish, notice, changed)
 
 
-async def _commit_all(run: Run, bootstrap: Bootstrap, paced: Paced, notice: Notice, changed: Callable[[], None]) -> None:
+@asynccontextmanager
+async def _batching(run: Run, endpoint: Model, notice: Notice, waiting: Callable[[str], None]) -> AsyncIterator[Batch | None]:
+    """What asks through the batch endpoint; for a run without it, only as long as an earlier sitting's batches are open."""
+    config = run.config
+    if not config.batch and not any(left_open(run.directory)):
+        yield None
+        return
+    log = Batches(run.directory / FILE)
+    batch = Batch(
+        cast(Any, endpoint),  # the one that speaks HTTP: settings sees to it
+        log,
+        run.completions,
+        retries=config.retries,
+        patience=config.patience,
+        notice=notice,
+        took=run.meter.take,
+        waiting=waiting,
+        live=None if config.batch else Bounded(endpoint),
+    )
+    batch.start()
+    try:
+        yield batch
+    finally:
+        await batch.close()
+        log.leave()
+
+
+async def _commit_all(
+    run: Run, bootstrap: Bootstrap, finish: Callable[[], Awaitable[None]], notice: Notice, changed: Callable[[], None]
+) -> None:
     drought = Drought(run.config.stall_turns, run.funnel)
     async with aclosing(bootstrap.steps()) as steps:
         async for step in steps:
@@ -62,7 +112,7 @@ async def _commit_all(run: Run, bootstrap: Bootstrap, paced: Paced, notice: Noti
             await when_there_is_room(partial(run.end_step, step), notice)
             changed()
             if run.is_finished:
-                await paced.stop(GRACE)  # what is under way is paid for, and serves a longer run
+                await finish()
                 return
             drought.take(step)
 
@@ -98,7 +148,7 @@ class Drought:
 
 
 @asynccontextmanager
-async def _stopping(paced: Paced, seconds: float | None) -> AsyncIterator[None]:
+async def _stopping(send_no_more: Callable[[], Awaitable[None]], seconds: float | None) -> AsyncIterator[None]:
     """Ends the sitting at the first signal, or after `seconds`: sends nothing new, waits a moment for what is under way, and
     raises Interrupted. A second signal ends it at once. Outside the main thread no signal arrives.
     """
@@ -108,7 +158,7 @@ async def _stopping(paced: Paced, seconds: float | None) -> AsyncIterator[None]:
     ending: list[asyncio.Task[None]] = []
 
     async def end() -> None:
-        await paced.stop(GRACE)
+        await send_no_more()
         task.cancel()
 
     def stop(why: str, code: int) -> None:

@@ -25,6 +25,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._begun, self._first, self._sent_before = time.monotonic(), funnel.examples, meter.requests
         self._said = self._begun
+        self._waits = ""
         self._bar: tqdm[Any] | None = None
         if self._stream.isatty():
             self._bar = tqdm(
@@ -45,6 +46,11 @@ class Progress:
         elif time.monotonic() - self._said >= _LINE_EVERY:
             self._said = time.monotonic()
             self.say(f"examples {self._funnel.examples}/{self._wanted}, {self._figures()}{self._left()}")
+
+    def wait_for(self, what: str) -> None:
+        """Show what is waited for, until called with nothing."""
+        self._waits = what
+        self.update()
 
     def say(self, text: str) -> None:
         """A line that stays, above the bar."""
@@ -72,7 +78,7 @@ class Progress:
             cost = self._price.cost(usage)
             expected = cost * self._wanted / funnel.examples if funnel.examples else 0.0
             figures.append(f"${cost:.2f}" + (f" of about ${expected:.2f}" if expected else ""))
-        return ", ".join(figures)
+        return ", ".join(filter(None, [*figures, self._waits]))
 
     def _left(self) -> str:
         done = self._funnel.examples - self._first

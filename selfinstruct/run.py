@@ -7,6 +7,7 @@ instructions.jsonl  admitted instructions
 rejected.jsonl      everything that was dropped, with its reason
 examples.jsonl      the dataset
 checkpoint.json     how far the three files above are known to be whole; without it they are built anew from the first two
+batches.jsonl       what was sent to a batch endpoint (batches.py), if anything was
 lock                who holds the run
 """
 
@@ -39,7 +40,8 @@ FORMAT = 1  # of the directory
 _FILES = {Instruction: "instructions.jsonl", Example: "examples.jsonl"}
 _REJECTED = "rejected.jsonl"
 DERIVED = (*_FILES.values(), _REJECTED)
-_OURS = {"run.json", "completions.jsonl", "checkpoint.json", "lock", FOLDER, *DERIVED}
+_BATCHES = "batches.jsonl"
+_OURS = {"run.json", "completions.jsonl", _BATCHES, "checkpoint.json", "lock", FOLDER, *DERIVED}
 _CHECKPOINT_EVERY = 5.0  # seconds
 
 
@@ -105,6 +107,12 @@ class Run:
     @property
     def is_finished(self) -> bool:
         return self.funnel.examples >= self.config.n
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether anything has happened in it."""
+        sent = self.directory / _BATCHES
+        return self.is_resumed or len(self.completions) > 0 or (sent.exists() and sent.stat().st_size > 0)
 
     def pool(self, seeds: Sequence[SeedTask]) -> Pool:
         """The pool as the whole turns so far left it."""

@@ -17,6 +17,7 @@ from selfinstruct.models import Decoding
 from selfinstruct.models.providers import LOCAL, is_local, is_network
 
 EMBEDDED_AT_MOST = 1000  # examples that nobody asked the embedded model for by its name
+BATCH_CONCURRENCY = 4096  # a batch should hold all that can be asked; the window of turns is --lag's matter
 SITTING: dict[str, type] = {"out": str, "stop_at": str, "max_hours": float}  # of one sitting, not of the run
 DECODING = tuple(one.name for one in fields(Decoding))
 _KINDS: dict[type, tuple[tuple[type[Any], ...], str]] = {
@@ -151,12 +152,21 @@ def fresh(said: Mapping[str, Any]) -> Config:
         implied["preset"] = "small"  # the embedded model's weights are few: it needs short raw prompts and a grammar
     if "base_url" not in said and os.environ.get("OPENAI_BASE_URL") and is_network(model):
         implied["base_url"] = os.environ["OPENAI_BASE_URL"]
+    implied |= _by_batch(model, said, before=False)
     return configure(implied, said)
 
 
 def resumed(recorded: Config, said: Mapping[str, Any]) -> Config:
     """The config of a run that goes on: as it was, but for what was said anew. Raises UserError."""
-    return changed(recorded, said)
+    return changed(recorded, {**_by_batch(recorded.model, said, before=recorded.batch), **said})
+
+
+def _by_batch(model: str, said: Mapping[str, Any], *, before: bool) -> dict[str, Any]:
+    """How many requests may wait at once where they wait for a batch, or no longer do. Raises UserError."""
+    now = said.get("batch", before)
+    if now and model and not is_network(model):
+        raise UserError(f"--batch: the model {model!r} is this program's own and has no batch endpoint; leave one of the two out")
+    return {} if now == before else {"concurrency": BATCH_CONCURRENCY if now else Config().concurrency}
 
 
 def seconds_left(stop_at: str | None, max_hours: float | None, now: datetime) -> float | None:

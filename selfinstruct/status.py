@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from selfinstruct.batches import left_open
 from selfinstruct.config import Config, redacted
 from selfinstruct.errors import UserError
 from selfinstruct.funnel import Funnel
@@ -30,6 +31,7 @@ class Status:
     examples: int
     wanted: int
     replies: int
+    open_batches: list[tuple[str | None, int]]  # their ids, None where nobody knows it yet, and their requests
     as_of: float | None  # seconds since the epoch, of all that follows
     prompt_tokens: int
     completion_tokens: int
@@ -50,6 +52,8 @@ class Status:
         yield f"  examples     {self.examples:,} of {self.wanted:,}"
         yield f"  model        {self.model}, preset {self.preset}"
         yield f"  replies      {self.replies:,} on record"
+        for name, requests in self.open_batches:
+            yield f"  batch        {name or '(being made)'}, {requests:,} requests without a reply on record"
         if self.as_of is None:
             return
         cost = "cost unknown" if self.cost_usd is None else f"${self.cost_usd:,.2f}"
@@ -82,6 +86,7 @@ def status(directory: Path) -> Status:
         examples=examples,
         wanted=config.n,
         replies=_count_lines(directory / "completions.jsonl"),
+        open_batches=_open_batches(directory),
         as_of=record.get("at"),
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
@@ -103,6 +108,10 @@ def _speed(config: Config, record: dict[str, Any], *, is_running: bool) -> dict[
         if is_running and each > 0:
             speed["seconds_left"] = (config.n - done) / each
     return speed
+
+
+def _open_batches(directory: Path) -> list[tuple[str | None, int]]:
+    return [(one.id, len(one.wanted)) for one in left_open(directory)]
 
 
 def _count_lines(path: Path) -> int:

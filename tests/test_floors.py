@@ -21,10 +21,10 @@ FLOORS = (
     ("plan", "status", "verify", "dedupe"),  # the commands, but for the one that everything is about
     ("view",),  # a run as those see it who come afterwards
     ("generate",),  # one sitting of a run: inputs, layers, signals
-    ("run", "progress"),  # the run directory; what a person sees
+    ("run", "progress", "batches"),  # the run directory; what a person sees; what is in batches
     ("bootstrap", "completions", "inputs"),  # Figure 2; every reply paid for; seeds and templates
     ("stage", "settings"),  # one stage of the paper; from a file and a command line to a config
-    ("pool", "models.providers"),  # what is kept, and what may be shown; which provider answers for a name
+    ("pool", "models.providers", "models.batch"),  # what is kept and may be shown; which provider answers for a name
     ("parse", "filters", "similarity", "funnel", "prices", "records"),
     ("models.openai", "models.local", "models.scripted", "models.layers"),
     ("config", "prompts", "models.phrases"),

@@ -196,6 +196,7 @@ FREELY: dict[str, object] = {
     "n": 21,
     "base_url": "http://localhost:1/v1",
     "concurrency": 3,
+    "batch": False,
     "timeout": 5,
     "retries": 2,
     "patience": 1,
@@ -220,7 +221,9 @@ def copy(begun: Path, tmp_path: Path) -> Path:
 
 def option(name: str, value: object) -> tuple[str, ...]:
     flag = f"--{name.replace('_', '-')}"
-    return (flag,) if value is True else (flag, str(value))
+    if isinstance(value, bool):
+        return (flag if value else flag.replace("--", "--no-", 1),)
+    return (flag, str(value))
 
 
 def everything(directory: Path) -> dict[str, bytes]:

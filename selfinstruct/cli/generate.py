@@ -30,7 +30,7 @@ _SECTIONS = {
     "Decoding (VALUE for all stages, or STAGE=VALUE; repeatable; stages: propose, classify, input_first, output_first)": (
         "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop",
     ),
-    "Speed, patience, prices": ("concurrency", "timeout", "retries", "patience", "stall_turns", "price_in", "price_out"),
+    "Speed, patience, prices": ("concurrency", "batch", "timeout", "retries", "patience", "stall_turns", "price_in", "price_out"),
 }  # fmt: skip
 _DECODING = {
     "temperature": "Randomness of the replies.",
@@ -59,6 +59,7 @@ def _config_options(command: Callable[..., None]) -> Callable[..., None]:
         shown = "" if default in ("", -1.0) else f"  [default: {default if not isinstance(default, bool) else 'no'}]"
         kind: Any = click.Choice(one.metadata["choices"]) if one.metadata["choices"] else type(default)
         if isinstance(default, bool):
+            flag += f"/--no-{flag[2:]}" if one.metadata["free"] else ""  # what may change may change back
             command = click.option(flag, one.name, is_flag=True, default=None, help=one.metadata["help"] + shown)(command)
         else:
             command = click.option(flag, one.name, type=kind, default=None, help=one.metadata["help"] + shown)(command)
@@ -152,7 +153,7 @@ def _sit(
     try:
         _work(run, inputs, seconds)
     finally:
-        if run.is_resumed or len(run.completions):
+        if run.is_worth_keeping:
             run.close()
         else:
             run.discard()
@@ -179,13 +180,16 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
         progress.say(text)
 
     try:
-        asyncio.run(go_on(run, inputs, notice=notice, changed=progress.update, seconds=seconds))
+        asyncio.run(go_on(run, inputs, notice=notice, changed=progress.update, waiting=progress.wait_for, seconds=seconds))
     except Interrupted as stop:
         progress.close()
         saved = f"{run.funnel.examples} of {run.config.n} examples and {len(run.completions)} replies are saved in {run.directory}"
         on = f"{saved}; go on with: selfinstruct generate --out {shlex.quote(str(run.directory))}"
-        is_kept = run.is_resumed or len(run.completions)
-        show([f"stopped ({stop}): {on if is_kept else 'no reply had come yet, nothing is kept; start the same command again'}"])
+        show(
+            [
+                f"stopped ({stop}): {on if run.is_worth_keeping else 'no reply had come yet, nothing is kept; start the same command again'}"
+            ]
+        )
         sys.exit(stop.code)
     finally:
         progress.close()

@@ -287,7 +287,8 @@ class Recorded:
             known = await self._inner.complete(request)
             seconds, completion = time.monotonic() - begun, known
             notice = (lambda text: None) if self._homeless else self._notice  # the first one speaks for all
-            await when_there_is_room(lambda: self._record.put(key, request, completion, seconds), notice, self._paused)
+            if self._record.get(key) is None:  # a batch's reply may be there before its call has had its turn
+                await when_there_is_room(lambda: self._record.put(key, request, completion, seconds), notice, self._paused)
         return known
 
     def _paused(self, is_paused: bool) -> None:

@@ -14,7 +14,8 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -36,6 +37,7 @@ _OPTIONAL: dict[str, str | None] = {
     "seed": None,
     "response_format": None,
 }
+_FILE_TIMEOUT = 900.0  # seconds, for some 200 MB up or down
 _NO_KEY = "none"  # servers of one's own ask for none; the client wants a text
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "propose": {"instructions": {"type": "array", "items": {"type": "string"}}},
@@ -120,6 +122,113 @@ class OpenAI:
 
     async def close(self) -> None:
         await self._client.close()
+
+    # ------------------------------------------------ the batch endpoint (models/batch.py); all raise Transient or ModelError
+
+    def line(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """The address and the body of a request in a batch."""
+        return ("/v1/chat/completions" if request.api == "chat" else "/v1/completions"), self._body(request)
+
+    def reply(self, line: Mapping[str, Any], request: Request) -> Completion:
+        """What a line of a batch's files says; its failures are those of a call. Raises RequestFailed as well."""
+        response = line.get("response")
+        status = response.get("status_code") if isinstance(response, dict) else None
+        body = response.get("body") if isinstance(response, dict) else None
+        try:
+            if not isinstance(status, int):
+                failure = line.get("error")
+                raise Transient(self._words(str(failure.get("message") if isinstance(failure, dict) else "no reply")))
+            if status != 200:
+                inner = body.get("error", body) if isinstance(body, dict) else body
+                said = _BatchResponse(status, json.dumps(body))
+                raise self._fate(openai.APIStatusError(said.text, response=said, body=inner), self._body(request), request.model)  # type: ignore[arg-type]
+            completion = _completion(body, request) if isinstance(body, dict) else None
+            if completion is None:
+                raise self._strange(f"answers without 'choices' ({self._words(json.dumps(body))})")
+        except _Rejects as rejection:
+            self._leave_out(rejection.field)
+            raise Transient(f"does not take '{rejection.field}'") from None
+        except _Doubtful as doubt:
+            raise (doubt.of_request if self._answered else doubt.of_run) from None
+        self._answered = True
+        return completion
+
+    async def upload(self, lines: bytes) -> str:
+        """Hand in a batch's requests as a file; its id."""
+        files = self._client.files.with_raw_response
+        record = await self._record(files.create(file=("batch.jsonl", lines), purpose="batch", timeout=_FILE_TIMEOUT))
+        return self._text_of(record, "id")
+
+    async def create_batch(self, file_id: str, url: str, token: str) -> str:
+        """Have a file's requests answered; the batch's id. `token` is kept with it (find_batch)."""
+        endpoint: Any = url
+        batches, metadata = self._client.batches.with_raw_response, {"selfinstruct": token}
+        record = await self._record(
+            batches.create(input_file_id=file_id, endpoint=endpoint, completion_window="24h", metadata=metadata)
+        )
+        return self._text_of(record, "id")
+
+    async def find_batch(self, token: str) -> str | None:
+        """The id of the batch with this token, if there is one."""
+        after: dict[str, Any] = {}
+        while True:
+            page = await self._record(self._client.batches.with_raw_response.list(limit=100, **after))
+            found = [one for one in page.get("data") or () if isinstance(one, dict)]
+            for one in found:
+                metadata = one.get("metadata")
+                if isinstance(metadata, dict) and metadata.get("selfinstruct") == token:
+                    return self._text_of(one, "id")
+            if not page.get("has_more") or not found:
+                return None
+            after = {"after": self._text_of(found[-1], "id")}
+
+    async def batch(self, batch_id: str) -> dict[str, Any]:
+        """How a batch stands, as the endpoint says it; `status` is a text."""
+        record = await self._record(self._client.batches.with_raw_response.retrieve(batch_id))
+        self._text_of(record, "status")
+        return record
+
+    def refusal(self, batch: Mapping[str, Any]) -> tuple[str, str]:
+        """Why a batch failed as a whole: a code, and the first of the endpoint's words."""
+        errors = batch.get("errors")
+        data = errors.get("data") if isinstance(errors, dict) else None
+        first = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
+        line = f"line {first['line']}: " if first.get("line") else ""
+        return str(first.get("code")), self._words(f"{line}{first.get('message') or 'no reason given'}")
+
+    async def cancel(self, batch_id: str) -> None:
+        await self._record(self._client.batches.with_raw_response.cancel(batch_id))
+
+    async def content(self, file_id: str) -> bytes:
+        """A file's bytes."""
+        raw = await self._batched(self._client.files.with_raw_response.content(file_id, timeout=_FILE_TIMEOUT))
+        found: bytes = raw.content
+        return found
+
+    async def _record(self, call: Awaitable[Any]) -> dict[str, Any]:
+        raw = await self._batched(call)
+        try:
+            return self._json(raw.text)
+        except _Doubtful as doubt:
+            raise doubt.of_run from None
+
+    async def _batched(self, call: Awaitable[Any]) -> Any:
+        try:
+            return await call
+        except (openai.OpenAIError, aiohttp.ClientError) as error:
+            if isinstance(error, openai.NotFoundError):
+                words = self._words(_message(error))
+                raise ModelError(
+                    f"{self.address}: HTTP 404 ({words}); it has no batch endpoint (leave out --batch), or another key's batches"
+                ) from None
+            fate = self._fate(error, {}, "")
+            fate = fate.of_run if isinstance(fate, _Doubtful) else fate
+            raise fate if isinstance(fate, (ModelError, Transient)) else ModelError(f"{self.address}: {fate}") from None
+
+    def _text_of(self, record: Mapping[str, Any], name: str) -> str:
+        if not isinstance(record.get(name), str):
+            raise ModelError(f"{self.address}: speaks of a batch without {name!r}; is this an OpenAI-compatible batch endpoint?")
+        return str(record[name])
 
     async def _once(self, request: Request) -> Completion:
         body = self._body(request)
@@ -245,6 +354,19 @@ class OpenAI:
                 return _Rejects(field)
         refused = f"{said}; the endpoint does not accept the requests of this run"
         return _Doubtful(ModelError(refused), RequestFailed("bad_request", words))
+
+
+@dataclass(frozen=True, slots=True)
+class _BatchResponse:
+    """What a line of a batch's files has of an HTTP response."""
+
+    status_code: int
+    text: str
+    request: None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {}
 
 
 class _Rejects(Exception):
