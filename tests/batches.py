@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 from aiohttp import web
-from server import FAILURES, Call, LoopbackServer, error
+from server import FAILURES, LoopbackServer, error
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,16 @@ class BatchServer(LoopbackServer):
         body = await http.json()
         assert body["completion_window"] == "24h"
         batch = {
-            **{"id": f"batch_{len(self.batches)}", "object": "batch", "status": "validating", "created_at": int(time.time())},
-            **{"endpoint": body["endpoint"], "metadata": body["metadata"], "input_file_id": body["input_file_id"]},
-            **{"output_file_id": None, "error_file_id": None, "errors": None},
+            "id": f"batch_{len(self.batches)}",
+            "object": "batch",
+            "status": "validating",
+            "created_at": int(time.time()),
+            "endpoint": body["endpoint"],
+            "metadata": body["metadata"],
+            "input_file_id": body["input_file_id"],
+            "output_file_id": None,
+            "error_file_id": None,
+            "errors": None,
         }
         course = self.courses[min(len(self.batches), len(self.courses) - 1)]
         self.batches[str(batch["id"])] = batch

@@ -185,11 +185,8 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
         progress.close()
         saved = f"{run.funnel.examples} of {run.config.n} examples and {len(run.completions)} replies are saved in {run.directory}"
         on = f"{saved}; go on with: selfinstruct generate --out {shlex.quote(str(run.directory))}"
-        show(
-            [
-                f"stopped ({stop}): {on if run.is_worth_keeping else 'no reply had come yet, nothing is kept; start the same command again'}"
-            ]
-        )
+        nothing = "no reply had come yet, nothing is kept; start the same command again"
+        show([f"stopped ({stop}): {on if run.is_worth_keeping else nothing}"])
         sys.exit(stop.code)
     finally:
         progress.close()

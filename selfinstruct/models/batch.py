@@ -295,9 +295,9 @@ class Batch:
                 await asyncio.sleep(min(rest, self.SETTLE))
                 found = await self._patiently(lambda: self._endpoint.find_batch(sent.token))
             if found is None:
-                await self._close(sent, "never made")
                 for one in sent.wanted:
                     self._again(sent, one.key, "its batch was never made")
+                await self._close(sent, "never made")
                 return
             await self._named(sent, found)
         await self._watch(self._log.open[sent.token])

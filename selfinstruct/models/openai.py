@@ -141,7 +141,9 @@ class OpenAI:
             if status != 200:
                 inner = body.get("error", body) if isinstance(body, dict) else body
                 said = _BatchResponse(status, json.dumps(body))
-                raise self._fate(openai.APIStatusError(said.text, response=said, body=inner), self._body(request), request.model)  # type: ignore[arg-type]
+                raise self._fate(
+                    openai.APIStatusError(said.text, response=said, body=inner), dict.fromkeys(_OPTIONAL), request.model
+                )  # type: ignore[arg-type]
             completion = _completion(body, request) if isinstance(body, dict) else None
             if completion is None:
                 raise self._strange(f"answers without 'choices' ({self._words(json.dumps(body))})")
