@@ -207,7 +207,12 @@ class Killed(BaseException):
     """As good as dead, as far as batches go: nothing that would come next comes."""
 
 
-STATES = [(name, when, number) for name in ("begin", "name", "close") for when in ("before", "after") for number in (1, 3)]
+STATES = [
+    pytest.param(name, when, number, marks=[pytest.mark.slow] if number > 1 else [])
+    for number in (1, 3)
+    for name in ("begin", "name", "close")
+    for when in ("before", "after")
+]
 
 
 @pytest.mark.parametrize(("name", "when", "number"), STATES)

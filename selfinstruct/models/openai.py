@@ -140,10 +140,9 @@ class OpenAI:
                 raise Transient(self._words(str(failure.get("message") if isinstance(failure, dict) else "no reply")))
             if status != 200:
                 inner = body.get("error", body) if isinstance(body, dict) else body
-                said = _BatchResponse(status, json.dumps(body))
-                raise self._fate(
-                    openai.APIStatusError(said.text, response=said, body=inner), dict.fromkeys(_OPTIONAL), request.model
-                )  # type: ignore[arg-type]
+                said: Any = _BatchResponse(status, json.dumps(body))
+                error = openai.APIStatusError(said.text, response=said, body=inner)
+                raise self._fate(error, dict.fromkeys(_OPTIONAL), request.model)  # as sent: any of them may have been in it
             completion = _completion(body, request) if isinstance(body, dict) else None
             if completion is None:
                 raise self._strange(f"answers without 'choices' ({self._words(json.dumps(body))})")
