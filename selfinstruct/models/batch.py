@@ -123,6 +123,7 @@ class Batch:
         self._held: dict[str, str] = {}  # by key: the token of the latest open batch that it is in
         self._tries: Counter[str] = Counter()
         self._done: dict[str, int] = {}  # by token, requests
+        self._back: set[str] = set()  # tokens of batches that have ended, until all their replies are on record
         self._most, self._is_limited = self.MOST, False
         self._asked_at = 0.0
         self._something, self._one_ended = asyncio.Event(), asyncio.Event()
@@ -176,6 +177,9 @@ class Batch:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), grace)
             self._collecting.cancel()
+        end = time.monotonic() + grace
+        while self._back and time.monotonic() < end and self._failure is None:  # noqa: ASYNC110  # a moment, once a run
+            await asyncio.sleep(0.02)
         for sent in list(self._log.open.values()):
             if sent.id is not None and not sent.is_cancelled and not await self._has_ended(sent.id):
                 self._log.cancel(sent.token)
@@ -306,6 +310,7 @@ class Batch:
 
     async def _watch(self, sent: Sent) -> None:
         batch = await self._end_of(sent)
+        self._back.add(sent.token)
         status = batch["status"]
         lines = await self._replies(batch)
         delivered, errors = await self._hand_out(sent, lines)
@@ -436,6 +441,7 @@ class Batch:
         for one in sent.wanted:
             if self._held.get(one.key) == sent.token:
                 del self._held[one.key]
+        self._back.discard(sent.token)
         self._one_ended.set()
         self._say_what_is_waited_for()
 
