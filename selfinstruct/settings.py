@@ -157,12 +157,18 @@ def fresh(said: Mapping[str, Any]) -> Config:
         implied["preset"] = "small"  # the embedded model's weights are few: it needs short raw prompts and a grammar
     if "base_url" not in said and os.environ.get("OPENAI_BASE_URL") and is_network(model):
         implied["base_url"] = (os.environ["OPENAI_BASE_URL"],)
-    return configure(implied, said)
+    return _can_batch(configure(implied, said))
 
 
 def resumed(recorded: Config, said: Mapping[str, Any]) -> Config:
     """The config of a run that goes on: as it was, but for what was said anew. Raises UserError."""
-    return changed(recorded, said)
+    return _can_batch(changed(recorded, said))
+
+
+def _can_batch(config: Config) -> Config:
+    if config.batch and config.model and not is_network(config.model):
+        raise UserError(f"--batch: the model {config.model!r} is this program's own and has no batch endpoint; leave --batch out")
+    return config
 
 
 def seconds_left(stop_at: str | None, max_hours: float | None, now: datetime) -> float | None:

@@ -303,7 +303,7 @@ def test_what_runs_here_costs_nothing_and_a_cap_is_no_trouble(tmp_path: Path) ->
 def test_prices_are_those_of_usual_prompts_not_of_the_longest() -> None:
     """Some models cost twice as much for a prompt of more than 200,000 tokens."""
     found = price_of(configure({"model": "claude-sonnet-4-5"}))
-    assert found is not None and (found.prompt, found.completion) == (3.0, 15.0)
+    assert found is not None and (found.live.prompt, found.live.completion) == (3.0, 15.0)
 
 
 def test_a_budget_needs_a_price() -> None:

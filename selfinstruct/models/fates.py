@@ -12,7 +12,7 @@ What is passed in holds no secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,14 @@ class Refusal:
     @property
     def said(self) -> str:
         return f"{self.address}: HTTP {self.status} ({self.words})"
+
+
+def refusal_in(record: Any, address: str, status: int, words: Callable[[str], str]) -> Refusal:
+    """A refusal whose body is `record`; `words` takes the secrets out of a text."""
+    inner = record.get("error", record) if isinstance(record, dict) else record
+    said = inner if isinstance(inner, dict) else {"message": inner}
+    message = words(str(said.get("message", inner)))
+    return Refusal(address, status, message, str(said.get("code") or ""), str(said.get("param") or ""))
 
 
 def fate_of(refusal: Refusal, body: Mapping[str, Any], model: str) -> Exception:

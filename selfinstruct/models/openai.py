@@ -13,7 +13,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -24,7 +24,7 @@ from selfinstruct.config import redacted
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Allowance, Completion, Request
 from selfinstruct.models.bodies import INSTEAD, body_of, completion_of
-from selfinstruct.models.fates import Doubtful, Refusal, Rejects, fate_of, strange
+from selfinstruct.models.fates import Doubtful, Refusal, Rejects, fate_of, refusal_in, strange
 from selfinstruct.models.headers import allowance, retry_after
 
 _NO_KEY = "none"  # servers of one's own ask for none; the client wants a text
@@ -98,7 +98,7 @@ class OpenAI:
         """The names that the endpoint serves."""
         try:
             raw = await self._client.models.with_raw_response.list()
-            record = self._json(raw.text)
+            record = self.record(raw.text)
         except (openai.OpenAIError, aiohttp.ClientError, Doubtful) as error:
             fate = error if isinstance(error, Doubtful) else self._fate(error, {}, "")
             fate = fate.of_run if isinstance(fate, Doubtful) else fate
@@ -108,6 +108,42 @@ class OpenAI:
 
     async def close(self) -> None:
         await self._client.close()
+
+    # ------------------------------------------------ the same by other ways (batch_api.py)
+
+    @property
+    def left_out(self) -> dict[str, str | None]:
+        """What bodies do without at this moment: see bodies.py."""
+        return dict(self._left_out)
+
+    def read(self, status: int, record: Any, request: Request, left_out: Mapping[str, str | None]) -> Completion:
+        """What a reply that came in a file says, to a body that did without `left_out`. Raises as `complete`, and Transient."""
+        try:
+            if status != 200:
+                refusal = refusal_in(record, self.address, status, self.words)
+                raise fate_of(refusal, body_of(request, left_out), request.model)
+            completion = completion_of(record, request) if isinstance(record, dict) else None
+            if completion is None:
+                raise strange(self.address, f"answers without 'choices' ({self.words(json.dumps(record))})")
+        except Rejects as rejection:
+            self._leave_out(rejection.field)
+            raise Transient(f"{self.address} does not take '{rejection.field}'", is_server_busy=True) from None
+        except Doubtful as doubt:
+            is_own = self._answered or self._will_be_shorter(request, doubt.of_request)
+            raise (doubt.of_request if is_own else doubt.of_run) from None
+        self._answered = True
+        return completion
+
+    async def through(self, call: Callable[[Any], Awaitable[Any]], *, missing: str) -> Any:
+        """One of the client's other calls; `missing` says what a 404 means. Raises Transient or ModelError."""
+        try:
+            return await call(self._client)
+        except (openai.OpenAIError, aiohttp.ClientError) as error:
+            if isinstance(error, openai.NotFoundError):
+                raise ModelError(f"{self._refusal(error).said}; {missing}") from None
+            fate = self._fate(error, {}, "")
+            fate = fate.of_run if isinstance(fate, Doubtful) else fate
+            raise fate if isinstance(fate, (ModelError, Transient)) else ModelError(f"{self.address}: {fate}") from None
 
     async def _once(self, request: Request) -> Completion:
         body = body_of(request, self._left_out)
@@ -121,9 +157,9 @@ class OpenAI:
             if isinstance(error, openai.APIStatusError):
                 self._hear(error.response.headers)
             raise self._fate(error, body, request.model) from None
-        completion = completion_of(self._json(raw.text), request)
+        completion = completion_of(self.record(raw.text), request)
         if completion is None:
-            raise strange(self.address, f"answers without 'choices' ({self._words(raw.text)})")
+            raise strange(self.address, f"answers without 'choices' ({self.words(raw.text)})")
         self._answered = True
         return completion
 
@@ -139,16 +175,17 @@ class OpenAI:
         instead = f"; sends '{other}' instead" if other else ""
         self._notice(f"{self.address} does not take '{field}': left out from here on{instead}")
 
-    def _json(self, text: str) -> dict[str, Any]:
+    def record(self, text: str) -> dict[str, Any]:
+        """A reply's JSON object. Raises Doubtful."""
         try:
             record = json.loads(text)
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
-            raise strange(self.address, f"answers something that is no JSON object ({self._words(text)})")
+            raise strange(self.address, f"answers something that is no JSON object ({self.words(text)})")
         return record
 
-    def _words(self, text: str) -> str:
+    def words(self, text: str) -> str:
         """A foreign text on one line, shortened, without the secrets that it may repeat."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
@@ -166,15 +203,15 @@ class OpenAI:
                 if refused
                 else f"the connection broke ({str(error.__cause__ or error).partition(':')[0]})"
             )
-            return Transient(f"{self.address}: {self._words(what)}", is_server_gone=True, may_be_charged=not _never_arrived(error))
+            return Transient(f"{self.address}: {self.words(what)}", is_server_gone=True, may_be_charged=not _never_arrived(error))
         if isinstance(error, openai.APIStatusError):
             return fate_of(self._refusal(error), body, model)
         if isinstance(error, openai.APIResponseValidationError):
             return strange(self.address, "answers in an unexpected form")
-        return ModelError(f"{self.address}: {self._words(str(error))}")
+        return ModelError(f"{self.address}: {self.words(str(error))}")
 
     def _refusal(self, error: openai.APIStatusError) -> Refusal:
-        words, after = self._words(_message(error)), retry_after(error.response.headers, time.time())
+        words, after = self.words(_message(error)), retry_after(error.response.headers, time.time())
         return Refusal(self.address, error.status_code, words, str(error.code or ""), str(error.param or ""), after)
 
 
