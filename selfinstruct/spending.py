@@ -54,7 +54,8 @@ class Spending:
 
     def _tidy(self, meter: Meter) -> None:
         """One line instead of all. Nothing is under way."""
-        totals = {"calls": meter.calls, "unknown": asdict(meter.unknown), "unknown_calls": meter.unknown_calls}
+        unknown = {name: tokens for name, tokens in asdict(meter.unknown).items() if tokens}
+        totals = {"calls": meter.calls, "unknown": unknown, "unknown_calls": meter.unknown_calls}
         self._journal.close()
         with disk_errors(self.path):
             write_whole(self.path, to_json(totals) + "\n")

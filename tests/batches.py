@@ -44,6 +44,7 @@ class BatchServer(LoopbackServer):
         self.batches: dict[str, dict[str, Any]] = {}
         self.sizes: list[int] = []  # of the batches, in requests
         self.live = 0  # calls outside of batches
+        self.charged: list[tuple[int, int]] = []  # for each line that was answered: tokens of the prompt, of the completion
         self._working: set[asyncio.Task[None]] = set()
 
     def _routes(self, app: web.Application) -> None:
@@ -154,5 +155,8 @@ class BatchServer(LoopbackServer):
         assert set(line) == {"custom_id", "method", "url", "body"} and line["method"] == "POST"
         call = self._call(line["url"], {}, line["body"], http)
         response: Any = FAILURES[failure](call) if failure else await self._answer(call)
-        self.completed[call.key] += response.status == 200
-        return {"status_code": response.status, "request_id": "r", "body": json.loads(response.body)}
+        body = json.loads(response.body)
+        if response.status == 200:
+            self.completed[call.key] += 1
+            self.charged.append((body["usage"]["prompt_tokens"], body["usage"]["completion_tokens"]))
+        return {"status_code": response.status, "request_id": "r", "body": body}

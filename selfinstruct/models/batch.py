@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from selfinstruct.errors import ModelError, RequestFailed, Transient
+from selfinstruct.errors import CapReached, ModelError, RequestFailed, Transient
 from selfinstruct.models import Completion, Model, Request, Usage
 from selfinstruct.models.batch_api import ENDED, BatchApi, completed, lines_of
 from selfinstruct.models.batch_making import Making
@@ -155,8 +155,11 @@ class Batch:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._waiters.fail(error)
-            self._budget.refuse(error)
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._waiters.fail(error)
+        self._budget.refuse(error)
 
     # ------------------------------------------------ out
 
@@ -166,6 +169,8 @@ class Batch:
             while self._is_limited and self._log.open:
                 self._one_ended.clear()
                 await self._one_ended.wait()
+            if not self._log.open and (cap := self._budget.dregs()) is not None:
+                return self._fail(CapReached(cap))  # each of ever smaller batches could take hours
             self._idle.clear()
             try:
                 await self._send()

@@ -19,6 +19,7 @@ from selfinstruct.models.layers import Notice, when_there_is_room
 from selfinstruct.models.meter import Meter
 
 _PER_MESSAGE, _PER_CALL = 16, 512  # tokens at most that a server's chat template and a JSON schema add
+_DREGS = 0.05  # of a cap
 _REPLY_WITHOUT_LIMIT = 4096  # tokens, if neither the decoding nor --extra-body limits a reply; no cap is held with it
 
 
@@ -76,6 +77,7 @@ class Budget:
         self._changed = asyncio.Event()
         self._over: str | None = None  # the cap that ended the sitting
         self._refusal: BaseException | None = None
+        self._short, self._in_line = "", 0  # the cap that the calls in the line wait for
         self._excess = 1.0  # a server whose count has passed what was taken for the worst counts on by that factor
 
     async def reserve(self, request: Request) -> Usage:
@@ -110,12 +112,26 @@ class Budget:
         self._refusal = error
         self._wake()
 
+    def dregs(self) -> str | None:
+        """The cap that leaves so little room that what is reserved now, less than others wait for, is not worth a batch."""
+        caps, tokens = self._caps, self._reserved.prompt_tokens + self._reserved.completion_tokens
+        shares = (
+            self._cost(self._reserved) / caps.cost if caps.cost else 0.0,
+            tokens / caps.tokens if caps.tokens else 0.0,
+            self._under_way / caps.requests if caps.requests else 0.0,
+        )
+        return self._short if self._in_line and max(shares) < _DREGS else None
+
     async def _room(self, most: Usage) -> None:
         while self._refusal is None and (cap := self._over or self._reached(most)) is not None:
             if not self._under_way:
                 self._over = cap  # for smaller calls as well: the run ends, and would cut them off
                 raise CapReached(cap)
-            await self._changed.wait()
+            self._short, self._in_line = cap, self._in_line + 1
+            try:
+                await self._changed.wait()
+            finally:
+                self._in_line -= 1
         if self._refusal is not None:
             raise self._refusal
         self._under_way += 1

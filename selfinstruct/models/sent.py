@@ -18,8 +18,8 @@ class Wanted:
     key: str
     stage: str
     place: str
-    prompt_tokens: int = 0  # at most
-    completion_tokens: int = 0
+    prompt_tokens: int  # at most
+    completion_tokens: int
 
     @classmethod
     def of(cls, request: Request, most: Usage) -> Wanted:
