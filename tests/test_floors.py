@@ -55,9 +55,11 @@ FLOORS = (
 # Every library from outside has one owner.
 OWNERS = {
     "aiohttp": "models.openai",  # under the openai client
+    "async_timeout": "models.paced",
     "backports": "records",  # backports.zstd
     "click": "cli",
     "genai_prices": "prices",
+    "httpx2": "models.openai",  # what the openai client answers with
     "huggingface_hub": "hub",
     "numpy": "similarity",
     "openai": "models.openai",
