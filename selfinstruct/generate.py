@@ -72,20 +72,24 @@ async def generate(
                 if batch is not None:
                     await batch.stop(GRACE)
 
+            async def finish() -> None:
+                await paced.stop(GRACE)  # what is under way is paid for, and serves a longer run
+                if batch is not None:
+                    await batch.finish(GRACE)
+
             async with _stopping(stop, seconds), _syncing(run):
                 if run.is_finished and batch is not None:  # batches that were cancelled when it was: what have they cost?
                     await batch.settled()
                     return
                 try:
-                    await _commit_all(run, bootstrap, notice, changed)
-                    await paced.stop(GRACE)  # what is under way is paid for, and serves a longer run
-                    if batch is not None:
-                        await batch.finish(GRACE)
+                    await _commit_all(run, bootstrap, finish, notice, changed)
                 except CapReached as cap:
                     raise Interrupted(str(cap), NOT_YET) from None
 
 
-async def _commit_all(run: Run, bootstrap: Bootstrap, notice: Notice, changed: Callable[[], None]) -> None:
+async def _commit_all(
+    run: Run, bootstrap: Bootstrap, finish: Callable[[], Awaitable[None]], notice: Notice, changed: Callable[[], None]
+) -> None:
     drought = Drought(run.config.stall_turns, run.funnel)
     async with aclosing(bootstrap.steps()) as steps:
         async for step in steps:
@@ -94,6 +98,7 @@ async def _commit_all(run: Run, bootstrap: Bootstrap, notice: Notice, changed: C
             await when_there_is_room(partial(run.end_step, step), notice)
             changed()
             if run.is_finished:
+                await finish()  # before what is under way is cancelled
                 return
             drought.take(step)
 

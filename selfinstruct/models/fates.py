@@ -11,6 +11,7 @@ What is passed in holds no secret.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -67,12 +68,12 @@ class Refusal:
         return f"{self.address}: HTTP {self.status} ({self.words})"
 
 
-def refusal_in(record: Any, address: str, status: int, words: Callable[[str], str]) -> Refusal:
+def refusal_in(record: Any, address: str, status: int, words: Callable[[str], str], retry_after: float | None = None) -> Refusal:
     """A refusal whose body is `record`; `words` takes the secrets out of a text."""
     inner = record.get("error", record) if isinstance(record, dict) else record
     said = inner if isinstance(inner, dict) else {"message": inner}
     message = words(str(said.get("message", inner)))
-    return Refusal(address, status, message, str(said.get("code") or ""), str(said.get("param") or ""))
+    return Refusal(address, status, message, str(said.get("code") or ""), str(said.get("param") or ""), retry_after)
 
 
 def fate_of(refusal: Refusal, body: Mapping[str, Any], model: str) -> Exception:
@@ -129,3 +130,13 @@ def strange(address: str, what: str) -> Doubtful:
     """A server that has never answered properly is a wrong address; one that has, stumbles (a proxy's error page)."""
     what = f"{address}: {what}"
     return Doubtful(ModelError(f"{what}; check --base-url, which usually ends in /v1"), Transient(what))
+
+
+def os_error(error: BaseException) -> str | None:
+    """The operating system's words at the root of a chain of errors: "Connection refused"."""
+    found, one = None, error.__cause__
+    while one is not None:
+        if isinstance(one, OSError) and not isinstance(one, TimeoutError):
+            found = os.strerror(one.errno) if one.errno and one.errno > 0 else one.strerror or str(one)
+        one = one.__cause__ or one.__context__
+    return found

@@ -8,14 +8,12 @@ then on; see bodies.py.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx2
@@ -25,8 +23,8 @@ from selfinstruct.config import redacted
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Allowance, Completion, Request
 from selfinstruct.models.bodies import INSTEAD, body_of, completion_of
-from selfinstruct.models.fates import Doubtful, Refusal, Rejects, fate_of, refusal_in, strange
-from selfinstruct.models.headers import allowance, retry_after
+from selfinstruct.models.fates import Doubtful, Refusal, Rejects, fate_of, os_error, refusal_in, strange
+from selfinstruct.models.headers import allowance, basic, retry_after
 
 _PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 _OPTIONS: Any = {"idempotency_key": "none"}  # is not sent; without one the library draws a UUID for each call
@@ -53,7 +51,7 @@ class OpenAI:
             api_key=api_key or _NO_KEY,
             timeout=timeout,
             max_retries=0,
-            default_headers=_basic(login.username, login.password or "") if login.username is not None else None,
+            default_headers=basic(login.username, login.password or "") if login.username is not None else None,
             http_client=_http_client(timeout),
         )
         self.address = redacted(str(self._client.base_url).rstrip("/"))
@@ -197,7 +195,7 @@ class OpenAI:
     def _fate(self, error: openai.OpenAIError | aiohttp.ClientError, body: Mapping[str, Any], model: str) -> Exception:
         """What a failed call means for the request and for the run; never holds a secret."""
         if isinstance(error, (openai.APIConnectionError, aiohttp.ClientError)):  # timeouts are of this kind too
-            refused = _os_error(error)  # aiohttp's cannot-connect is called a timeout
+            refused = os_error(error)  # aiohttp's cannot-connect is called a timeout
             if refused is None and isinstance(error, openai.APITimeoutError):
                 return Transient(f"{self.address}: no reply in time")
             what = (
@@ -213,8 +211,9 @@ class OpenAI:
         return ModelError(f"{self.address}: {self.words(str(error))}")
 
     def _refusal(self, error: openai.APIStatusError) -> Refusal:
-        words, after = self.words(_message(error)), retry_after(error.response.headers, time.time())
-        return Refusal(self.address, error.status_code, words, str(error.code or ""), str(error.param or ""), after)
+        record = error.body if isinstance(error.body, dict) else error.response.text
+        after = retry_after(error.response.headers, time.time())
+        return refusal_in(record, self.address, error.status_code, self.words, after)
 
 
 class _Client(openai.AsyncOpenAI):
@@ -241,21 +240,6 @@ class _Client(openai.AsyncOpenAI):
         return httpx2.Request("POST", url, headers=headers, content=content, extensions=extensions)
 
 
-def _basic(user: str, password: str) -> dict[str, str]:
-    """The header for an address with a user and a password in it; it takes the place of the key."""
-    return {"Authorization": "Basic " + base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()}
-
-
-def _os_error(error: BaseException) -> str | None:
-    """The operating system's words at the root of a chain of errors: "Connection refused"."""
-    found, one = None, error.__cause__
-    while one is not None:
-        if isinstance(one, OSError) and not isinstance(one, TimeoutError):
-            found = os.strerror(one.errno) if one.errno and one.errno > 0 else one.strerror or str(one)
-        one = one.__cause__ or one.__context__
-    return found
-
-
 def _never_arrived(error: BaseException) -> bool:
     """No connection was made, so nothing was sent."""
     one: BaseException | None = error
@@ -272,11 +256,3 @@ def _http_client(timeout: float) -> Any:
         return openai.DefaultAioHttpClient(timeout=timeout)
     except (RuntimeError, ImportError):
         return None
-
-
-def _message(error: openai.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, dict):
-        inner = body.get("error", body)
-        return str(inner.get("message", inner) if isinstance(inner, dict) else inner)
-    return error.response.text
