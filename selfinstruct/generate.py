@@ -7,9 +7,10 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
-from selfinstruct.batching import ROUND, batching
+from selfinstruct.batching import ROUND, SURPLUS, batching
 from selfinstruct.bootstrap import Bootstrap, Pace, Step
 from selfinstruct.errors import CapReached, Stalled, UserError
 from selfinstruct.funnel import Funnel
@@ -63,8 +64,9 @@ async def generate(
         async with batching(run, found, spending, retried, notice=notice, waiting=waiting) as batch:
             model: Model = Recorded(batch or retried, run.completions, run.meter, notice, paced.hold)
             pool = run.pool(inputs.seeds)
-            at_once = ROUND if config.batch else config.concurrency
-            pace = Pace(config.n, at_once, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
+            pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
+            if config.batch:
+                pace = replace(pace, concurrency=ROUND, surplus=SURPLUS)
             bootstrap = Bootstrap(config, inputs.stages, model, pool, pace)
 
             async def stop() -> None:

@@ -31,6 +31,7 @@ class Course:
     cancelled: float = 0.0  # share of its lines that it is cancelled before
     failing: dict[int, str] | None = None  # number of a line, and a name of FAILURES
     loses: float = 0.0  # share of its lines that are in neither file
+    garbage: bool = False  # between its lines stands what belongs into no such file
 
 
 class BatchServer(LoopbackServer):
@@ -43,6 +44,7 @@ class BatchServer(LoopbackServer):
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
         self.sizes: list[int] = []  # of the batches, in requests
+        self.strange: dict[str, Any] = {}  # what it says of every batch instead
         self.live = 0  # calls outside of batches
         self.charged: list[tuple[int, int]] = []  # for each line that was answered: tokens of the prompt, of the completion
         self._working: set[asyncio.Task[None]] = set()
@@ -113,7 +115,7 @@ class BatchServer(LoopbackServer):
     async def _look(self, http: web.Request) -> web.Response:
         self.on("look")
         batch = self.batches.get(http.match_info["id"])
-        return error(404, "No batch found", "invalid_request_error") if batch is None else web.json_response(batch)
+        return error(404, "No batch found", "invalid_request_error") if batch is None else web.json_response(batch | self.strange)
 
     async def _cancel(self, http: web.Request) -> web.Response:
         batch = self.batches[http.match_info["id"]]
@@ -147,7 +149,10 @@ class BatchServer(LoopbackServer):
             kept = [one for one in records if chance.random() >= course.loses]
             chance.shuffle(kept)
             if kept:
-                batch[name] = self._kept("".join(json.dumps(one) + "\n" for one in kept).encode("ascii"))
+                written = [json.dumps(one).encode("ascii") for one in kept]
+                if course.garbage:
+                    written = [part for line in written for part in (*_garbage(json.loads(line)["custom_id"]), line)]
+                batch[name] = self._kept(b"".join(line + b"\n" for line in written))
         batch["request_counts"] = {"total": len(lines), "completed": len(done), "failed": len(failed)}
         batch["status"] = "cancelled" if is_cancelled else "expired" if course.expires else "completed"
 
@@ -160,3 +165,19 @@ class BatchServer(LoopbackServer):
             self.completed[call.key] += 1
             self.charged.append((body["usage"]["prompt_tokens"], body["usage"]["completion_tokens"]))
         return {"status_code": response.status, "request_id": "r", "body": body}
+
+
+def _garbage(key: str) -> list[bytes]:
+    """Before a line: what is no line, of nobody, or a reply to `key` that cannot be read."""
+    bodies: list[Any] = ["x", None, 7, [], {}, {"choices": "x"}, {"choices": [7]}]
+    responses: list[Any] = ["x", 7, {}, {"status_code": "200"}, *({"status_code": 200, "body": body} for body in bodies)]
+    records = [{"custom_id": key, "response": one, "error": None} for one in responses]
+    records += [{"custom_id": key, "response": {"status_code": 500, "body": body}} for body in ("x", None, {"error": 7}, [7])]
+    strange: list[Any] = [*records, {"custom_id": [7]}, {"custom_id": None}, {}, [], None, 7, {"custom_id": key, "error": "x"}]
+    return [
+        b"\xff\xfe\x00",
+        b"",
+        b"[" * 100_000,
+        b'{"custom_id": "' + key.encode()[:9],
+        *(json.dumps(one).encode() for one in strange),
+    ]

@@ -86,8 +86,9 @@ def told(out: Path) -> dict[str, Any]:
         (Course(failing=dict.fromkeys(range(100), "500")), Course()),  # an error file alone
         (Course(loses=0.3), Course(loses=0.3), Course(loses=1.0), Course()),
         (Course(refused=("token_limit_exceeded", "Enqueued token limit reached.")), Course()),
+        (Course(garbage=True),),
     ],
-    ids=["smoothly", "expired", "partly failed", "error file only", "lines missing", "too many tokens"],
+    ids=["smoothly", "expired", "partly failed", "error file only", "lines missing", "too many tokens", "garbage"],
 )
 def test_a_batched_run_gives_the_live_runs_bytes_however_its_batches_go(
     courses: tuple[Course, ...], live: dict[str, bytes], tmp_path: Path
@@ -255,6 +256,27 @@ def test_an_endpoint_without_batches_is_told_from_one_that_is_gone(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    "strange",
+    [
+        {"status": 7},
+        {"status": None},
+        {"request_counts": "x", "output_file_id": 7, "error_file_id": []},
+        {"status": "failed", "errors": "x"},
+        {"status": "failed", "errors": {"data": [7]}},
+        {"status": "failed", "errors": {"data": [{"message": ["\x1b[31m"], "line": {}}]}},
+        {"status": "completed", "output_file_id": "gone"},
+        {"status": "completed", "request_counts": {"completed": "x"}},
+    ],
+    ids=str,
+)
+def test_what_no_batch_endpoint_should_say_ends_in_one_line_at_worst(strange: dict[str, Any], tmp_path: Path) -> None:
+    with BatchServer() as server:
+        server.strange = strange
+        ran = through(server, tmp_path / "run", "--retries", 2, *PRICED)
+        assert ran.code == 0 or ran.error
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (("--model", "scripted"), "'scripted' is this program's own and has no batch endpoint; leave --batch out"),
@@ -390,7 +412,7 @@ def test_no_cap_is_passed_by_the_servers_books_whatever_dies_and_whatever_fails(
         for _ in range(30)
     ]
     out = tmp_path / "0"
-    with BatchServer(*courses) as server:
+    with BatchServer(Course(), *courses) as server:  # a run in which nothing at all was answered is taken away again
         for sitting in range(3):
             step = chance.choice(list(STEPS))
             try:
@@ -402,7 +424,7 @@ def test_no_cap_is_passed_by_the_servers_books_whatever_dies_and_whatever_fails(
         assert through(server, out, *PRICED, cap, most).code in (0, 75)
         assert spent(server, cap) <= most
         server.courses = [Course()]
-        through(server, out, cap, 10**9).done()
+        through(server, out, *PRICED, cap, 10**9).done()
     assert dataset(out) == live
     said = told(out)
     assert said["calls"] == sum(server.sizes)

@@ -28,7 +28,7 @@ class Back:
 
     left: dict[str, Wanted]  # by key: without a reply so far
     answered: int = 0
-    charged: int = 0  # lines that will be on the bill
+    charged: set[str] = field(default_factory=set)  # keys of lines that will be on the bill
     why: dict[str, Exception] = field(default_factory=dict)  # by key, of those that are left
     unread: set[str] = field(default_factory=set)  # keys of answers that cannot be read
 
@@ -52,13 +52,16 @@ class Replies:
     ) -> Back:
         """Put the replies of a batch that has ended on record, settle it, and close it."""
         back = Back({one.key: one for one in sent.wanted if one.key not in self._shelf})
-        number = 0
+        keys, number = {one.key for one in sent.wanted}, 0
         async for line in lines:
             number += 1
-            back.charged += is_answered(line)
-            one = back.left.get(str(line.get("custom_id")))
-            if one is not None and one.key in self._held:
-                await self._try(sent, one, line, left_out, back)
+            key = line.get("custom_id")
+            if not isinstance(key, str) or key not in keys:
+                continue
+            if is_answered(line):
+                back.charged.add(key)
+            if key in back.left and key in self._held:
+                await self._try(sent, back.left[key], line, left_out, back)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         await self.close(sent, batch["status"], back.left, _lost(batch, back))
@@ -116,6 +119,6 @@ class Replies:
 def _lost(batch: Mapping[str, Any], back: Back) -> set[str]:
     """Keys of what may be charged without a reply: what cannot be read, and what is in neither file though it was answered."""
     done = completed(batch)
-    if batch["status"] == "failed" or (done is not None and done <= back.charged):
+    if batch["status"] == "failed" or (done is not None and done <= len(back.charged)):
         return back.unread
     return back.unread | {key for key in back.left if key not in back.why}
