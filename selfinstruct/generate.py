@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
+from selfinstruct.batching import ROUND, SURPLUS, batching
 from selfinstruct.bootstrap import Bootstrap, Pace, Step
 from selfinstruct.errors import CapReached, Stalled, UserError
 from selfinstruct.funnel import Funnel
@@ -38,13 +40,20 @@ class Interrupted(Exception):
 
 
 async def generate(
-    run: Run, inputs: Inputs, *, notice: Notice, changed: Callable[[], None] = lambda: None, seconds: float | None = None
+    run: Run,
+    inputs: Inputs,
+    *,
+    notice: Notice,
+    changed: Callable[[], None] = lambda: None,
+    waiting: Callable[[str], None] = lambda what: None,
+    seconds: float | None = None,
 ) -> None:
-    """Go on with `run` until it has its n examples, for `seconds` at most. `changed` is called after every commit.
+    """Go on with `run` until it has its n examples, for `seconds` at most. `changed` is called after every commit, `waiting` with
+    what is waited for, or with nothing.
 
     Raises ModelError, Stalled, UserError (a full disk) or Interrupted; whatever it raises, the run can be resumed.
     """
-    if run.is_finished:
+    if run.is_finished and not run.batches.open:
         return
     config = run.config
     spending = budget(config, run.meter, run.spending, notice)
@@ -52,18 +61,37 @@ async def generate(
         spread = Spread([Limited(Metered(Bounded(one.model), spending), one.limits) for one in found], notice)
         paced = Paced(spread, config.concurrency, spread.delay)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
-        model: Model = Recorded(retried, run.completions, run.meter, notice, paced.hold)
-        pool = run.pool(inputs.seeds)
-        pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
-        bootstrap = Bootstrap(config, inputs.stages, model, pool, pace)
-        async with _stopping(paced, seconds), _syncing(run):
-            try:
-                await _commit_all(run, bootstrap, paced, notice, changed)
-            except CapReached as cap:
-                raise Interrupted(str(cap), NOT_YET) from None
+        async with batching(run, found, spending, retried, notice=notice, waiting=waiting) as batch:
+            model: Model = Recorded(batch or retried, run.completions, run.meter, notice, paced.hold)
+            pool = run.pool(inputs.seeds)
+            pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
+            if config.batch:
+                pace = replace(pace, concurrency=ROUND, surplus=SURPLUS)
+            bootstrap = Bootstrap(config, inputs.stages, model, pool, pace)
+
+            async def stop() -> None:
+                await paced.stop(GRACE)
+                if batch is not None:
+                    await batch.stop(GRACE)
+
+            async def finish() -> None:
+                await paced.stop(GRACE)  # what is under way is paid for, and serves a longer run
+                if batch is not None:
+                    await batch.finish(GRACE)
+
+            async with _stopping(stop, seconds), _syncing(run):
+                if run.is_finished and batch is not None:  # batches that were cancelled when it was: what have they cost?
+                    await batch.settled()
+                    return
+                try:
+                    await _commit_all(run, bootstrap, finish, notice, changed)
+                except CapReached as cap:
+                    raise Interrupted(str(cap), NOT_YET) from None
 
 
-async def _commit_all(run: Run, bootstrap: Bootstrap, paced: Paced, notice: Notice, changed: Callable[[], None]) -> None:
+async def _commit_all(
+    run: Run, bootstrap: Bootstrap, finish: Callable[[], Awaitable[None]], notice: Notice, changed: Callable[[], None]
+) -> None:
     drought = Drought(run.config.stall_turns, run.funnel)
     async with aclosing(bootstrap.steps()) as steps:
         async for step in steps:
@@ -72,7 +100,7 @@ async def _commit_all(run: Run, bootstrap: Bootstrap, paced: Paced, notice: Noti
             await when_there_is_room(partial(run.end_step, step), notice)
             changed()
             if run.is_finished:
-                await paced.stop(GRACE)  # what is under way is paid for, and serves a longer run
+                await finish()  # before what is under way is cancelled
                 return
             drought.take(step)
 
@@ -108,7 +136,7 @@ class Drought:
 
 
 @asynccontextmanager
-async def _stopping(paced: Paced, seconds: float | None) -> AsyncIterator[None]:
+async def _stopping(send_no_more: Callable[[], Awaitable[None]], seconds: float | None) -> AsyncIterator[None]:
     """Ends the sitting at the first signal, or after `seconds`: sends nothing new, waits a moment for what is under way, and
     raises Interrupted. A second signal ends it at once. Outside the main thread no signal arrives.
     """
@@ -118,7 +146,7 @@ async def _stopping(paced: Paced, seconds: float | None) -> AsyncIterator[None]:
     ending: list[asyncio.Task[None]] = []
 
     async def end() -> None:
-        await paced.stop(GRACE)
+        await send_no_more()
         task.cancel()
 
     def stop(why: str, code: int) -> None:
