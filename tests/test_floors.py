@@ -21,8 +21,8 @@ FLOORS = (
     ("plan", "status", "verify", "dedupe", "survey", "export", "report"),  # the commands, but for the one that everything is about
     ("stats",),  # what is in a run, in numbers
     ("view",),  # a run as those see it who come afterwards
-    ("generate",),  # one sitting of a run: inputs, layers, signals
-    ("run", "progress"),  # the run directory; what a person sees
+    ("generate",),  # the main job
+    ("run", "progress", "sitting"),  # the run directory; what a person sees; layers and signals around paid work
     ("spending",),  # every call sent
     ("bootstrap", "completions", "inputs"),  # Figure 2; every reply paid for; seeds and templates
     ("stage", "settings"),  # one stage of the paper; from a file and a command line to a config

@@ -169,7 +169,7 @@ def _sit(
 def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
     import asyncio
 
-    from selfinstruct.generate import Interrupted
+    from selfinstruct.errors import Interrupted
     from selfinstruct.generate import generate as go_on
     from selfinstruct.prices import price_of
     from selfinstruct.progress import Progress
