@@ -20,6 +20,7 @@ FLOORS = (
     ("cli",),
     ("plan", "status", "verify", "dedupe", "survey", "export", "report"),  # the commands, but for the one that everything is about
     ("stats",),  # what is in a run, in numbers
+    ("judge",),  # what a model thinks of a run's examples
     ("view",),  # a run as those see it who come afterwards
     ("generate",),  # the main job
     ("run", "progress", "sitting"),  # the run directory; what a person sees; layers and signals around paid work
@@ -33,6 +34,7 @@ FLOORS = (
     (
         "config",
         "prompts",
+        "models.opinions",
         "models.phrases",
         "models.meter",
         "models.headers",
@@ -221,6 +223,7 @@ def test_parsers_raise_nothing(module: str) -> None:
         "check --help",
         "export --help",
         "stats --help",
+        "judge --help",
         "report --help",
         "",
     ],
