@@ -47,7 +47,10 @@ class Template:
 
     def fill(self, values: Mapping[str, object]) -> tuple[Message, ...]:
         """The messages with every {{name}} replaced; what a value holds is never filled again."""
-        return tuple(Message(one.role, _NAME.sub(lambda found: str(values[found[1]]), one.text)) for one in self.messages)
+        return tuple(
+            Message(one.role, _NAME.sub(lambda found: str(values[found[1]]), one.text)) if "{{" in one.text else one
+            for one in self.messages
+        )
 
 
 def load(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,9 @@ from server import FAILURES, Behaviour, LoopbackServer, error, failing, latency,
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Completion, Decoding, Message, Request, Usage
-from selfinstruct.models.openai import OpenAI, _Doubtful, _retry_after
+from selfinstruct.models.fates import Doubtful
+from selfinstruct.models.headers import retry_after
+from selfinstruct.models.openai import OpenAI
 
 CHAT = Request(
     stage="propose",
@@ -401,13 +404,13 @@ def test_a_completions_server_is_never_asked_without_max_tokens() -> None:
     ],
 )
 def test_how_long_a_server_asks_to_wait_is_read_in_its_three_forms(headers: dict[str, str], low: float, high: float) -> None:
-    found = _retry_after(headers)
+    found = retry_after(headers, time.time())
     assert found is not None and low <= found <= high
 
 
 @pytest.mark.parametrize("text", ["", "soon", "nan", "inf", "Mon, 99 Foo 99999 99:99:99 GMT"])
 def test_a_wait_that_makes_no_sense_is_none(text: str) -> None:
-    assert _retry_after({"retry-after": text}) is None
+    assert retry_after({"retry-after": text}, time.time()) is None
 
 
 @pytest.mark.parametrize("padding", range(150, 200, 7))
@@ -457,7 +460,7 @@ def test_every_foreign_error_is_one_of_ours(kind: type[openai.OpenAIError]) -> N
     endpoint = OpenAI(base_url="http://127.0.0.1:9/v1", api_key="none", timeout=1)
     try:
         fate = endpoint._fate(made(kind), {}, "mentor")
-        for one in (fate.of_run, fate.of_request) if isinstance(fate, _Doubtful) else (fate,):
+        for one in (fate.of_run, fate.of_request) if isinstance(fate, Doubtful) else (fate,):
             assert isinstance(one, (ModelError, RequestFailed, Transient))
     finally:
         asyncio.run(endpoint.close())

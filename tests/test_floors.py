@@ -31,9 +31,11 @@ FLOORS = (
     ("parse", "filters", "similarity", "funnel", "prices", "records"),
     ("models.metered",),  # what calls cost, and the caps on it
     ("models.openai", "models.local", "models.scripted", "models.layers", "models.paced", "models.limits"),
+    ("models.fates",),  # what a failed call means
     (
         "config",
         "prompts",
+        "models.bodies",
         "models.opinions",
         "models.phrases",
         "models.meter",
@@ -50,9 +52,11 @@ FLOORS = (
 # Every library from outside has one owner.
 OWNERS = {
     "aiohttp": "models.openai",  # under the openai client
+    "async_timeout": "models.paced",
     "backports": "records",  # backports.zstd
     "click": "cli",
     "genai_prices": "prices",
+    "httpx2": "models.openai",  # what the openai client answers with
     "huggingface_hub": "hub",
     "numpy": "similarity",
     "openai": "models.openai",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -33,7 +34,7 @@ class Message:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: a key is made once
 class Request:
     """Everything that decides a reply, and nothing else: two equal requests may share one completion."""
 
@@ -48,7 +49,7 @@ class Request:
     grammar: str | None = None  # GBNF, for llama.cpp's servers
     extra: tuple[tuple[str, Any], ...] = field(default=())  # further fields of the request's body
 
-    @property
+    @cached_property
     def key(self) -> str:
         """32 hex digits, the same for equal requests on every machine and in every version of Python."""
         decoding = self.decoding

@@ -1,7 +1,9 @@
-"""What an endpoint says in its headers about how often it may be called. Pure."""
+"""What an endpoint says in its headers about how often it may be called, and when again. Pure."""
 
 from __future__ import annotations
 
+import email.utils
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -53,3 +55,17 @@ def _remaining(said: Mapping[tuple[str, str], str], of: str, now: float) -> Rema
 
 def _number(text: str) -> int | None:
     return int(float(text)) if re.fullmatch(r"\s*\d{1,15}(?:\.\d*)?\s*", text) else None
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds, from `retry-after-ms`, or from `retry-after` as seconds or as a date; None for none that makes sense."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None

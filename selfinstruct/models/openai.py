@@ -1,18 +1,16 @@
 """Any OpenAI-compatible endpoint, through the openai client. The only module that imports it.
 
 Every way in which a call can fail ends as one of three: Transient (make it again), RequestFailed (this request never works),
-ModelError (no request of this run will). What a server does not understand of the optional fields is left out from then on.
+ModelError (no request of this run will); see fates.py. What a server does not understand of the optional fields is left out from
+then on; see bodies.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import email.utils
 import json
-import math
 import os
-import re
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -20,60 +18,19 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
+import httpx2
 import openai
 
 from selfinstruct.config import redacted
 from selfinstruct.errors import ModelError, RequestFailed, Transient
-from selfinstruct.models import Allowance, Completion, Request, Usage
-from selfinstruct.models.headers import allowance
+from selfinstruct.models import Allowance, Completion, Request
+from selfinstruct.models.bodies import INSTEAD, body_of, completion_of
+from selfinstruct.models.fates import Doubtful, Refusal, Rejects, fate_of, strange
+from selfinstruct.models.headers import allowance, retry_after
 
-# Optional fields of a body, and what takes the place of one that a server rejects (None: nothing).
-_OPTIONAL: dict[str, str | None] = {
-    "max_tokens": "max_completion_tokens",
-    "temperature": None,
-    "top_p": None,
-    "presence_penalty": None,
-    "frequency_penalty": None,
-    "stop": None,
-    "seed": None,
-    "response_format": None,
-}
-_WEAKER: dict[str, str | None] = {"json_schema": "json_object", "json_object": None}  # of response_format, step by step
-_NO_SYSTEM = re.compile(
-    r"system.{0,40}not.{0,10}support|not support.{0,30}system|conversation roles must alternate|"
-    r"(?:invalid|unknown).{0,20}role.{0,20}system",
-    re.I,
-)
-_MOST_TOKENS = 10**8  # of one call; a server that counts more of them miscounts
+_PATHS = {"chat": "/chat/completions", "completions": "/completions"}
+_OPTIONS: Any = {"idempotency_key": "none"}  # is not sent; without one the library draws a UUID for each call
 _NO_KEY = "none"  # servers of one's own ask for none; the client wants a text
-_SCHEMAS: dict[str, dict[str, Any]] = {
-    "propose": {"instructions": {"type": "array", "items": {"type": "string"}}},
-    "classify": {"is_classification": {"type": "boolean"}},
-    "input_first": {"instances": {"type": "array", "items": {"$ref": "#/$defs/instance"}}},
-    "output_first": {"instances": {"type": "array", "items": {"$ref": "#/$defs/instance"}}},
-    "judge": {
-        "reason": {"type": "string"},
-        "is_valid": {"type": "boolean"},
-        "input_fits": {"type": "boolean"},
-        "output_right": {"type": "boolean"},
-        "score": {"type": "integer", "enum": [1, 2, 3, 4, 5]},
-    },
-}
-_INSTANCE = {
-    "type": "object",
-    "properties": {"input": {"type": "string"}, "output": {"type": "string"}},
-    "required": ["input", "output"],
-    "additionalProperties": False,
-}
-_OVERFLOW = re.compile(
-    r"context.{0,20}(?:length|size|window|limit)|maximum context|exceed.{0,30}context|too many tokens|prompt is too long", re.I
-)
-_TOO_LARGE = re.compile(r"request too large", re.I)  # for the tokens of a minute: it never fits
-_FILTERED = re.compile(r"content.?filter|content management policy|content_policy|safety|moderation|flagged", re.I)
-_QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.I)
-_UNSUPPORTED = re.compile(
-    r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|extra (?:inputs|fields)|invalid|does not", re.I
-)
 
 
 class OpenAI:
@@ -91,7 +48,7 @@ class OpenAI:
         told: Callable[[Allowance], None] = lambda allowance: None,
     ) -> None:
         login = urlsplit(base_url or "")
-        self._client = openai.AsyncOpenAI(
+        self._client = _Client(
             base_url=redacted(base_url) if base_url else None,
             api_key=api_key or _NO_KEY,
             timeout=timeout,
@@ -112,7 +69,7 @@ class OpenAI:
         self._under_way += 1
         try:
             return await self._accepted(request)
-        except _Doubtful as error:
+        except Doubtful as error:
             doubt = error
             if self._will_be_shorter(request, doubt.of_request):
                 raise doubt.of_request from None
@@ -133,10 +90,10 @@ class OpenAI:
         return True
 
     async def _accepted(self, request: Request) -> Completion:
-        for _ in range(len(_OPTIONAL) + len(_WEAKER) + 1):
+        for _ in range(len(INSTEAD) + 1):
             try:
                 return await self._once(request)
-            except _Rejects as rejection:
+            except Rejects as rejection:
                 self._leave_out(rejection.field)
         raise ModelError(f"{self.address}: rejects one field after another; is this an OpenAI-compatible endpoint?")
 
@@ -145,9 +102,9 @@ class OpenAI:
         try:
             raw = await self._client.models.with_raw_response.list()
             record = self._json(raw.text)
-        except (openai.OpenAIError, aiohttp.ClientError, _Doubtful) as error:
-            fate = error if isinstance(error, _Doubtful) else self._fate(error, {}, "")
-            fate = fate.of_run if isinstance(fate, _Doubtful) else fate
+        except (openai.OpenAIError, aiohttp.ClientError, Doubtful) as error:
+            fate = error if isinstance(error, Doubtful) else self._fate(error, {}, "")
+            fate = fate.of_run if isinstance(fate, Doubtful) else fate
             raise fate if isinstance(fate, ModelError) else ModelError(f"{fate}; is it running?") from None
         listed = record.get("data")
         return [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one] if isinstance(listed, list) else []
@@ -156,53 +113,21 @@ class OpenAI:
         await self._client.close()
 
     async def _once(self, request: Request) -> Completion:
-        body = self._body(request)
-        create: Any = self._client.chat.completions if request.api == "chat" else self._client.completions
-        wanted: dict[str, Any] = {"model": request.model, **({"messages": []} if request.api == "chat" else {"prompt": ""})}
+        body = body_of(request, self._left_out)
+        path = _PATHS[request.api]
         try:
-            # All as extra_body: through its own arguments the client walks with their types, for three fifths of a call's time.
-            raw = await create.with_raw_response.create(**wanted, extra_body=body)
+            # Not by its `create`: that walks through the messages with their types, for three fifths of a call's time.
+            raw = await self._client.post(path, cast_to=httpx2.Response, body=body, options=_OPTIONS)
             self._hear(raw.headers)
         except (openai.OpenAIError, aiohttp.ClientError) as error:
             if isinstance(error, openai.APIStatusError):
                 self._hear(error.response.headers)
             raise self._fate(error, body, request.model) from None
-        completion = _completion(self._json(raw.text), request)
+        completion = completion_of(self._json(raw.text), request)
         if completion is None:
-            raise self._strange(f"answers without 'choices' ({self._words(raw.text)})")
+            raise strange(self.address, f"answers without 'choices' ({self._words(raw.text)})")
         self._answered = True
         return completion
-
-    def _body(self, request: Request) -> dict[str, Any]:
-        decoding = request.decoding
-        fields: dict[str, Any] = {
-            "max_tokens": decoding.max_tokens,
-            "temperature": decoding.temperature,
-            "top_p": decoding.top_p,
-            "presence_penalty": decoding.presence_penalty,
-            "frequency_penalty": decoding.frequency_penalty,
-            "stop": list(decoding.stop) or None,
-            "seed": request.seed,
-            "response_format": _response_format(request, self._left_out),
-        }
-        body: dict[str, Any] = {"model": request.model}
-        if request.api == "chat":
-            roles = [("user" if one.role == "prompt" else one.role, one.text) for one in request.messages]
-            roles = _without_system(roles) if "system" in self._left_out else roles
-            body["messages"] = [{"role": role, "content": text} for role, text in roles]
-        else:
-            body["prompt"] = request.text
-        for name, value in fields.items():
-            if value is None:
-                continue
-            name = self._left_out.get(name, name) or ""
-            if name == "max_completion_tokens" and request.api == "completions":
-                name = ""
-            if name:
-                body[name] = value
-        if request.grammar is not None:
-            body["grammar"] = request.grammar
-        return {**body, **dict(request.extra)}
 
     def _hear(self, headers: Mapping[str, str]) -> None:
         said = allowance(headers, time.time())
@@ -212,8 +137,7 @@ class OpenAI:
     def _leave_out(self, field: str) -> None:
         if field in self._left_out:
             return  # another request under way found it out at the same time
-        other = "user" if field == "system" else {**_OPTIONAL, **_WEAKER}[field]
-        self._left_out[field] = other
+        self._left_out[field] = other = INSTEAD[field]
         instead = f"; sends '{other}' instead" if other else ""
         self._notice(f"{self.address} does not take '{field}': left out from here on{instead}")
 
@@ -223,13 +147,8 @@ class OpenAI:
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
-            raise self._strange(f"answers something that is no JSON object ({self._words(text)})")
+            raise strange(self.address, f"answers something that is no JSON object ({self._words(text)})")
         return record
-
-    def _strange(self, what: str) -> Exception:
-        """A server that has never answered properly is a wrong address; one that has, stumbles (a proxy's error page)."""
-        what = f"{self.address}: {what}"
-        return _Doubtful(ModelError(f"{what}; check --base-url, which usually ends in /v1"), Transient(what))
 
     def _words(self, text: str) -> str:
         """A foreign text on one line, shortened, without the secrets that it may repeat."""
@@ -251,66 +170,38 @@ class OpenAI:
             )
             return Transient(f"{self.address}: {self._words(what)}", is_server_gone=True, may_be_charged=not _never_arrived(error))
         if isinstance(error, openai.APIStatusError):
-            return self._fate_of_status(error, body, model)
+            return fate_of(self._refusal(error), body, model)
         if isinstance(error, openai.APIResponseValidationError):
-            return self._strange("answers in an unexpected form")
+            return strange(self.address, "answers in an unexpected form")
         return ModelError(f"{self.address}: {self._words(str(error))}")
 
-    def _fate_of_status(self, error: openai.APIStatusError, body: Mapping[str, Any], model: str) -> Exception:
-        status, words = error.status_code, self._words(_message(error))
-        said = f"{self.address}: HTTP {status} ({words})"
-        if status == 401:
-            return ModelError(f"{said}; the key is missing or wrong: set OPENAI_API_KEY")
-        if status == 403 and _FILTERED.search(words):
-            return RequestFailed("content_filter", words)
-        if status == 403:
-            return ModelError(f"{said}; this key may not use the model {model!r}")
-        if status == 404:
-            return ModelError(f"{said}; check --model {model!r} and --base-url, which usually ends in /v1")
-        if status == 402 or (status == 429 and _QUOTA.search(words + str(error.code or ""))):
-            return ModelError(f"{said}; the account has no credit left")
-        if status == 429 and _TOO_LARGE.search(words):
-            return self._fate_of_refusal(error, body, words, said)
-        if status in (408, 409, 429) or status >= 500:
-            after = _retry_after(error.response.headers)
-            may_be_charged = status >= 500 and status not in (503, 529)  # these two say that nothing was begun
-            return Transient(said, retry_after=after, is_server_busy=status == 429, may_be_charged=may_be_charged)
-        if status in (400, 413, 422):
-            return self._fate_of_refusal(error, body, words, said)
-        return ModelError(f"{said}; check --base-url")
-
-    def _fate_of_refusal(self, error: openai.APIStatusError, body: Mapping[str, Any], words: str, said: str) -> Exception:
-        if error.status_code in (413, 429) or error.code == "context_length_exceeded" or _OVERFLOW.search(words):
-            unfit = f"{said}; the prompt does not fit: show less (--demos), ask for less (--max-tokens), or serve more context"
-            return _Doubtful(ModelError(unfit), RequestFailed("context_overflow", words))
-        if error.code == "content_filter" or _FILTERED.search(words):
-            return RequestFailed("content_filter", words)
-        named = str(error.param or "")
-        if _NO_SYSTEM.search(words) and any(one["role"] == "system" for one in body.get("messages", ())):
-            return _Rejects("system")
-        for field in _OPTIONAL:
-            if field == "max_tokens" and "prompt" in body:
-                continue  # there it has no other name, and what a run may spend rests on it
-            if field in body and (named == field or (not named and field in words)) and _UNSUPPORTED.search(words):
-                return _Rejects(body[field]["type"] if field == "response_format" else field)
-        refused = f"{said}; the endpoint does not accept the requests of this run"
-        return _Doubtful(ModelError(refused), RequestFailed("bad_request", words))
+    def _refusal(self, error: openai.APIStatusError) -> Refusal:
+        words, after = self._words(_message(error)), retry_after(error.response.headers, time.time())
+        return Refusal(self.address, error.status_code, words, str(error.code or ""), str(error.param or ""), after)
 
 
-class _Rejects(Exception):
-    """The server does not know an optional field."""
+class _Client(openai.AsyncOpenAI):
+    """Makes a call's request from an earlier one to the same path. Only the body differs, and to put the same address and headers
+    together again takes the library longer than all the rest that it does for a call (scripts/bench_throughput).
 
-    def __init__(self, field: str) -> None:
-        super().__init__(field)
-        self.field = field
+    `_build_request` is not public: a version of the library without it would be slower here, and nothing else.
+    """
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._frames: dict[str, tuple[httpx2.URL, httpx2.Headers, dict[str, Any]]] = {}
 
-class _Doubtful(Exception):
-    """A failure that is the run's if the endpoint answers nobody, and only this request's if it does."""
-
-    def __init__(self, of_run: ModelError, of_request: Exception) -> None:
-        super().__init__(str(of_run))
-        self.of_run, self.of_request = of_run, of_request
+    def _build_request(self, options: Any, **rest: Any) -> httpx2.Request:
+        if options.url not in _PATHS.values():
+            return super()._build_request(options, **rest)
+        if options.url not in self._frames:
+            first = super()._build_request(options, **rest)
+            headers = first.headers.copy()
+            headers.pop("content-length", None)
+            self._frames[options.url] = first.url, headers, first.extensions
+        url, headers, extensions = self._frames[options.url]
+        content = json.dumps(options.json_data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        return httpx2.Request("POST", url, headers=headers, content=content, extensions=extensions)
 
 
 def _basic(user: str, password: str) -> dict[str, str]:
@@ -343,100 +234,6 @@ def _http_client(timeout: float) -> Any:
     try:
         return openai.DefaultAioHttpClient(timeout=timeout)
     except (RuntimeError, ImportError):
-        return None
-
-
-def _reasoning(message: Mapping[str, Any]) -> str:
-    for name in ("reasoning_content", "reasoning"):
-        if isinstance(message.get(name), str) and message[name]:
-            return str(message[name])
-    return _text(message.get("content"), "thinking") if isinstance(message.get("content"), list) else ""
-
-
-def _completion(record: Mapping[str, Any], request: Request) -> Completion | None:
-    choices = record.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        return None
-    choice = choices[0]
-    message = choice.get("message")
-    text = _text(message.get("content") if isinstance(message, dict) else choice.get("text"), "text")
-    reasoning = _reasoning(message) if isinstance(message, dict) else ""
-    reason = choice.get("finish_reason")
-    error = "content_filter" if reason == "content_filter" and not text.strip() else None
-    usage = _usage(record.get("usage"), request, text + reasoning)
-    return Completion(text, reason if isinstance(reason, str) else "stop", usage, error, reasoning)
-
-
-def _text(content: Any, part: str) -> str:
-    """A content that is a text, or the texts among a list of parts of one kind; nothing else is any."""
-    if isinstance(content, list):
-        parts = [one.get(part) for one in content if isinstance(one, dict) and one.get("type", part) == part]
-        return "".join(_text(one, "text") for one in parts)
-    return content if isinstance(content, str) else ""
-
-
-def _usage(said: Any, request: Request, text: str) -> Usage:
-    """The server's count, or, where it gives none that makes sense, four characters a token."""
-    said = said if isinstance(said, dict) else {}
-    prompt, completion = _count(said, "prompt_tokens"), _count({"completion_tokens": 0, **_not_null(said)}, "completion_tokens")
-    if prompt is None or completion is None:
-        return Usage(len(request.text) // 4 + 1, len(text) // 4 + 1)
-    cached = _count(said.get("prompt_tokens_details"), "cached_tokens") or 0
-    reasoning = _count(said.get("completion_tokens_details"), "reasoning_tokens") or 0
-    if reasoning and _count(said, "total_tokens") == prompt + completion + reasoning:
-        completion += reasoning  # some servers count them apart
-    return Usage(prompt, completion, min(cached, prompt), min(reasoning, completion))
-
-
-def _count(said: Any, name: str) -> int | None:
-    """A number of tokens, if it can be one."""
-    count = said.get(name) if isinstance(said, dict) else None
-    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS else None
-
-
-def _not_null(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in said.items() if value is not None}
-
-
-def _without_system(roles: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Messages in which the first user message says what the system message said."""
-    system = [text for role, text in roles if role == "system"]
-    others = [(role, text) for role, text in roles if role != "system"]
-    if not others or others[0][0] != "user":
-        return [("user", "\n\n".join(system)), *others]
-    return [("user", "\n\n".join([*system, others[0][1]])), *others[1:]]
-
-
-def _response_format(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any] | None:
-    kind: str | None = request.response_format
-    while kind is not None and kind in left_out:
-        kind = left_out[kind]
-    if kind is None or kind == "text":
-        return None
-    if kind == "json_object":
-        return {"type": "json_object"}
-    properties = _SCHEMAS[request.stage]
-    schema = {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-        "$defs": {"instance": _INSTANCE},
-    }
-    return {"type": "json_schema", "json_schema": {"name": request.stage, "strict": True, "schema": schema}}
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, from `retry-after-ms`, or from `retry-after` as seconds or as a date; None for none that makes sense."""
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) / unit
-        except ValueError:
-            continue
-        return max(0.0, seconds) if math.isfinite(seconds) else None
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout
+else:
+    from async_timeout import timeout
 
 from selfinstruct.errors import ModelError, Transient
 from selfinstruct.models import Completion, Model, Request
@@ -106,7 +112,8 @@ class Bounded:
         limit = self._limit(request)
         begun = time.monotonic()
         try:
-            completion = await asyncio.wait_for(self._inner.complete(request), limit)
+            async with timeout(limit):
+                completion = await self._inner.complete(request)
         except asyncio.TimeoutError:
             self._cut[request.key] += 1
             raise Transient(f"a reply of the stage {request.stage} took over {limit:.0f} s, far longer than usual") from None
