@@ -5,16 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
+from pathlib import Path
+from typing import Any
 
+from selfinstruct import settings
 from selfinstruct.bootstrap import Bootstrap, Pace, Step
+from selfinstruct.config import Config
 from selfinstruct.errors import Stalled
 from selfinstruct.funnel import Funnel
-from selfinstruct.inputs import Inputs
+from selfinstruct.inputs import FOLDER, Inputs
 from selfinstruct.models.layers import Notice, when_there_is_room
 from selfinstruct.models.paced import GRACE, Paced
-from selfinstruct.run import Run
+from selfinstruct.models.providers import LOCAL, only_model
+from selfinstruct.run import Run, recorded_config
 from selfinstruct.sitting import sitting
 from selfinstruct.tasks import Example, Instruction
+
+
+async def settled(directory: Path, said: dict[str, Any], *, notice: Notice, ask: bool = True) -> tuple[Config, Path | None]:
+    """The config of the run in `directory`, and the folder of its inputs if it was begun: then as recorded, otherwise with a model
+    found for it. `ask`: whether the endpoint may be asked which one it serves. Raises UserError.
+    """
+    recorded = _recorded(directory)
+    if recorded is not None:
+        return settings.resumed(recorded, said), directory / FOLDER
+    if settings.wants_embedded(said):
+        notice(
+            "model: the embedded SmolLM2-135M-Instruct, for trying things out (no --model, --base-url or OPENAI_API_KEY was given)"
+        )
+        said = {**said, "model": LOCAL}
+    config = settings.fresh(said)
+    if not config.model:
+        config = settings.fresh({**said, "model": await only_model(config) if ask else "(the one that it serves)"})
+    return config, None
+
+
+def _recorded(directory: Path) -> Config | None:
+    return recorded_config(directory) if directory.is_dir() else None
 
 
 async def generate(

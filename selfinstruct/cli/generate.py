@@ -68,7 +68,10 @@ def generate(out: Path | None, config_file: Path | None, stop_at: str | None, ma
 
     A preset may set other defaults than those shown; --dry-run shows what a run would do.
     """
+    import asyncio
+
     from selfinstruct import settings
+    from selfinstruct.generate import settled
     from selfinstruct.inputs import Inputs
 
     flags = {name: given.pop(name) for name in ("dry_run", "repair", "accept_change")}
@@ -77,7 +80,7 @@ def generate(out: Path | None, config_file: Path | None, stop_at: str | None, ma
     directory = out or Path(sitting["out"] or time.strftime("runs/%Y-%m-%dT%H-%M-%S"))
     hours = sitting["max_hours"] if max_hours is None else max_hours
     seconds = settings.seconds_left(stop_at or sitting["stop_at"], hours, datetime.now().astimezone())
-    config, kept = _settled(directory, said, ask=not flags["dry_run"])
+    config, kept = asyncio.run(settled(directory, said, notice=click.echo, ask=not flags["dry_run"]))
     _sit(directory, config, Inputs.read(config, kept=kept, named=said.keys()), seconds=seconds, **flags)
 
 
@@ -86,32 +89,6 @@ def _said(given: dict[str, Any]) -> dict[str, Any]:
 
     stages = [settings.for_stages(name, given.pop(name)) for name in DECODING]
     return settings.merged({name: value for name, value in given.items() if value not in (None, ())}, *stages)
-
-
-def _settled(directory: Path, said: dict[str, Any], *, ask: bool) -> tuple[Config, Path | None]:
-    """The run's config, and the folder of its inputs if it was begun: then as recorded, otherwise with a model found for it.
-
-    `ask`: whether the endpoint may be asked which one it serves.
-    """
-    import asyncio
-
-    from selfinstruct import settings
-    from selfinstruct.inputs import FOLDER
-    from selfinstruct.models.providers import LOCAL, only_model
-    from selfinstruct.run import recorded_config
-
-    recorded = recorded_config(directory) if directory.is_dir() else None
-    if recorded is not None:
-        return settings.resumed(recorded, said), directory / FOLDER
-    if settings.wants_embedded(said):
-        click.echo(
-            "model: the embedded SmolLM2-135M-Instruct, for trying things out (no --model, --base-url or OPENAI_API_KEY was given)"
-        )
-        said = {**said, "model": LOCAL}
-    config = settings.fresh(said)
-    if not config.model:
-        config = settings.fresh({**said, "model": asyncio.run(only_model(config)) if ask else "(the one that it serves)"})
-    return config, None
 
 
 def _sit(

@@ -8,6 +8,7 @@ from typing import Any
 
 from selfinstruct import prompts, settings
 from selfinstruct.config import Config, configure
+from selfinstruct.errors import UserError
 from selfinstruct.judge.books import FOLDER, recorded
 from selfinstruct.judge.judge import NAMES, Judge
 from selfinstruct.models import Decoding
@@ -17,17 +18,20 @@ DECODING = {"temperature": 0.0, "max_tokens": 512}
 DEFAULTS = {"attempts": 3, "response_format": "json_schema"}
 
 
-def settled(directory: Path, said: Mapping[str, Any]) -> Judge:
+def settled(directory: Path, said: Mapping[str, Any], where: str = "judge") -> Judge:
     """The judge of the run in `directory`: as recorded, but for what was said anew; or a new one if there is none, or if another
-    model is named. `said` has names of NAMES and DECODING. Its model may still be empty. Raises UserError.
+    model is named. `said` has names of NAMES and DECODING. Its model may still be empty. Raises UserError, saying `where`.
     """
+    for name in said:
+        if name not in (*NAMES, *DECODING):
+            raise UserError(f"{where}: unknown setting {name!r} (known: {', '.join(sorted((*NAMES, *DECODING)))})")
     known = recorded(directory)
     before = known["settings"] if known else {}
     goes_on = bool(before) and said.get("model", before["model"]) == before["model"]
     drawing = {name: said.get(name, before[name] if goes_on else DECODING[name]) for name in DECODING}
     for name, value in drawing.items():
         settings.decoding_value(name, value, f"--{name.replace('_', '-')}")
-    said = {name: value for name, value in said.items() if name in NAMES}
+    said = settings.read_table({name: value for name, value in said.items() if name in NAMES}, where)
     if goes_on:
         config = settings.resumed(_config(before), said)
     else:
