@@ -12,6 +12,6 @@ from selfinstruct.judge.judge import Judge
 from selfinstruct.judge.judgement import Judgement
 from selfinstruct.judge.quality import PAPER, Quality, quality, wilson
 from selfinstruct.judge.review import Review
-from selfinstruct.judge.settle import current, settled
+from selfinstruct.judge.settle import settled
 
-__all__ = ["PAPER", "Judge", "Judgement", "Quality", "Review", "current", "quality", "settled", "wilson"]
+__all__ = ["PAPER", "Judge", "Judgement", "Quality", "Review", "quality", "settled", "wilson"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from selfinstruct.tasks import to_json
@@ -22,7 +22,12 @@ class Judgement:
     error: str | None = None  # a slug: broken_json, bad_score, content_filter, ...
 
     def to_record(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "error" or value is not None}
+        """As judgements.jsonl has it."""
+        record = {name: getattr(self, name) for name in _FIELDS}
+        return record if self.error is None else {**record, "error": self.error}
 
     def to_line(self) -> str:
         return to_json(self.to_record())
+
+
+_FIELDS = tuple(one.name for one in fields(Judgement) if one.name != "error")

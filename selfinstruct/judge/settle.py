@@ -41,12 +41,6 @@ def settled(directory: Path, said: Mapping[str, Any], where: str = "judge") -> J
     return Judge(config, _template(config, kept), Decoding(**drawing))
 
 
-def current(directory: Path) -> str | None:
-    """The model that judged the run in `directory` last; None if nobody has. Raises UserError."""
-    known = recorded(directory)
-    return known["settings"]["model"] if known else None
-
-
 def _config(record: Mapping[str, Any]) -> Config:
     values = {name: record[name] for name in (*NAMES, "preset") if name in record}
     return configure({**values, "base_url": tuple(values.get("base_url", ()))})
