@@ -9,7 +9,7 @@ from selfinstruct.bootstrap import first_request
 from selfinstruct.config import Config
 from selfinstruct.inputs import Inputs
 from selfinstruct.models import Request, Usage
-from selfinstruct.prices import price_of
+from selfinstruct.prices import no_price, price_of
 
 # What a run gives, as (few, many), by measured runs of this program and the paper's (section 3.1 and appendix): the pool
 # saturates, so a long run is nearer to the first figure. An estimate for a person; nothing depends on it.
@@ -79,7 +79,7 @@ def lines(config: Config, inputs: Inputs, *, done: int) -> Iterator[str]:
     yield f"  {'':<12} {few:>11,} to {many:,} completion"
     price = price_of(config)
     if price is None:
-        yield f"  cost         unknown, no price for {config.model!r}; give --price-in and --price-out (USD for a million tokens)"
+        yield f"  cost         unknown, {no_price(config)}"
     else:
         low, high = sorted((price.cost(well.usage), price.cost(badly.usage)))
         yield f"  {'cost':<12} {f'${low:,.2f}':>11} to ${high:,.2f}{', at the batch price' if config.batch else ''}"

@@ -82,6 +82,11 @@ def _listed(model: str, **context: str) -> Rate:
     return Rate(prompt, completion, cached if 0 < cached < prompt else None)
 
 
+def no_price(config: Config) -> str:
+    """What to say where `price_of` knows none."""
+    return f"no price for {config.model!r}; give --price-in and --price-out (USD for a million tokens)"
+
+
 def budget(config: Config, meter: Meter, ledger: Ledger, notice: Notice) -> Budget:
     """What holds a run to its caps. Raises UserError if a cap is set that cannot be held."""
     price = price_of(config)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from selfinstruct.parse.judge import QUESTIONS
 from selfinstruct.tasks import Example, well_formed
 
 
@@ -21,13 +23,15 @@ class Row:
     run: str  # the name of the run's directory
     provenance: dict[str, Any]
     score: float | None = None  # None: not judged
+    answers: Mapping[str, bool] = field(default_factory=dict)  # the judge's, to the paper's three questions
     findings: tuple[str, ...] = ()  # slugs of the defects found
 
     @classmethod
-    def of(cls, example: Example, id: str, run: str, score: float | None) -> Row:
+    def of(cls, example: Example, id: str, run: str, judgement: Mapping[str, Any]) -> Row:
         instruction, input, output = map(well_formed, (example.instruction, example.input, example.output))
         findings = findings_in(example.provenance)
-        return cls(id, instruction, input, output, example.is_classification, run, example.provenance, score, findings)
+        score, answers = judgement.get("score"), {name: judgement[name] for name in QUESTIONS if name in judgement}
+        return cls(id, instruction, input, output, example.is_classification, run, example.provenance, score, answers, findings)
 
     @property
     def question(self) -> str:

@@ -1,0 +1,190 @@
+"""One sitting of paid work: the stack of layers around the endpoints, the signals and the clock that end it, the disk.
+
+Whatever asks a model sits in one: `generate` for a run, `judge` for what a run has made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from selfinstruct.config import Config
+from selfinstruct.errors import CapReached, Interrupted, UserError
+from selfinstruct.models import Completion, Model, Request
+from selfinstruct.models.layers import Notice, Record, Recorded, Retried
+from selfinstruct.models.limits import Limited
+from selfinstruct.models.meter import Meter
+from selfinstruct.models.metered import Budget, Ledger, Metered
+from selfinstruct.models.paced import GRACE, Bounded, Paced
+from selfinstruct.models.providers import Endpoint, endpoints
+from selfinstruct.models.spread import Spread
+from selfinstruct.prices import budget
+
+_SYNC_EVERY = 1.0  # seconds: what a power cut may take
+NOT_YET = 75  # exit code of a sitting that the clock or a cap ended: try again later (sysexits.h)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Books(Protocol):
+    """Where paid work is written down: `run.Run`, or a judge's folder."""
+
+    @property
+    def completions(self) -> Record: ...
+
+    @property
+    def spending(self) -> Ledger: ...
+
+    @property
+    def meter(self) -> Meter: ...
+
+    def sync(self) -> None:
+        """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
+        ...
+
+
+class Batching(Protocol):
+    """What takes requests through the batch endpoint instead: `models.batch.Batch`."""
+
+    async def complete(self, request: Request) -> Completion: ...
+
+    async def close(self) -> None: ...
+
+    async def stop(self, grace: float) -> None: ...
+
+    async def finish(self, grace: float) -> None: ...
+
+    async def settled(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What whoever sits has before them: the model, and how to end."""
+
+    model: Model
+    paced: Paced
+    batch: Batching | None = None
+
+    async def stop(self) -> None:
+        """Send nothing new, and wait a moment for what is under way."""
+        await self.paced.stop(GRACE)
+        if self.batch is not None:
+            await self.batch.stop(GRACE)
+
+    async def finish(self) -> None:
+        """The same at the end of the work: what is under way is paid for, and serves a longer run."""
+        await self.paced.stop(GRACE)
+        if self.batch is not None:
+            await self.batch.finish(GRACE)
+
+
+@asynccontextmanager
+async def no_batching(found: Sequence[Endpoint], budget: Budget, live: Model) -> AsyncIterator[Batching | None]:
+    """Every request by itself."""
+    yield None
+
+
+@asynccontextmanager
+async def sitting(
+    config: Config,
+    books: Books,
+    *,
+    notice: Notice,
+    seconds: float | None = None,
+    batching: Callable[[Sequence[Endpoint], Budget, Model], AbstractAsyncContextManager[Batching | None]] = no_batching,
+) -> AsyncIterator[Seat]:
+    """A model that never buys twice, keeps to the config's caps and limits, and makes failed calls again. At most `seconds` long.
+
+    Raises UserError if no endpoint can be had or a cap cannot be held, and Interrupted inside when a signal, the clock or a cap
+    ends it.
+    """
+    spending = budget(config, books.meter, books.spending, notice)
+    async with endpoints(config, notice) as found:
+        spread = Spread([Limited(Metered(Bounded(one.model), spending), one.limits) for one in found], notice)
+        paced = Paced(spread, config.concurrency, spread.delay)
+        retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
+        async with batching(found, spending, retried) as batch:
+            seat = Seat(Recorded(batch or retried, books.completions, books.meter, notice, paced.hold), paced, batch)
+            async with _stopping(seat.stop, seconds), _syncing(books):
+                try:
+                    yield seat
+                except CapReached as cap:
+                    raise Interrupted(str(cap), NOT_YET) from None
+
+
+@asynccontextmanager
+async def _stopping(send_no_more: Callable[[], Awaitable[None]], seconds: float | None) -> AsyncIterator[None]:
+    """Ends the sitting at the first signal, or after `seconds`: sends nothing new, waits a moment for what is under way, and
+    raises Interrupted. A second signal ends it at once. Outside the main thread no signal arrives.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    reasons: list[Interrupted] = []
+    ending: list[asyncio.Task[None]] = []
+
+    async def end() -> None:
+        await send_no_more()
+        task.cancel()
+
+    def stop(why: str, code: int) -> None:
+        reasons.append(Interrupted(why, code))
+        if len(reasons) == 1:
+            ending.append(asyncio.ensure_future(end()))
+        else:
+            task.cancel()
+
+    installed = []
+    with contextlib.suppress(ValueError, RuntimeError):
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, stop, number.name, 128 + number)
+            installed.append(number)
+    clock = loop.call_later(seconds, stop, "time is up", NOT_YET) if seconds is not None else None
+    try:
+        yield
+    except asyncio.CancelledError:
+        if reasons:
+            raise reasons[0] from None
+        raise
+    finally:
+        if clock is not None:
+            clock.cancel()
+        for one in ending:
+            one.cancel()
+        for number in installed:
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _syncing(books: Books) -> AsyncIterator[None]:
+    """Bring new replies to the disk every second, off the event loop: many at once for the price of one.
+
+    A disk that fails to keep them ends the sitting.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    failed: list[UserError] = []
+
+    async def sync() -> None:
+        while True:
+            await asyncio.sleep(_SYNC_EVERY)
+            try:
+                await asyncio.to_thread(books.sync)
+            except UserError as error:
+                failed.append(error)
+                task.cancel()
+
+    syncing = asyncio.ensure_future(sync())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if failed:
+            raise failed[0] from None
+        raise
+    finally:
+        syncing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await syncing
