@@ -13,16 +13,18 @@ from selfinstruct.check.code import missing_code
 from selfinstruct.check.endings import truncated
 from selfinstruct.check.finding import ACROSS, CERTAIN, DEFECTS, Checked, Defect, Finding, Row
 from selfinstruct.check.languages import wrong_language
-from selfinstruct.check.leaks import leaked_prompt, merged_instructions
+from selfinstruct.check.leaks import leaked_prompt
 from selfinstruct.check.letters import control_characters
 from selfinstruct.check.media import image_request, invented_url
-from selfinstruct.check.nothing import empty_output, no_input_spelling, not_available, output_equals_input
+from selfinstruct.check.merged import merged_instructions
+from selfinstruct.check.nothing import empty_output, no_input_spelling, not_available
 from selfinstruct.check.personal import personal_data
 from selfinstruct.check.refusals import refusal
 from selfinstruct.check.repair import repaired
+from selfinstruct.check.unchanged import output_equals_input
 from selfinstruct.errors import UserError
 
-__all__ = ["ACROSS", "CERTAIN", "DEFECTS", "Across", "Checked", "Defect", "Finding", "Row", "findings", "rejecting", "repaired"]
+__all__ = ["ACROSS", "CERTAIN", "DEFECTS", "Across", "Checked", "Defect", "Finding", "Row", "findings", "rejecting", "rejects", "repaired"]
 
 CHECKS: dict[str, Callable[[Checked], Finding | None]] = {
     "empty_output": empty_output,
@@ -49,6 +51,11 @@ def findings(row: Checked, only: Collection[str] | None = None) -> list[Finding]
     if max(len(row.instruction), len(row.input), len(row.output)) > _SHOWN:
         return []
     return [one for slug, check in CHECKS.items() if (only is None or slug in only) and (one := check(row)) is not None]
+
+
+def rejects(one: Finding, setting: str) -> bool:
+    """Whether a finding drops the example under a setting of `rejecting`: of the certain ones only those that are errors."""
+    return one.slug in (rejecting(setting) or ()) and (setting != "certain" or one.severity == "error")
 
 
 def rejecting(setting: str) -> frozenset[str] | None:

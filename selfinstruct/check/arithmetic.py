@@ -43,7 +43,7 @@ _INPUT_ONLY = re.compile(
     re.I,
 )
 _EQUATION = re.compile(
-    rf"(?:^|[\n:;.,(]|\bso\b|\bis\b|\bthen\b|\bget\b|\btherefore\b)\s*(?P<e>\$?{_N}(?:\s?[-+*/\u00d7\u00f7\u2212]\s?\$?{_N}){{1,4}})\s?=\s?\$?(?P<r>{_N})(?!\s?[-+*/\u00d7\u00f7^=%\d:/]|[\w(]|\.\d|,\d| ?\(?(?:mod|remainder|r\b|\u4f59)|\s?x\b)",
+    rf"(?:^|[\n:;.,(]|\bso\b|\bis\b|\bthen\b|\bget\b|\btherefore\b)\s*(?P<e>\$?{_N}(?:(?:\s?[-+*/\u00d7\u00f7\u2212]\s?| x )\$?{_N}){{1,4}})\s?=\s?\$?(?P<r>{_N})(?!\s?[-+*/\u00d7\u00f7^=%\d:/]|[\w(]|\.\d|,\d| ?\(?(?:mod|remainder|r\b|\u4f59)|\s?x\b)",
     re.I | re.M,
 )
 _NUMBER = re.compile(r"(?<![\d.])[-\u2212]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?/\s?\d+)?")
@@ -65,7 +65,8 @@ def wrong_arithmetic(row: Checked) -> Finding | None:
     if value is not None and not _ROUNDED.search(row.instruction):
         if _UNCLEAR.search(row.output) or len(row.output) > 250:
             return None
-        claims = [match.group() for match in _NUMBER.finditer(row.output)]
+        told = row.output.rpartition("=")[2]  # what stands before the sign only says the question again
+        claims = [match.group() for match in _NUMBER.finditer(told if any(map(str.isdigit, told)) else row.output)]
         if not any(_agree(claim, value) for claim in claims):
             return found("wrong_arithmetic", "output", f"{row.output.strip()} (it is {_shown(value)})")
         return None
@@ -77,7 +78,7 @@ def _false_equation(row: Checked) -> Finding | None:
         "=" not in row.output
         or _ROUNDED.search(row.output)
         or re.search(
-            r"false|wrong|incorrect|mistake|binary|modul|\bmod\b|clock|hex|base|orwell|joke|riddle|pattern|puzzle|sequence|code|python|\u9519",
+            r"false|wrong|incorrect|mistake|\berrors?\b|binary|modul|\bmod\b|clock|hex|base|orwell|joke|riddle|pattern|puzzle|sequence|code|python|\u9519",
             f"{row.instruction} {row.input}",
             re.I,
         )

@@ -13,7 +13,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ufeff\ud
 _ANSI = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
 _BACKSPACED = re.compile("[\ufffd\ud800-\udfff\ue000-\uf8fe]")  # something was there and is lost
 _ESCAPE = re.compile(
-    r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|(?<![\\\w])\\[nrt](?=\\[nrt]|[A-Z0-9\"' \u2022*-]|$)|(?<=[.!?:;,\w])\\[nrt](?=\\[nrt]|[A-Z0-9 \u2022*-]|$)"
+    r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|(?<![\\\w])\\[nrt](?=\\[nrt]|[A-Z0-9\"' \u2022*\u3040-\u9fff-]|$)|(?<=[.!?:;,\w\u3002\uff01\uff0c\uff1a])\\[nrt](?=\\[nrt]|[A-Z0-9 \u2022*\u3040-\u9fff-]|$)"
 )
 _ENTITY = re.compile(r"&(?:nbsp|amp|quot|lt|gt|apos|#39|#34|#x27|rsquo|lsquo|ldquo|rdquo|mdash|ndash|hellip);")
 _MOJIBAKE = re.compile(
@@ -21,7 +21,7 @@ _MOJIBAKE = re.compile(
 )
 _ABOUT_CHARACTERS = re.compile(
     r"escap|unicode|html|encod|decod|utf|ascii|regex|regular expression|character|\bstring|json|latex|\bxml|entit|newline|\btab\b|backslash"
-    r"|control|\bcode\b|python|javascript|\bjava\b|\bc\+\+|program|function|\bpath\b|windows|terminal|sql|\bcss|mojibake|csv|script|bash|\bsed\b"
+    r"|control|(?:explain|what|mean|print|match).{0,40}\\[nrtux]|\bcode\b|python|javascript|\bjava\b|\bc\+\+|program|function|\bpath\b|windows|terminal|sql|\bcss|mojibake|csv|script|bash|\bsed\b"
     r"|\u4ee3\u7801|\u5b57\u7b26|\u7f16\u7801|\u7a0b\u5e8f|\u51fd\u6570|\u6b63\u5219|\u8f6c\u4e49|\u811a\u672c|c\u00f3digo|zeichen|caract\u00e8re",
     re.I,
 )

@@ -6,10 +6,10 @@ import re
 
 from selfinstruct.check.finding import Checked, Finding, found
 
-_SELF = r"(?:as|being|since i am|because i am|i am|i'm|i\u2019m) (?:just |only |merely )?an? (?:ai|artificial intelligence|(?:large |ai )?language model|virtual assistant|text[- ]based)[\w\s-]{0,40}"
+_SELF = r"(?:as|being|since i am|because i am|i am|i'm|i\u2019m) (?:just |only |merely )?an? (?:ai\b|artificial intelligence|(?:large |ai )?language model|virtual assistant|text[- ]based)[\w\s-]{0,40}"
 _CANNOT = (
     r"(?:can(?:'t|\u2019t|not| not)|could(?:n't|n\u2019t| not)|am (?:not able|unable)|'m (?:not able|unable)|\u2019m (?:not able|unable)|am not capable"
-    r"|do(?:n't|n\u2019t| not) have (?:the (?:ability|capability|capabilities|means)|access|enough|sufficient|personal|any|an? )|won(?:'t|\u2019t)|will not be able"
+    r"|do(?:n't|n\u2019t| not) have (?:the (?:ability|capability|capabilities|means)|access|enough|sufficient|personal|feelings|emotions|opinions|preferences|real-?time|physical|any|an? )|won(?:'t|\u2019t)|will not be able"
     r"|must decline|have to decline|do(?:n't|n\u2019t| not) (?:feel comfortable|possess)|'m not comfortable|am not comfortable|lack the ability)"
 )
 _ENGLISH = re.compile(
@@ -18,6 +18,8 @@ _ENGLISH = re.compile(
     rf"|this (?:request|task|question|instruction) (?:is|can(?:not|'t))|(?:this|that) is (?:not )?something i {_CANNOT})"
     rf"|{_SELF}[,;.]? (?:and )?(?:unfortunately,? )?(?:i ?)?{_CANNOT}"
     rf"|i(?: | (?:really|simply|just) ){_CANNOT}[^.]{{0,60}}\b(?:fulfil\w*|assist|help|comply|complete|provide|answer|access|browse|create|generate|draw|display|open|view|see|perform|do that|write|summari[sz]e|translate|play|process|determine)"
+    rf"|i(?:'m| am|\u2019m) (?:not able|unable) to (?:access|browse|predict|view|see|hear|play|draw|open|display|create|generate|make|book|order|search|look up|answer|help|assist|complete|fulfil\w*|comply|provide|process|perform)\b"
+    r"|i (?:do not|don't|don\u2019t) have access to\b|i (?:do not|don't|don\u2019t) have (?:personal|feelings|emotions|physical|the ability)\b"
     rf"|i {_CANNOT} (?:fulfil|comply|assist|help|complete|provide|answer)"
     r"|(?:this|the) (?:request|task|question|instruction|prompt) (?:can(?:not|'t)|could not|is unable to) be (?:completed|answered|fulfilled|done|performed)"
     r"|unable to (?:complete|fulfil\w*|answer|process|comply|assist|provide|generate|perform)|it is not possible to (?:complete|answer|fulfil\w*|perform|provide)"
@@ -43,9 +45,15 @@ _WORDS_ARE_ASKED_FOR = re.compile(
     r"apolog|sorry|declin|refus|reject|regret|excuse|turn(?:ing)? down|\bno\b.{0,20}politely|politely|letter|e-?mail|\bnote\b|message|reply|respon[ds]|dialog|convers"
     r"|story|\bpoem|\bsong|lyric|translat|paraphras|rephras|rewrit|\bquote|script|scene|monolog|role.?play|pretend|chat ?bot|customer|cancel|complete the (?:sentence|phrase)"
     r"|finish the|continue the|example (?:of|sentence)|sentence|transcri|invitation|correct|edit|punctuat|tense|voice|act as|unable|cannot|can't"
-    r"|\u9053\u6b49|\u62d2\u7edd|\u5a49\u62d2|\u4fe1|\u90ae\u4ef6|\u56de\u590d|\u5bf9\u8bdd|\u7ffb\u8bd1|\u6545\u4e8b|\u53e5\u5b50|\u91cd\u5199|\u6539\u5199|disculpa|excus|entschuldig|absag|absage|carta|lettre|brief|traduc|traduis|traduire|\u00fcbersetz|rechaza|refuser",
+    r"|\u9053\u6b49|\u62d2\u7edd|\u5a49\u62d2|\u4fe1|\u90ae\u4ef6|\u56de\u590d|\u5bf9\u8bdd|\u7ffb\u8bd1|\u6545\u4e8b|\u53e5\u5b50|\u91cd\u5199|\u6539\u5199|disculpa|excus|entschuldig|absag|absage|carta|lettre|brief|traduc|traduis|traduire|\u00fcbersetz|rechaza|refuser|断り|メール|手紙|返信|謝罪|お詫び|翻訳|会話|道歉|造句",
     re.I,
 )
+# A machine speaks of itself: no letter or story does.
+_OF_ITSELF = re.compile(
+    rf"{_SELF}|text-based assistant|作为(?:一(?:个|名|款))?(?:人工智能|AI|语言模型)|(?:access|connection) to (?:real-?time|live|the internet)|my training data",
+    re.I,
+)
+_ABOUT_MACHINES = re.compile(r"\bai\b|language model|robot|chat ?bot|assistant|人工智能|机器人", re.I)
 _YET_ANSWERS = re.compile(
     r"\b(?:but|however|that said|nevertheless|instead|here (?:is|are)|pero|mais|aber)\b|\u4f46|\u4e0d\u8fc7", re.I
 )
@@ -55,7 +63,10 @@ def refusal(row: Checked) -> Finding | None:
     """It begins by declining, and does not go on to answer at length; unless such words are what was asked for."""
     start = row.output[:260].lstrip()
     match = _ENGLISH.match(start) or _OTHERS.match(start)
-    if match is None or _WORDS_ARE_ASKED_FOR.search(row.instruction):
+    if match is None:
+        return None
+    itself = _OF_ITSELF.search(start) and not _ABOUT_MACHINES.search(row.instruction)
+    if not itself and _WORDS_ARE_ASKED_FOR.search(row.instruction):
         return None
     if re.match(r"\s*i can(?:.?t|not) help but", start, re.I):
         return None
