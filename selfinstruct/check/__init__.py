@@ -15,9 +15,10 @@ from selfinstruct.check.finding import ACROSS, CERTAIN, DEFECTS, Checked, Defect
 from selfinstruct.check.languages import wrong_language
 from selfinstruct.check.leaks import leaked_prompt
 from selfinstruct.check.letters import control_characters
-from selfinstruct.check.media import image_request, invented_url
+from selfinstruct.check.media import image_request
 from selfinstruct.check.merged import merged_instructions
 from selfinstruct.check.nothing import empty_output, no_input_spelling, not_available
+from selfinstruct.check.pages import invented_url
 from selfinstruct.check.personal import personal_data
 from selfinstruct.check.refusals import refusal
 from selfinstruct.check.repair import repaired

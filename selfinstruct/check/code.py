@@ -22,7 +22,7 @@ _WANTED = re.compile(
     re.I,
 )
 _CODE_WANTED_OTHERS = re.compile(
-    r"(?:编写|写)(?:一个|一段)?.{0,16}(?:函数|代码|程序|SQL|正则|[Pp]ython 脚本)|escrib[ea] (?:una funci\u00f3n|un (?:programa|script)|c\u00f3digo)|schreib\w* (?:eine \w*funktion|ein \w*(?:programm|skript))"
+    r"(?:编写|写)(?:一个|一段)?.{0,16}(?:函数|代码|程序|SQL|正则|[Pp]ython 脚本)|escrib[ea] (?:una funci\u00f3n|un (?:programa|script)|c\u00f3digo)|schreib\w* (?:eine [\w-]*funktion|ein [\w-]*(?:programm|skript))"
     r"|(?:\u00e9cris|\u00e9crivez|\u00e9crire) (?:une fonction|un (?:programme|script))",
     re.I,
 )
@@ -32,7 +32,7 @@ _NOT_CODE = re.compile(
     re.I,
 )
 _SPOKEN_OF = re.compile(
-    r"\b(?:following|given|this|below|the (?:provided|above)|attached|these)\b (?:\w+[ -]){0,3}?(?:code|snippet|function|program|script|query|regex|method|algorithm implementation|loop|sql statement|html|css|html snippet|class definition)\b"
+    r"\b(?:following|given|this|below|the (?:provided|above)|attached|these)\b (?:\w+[ -]){0,3}?(?:code|snippet|function|program|script|(?<!user )(?<!search )query|regex|method|algorithm implementation|loop|sql statement|html|css|html snippet|class definition)\b"
     r"|\bcode (?:below|above|snippet below|provided|given)\b|(?:以下|下面|这段|给定)的?.{0,8}(?:代码|函数|脚本|程序)|(?:siguiente|este) (?:c\u00f3digo|script)|(?:folgende\w*|diese\w*) (?:\w+-)?(?:code|skript|funktion)",
     re.I,
 )
@@ -40,7 +40,15 @@ _TASK_ON_CODE = re.compile(
     r"\b(?:fix|debug|find|explain|optimi[sz]e|refactor|rewrite|correct|identify|convert|translate|what (?:does|is|will)|improve|add|edit|complete|review|analy[sz]e|document|modify|comment|simplify|describe|determine|predict|update|locate|spot|write)\b|修复|调试|解释|优化|改写|找出|修改|corrige|explica|erkl\u00e4r|korrigier|repair",
     re.I,
 )
+_MARKS_OF_CODE = re.compile(
+    r"[\\{}\[\]|$^`~<>=&]|\w\([^)]|\(\)|^\W*#|--\w|;\s*$|:=|\w\.\w+\(|^\s*(?:FROM|RUN|COPY|SELECT|import|from|def|print|printf|echo|git|rm|cd|return)\b|\w_\w|\bprint\b", re.M
+)
 _DOTTED = re.compile(r"\w\.\w+\(|\w \([^)]*\)|[=<>{}\[\];]")
+
+
+def is_prose(text: str) -> bool:
+    """Without any mark that code has and sentences have not."""
+    return _MARKS_OF_CODE.search(text) is None
 
 
 def looks_like_code(text: str) -> bool:
@@ -53,10 +61,10 @@ def missing_code(row: Checked) -> Finding | None:
     if _SPOKEN_OF.search(instruction) and _TASK_ON_CODE.search(instruction):
         text = f"{_SPOKEN_OF.sub('', instruction)}\n{row.input}"
         is_made = re.match(r"\W*(?:write|create|generate|implement|develop|编写|写)\b", instruction, re.I)
-        if not is_made and not looks_like_code(text) and not _DOTTED.search(text):
+        if not is_made and (is_prose(text) or not (looks_like_code(text) or _DOTTED.search(text))):
             return found("missing_code", "input" if row.input else "instruction", instruction)
         return None
     wanted = (_WANTED.search(instruction) and not _NOT_CODE.search(instruction)) or _CODE_WANTED_OTHERS.search(instruction)
-    if wanted and row.output.strip() and not looks_like_code(row.output):
+    if wanted and row.output.strip() and is_prose(row.output):
         return found("missing_code", "output", row.output)
     return None

@@ -90,9 +90,12 @@ def _beside(row: Checked, wanted: str) -> Finding | None:
     return found("wrong_language", "output", row.output)
 
 
+_QUOTED = re.compile(r"“[^”]{0,300}”|\"[^\"]{0,300}\"|《[^》]{0,100}》|「[^」]{0,100}」|'[^']{0,100}'")
+
+
 def _other_script(row: Checked) -> Finding | None:
     """Latin letters and none of the instruction's own, or the other way round, over more than a few words."""
-    asked, output = _script(f"{row.instruction}"), _script(row.output)
+    asked, output = _script(_QUOTED.sub(" ", row.instruction)), _script(row.output)
     if asked is None or output is None or asked == output or {asked, output} <= {"han", "kana"}:
         return None
     if len(_LETTERS[output].findall(row.output)) < (24 if output == "latin" else 8) or _LANGUAGES_ARE_MEANT.search(row.instruction):

@@ -18,7 +18,7 @@ _NEW_TASK = re.compile(
 )
 # The same behind an input or an output, where numbered headings are common and only a form's own label is sure.
 _BEHIND = re.compile(
-    r"\S\s*\n\s*(?:#{2,4}\s*)?(?:\d{1,3}[.)] ?)?(?:instruction|new task|next task|\u6307\u4ee4|instrucci\u00f3n|anweisung|consigne|\u6307\u793a)(?: ?#?\d{1,3})? ?[:\uff1a]\s?\S"
+    r"\S\s*\n\s*(?:#{2,4}\s*)?(?:\d{1,3}[.)] ?)?(?:instruction|new task|next task|\u6307\u4ee4|instrucci\u00f3n|anweisung|consigne)(?: ?#?\d{1,3})? ?[:\uff1a]\s?\S"
     r"|\S\s*\n\s*#{3,}\s*\d{1,3}[.)]\s?\w|\S\s*\n\s*task(?: ?#?\d{1,3})?:\s?(?:" + _VERBS + r")\b[^\n]{8,}\n*$",
     re.I,
 )
