@@ -11,7 +11,7 @@ _NEAR = 0.7  # ROUGE-L F of instruction and input above it (paper, section 2.2)
 _LABEL_WORDS = 4  # a longer output is an answer of its own, of which there may be several
 _COMPARED = 400  # letters of the input: what differs only behind them is too long to be compared with everything
 _SMALL = frozenset(
-    "a an the of for to in on and or with that this these those is are be some any please your you me my our it its at by as from following given below provided here one sure make do does can could would provided suitable appropriate possible short brief main an"
+    "i a an the of for to in on and or with that this these those is are be some any please your you me my our it its at by as from following given below provided here one sure make do does can could would provided suitable appropriate possible short brief main an"
     " \u7684 \u4e86 \u4e00 \u4e2a \u8bf7 \u4ee5\u4e0b el la los las un una de le les des der die das ein eine einen einem einer von vom zu im am den dem del al du des au aux à une \u4e9b \u5417".split()
 )
 
@@ -77,7 +77,7 @@ def _same_task(one: str, other: str) -> bool:
     among signs and numbers, order means something.
     """
     (task, _, given), (their_task, _, their_given) = one.partition("\n"), other.partition("\n")
-    if _SIGNS.findall(one) != _SIGNS.findall(other) or _content(given) != _content(their_given):
+    if _SIGNS.findall(one) != _SIGNS.findall(other) or (tokens(given, "unicode"), "?" in given) != (tokens(their_given, "unicode"), "?" in their_given):
         return False
     ours, theirs = _content(task), _content(their_task)
     return ours == theirs or (len(ours) > 3 and sorted(ours) == sorted(theirs) and not _ORDERED.search(task))

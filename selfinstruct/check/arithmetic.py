@@ -11,7 +11,7 @@ from selfinstruct.check.finding import Checked, Finding, found
 
 _N = r"-?\d[\d,]*(?:\.\d+)?"
 _ASK = (
-    r"\s*(?:please |can you |could you )?(?:what(?:'s| is| does| do)|calculate|compute|evaluate|solve|work out|find|determine|simplify|figure out|how much is|tell me|give(?: me)?|do|answer"
+    r"[\s\u00bf]*(?:please |can you |could you )?(?:what(?:'s| is| does| do)|calculate|compute|evaluate|solve|work out|find|determine|simplify|figure out|how much is|tell me|give(?: me)?|do|answer"
     r"|\u8ba1\u7b97|\u6c42|cu\u00e1nto (?:es|son)|calcula|wie ?viel ist|berechne|combien font|calcule[rz]?|quanto [e\u00e9]|\u0441\u043a\u043e\u043b\u044c\u043a\u043e \u0431\u0443\u0434\u0435\u0442)?"
     r"(?: the| this| following| value| result| answer| math| mathematical| arithmetic| simple| equation| expression| expressions| problem| calculation| sum| product| of| to| for| is| out| question| addition| multiplication| division| subtraction| el| la| le| resultado| valor| r\u00e9sultat| das| ergebnis| von| de| \u4ee5\u4e0b| \u7684)*[\s:\uff1a]*"
 )

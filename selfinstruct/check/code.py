@@ -26,13 +26,14 @@ _CODE_WANTED_OTHERS = re.compile(
     r"|(?:\u00e9cris|\u00e9crivez|\u00e9crire) (?:une fonction|un (?:programme|script))",
     re.I,
 )
+_CODE_WANTED_JAPANESE = re.compile(r"(?:関数|プログラム|コード|スクリプト|クエリ)を(?:書|作|実装)")
 _NOT_CODE = re.compile(
     r"pseudo|explain|describ|in words|in plain|step(?:s|-by-step)|flow ?chart|outline|loyalty|training program|exercise program|tv |television|radio|concert|workout|fitness|mentor|curriculum|marketing"
     r"|summar|title|review|essay|poem|story|\bjoke|advice|ideas?\b|names? for|questions?\b|job |interview|wellness|reward|education|school|diet|weight|welcome|dress code|code of (?:conduct|ethics)|morse|zip code|promo|discount|coupon|referral|community|volunteer|onboarding|manuscript|screenplay|movie|speech|prescription|transcript|cryptic|qr code|color code|secret|penal|moral|building code",
     re.I,
 )
 _SPOKEN_OF = re.compile(
-    r"\b(?:following|given|this|below|the (?:provided|above)|attached|these)\b (?:\w+[ -]){0,3}?(?:code|snippet|function|program|script|(?<!user )(?<!search )query|regex|method|algorithm implementation|loop|sql statement|html|css|html snippet|class definition)\b"
+    r"\b(?:following|given|this|below|the (?:provided|above)|attached|these)\b (?:\w+[ -]){0,3}?(?:code(?! of)|snippet|function|program|script|(?<!user )(?<!search )query|regex|method|algorithm implementation|loop|sql statement|html|css|html snippet|class definition)\b"
     r"|\bcode (?:below|above|snippet below|provided|given)\b|(?:以下|下面|这段|给定)的?.{0,8}(?:代码|函数|脚本|程序)|(?:siguiente|este) (?:c\u00f3digo|script)|(?:folgende\w*|diese\w*) (?:\w+-)?(?:code|skript|funktion)",
     re.I,
 )
@@ -64,7 +65,7 @@ def missing_code(row: Checked) -> Finding | None:
         if not is_made and (is_prose(text) or not (looks_like_code(text) or _DOTTED.search(text))):
             return found("missing_code", "input" if row.input else "instruction", instruction)
         return None
-    wanted = (_WANTED.search(instruction) and not _NOT_CODE.search(instruction)) or _CODE_WANTED_OTHERS.search(instruction)
+    wanted = (_WANTED.search(instruction) and not _NOT_CODE.search(instruction)) or _CODE_WANTED_OTHERS.search(instruction) or _CODE_WANTED_JAPANESE.search(instruction)
     if wanted and row.output.strip() and is_prose(row.output):
         return found("missing_code", "output", row.output)
     return None

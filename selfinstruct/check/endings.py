@@ -49,7 +49,7 @@ def truncated(row: Checked) -> Finding | None:
         return None
     if text.endswith(",") and re.search(r"poem|song|verse|lyric|haiku|stanza|rhyme", row.instruction, re.I):
         return None
-    if _HANGING.search(text) or (_OPEN_WORD.search(last) and words >= 9 and not _SHORT_FORMS.search(row.instruction)):
+    if _HANGING.search(text) or (_OPEN_WORD.search(last) and words >= 9 and (words >= 20 or not _SHORT_FORMS.search(row.instruction))):
         return found("truncated", "output", text[-60:])
     if _breaks_off(text, last) and not _SHORT_FORMS.search(row.instruction):
         return found("truncated", "output", text[-60:])
@@ -62,7 +62,7 @@ def _breaks_off(text: str, last: str) -> bool:
         return False
     pieces = re.split(r"(?<=[a-z\u00e0-\u00ff\"\u201d)][.!?])\s+", last)
     if len(pieces) > 1:
-        if re.match(r"[A-Z]\w+:\s", pieces[-1]):  # a line of its own kind: "Answers: 1 B, 2 D"
+        if re.match(r"[A-Z]\w+:\s|[-\u2013\u2014]\s?[A-Z]", pieces[-1]):  # a line of its own kind: "Answers: 1 B, 2 D"
             return False
         return len(_PROSE_WORD.findall(pieces[-1])) >= 1 and len(_PROSE_WORD.findall(last)) >= 8
     lines = [line for line in text.split("\n")[:-1] if len(line.split()) > 4]

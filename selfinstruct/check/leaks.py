@@ -23,14 +23,14 @@ _LEADING = re.compile(
     re.I,
 )
 _TRAILING = re.compile(
-    r"\s*\n\W{0,3}(?:(?:example|instance|task|instruction|input|output|question|answer|class label|\u793a\u4f8b|\u8f93\u5165|\u8f93\u51fa|\u6307\u4ee4)(?: ?#?\d{1,2})?[:\uff1a.)]*|#{2,4}|\d{1,2}[.)])\W{0,3}$",
+    r"\s*\n\W{0,5}(?:(?:example|instance|task|instruction|input|output|question|answer|class label|\u793a\u4f8b|\u8f93\u5165|\u8f93\u51fa|\u6307\u4ee4)(?: ?#?\d{1,2})?[:\uff1a.)]*|#{2,4}|\d{1,2}[.)])\W{0,3}$",
     re.I,
 )
 _SECTION = re.compile(
     r"^\W{0,3}(?:(?:example|instance|task)[ \t]#?\d{1,2}\W{0,3}$"
     r"|(?:example|task)[ \t]#?\d{1,2}[:.]?\s*\n\W{0,3}(?:input|instruction|class label|output|sentence|text)\b"
     r"|(?:示例|例子|例|任务) ?\d{0,2}[:\uff1a]?\s*\n\W{0,3}(?:输入|指令|输出)|(?:输入|指令) ?\d?[:\uff1a].*\n(?:.*\n){0,6}?\W{0,3}(?:输出|回答) ?\d?[:\uff1a]"
-    r"|(?:input|instruction)s?(?: ?#?\d)?: ?.*\n(?:.*\n){0,6}?\W{0,3}(?:output|response|answer)(?: ?#?\d)?:)",
+    r"|(?:\d{1,2}[.)] ?)?(?:input|instruction)s?(?: ?#?\d)?: ?.*\n(?:.*\n){0,6}?\W{0,3}(?:output|response|answer)(?: ?#?\d)?:)",
     re.I | re.M,
 )
 _ROLES = re.compile(r"\n\s*(?:human|user|### ?human|question|q): ?\S.*(?:\n\s*(?:assistant|ai|bot|answer|a):|$)", re.I)
@@ -47,6 +47,8 @@ _ABOUT_MODELS = re.compile(
     re.I,
 )
 
+_ASKS_ABOUT = re.compile(r"\W*(?:what|why|how|which|explain|describe|define|name)\b", re.I)
+
 
 def leaked_prompt(row: Checked) -> Finding | None:
     """Special tokens and template text in any field; labels and further examples in the output."""
@@ -54,7 +56,7 @@ def leaked_prompt(row: Checked) -> Finding | None:
         if not _HINT.search(text) or (field == "input" and text.strip().lower() == "<noinput>"):  # which is repaired
             continue
         if match := _TOKENS.search(text):
-            if not _ABOUT_MODELS.search(row.instruction) or field == "instruction":
+            if not _ABOUT_MODELS.search(row.instruction) or (field == "instruction" and not _ASKS_ABOUT.match(row.instruction)):
                 return found("leaked_prompt", field, text[match.start() :], _cut(text, match))
         elif (match := _TEMPLATE.search(text)) and not _ABOUT_MODELS.search(row.instruction.replace(match.group(), "")):
             return found("leaked_prompt", field, text[match.start() :], _cut(text, match))

@@ -14,11 +14,13 @@ _VISUAL = (
 _MAKE = re.compile(
     r"^\W*(?:please )?(?:plot|graph) the (?:function|equation|line|data|graph|curve|points)\b"
     rf"|^\W*(?:please |can you |could you |now )?(?:draw|sketch|paint|doodle|illustrate|photograph)\b(?! (?:a |an |any |some |the |your |up |out )?(?:conclusion|comparison|parallel|analog|attention|inspiration|lesson|distinction|inference|connection|insight|lots?\b|contrast|will\b|contract|plan\b|line between|from\b|on\b|upon\b|vivid|word picture|picture (?:in|with) words))"
-    rf"|\b(?:create|generate|make|design|produce|render|build|develop|prepare|edit|crop|resize|plot|construct|insert|attach|upload|take|find|show(?: me)?|send|provide|share|search for)\b (?:(?:a|an|the|me|us|some|one|two|three|any|this|following|given|\d+) )*(?:[\w-]+ ){{0,3}}?{_THING}\b",
+    rf"|\b(?:create|generate|make|design|produce|render|build|develop|prepare|edit|crop|resize|plot|construct|insert|attach|upload|take|send|provide|share|search for)\b (?:(?:a|an|the|me|us|some|one|two|three|any|this|following|given|\d+) )*(?:[\w-]+ ){{0,3}}?{_THING}\b"
+    rf"|\b(?:find|show|take)(?: me)? (?:an?|some|the|two|three) (?:\w+ )?{_THING}\b"
+    r"|^\W*(?:please )?(?:design|create) (?:a|an) (?:[\w-]+ )?(?:t-?shirt|tattoo|banner|book cover|album cover|mascot|flag)\b",
     re.I,
 )
 _LOOK = re.compile(
-    rf"\b(?:this|the (?:following|given|attached|above|provided|displayed|shown)|the|these|attached|given|following)\s(?:[\w-]+ ){{0,2}}?{_THING}\b(?: (?:below|above|shown|provided|given|attached|here))?(?! (?:of (?:y\b|f\b|\w ?=|the (?:function|economy|equation))|[\"\u201c\u2018\u300a]|quality|book|editor|frame|theory|studio))(?! [A-Z][a-z]+)",
+    rf"\b(?:this|the (?:following|given|attached|above|provided|displayed|shown)|the|these|attached|given|following)\s(?:[\w-]+ ){{0,2}}?{_THING}\b(?: (?:below|above|shown|provided|given|attached|here))?(?! (?:of (?:y\b|f\b|\w ?=|the (?:function|economy|equation))|[\"\u201c\u2018\u300a]|quality|book|editor|frame|theory|studio))(?! (?-i:[A-Z][a-z]+))",
     re.I,
 )
 _NO_LOOK = re.compile(r"\W*(?:who (?:drew|painted|took|wrote|made)|explain (?:why|how|what)|why|translate|correct|rewrite|classify the sentence)\b", re.I)
@@ -28,7 +30,7 @@ _LOOKING = re.compile(
 )
 _IN_TEXT = re.compile(
     r"\b(?:html|css|svg|ascii|code|python|javascript|matplotlib|function|program|script|command|latex|tikz|mermaid|graphviz|dot\b|prompt|alt[- ]text|caption for|description of|describe (?:how|the process)|steps|tips|ideas?|slogan|name|title|words|essay|story|poem|article|explain how|history|storyboard text"
-    r"|importance|role of|concept|(?<!floor )plan\b|guide|instructions? (?:for|on)|tutorial|checklist|list of|brief for|proposal|knowledge graph|graph (?:theory|database)|topic|hypothetical|imagin|unicode|emoji|sql|copyright|algorithm|dataset|library|mental|big picture|hashtags?|script|difference|benefits?|pros|adjectives|synonym|regex|sentence|strategy|shot list|budget|how to|ways|advantages|compare|define|meaning|question|road ?map|site ?map)\b",
+    r"|importance|role of|concept|(?<!floor )plan\b|guide|instructions? (?:for|on)|tutorial|checklist|list of|brief for|proposal|knowledge graph|graph (?:theory|database)|topic|hypothetical|imagin|unicode|emoji|sql|copyright|algorithm|dataset|library|mental|big picture|hashtags?|script|difference|benefits?|pros|adjectives|synonym|regex|sentence|strategy|shot list|budget|\bas (?:a |an )?(?:\w+ )?(?:list|text|table|outline)\b|how to|ways|advantages|compare|define|meaning|question|road ?map|site ?map)\b",
     re.I,
 )
 _PLACEHOLDER = re.compile(
@@ -38,11 +40,12 @@ _PLACEHOLDER = re.compile(
 )
 _OTHERS = re.compile(
     r"(?:\u753b|\u7ed8\u5236|\u7ed8)(?:\u4e00|\u51fa|\u4e2a|\u5f20|\u5e45|\u526f)|(?:\u751f\u6210|\u521b\u5efa|\u5236\u4f5c|\u8bbe\u8ba1)\u4e00?(?:\u5f20|\u5e45|\u4e2a|\u526f).{0,12}(?:\u56fe\u7247|\u56fe\u50cf|\u63d2\u56fe|\u6d77\u62a5|\u6807\u5fd7|\u56fe\u8868|\u6f2b\u753b)|(?:\u8fd9\u5f20|\u4e0b\u9762\u7684|\u4ee5\u4e0b|\u8fd9\u5e45|\u4e0b)(?:\u56fe|\u7167\u7247|\u56fe\u7247|\u56fe\u50cf|\u753b)"
-    r"|\b(?:dibuja|dibuje|pinta un|dessine|dessinez|zeichne|zeichnen sie|disegna|desenhe)\b|\b(?:esta|siguiente|cette|dieses?|questa|esta) (?:imagen|foto|image|photo|bild|immagine|imagem)\b|絵を描|(?:イラスト|ロゴ|ポスター)を(?:描|作)|(?:この|次の)(?:画像|写真|絵)|(?:画像|写真)に(?:何|写)|(?:crea|cr\u00e9e|erstelle|genera) (?:una?|une|eine?) (?:imagen|image|bild|immagine|logo\\w*|cartel|affiche|poster|plakat)",
+    r"|\b(?:dibuja|dibuje|pinta un|dessine|dessinez|zeichne|zeichnen sie|disegna|desenhe)\b|\b(?:esta|siguiente|cette|dieses?|questa|esta) (?:imagen|foto|image|photo|bild|immagine|imagem)\b|描述(?:这张|该|一下)?图片|给我看.{0,8}(?:照片|图片)|(?:写真|画像|絵)を(?:見せ|生成|作)|絵を描|\b(?:beschreibe?|zeig(?:e|en)?)(?: mir| uns)? (?:das|ein|den|die|eine|dieses) (?:bild|foto|zeichnung|grafik|diagramm)|\b(?:describe|mu\u00e9stra(?:me)?|ense\u00f1a(?:me)?) (?:la|una|esta) (?:foto|imagen)\b|\b(?:d\u00e9cris|montre)(?:-moi)? (?:l['\u2019]|une |la |cette )(?:image|photo)(?:イラスト|ロゴ|ポスター)を(?:描|作)|(?:この|次の)(?:画像|写真|絵)|(?:画像|写真)に(?:何|写)|(?:crea|cr\u00e9e|erstelle|genera) (?:una?|une|eine?) (?:imagen|image|bild|immagine|logo\\w*|cartel|affiche|poster|plakat)",
     re.I,
 )
+_ASKS = re.compile(r"\W*(?:how|what|why|who|which|when|where|is|are|do|does|should)\b", re.I)
 _PLOTTED = re.compile(r"(?:plot|graph) the function", re.I)
-_LATIN_VERBS = ("dib", "pin", "des", "zei", "dis", "cre", "ers", "gen")  # with which a request in plain letters begins
+_VERBS_OF_OTHERS = ("bes", "mue", "ens", "mon", "dec", "dib", "pin", "des", "zei", "dis", "cre", "ers", "gen")  # with which a request in plain letters begins
 _HAN = re.compile("[\u3400-\u9fff]")
 _LOOKED_AT = re.compile("\u8fd9|\u4e0b|\u4ee5\u4e0b")
 _TABLE = re.compile(r"\|\s?-{2,}")
@@ -56,13 +59,13 @@ def image_request(row: Checked) -> Finding | None:
     text = row.instruction
     lowered = text.lower()
     if any(word in lowered for word in _VISUAL) and not _IN_TEXT.search(_PLOTTED.sub(" ", text)):
-        match = _MAKE.search(text)
+        match = None if _ASKS.match(text) else _MAKE.search(text)
         if match is None and _LOOKING.search(text) and len(row.input.split()) < 12 and not _NO_LOOK.match(text):
             match = _LOOK.search(text)
         if match and not ("chart" in match.group().lower() and _TABLE.search(row.output)):  # which shows the same
             return found("image_request", "instruction", match.group())
-    if match := None if text.isascii() and lowered[:3] not in _LATIN_VERBS else _OTHERS.search(text):
-        if len(_HAN.findall(row.input)) > 6 and _LOOKED_AT.match(match.group()):  # said in words
+    if match := None if text.isascii() and lowered[:3] not in _VERBS_OF_OTHERS else _OTHERS.search(text):
+        if len(_HAN.findall(row.input)) > 6 and not _PLACEHOLDER.search(row.input) and _LOOKED_AT.match(match.group()):  # said in words
             return None
         return (
             found("image_request", "instruction", match.group())

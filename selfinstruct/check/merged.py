@@ -38,6 +38,7 @@ _MANNER = re.compile(
     r"|name the\b|identify (?:its|the|any)|number\b",
     re.I,
 )
+_LENGTH = re.compile(r" in (?:a|one|two|three|a few|\d+) (?:sentences?|words|lines|paragraphs?)", re.I)
 _QUESTION = re.compile(r"(?:what|who|how)\b", re.I)
 _REFERS = re.compile(
     r"\b(?:it|its|them|they|their|this|that|these|those|then|also|each|both|above|below|following|answer|response|output|same|include|your|make sure|be sure|use|result|one|why|he|she|his|her|him|story|lists?|text|sentences?|paragraph|passage|reasons?|finally|next|afterwards|examples?|step|person)\b"
@@ -48,7 +49,7 @@ _STEPS = re.compile(r"follow|steps?\b|these|questions?:|tasks:|instructions:|bel
 _CONTENT = re.compile(r"[a-z\u00e0-\u00ff]{4,}", re.I)
 _COMMON = frozenset("about with from that five three short betwe".split())
 _FORMS_ARE_MEANT = re.compile(
-    r"prompt|instructions?\b|\btasks?\b|template|form\b|format|\bquiz|exam|worksheet|agenda|schedule|plan\b|指令|任务|anleitung|aufgabe",
+    r"prompt|instructions?\b|\btasks?\b|template|form\b|format|\bquiz|\bexam\b|worksheet|agenda|schedule|plan\b|指令|任务|anleitung|aufgabe",
     re.I,
 )
 
@@ -58,7 +59,7 @@ def merged_instructions(row: Checked) -> Finding | None:
     text = row.instruction
     if match := _NEW_TASK.search(text):
         return found("merged_instructions", "instruction", text[match.start() :])
-    if _numbered(text) or _lines(text) or _sentences(text):
+    if _numbered(text) or _lines(text) or (not row.input and _sentences(text)):
         return found("merged_instructions", "instruction", text)
     if _FORMS_ARE_MEANT.search(text):
         return None
@@ -88,7 +89,7 @@ def _lines(text: str) -> bool:
 
 
 def _sentences(text: str) -> bool:
-    sentences = [one for one in _SENTENCE.split(text.strip(), 7) if one]
+    sentences = [one for one in _SENTENCE.split(_LENGTH.sub("", text.strip()), 7) if one]
     if not 2 <= len(sentences) <= 6 or not all(map(_CLEAR_VERB.match, sentences)):
         return False
     others = sentences[1:]

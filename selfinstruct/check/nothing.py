@@ -17,7 +17,7 @@ _MARK = re.compile(
 _MARK_ASKED = re.compile(
     r"punctuat|symbol|charact|operator|\bsign\b|\bdash|hyphen|ellips|morse|\bstring|\bcode\b|python|javascript|evaluate|return"
     r"|\bdots?\b|underscore|\bmark\b|bracket|\blines?\b.*\b(?:fill|draw)|mask|replace every|\blist\b.*empty|empty|regex|省略号|怎么写|减号|占位"
-    r"|quotes?\b|emoji|missing|what (?:does|is) the (?:output|result)|\bblank|placeholder|符号|标点|signo|zeichen|ponctuation",
+    r"|quotes?\b|quotation|print\(|emoji|missing|what (?:does|is) the (?:output|result)|\bblank|placeholder|符号|标点|signo|zeichen|ponctuation",
     re.I,
 )
 _UNAVAILABLE = re.compile(
@@ -71,7 +71,7 @@ _WORDS_ARE_MEANT = re.compile(
     re.I,
 )
 _INPUT_IS_MEANT = re.compile(
-    r"\b(?:letters?|case|key|tag|dots?|rhyme|backwards|count|opposite|character|message|code|given|following|below|this|that|these|input|word|symbol|abbreviation|acronym|term|value|sentence|text|phrase|mark|string"
+    r"\b(?:synonym|antonym|letters?|case|key|tag|dots?|rhyme|backwards|count|opposite|character|message|code|given|following|below|this|that|these|input|word|symbol|abbreviation|acronym|term|value|sentence|text|phrase|mark|string"
     r"|translate|define|spell|classify|convert|expand)\b|漢字|词|字|\u4ee5\u4e0b|\u4e0b\u9762|\u8fd9\u4e2a|\u7ed9\u5b9a|\u8f93\u5165|siguiente|folgende|suivant",
     re.I,
 )

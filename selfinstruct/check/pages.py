@@ -15,7 +15,7 @@ _READ = re.compile(
     re.I,
 )
 _ADDRESS_ITSELF = re.compile(
-    r"\burls?\b|domain|hyperlink|\bhref|anchor|markdown|html|protocol|query (?:string|parameter)|valid|pars|shorten|encod|decod|regex|regular expression|code|script|python|function|curl|wget|scrap|download|citation|cite|reference|bibliograph|apa\b|mla\b|bibtex|secure|phishing|email|e-mail|poster|flyer|signature|advert|press release|invitation|spelling|grammar|punctuat|typo|tweet|business card|file name|extension|subdomain|hostname|port\b|path\b|redirect|address|api\b|request|endpoint|configur|\bgit\b|\bdns\b|\blinks?\b (?:from|in)|broken link|all links|utm|which (?:site|website|company)|behind this|sell|dominio|\u57df\u540d",
+    r"\burls?\b|domain|hyperlink|\bhref|anchor|markdown|html|protocol|query (?:string|parameter)|valid|pars|shorten|encod|decod|regex|regular expression|code|script|python|function|curl|wget|scrap|download|citation|cite|reference|bibliograph|apa\b|mla\b|bibtex|secure|phishing|email|e-mail|poster|flyer|signature|advert|press release|invitation|spelling|grammar|punctuat|typo|tweet|business card|file name|extension|subdomain|hostname|port\b|path\b|redirect|address|api\b|request|endpoint|configur|(?:site|domain) name|easy to remember|\bgit\b|\bdns\b|\blinks?\b (?:from|in)|broken link|all links|utm|which (?:site|website|company)|behind this|sell|dominio|\u57df\u540d",
     re.I,
 )
 _LINK_WANTED = re.compile(
@@ -25,7 +25,7 @@ _LINK_WANTED = re.compile(
 _RESERVED = re.compile(r"(?:https?://|www\.)?(?:[\w-]+\.)*(?:example(?:\.\w+)*|test|invalid|localhost)(?![\w.-])", re.I)  # RFC 2606
 _DEEP = re.compile(r"(?:https?://|www\.)(?!(?:www\.)?example\.)[^\s/<>\"')]+/[^\s<>\"')]{6,}", re.I)
 _REFERENCES_ARE_FORM = re.compile(
-    r"html|markdown|code|json|xml|script|python|citation|bibliograph|citing|\bapa\b|\bmla\b|regex|request|config", re.I
+    r"html|markdown|code|json|xml|script|python|citation|bibliograph|citing|how (?:do|to|can|should).*\bcite\b|写一个网址|\bapa\b|\bmla\b|regex|request|config", re.I
 )
 
 
@@ -39,7 +39,7 @@ def invented_url(row: Checked) -> Finding | None:
         return None
     if "://" in row.output or "www." in row.output:
         deep = _DEEP.search(row.output)
-        if deep and _LINK_WANTED.search(task) and not _REFERENCES_ARE_FORM.search(task):
+        if deep and not _RESERVED.match(deep.group()) and _LINK_WANTED.search(task) and not _REFERENCES_ARE_FORM.search(task):
             return found("invented_url", "output", deep.group())
     return None
 
@@ -50,7 +50,7 @@ def _address(row: Checked) -> str:
     match = _URL.search(given) if "://" in given or "www." in given.lower() else None
     address = match.group() if match else row.input.strip() if len(row.input) < 200 and _DOMAIN.match(row.input) else ""
     beside = _URL.sub(" ", row.input)
-    return "" if not address or _RESERVED.match(address) or len(beside.split()) > 4 or len(_HAN.findall(beside)) > 12 else address
+    return "" if not re.search(r"\w\.\w", address) or _RESERVED.match(address) or len(beside.split()) > 4 or len(_HAN.findall(beside)) > 12 else address
 
 
 _HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff]")

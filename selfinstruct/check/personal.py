@@ -6,9 +6,9 @@ import re
 
 from selfinstruct.check.finding import Checked, Field, Finding, found
 
-_EMAIL = re.compile(r"(?<![\w.+-])([\w.+-]+)@((?:[\w-]+\.)+[a-z]{2,})\b", re.I)
+_EMAIL = re.compile(r"(?<![\w.+@-])([\w.+-]+)@((?:[\w-]+\.)+[a-z]{2,})\b", re.I)
 _INVENTED_DOMAIN = re.compile(
-    r"(?:.*\.)?(?:example|test|invalid|localhost)(?:\.\w+)*$|(?:my|your|our|some|any)?-?(?:domain|email|mail|company|business|website|site|companyname|organization|university|school|store|abc|xyz|acme|xxx|provider|host|server|yourcompany|emailaddress|address|placeholder|sample|foo|bar)\.\w+(?:\.\w+)?$|(?:your|my).*|.*\.(?:example|test|invalid|local)$",
+    r"(?:.*\.)?(?:example|test|invalid|localhost|ejemplo|exemple|exemplo|esempio|beispiel|muster\w*)(?:\.\w+)*$|(?:my|your|our|some|any)?-?(?:domain|email|mail|company|business|website|site|companyname|organization|university|school|store|abc|xyz|acme|xxx|provider|host|server|yourcompany|emailaddress|address|placeholder|sample|foo|bar)\.\w+(?:\.\w+)?$|(?:your|my).*|.*\.(?:example|test|invalid|local)$",
     re.I,
 )
 _ROLE = re.compile(
@@ -55,9 +55,11 @@ def _first(text: str) -> str | None:
                 return f"e-mail address {match[1][:2]}...@{match[2]}"
     if not _DIGITS.search(text) and not _KEYLIKE.search(text):
         return None
+    accounts = [(one.start(), one.end()) for one in _IBAN.finditer(text)]  # whose digits are no telephone's
     for pattern, kind, dummy in _PATTERNS:
-        for match in pattern.finditer(text) if pattern is not _CARD or len(text) > 12 else ():
-            if not dummy(match.group(), text):
+        for match in pattern.finditer(text):
+            inside = pattern is not _IBAN and any(start <= match.start() < end for start, end in accounts)
+            if not inside and not dummy(match.group(), text):
                 return f"{kind} {match.group().strip()[:4]}... ({len(match.group().strip())} characters)"
     return None
 

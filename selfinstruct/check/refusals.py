@@ -23,6 +23,7 @@ _ENGLISH = re.compile(
     rf"|i {_CANNOT} (?:fulfil|comply|assist|help|complete|provide|answer)"
     r"|(?:this|the) (?:request|task|question|instruction|prompt) (?:can(?:not|'t)|could not|is unable to) be (?:completed|answered|fulfilled|done|performed)"
     r"|unable to (?:complete|fulfil\w*|answer|process|comply|assist|provide|generate|perform)|it is not possible to (?:complete|answer|fulfil\w*|perform|provide)"
+    r"|it (?:is|'s) (?:not possible|impossible) for me to\b"
     r"|(?:please )?(?:provide|give me|supply) (?:more|additional|further) (?:information|context|details)"
     r"|i (?:would )?need more (?:information|context|details)|(?:there is )?not enough (?:information|context) (?:is )?(?:given|provided|to (?:answer|complete))"
     r"|i (?:do not|don't|don\u2019t) (?:understand|know what you|see any|see an)\b)",
@@ -34,7 +35,7 @@ _OTHERS = re.compile(
     r"|\W{0,3}(?:es tut mir (?:sehr )?leid|tut mir leid|leider|als (?:ki|k\u00fcnstliche intelligenz|sprachmodell))\b.{0,60}\b(?:kann ich|ich kann|bin ich|ich bin|habe ich|ich habe)\b.{0,80}\b(?:nicht|kein\w*)\b"
     r"|\W{0,3}(?:desculp\w+|sinto muito|lamento|infelizmente)\b.{0,60}\bn\u00e3o (?:posso|consigo|tenho)"
     r"|\W{0,3}(?:mi dispiace|purtroppo|spiacente)\b.{0,60}\bnon (?:posso|sono in grado|ho)"
-    r"|\W{0,3}(?:\u5bf9\u4e0d\u8d77|\u5f88?\u62b1\u6b49|\u975e\u5e38\u62b1\u6b49|\u6284\u6b49|\u4e0d\u597d\u610f\u601d|\u9057\u61be|\u5f88\u9057\u61be)[\uff0c,\u3002\uff01! ]{0,2}.{0,20}(?:\u6211|\u65e0\u6cd5|\u4e0d\u80fd).{0,12}(?:\u65e0\u6cd5|\u4e0d\u80fd|\u6ca1\u6709\u529e\u6cd5|\u4e0d\u4f1a|\u63d0\u4f9b|\u5b8c\u6210|\u56de\u7b54|\u5e2e)"
+    r"|\W{0,3}(?:\u5bf9\u4e0d\u8d77|\u5f88?\u62b1\u6b49|\u975e\u5e38\u62b1\u6b49|\u6284\u6b49|\u4e0d\u597d\u610f\u601d|\u9057\u61be|\u5f88\u9057\u61be)[\uff0c,\u3002\uff01! ]{0,2}.{0,20}(?:\u6211|\u65e0\u6cd5|\u4e0d\u80fd).{0,12}(?:\u65e0\u6cd5|\u4e0d\u80fd|没有能力|没法|\u6ca1\u6709\u529e\u6cd5|\u4e0d\u4f1a|\u63d0\u4f9b|\u5b8c\u6210|\u56de\u7b54|\u5e2e)"
     r"|\u4f5c\u4e3a(?:\u4e00(?:\u4e2a|\u540d|\u6b3e|\u79cd))?(?:\u4eba\u5de5\u667a\u80fd|AI|\u8bed\u8a00\u6a21\u578b|\u5927\u578b\u8bed\u8a00\u6a21\u578b).{0,20}[\uff0c,]?\u6211.{0,6}(?:\u65e0\u6cd5|\u4e0d\u80fd|\u6ca1\u6709\u80fd\u529b|\u4e0d\u5177\u5907)"
     r"|(?:\u7533\u3057\u8a33|\u3059\u307f\u307e\u305b\u3093|\u6b8b\u5ff5).{0,40}(?:\u3067\u304d\u307e\u305b\u3093|\u304b\u306d\u307e\u3059)"
     r"|(?:\uc8c4\uc1a1).{0,40}(?:\uc5c6\uc2b5\ub2c8\ub2e4)|(?:\u0438\u0437\u0432\u0438\u043d\u0438\u0442\u0435|\u043a \u0441\u043e\u0436\u0430\u043b\u0435\u043d\u0438\u044e|\u043f\u0440\u043e\u0441\u0442\u0438\u0442\u0435).{0,60}\b\u043d\u0435 (?:\u043c\u043e\u0433\u0443|\u0432 \u0441\u043e\u0441\u0442\u043e\u044f\u043d\u0438\u0438)",
