@@ -17,7 +17,7 @@ _MARK = re.compile(
 _MARK_ASKED = re.compile(
     r"punctuat|symbol|charact|operator|\bsign\b|\bdash|hyphen|ellips|morse|\bstring|\bcode\b|python|javascript|evaluate|return"
     r"|\bdots?\b|underscore|\bmark\b|bracket|\blines?\b.*\b(?:fill|draw)|mask|replace every|\blist\b.*empty|empty|regex|省略号|怎么写|减号|占位"
-    r"|quotes?\b|quotation|print\(|emoji|missing|what (?:does|is) the (?:output|result)|\bblank|placeholder|符号|标点|signo|zeichen|ponctuation",
+    r"|\bpatterns?\b|sequence|quotes?\b|quotation|print\(|emoji|missing|what (?:does|is) the (?:output|result)|\bblank|placeholder|符号|标点|signo|zeichen|ponctuation",
     re.I,
 )
 _UNAVAILABLE = re.compile(
@@ -38,15 +38,15 @@ _NONE = re.compile(
 # A question that "none" answers, a task that offers the very words, a program whose value they are.
 _NOTHING_IS_AN_ANSWER = re.compile(
     r"n/a\b|\bnone\b|\bnull\b|\bnan\b|\bnil\b|undefined|not available|not applicable|\bunknown\b|missing value|abbreviat|acronym"
-    r"|stands? for|antonym|opposite|synonym|symbol for|chemical|sodium|\bprint|output of|what does .* return|result of (?:the|this)"
+    r"|stands? for|\bNA\b|\bmeans?\b|antonym|opposite|synonym|symbol for|chemical|sodium|\bprint|output of|what does .* return|result of (?:the|this)"
     r"|fill in|\bif (?:there|not|no|it|the)\b|otherwise|say (?:so|no)|reply with|respond with|translate|traduc|\u00fcberset|\u7ffb\u8bd1"
     r"|traduis|convert|expand|spell|\bor not\b|\u8fd8\u662f|\u6709\u6ca1\u6709|\u662f\u5426|\u53cd\u4e49|undefined|divi",
     re.I,
 )
 _PRODUCE = re.compile(
     r"\s*(?:please |can you |could you )?(?:write|generate|create|compose|describe|explain|design|suggest|summari[sz]e|rewrite|make"
-    r"|develop|draft|produce|come up|provide|give|outline|discuss|invent|tell|construct|build|rephrase|paraphrase|edit|brainstorm)\b"
-    r"|\s*请?(?:写|画|创建|创作|生成|设计|描述|编写|制作|播放|提供|总结|概括|撰写|翻译|改写|说明)|\s*(?:schreib|beschreib|erstell|escrib|describ|crea|écri|décri|cré)\w*",
+    r"|develop|draft|produce|come up|provide|give|outline|discuss|invent|tell|construct|build|rephrase|paraphrase|edit|brainstorm|sing|play|record|name|list|say|recommend|compare|imagine|plan|show)\b"
+    r"|\s*请?(?:写|画|列|说|讲|给|举|推荐|解释|介绍|求|打开|创建|创作|生成|设计|描述|编写|制作|播放|提供|总结|概括|撰写|翻译|改写|说明)|\s*(?:schreib|beschreib|erstell|escrib|describ|crea|écri|décri|cré)\w*",
     re.I,
 )
 _AROUND = " \t\r\n\"'*_`[]<>().!\u3002\uff01\uff08\uff09\u201c\u201d"
@@ -71,7 +71,7 @@ _WORDS_ARE_MEANT = re.compile(
     re.I,
 )
 _INPUT_IS_MEANT = re.compile(
-    r"\b(?:synonym|antonym|letters?|case|key|tag|dots?|rhyme|backwards|count|opposite|character|message|code|given|following|below|this|that|these|input|word|symbol|abbreviation|acronym|term|value|sentence|text|phrase|mark|string"
+    r"\b(?:means?|status|synonym|antonym|letters?|case|key|tag|dots?|rhyme|backwards|count|opposite|character|message|code|given|following|below|this|that|these|input|word|symbol|abbreviation|acronym|term|value|sentence|text|phrase|mark|string"
     r"|translate|define|spell|classify|convert|expand)\b|漢字|词|字|\u4ee5\u4e0b|\u4e0b\u9762|\u8fd9\u4e2a|\u7ed9\u5b9a|\u8f93\u5165|siguiente|folgende|suivant",
     re.I,
 )
@@ -94,6 +94,8 @@ def not_available(row: Checked) -> Finding | None:
     text = row.output.strip(_AROUND) if len(row.output) < 90 else ""
     if not text or len(text) > 60 or empty_output(row):  # which says it already
         return None
+    if text.casefold() in row.input.casefold() or _NONE.fullmatch(row.input.strip(_AROUND)):  # the input's own word
+        return None
     bare = _UNAVAILABLE.fullmatch(text) and not row.is_classification
     if (bare or (_NONE.fullmatch(text) and _PRODUCE.match(row.instruction))) and not _NOTHING_IS_AN_ANSWER.search(row.instruction):
         return found("not_available", "output", row.output)
@@ -105,6 +107,6 @@ def no_input_spelling(row: Checked) -> Finding | None:
     if not text or len(text) > 60:
         return None
     clear = _NO_INPUT.fullmatch(text) and not _WORDS_ARE_MEANT.search(row.instruction)
-    perhaps = _PERHAPS_NO_INPUT.fullmatch(text) and not _INPUT_IS_MEANT.search(row.instruction)
+    perhaps = _PERHAPS_NO_INPUT.fullmatch(text) and _PRODUCE.match(row.instruction) and not _INPUT_IS_MEANT.search(row.instruction)
     return found("no_input_spelling", "input", row.input, fix="") if clear or perhaps else None
 

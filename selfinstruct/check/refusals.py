@@ -18,7 +18,7 @@ _ENGLISH = re.compile(
     rf"|this (?:request|task|question|instruction) (?:is|can(?:not|'t))|(?:this|that) is (?:not )?something i {_CANNOT})"
     rf"|{_SELF}[,;.]? (?:and )?(?:unfortunately,? )?(?:i ?)?{_CANNOT}"
     rf"|i(?: | (?:really|simply|just) ){_CANNOT}[^.]{{0,60}}\b(?:fulfil\w*|assist|help|comply|complete|provide|answer|access|browse|create|generate|draw|display|open|view|see|perform|do that|write|summari[sz]e|translate|play|process|determine)"
-    rf"|i(?:'m| am|\u2019m) (?:not able|unable) to (?:access|browse|predict|view|see|hear|play|draw|open|display|create|generate|make|book|order|search|look up|answer|help|assist|complete|fulfil\w*|comply|provide|process|perform)\b"
+    rf"|i(?:'m| am|\u2019m) (?:not able|unable) to (?:access|listen|edit|browse|send|call|find|read|watch|tell|predict|view|see|hear|play|draw|open|display|create|generate|make|book|order|search|look up|answer|help|assist|complete|fulfil\w*|comply|provide|process|perform)\b"
     r"|i (?:do not|don't|don\u2019t) have access to\b|i (?:do not|don't|don\u2019t) have (?:personal|feelings|emotions|physical|the ability)\b"
     rf"|i {_CANNOT} (?:fulfil|comply|assist|help|complete|provide|answer)"
     r"|(?:this|the) (?:request|task|question|instruction|prompt) (?:can(?:not|'t)|could not|is unable to) be (?:completed|answered|fulfilled|done|performed)"
@@ -44,11 +44,12 @@ _OTHERS = re.compile(
 # Words that are themselves declined, apologised with, translated or spoken by somebody.
 _WORDS_ARE_ASKED_FOR = re.compile(
     r"apolog|sorry|declin|refus|reject|regret|excuse|turn(?:ing)? down|\bno\b.{0,20}politely|politely|letter|e-?mail|\bnote\b|message|reply|respon[ds]|dialog|convers"
-    r"|story|\bpoem|\bsong|lyric|translat|paraphras|rephras|rewrit|\bquote|script|scene|monolog|role.?play|pretend|chat ?bot|customer|cancel|complete the (?:sentence|phrase)"
-    r"|finish the|continue the|example (?:of|sentence)|sentence|transcri|invitation|correct|edit|punctuat|tense|voice|act as|unable|cannot|can't"
+    r"|story|\bpoem|\bsong|lyric|translat|paraphras|rephras|\bquote|script|scene|monolog|role.?play|pretend|chat ?bot|customer|cancel|complete the (?:sentence|phrase)"
+    r"|finish the|continue the|example (?:of|sentence)|sentence|transcri|invitation|act as|unable|cannot|can't"
     r"|\u9053\u6b49|\u62d2\u7edd|\u5a49\u62d2|\u4fe1|\u90ae\u4ef6|\u56de\u590d|\u5bf9\u8bdd|\u7ffb\u8bd1|\u6545\u4e8b|\u53e5\u5b50|\u91cd\u5199|\u6539\u5199|disculpa|excus|entschuldig|absag|absage|carta|lettre|brief|traduc|traduis|traduire|\u00fcbersetz|rechaza|refuser|断り|メール|手紙|返信|謝罪|お詫び|翻訳|会話|道歉|造句",
     re.I,
 )
+_EDITS = re.compile(r"correct|\bedit|punctuat|tense|voice|rewrit|shorten|improve|change|person\b", re.I)  # the words are the input's
 # A machine speaks of itself: no letter or story does.
 _OF_ITSELF = re.compile(
     rf"{_SELF}|text-based assistant|作为(?:一(?:个|名|款))?(?:人工智能|AI|语言模型)|(?:access|connection) to (?:real-?time|live|the internet)|my training data",
@@ -67,7 +68,7 @@ def refusal(row: Checked) -> Finding | None:
     if match is None:
         return None
     itself = _OF_ITSELF.search(start) and not _ABOUT_MACHINES.search(row.instruction)
-    if not itself and _WORDS_ARE_ASKED_FOR.search(row.instruction):
+    if not itself and (_WORDS_ARE_ASKED_FOR.search(row.instruction) or (row.input.strip() and _EDITS.search(row.instruction))):
         return None
     if re.match(r"\s*i can(?:.?t|not) help but", start, re.I):
         return None

@@ -14,7 +14,7 @@ _MAY_BE_RIGHT = re.compile(
     r"|round|simplify|reduce|edit|error|mistake|extract|identify|find|select|choose|pick|which|palindrome|reverse|read|quote|transcribe"
     r"|capitali[sz]e|upper ?case|lower ?case|case|format|keep|detect|print|output|calculate|compute|evaluate|absolute|lemma|stem|root|singular"
     r"|plural|complete|predict|classify|name|mask|decimal|longest|shortest|largest|smallest|number|at most|no more than|up to|british|american"
-    r"|qr code|plain text|comma|insert|unit|normali[sz]e|standardi[sz]e|decode|parse|parts?|polite|improve)\b"
+    r"|fraction|lowest|qr code|plain text|comma|insert|unit|normali[sz]e|standardi[sz]e|decode|parse|parts?|polite|improve)\b"
     r"|纠正|改正|修改|检查|排序|重复|必要|标点|找出|提取|编辑|更正|删除|分类|语法|正确|匹配|替换|大写|小写|复数|单数|过去|现在|将来|时态|虚拟|引号|选出|哪"
     r"|corrig|ordena|repite|repet|kopier|wiederhol|korrig|sortier|trie|直し|修正|訂正|並べ",
     re.I,
@@ -24,7 +24,7 @@ _NEW = re.compile(
     r"\W*(?:please |can you |could you |now )?(?:(?:write|compose|create|generate|invent|draft|make up|come up with)\b(?! (?:it|this|that|them|the (?:sentence|text|number|word|phrase|title|date|following)))"
     r"|explain|describe|define|answer|respond|reply|tell|suggest|recommend|list\b|discuss|compare|continue|why|how\b|who\b"
     r"|give (?:me )?(?:a|an|the|two|three|some|\d+)\b(?! (?:same|number|text|word)))"
-    r"|\W*(?:请)?(?:写一|解释|描述|回答|讲|说明|列出|创作|续写|给出(?:一个|两个|三个)?(?:例|同义|反义|建议))"
+    r"|\W*(?:请)?(?:为.{1,12}(?:写|创作|设计)|写一|解释|描述|回答|讲|说明|列出|创作|续写|给出(?:一个|两个|三个)?(?:例|同义|反义|建议))"
     r"|\W*(?:erkläre|beschreibe|beantworte|schreibe? (?:ein|eine|einen)\b|nenne|explica|describe|responde|escribe un|explique|décris|réponds|écris un)",
     re.I,
 )
@@ -32,6 +32,17 @@ _OTHER_WORDS = re.compile(
     r"paraphras|rephras|(?:different|other|your own) words|synonym|antonym|opposite|turn .* into a question|into a question|into a poem"
     r"|同义词|换句话|改述|不同.{0,6}的词|umformulier|in eigenen worten|parafras|reformul|言い換え",
     re.I,
+)
+# What is asked for, and what would show that the text has it already.
+_NOT_DONE = (
+    (re.compile(r"passive|被动", re.I), re.compile(r"\b(?:was|were|is|are|been|being|by)\b|被|由|受到|所", re.I)),
+    (
+        re.compile(r"(?:make|turn|change|rewrite|convert)\b.*\b(?:negative|negat\w+)|否定(?:句|形式|副词)", re.I),
+        re.compile(r"\b(?:no|not|never|none|nobody|nothing|without|nor|hardly|un\w+)\b|n['\u2019]t\b|不|没|未|无|别", re.I),
+    ),
+    (re.compile(r"\b(?:in|to)to? an? (?:\w+ )?question|疑问句|问句", re.I), re.compile("[?\uff1f]")),
+    (re.compile(r"\W*(?:please )?add an? \w+ to|replace the \w+ with an? (?:stronger|better|different|more)\b", re.I), None),
+    (re.compile(r"\b(?:combine|merge|join) (?:the|these) (?:two |three )?sentences", re.I), None),
 )
 
 
@@ -42,11 +53,15 @@ def output_equals_input(row: Checked) -> Finding | None:
     if _plain(row.input) != _plain(row.output) or row.is_classification:
         return None
     task = row.instruction
-    if in_another_language(row) is not None or (_OTHER_WORDS.search(task) and len(row.output) > 3):
+    if in_another_language(row) is not None or (_OTHER_WORDS.search(task) and len(row.output) > 3) or _is_not_done(task, row.output):
         return found("output_equals_input", "output", row.output)
     if _names_a_language(task) or _MAY_BE_RIGHT.search(task):
         return None
     return found("output_equals_input", "output", row.output, severity=None if _NEW.match(task) else "warning")
+
+
+def _is_not_done(task: str, text: str) -> bool:
+    return any(asked.search(task) and not (done and done.search(text)) for asked, done in _NOT_DONE)
 
 
 def _names_a_language(task: str) -> bool:
