@@ -41,6 +41,11 @@ _TASK_ON_CODE = re.compile(
     r"\b(?:fix|debug|find|explain|optimi[sz]e|refactor|rewrite|correct|identify|convert|translate|what (?:does|is|will)|improve|add|edit|complete|review|analy[sz]e|document|modify|comment|simplify|describe|determine|predict|update|locate|spot|write)\b|修复|调试|解释|优化|改写|找出|修改|corrige|explica|erkl\u00e4r|korrigier|repair",
     re.I,
 )
+_ABOUT_CODE = (  # without one of these there is no need to look closer
+    "code snippet function program script query regex regular method algorithm loop sql html css class test component module app page"
+    " command form statement decorator generator one-liner dockerfile funci c\u00f3digo funktion skript fonction 代码 函数 脚本 程序 查询 正则"
+    " 関数 プログラム コード スクリプト クエリ"
+).split()
 _MARKS_OF_CODE = re.compile(
     r"[\\{}\[\]|$^`~<>=&]|\w\([^)]|\(\)|^\W*#|--\w|;\s*$|:=|\w\.\w+\(|^\s*(?:FROM|RUN|COPY|SELECT|import|from|def|print|printf|echo|git|rm|cd|return)\b|\w_\w|\bprint\b", re.M
 )
@@ -59,6 +64,9 @@ def looks_like_code(text: str) -> bool:
 def missing_code(row: Checked) -> Finding | None:
     """Code that is asked for and not in the output, or spoken of and not given."""
     instruction = row.instruction
+    lowered = instruction.lower()
+    if not any(word in lowered for word in _ABOUT_CODE):
+        return None
     if _SPOKEN_OF.search(instruction) and _TASK_ON_CODE.search(instruction):
         text = f"{_SPOKEN_OF.sub('', instruction)}\n{row.input}"
         is_made = re.match(r"\W*(?:write|create|generate|implement|develop|编写|写)\b", instruction, re.I)

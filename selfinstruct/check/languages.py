@@ -34,6 +34,7 @@ _NAMES = {
     "allemand": "de", "英語": "en", "フランス語": "fr", "ドイツ語": "de", "スペイン語": "es", "中国語": "han", "韓国語": "hangul", "日本語": "kana",
     "日文": "kana", "韩文": "hangul", "法文": "fr", "德文": "de", "意大利语": "it", "葡萄牙语": "pt", "阿拉伯语": "arabic", "englische": "en", "deutsche": "de", "franz\u00f6sische": "fr", "spanische": "es",
 }  # fmt: skip
+_ENOUGH = 1500  # letters that tell what a text is written in
 _ANY_NAME = "|".join(sorted(_NAMES, key=len, reverse=True))
 _TARGET = re.compile(
     rf"\b(?:translate|convert|write|rewrite|render|say|change|put|answer|respond|reply|express|compose|give|explain|describe|provide|create|generate|tell|summari[sz]e)\b[^.\n]{{0,120}}?\b(?:in|to|into)\b (?:the )?(?:\w+ )?(?P<a>{_ANY_NAME})(?: language)?\b(?! (?:class|lesson|cuisine|culture|audience|speaker|learner|student|market|literature|history|alphabet|dynasty|revolution|characters|context|club|teacher|grammar|restaurant|wine|style|war|roots?|origin))"
@@ -52,6 +53,7 @@ _TWO_LANGUAGES = re.compile(
 
 def language_of(text: str) -> str | None:
     """A script's name where it is not the Latin one, else en, es, fr, de, it, pt or nl; None where it is not clear."""
+    text = text[:_ENOUGH]
     counts = {name: len(letters.findall(text)) for name, letters in _LETTERS.items()}
     total = sum(counts.values())
     script = max(counts, key=lambda name: counts[name])
@@ -66,12 +68,17 @@ def wrong_language(row: Checked) -> Finding | None:
     """Another language than the instruction names, or another script than everything else is in where none is named."""
     if not row.output.strip() or row.is_classification or "```" in row.output:
         return None
-    return in_another_language(row) if _TARGET.search(row.instruction) else _other_script(row)
+    return in_another_language(row) if _target(row.instruction) else _other_script(row)
+
+
+def _target(instruction: str) -> re.Match[str] | None:
+    lowered = instruction.lower()  # without a name there is no need to look closer
+    return _TARGET.search(instruction) if any(name in lowered for name in _NAMES) else None
 
 
 def in_another_language(row: Checked) -> Finding | None:
     """The output is in another language than the one that the instruction names."""
-    target = _TARGET.search(row.instruction)
+    target = _target(row.instruction)
     if target is None or _TWO_LANGUAGES.search(row.instruction):
         return None
     return _beside(row, _NAMES[next(filter(None, target.groups())).lower()])
@@ -106,6 +113,7 @@ def _other_script(row: Checked) -> Finding | None:
 
 
 def _script(text: str) -> str | None:
+    text = text[:_ENOUGH]
     if text.isascii():
         return "latin" if text else None
     counts = Counter({name: len(letters.findall(text)) for name, letters in _LETTERS.items()})

@@ -34,7 +34,14 @@ _SECTION = re.compile(
     re.I | re.M,
 )
 _ROLES = re.compile(r"\n\s*(?:human|user|### ?human|question|q): ?\S.*(?:\n\s*(?:assistant|ai|bot|answer|a):|$)", re.I)
-_HINT = re.compile("[<{\\[#:]|nstruction|ppropriately|tasks", re.I)  # without one of these there is no need to look closer
+# Without one of these there is no need to look closer.
+_MARKS = ("<|", "inst]", "sys>", "_of_turn>", "s>", "<noinput>", "<nooutput>")
+_HINTS = (
+    "below is an", "write a response", "##", "come up with", "class label", "given the classification", "list of", "can the following",
+    "{instruction", "{input", "{output", "{{",
+)  # fmt: skip
+_NAMES = ("example", "instance", "task", "input", "instruction", "示例", "例子", "例", "任务", "输入", "指令")
+_ENDING = 200  # letters at the end of an output in which a label stands alone
 # Where such lines are the very thing that is asked for.
 _FORMS_ARE_MEANT = re.compile(
     r"\bexamples?\b|\binputs?\b|\boutputs?\b|\binstances?\b|\blabel|algorithm|function|\bprogram|\bcode\b|test cases?|pseudo|script|template|placeholder|format"
@@ -53,12 +60,15 @@ _ASKS_ABOUT = re.compile(r"\W*(?:what|why|how|which|explain|describe|define|name
 def leaked_prompt(row: Checked) -> Finding | None:
     """Special tokens and template text in any field; labels and further examples in the output."""
     for field, text in _fields(row):
-        if not _HINT.search(text) or (field == "input" and text.strip().lower() == "<noinput>"):  # which is repaired
+        lowered = text.lower()
+        if field == "input" and lowered.strip() == "<noinput>":  # which is repaired
             continue
-        if match := _TOKENS.search(text):
+        if any(mark in lowered for mark in _MARKS) and (match := _TOKENS.search(text)):
             if not _ABOUT_MODELS.search(row.instruction) or (field == "instruction" and not _ASKS_ABOUT.match(row.instruction)):
                 return found("leaked_prompt", field, text[match.start() :], _cut(text, match))
-        elif (match := _TEMPLATE.search(text)) and not _ABOUT_MODELS.search(row.instruction.replace(match.group(), "")):
+        elif any(hint in lowered for hint in _HINTS) and (match := _TEMPLATE.search(text)) and not _ABOUT_MODELS.search(
+            row.instruction.replace(match.group(), "")
+        ):
             return found("leaked_prompt", field, text[match.start() :], _cut(text, match))
     label = _label(row) if _LABELLED.search(row.output) else None
     return None if label is None or _FORMS_ARE_MEANT.search(row.instruction) else label
@@ -70,11 +80,14 @@ def _fields(row: Checked) -> tuple[tuple[Field, str], ...]:
 
 def _label(row: Checked) -> Finding | None:
     output = row.output
-    if (match := _TRAILING.search(output)) and output[: match.start()].strip() and not _is_next_item(output, match):
+    start = max(0, len(output) - _ENDING)
+    if (match := _TRAILING.search(output, start)) and output[: match.start()].strip() and not _is_next_item(output, match):
         return found("leaked_prompt", "output", match.group(), output[: match.start()])
     if (match := _LEADING.match(output)) and output[match.end() :].strip() and not _is_spoken_of(match, row.instruction):
         return found("leaked_prompt", "output", output, output[match.end() :])
-    if (match := _SECTION.search(output)) or (match := _ROLES.search(output)):
+    lowered = output.lower()
+    named = any(name in lowered for name in _NAMES)
+    if (named and (match := _SECTION.search(output))) or ("\n" in output and (match := _ROLES.search(output))):
         return found("leaked_prompt", "output", output[match.start() :])
     return None
 

@@ -22,6 +22,8 @@ _BEHIND = re.compile(
     r"|\S\s*\n\s*#{3,}\s*\d{1,3}[.)]\s?\w|\S\s*\n\s*task(?: ?#?\d{1,3})?:\s?(?:" + _VERBS + r")\b[^\n]{8,}\n*$",
     re.I,
 )
+_LABEL = re.compile("instruction|task|指令|instrucci|anweisung|consigne|指示|###", re.I)
+_DIGIT = re.compile(r"\d[.)]")
 _NUMBERED = re.compile(
     rf"^\s*(?:task )?(\d{{1,3}})[.):] ?(?:(?:{_VERBS})\b|[\u5199\u7ed9\u89e3\u63cf\u5217\u7ffb\u751f\u8ba1\u8bf4\u521b])(?:.{{6,}})$",
     re.I | re.M,
@@ -57,17 +59,21 @@ _FORMS_ARE_MEANT = re.compile(
 def merged_instructions(row: Checked) -> Finding | None:
     """A second task behind the first: under a label, as a numbered item, or as a sentence that has nothing to do with the first."""
     text = row.instruction
-    if match := _NEW_TASK.search(text):
+    if ("\n" in text or _DIGIT.search(text)) and (match := _NEW_TASK.search(text)):
         return found("merged_instructions", "instruction", text[match.start() :])
-    if _numbered(text) or _lines(text) or (not row.input and _sentences(text)):
+    if ("\n" in text and (_numbered(text) or _lines(text))) or (not row.input and _sentences(text)):
         return found("merged_instructions", "instruction", text)
-    if _FORMS_ARE_MEANT.search(text):
-        return None
-    if match := _BEHIND.search(row.input):
+    if match := _behind(row.input, text):
         return found("merged_instructions", "input", row.input[match.start() :])
-    if match := _BEHIND.search(row.output):
+    if match := _behind(row.output, text):
         return found("merged_instructions", "output", row.output[match.start() :])
     return None
+
+
+def _behind(text: str, instruction: str) -> re.Match[str] | None:
+    if "\n" not in text or not _LABEL.search(text) or _FORMS_ARE_MEANT.search(instruction):
+        return None
+    return _BEHIND.search(text)
 
 
 def _numbered(text: str) -> bool:
