@@ -16,7 +16,7 @@ from typing import Any
 from selfinstruct.check import ACROSS, CERTAIN, DEFECTS, Across, Row, findings
 
 FOLDER = Path(__file__).parent / "labelled"
-SPLITS = ("dev", "test", "held")
+SPLITS = ("dev", "test", "held", "last")
 SLUGS = tuple(DEFECTS)
 
 

@@ -67,7 +67,7 @@ _ASKS_LABEL = re.compile(
 )
 # An answer of which there are many: two of them contradict nothing.
 _ASKS_FOR_ONE_OF_MANY = re.compile(
-    r"\W*(?:please )?(?:write|generate|give|suggest|brainstorm|describe|compose|create|make|invent|recommend|provide|come up|propose|replace|complete|fill|guess|tell me a|name (?:a|an|one)|写|起|给出|说出|列出|escribe|da un|donne|écris|nenne|schreib)",
+    r"\W{0,9}(?:please )?(?:write|generate|give|suggest|brainstorm|describe|compose|create|make|invent|recommend|provide|come up|propose|replace|complete|fill|guess|tell me a|name (?:a|an|one)|写|起|给出|说出|列出|escribe|da un|donne|écris|nenne|schreib)",
     re.I,
 )
 
@@ -77,7 +77,10 @@ def _same_task(one: str, other: str) -> bool:
     among signs and numbers, order means something.
     """
     (task, _, given), (their_task, _, their_given) = one.partition("\n"), other.partition("\n")
-    if _SIGNS.findall(one) != _SIGNS.findall(other) or (tokens(given, "unicode"), "?" in given) != (tokens(their_given, "unicode"), "?" in their_given):
+    if _SIGNS.findall(one) != _SIGNS.findall(other) or (tokens(given, "unicode"), "?" in given) != (
+        tokens(their_given, "unicode"),
+        "?" in their_given,
+    ):
         return False
     ours, theirs = _content(task), _content(their_task)
     return ours == theirs or (len(ours) > 3 and sorted(ours) == sorted(theirs) and not _ORDERED.search(task))

@@ -9,7 +9,7 @@ from selfinstruct.check.finding import Checked, Finding, found
 _SIGNS = re.compile(
     r"```|^\s*(?:def|class|import|from \w+ import|function|const|let|var|public|private|static|void|int|float|char|using|package|func|fn"
     r"|#include|#!|<\?php|SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|BEGIN|return|elif|else:|try:|while|for)\b.*[\w(){};:=<>\"'*,]"
-    r"|=>|\w\([^()\s]{0,60}\)|\w+\[\w+\]|</?[a-z][a-z0-9]*(?: [^<>]*)?>|[{};]\s*$|^\s*[\w.\[\]\"']+ ?(?:[-+*/]?=|:=|<-) ?\S|[=!<>]=|&&|\|\||::|->"
+    r"|=>|\w\([^()\s]{0,60}\)|\w\[\w{1,40}\]|</?[a-z][a-z0-9]*(?: [^<>]*)?>|[{};]\s*$|^\s*[\w.\[\]\"']+ ?(?:[-+*/]?=|:=|<-) ?\S|[=!<>]=|&&|\|\||::|->"
     r"|\bSELECT\b.+\bFROM\b|\$\w+|\bprint\b ?[(\"']|\bconsole\.|\bSystem\.|^\s*[.#]?[\w-]+\s*\{|\\[dwsb][+*]?|\[[a-zA-Z0-9]-[a-zA-Z0-9]|\(\?[:=!]|\^\S|^(?:\$|sudo|git|docker|grep|find|ls|cd|echo|chmod|curl|awk|sed|ssh|npm|pip|tar|mv|cp|rm|mkdir|kubectl) ?\S"
     r"|^=?[A-Z]{2,}\([^)]*\)|\b[a-z]+_[a-z]+\b|\b[a-z]+[A-Z]\w+\(",
     re.M,
@@ -47,7 +47,8 @@ _ABOUT_CODE = (  # without one of these there is no need to look closer
     " 関数 プログラム コード スクリプト クエリ"
 ).split()
 _MARKS_OF_CODE = re.compile(
-    r"[\\{}\[\]|$^`~<>=&]|\w\([^)]|\(\)|^\W*#|--\w|;\s*$|:=|\w\.\w+\(|^\s*(?:FROM|RUN|COPY|SELECT|import|from|def|print|printf|echo|git|rm|cd|return)\b|\w_\w|\bprint\b", re.M
+    r"[\\{}\[\]|$^`~<>=&]|\w\([^)]|\(\)|^\W*#|--\w|;\s*$|:=|\w\.\w+\(|^\s*(?:FROM|RUN|COPY|SELECT|import|from|def|print|printf|echo|git|rm|cd|return)\b|\w_\w|\bprint\b",
+    re.M,
 )
 _DOTTED = re.compile(r"\w\.\w+\(|\w \([^)]*\)|[=<>{}\[\];]")
 
@@ -73,7 +74,11 @@ def missing_code(row: Checked) -> Finding | None:
         if not is_made and (is_prose(text) or not (looks_like_code(text) or _DOTTED.search(text))):
             return found("missing_code", "input" if row.input else "instruction", instruction)
         return None
-    wanted = (_WANTED.search(instruction) and not _NOT_CODE.search(instruction)) or _CODE_WANTED_OTHERS.search(instruction) or _CODE_WANTED_JAPANESE.search(instruction)
+    wanted = (
+        (_WANTED.search(instruction) and not _NOT_CODE.search(instruction))
+        or _CODE_WANTED_OTHERS.search(instruction)
+        or _CODE_WANTED_JAPANESE.search(instruction)
+    )
     if wanted and row.output.strip() and is_prose(row.output):
         return found("missing_code", "output", row.output)
     return None

@@ -20,7 +20,9 @@ _HANGING = re.compile("(?:[,\u3001\uff0c(\\[{\u201c\u300c\uff08&]|\\w ?-|\\s[-\u
 _PROSE_WORD = re.compile(r"[^\W\d_]+")
 _HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _ITEM = re.compile(r"^\s*(?:\d{1,3}[.):]|[-*\u2022\u2013])\s+\S")
-_OUTLINE = re.compile(r"\s*(?:[A-Za-z]|\d{1,2}|[一二三四五六七八九十]{1,3})[\u3002.\u3001\uff0c,)\uff09]")  # an outline's items have no full stop
+_OUTLINE = re.compile(
+    r"\s*(?:[A-Za-z]|\d{1,2}|[一二三四五六七八九十]{1,3})[\u3002.\u3001\uff0c,)\uff09]"
+)  # an outline's items have no full stop
 _SIGNED = re.compile(r"[”」』\"]\s*[-\u2013\u2014]")
 _SHORT_FORMS = re.compile(
     r"\b(?:title|headline|slogan|tagline|poem|haiku|lyric|song|verse|limerick|name|keywords?|hashtag|tweet|subject line|complete the|fill in|sentence (?:starter|fragment)|opening|begin|start of|first (?:line|half|part)|incomplete|cliffhanger|phrase|truncat|cut off|format|recipe ingredients|table|csv|json|finish|shorten|prefix|word|transcribe|letter|e-?mail|signature)",
@@ -49,7 +51,9 @@ def truncated(row: Checked) -> Finding | None:
         return None
     if text.endswith(",") and re.search(r"poem|song|verse|lyric|haiku|stanza|rhyme", row.instruction, re.I):
         return None
-    if _HANGING.search(text) or (_OPEN_WORD.search(last) and words >= 9 and (words >= 20 or not _SHORT_FORMS.search(row.instruction))):
+    if _HANGING.search(text) or (
+        _OPEN_WORD.search(last) and words >= 9 and (words >= 20 or not _SHORT_FORMS.search(row.instruction))
+    ):
         return found("truncated", "output", text[-60:])
     if _breaks_off(text, last) and not _SHORT_FORMS.search(row.instruction):
         return found("truncated", "output", text[-60:])

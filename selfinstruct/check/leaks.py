@@ -33,7 +33,7 @@ _SECTION = re.compile(
     r"|(?:\d{1,2}[.)] ?)?(?:input|instruction)s?(?: ?#?\d)?: ?.*\n(?:.*\n){0,6}?\W{0,3}(?:output|response|answer)(?: ?#?\d)?:)",
     re.I | re.M,
 )
-_ROLES = re.compile(r"\n\s*(?:human|user|### ?human|question|q): ?\S.*(?:\n\s*(?:assistant|ai|bot|answer|a):|$)", re.I)
+_ROLES = re.compile(r"\n[ \t]*(?:human|user|### ?human|question|q): ?\S.*(?:\n\n?[ \t]*(?:assistant|ai|bot|answer|a):|$)", re.I)
 # Without one of these there is no need to look closer.
 _MARKS = ("<|", "inst]", "sys>", "_of_turn>", "s>", "<noinput>", "<nooutput>")
 _HINTS = (
@@ -54,7 +54,7 @@ _ABOUT_MODELS = re.compile(
     re.I,
 )
 
-_ASKS_ABOUT = re.compile(r"\W*(?:what|why|how|which|explain|describe|define|name)\b", re.I)
+_ASKS_ABOUT = re.compile(r"\W{0,9}(?:what|why|how|which|explain|describe|define|name)\b", re.I)
 
 
 def leaked_prompt(row: Checked) -> Finding | None:
@@ -66,8 +66,10 @@ def leaked_prompt(row: Checked) -> Finding | None:
         if any(mark in lowered for mark in _MARKS) and (match := _TOKENS.search(text)):
             if not _ABOUT_MODELS.search(row.instruction) or (field == "instruction" and not _ASKS_ABOUT.match(row.instruction)):
                 return found("leaked_prompt", field, text[match.start() :], _cut(text, match))
-        elif any(hint in lowered for hint in _HINTS) and (match := _TEMPLATE.search(text)) and not _ABOUT_MODELS.search(
-            row.instruction.replace(match.group(), "")
+        elif (
+            any(hint in lowered for hint in _HINTS)
+            and (match := _TEMPLATE.search(text))
+            and not _ABOUT_MODELS.search(row.instruction.replace(match.group(), ""))
         ):
             return found("leaked_prompt", field, text[match.start() :], _cut(text, match))
     label = _label(row) if _LABELLED.search(row.output) else None

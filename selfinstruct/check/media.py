@@ -23,7 +23,10 @@ _LOOK = re.compile(
     rf"\b(?:this|the (?:following|given|attached|above|provided|displayed|shown)|the|these|attached|given|following)\s(?:[\w-]+ ){{0,2}}?{_THING}\b(?: (?:below|above|shown|provided|given|attached|here))?(?! (?:of (?:y\b|f\b|\w ?=|the (?:function|economy|equation))|[\"\u201c\u2018\u300a]|quality|book|editor|frame|theory|studio))(?! (?-i:[A-Z][a-z]+))",
     re.I,
 )
-_NO_LOOK = re.compile(r"\W*(?:who (?:drew|painted|took|wrote|made)|explain (?:why|how|what)|why|translate|correct|rewrite|classify the sentence)\b", re.I)
+_NO_LOOK = re.compile(
+    r"\W*(?:who (?:drew|painted|took|wrote|made)|explain (?:why|how|what)|why|translate|correct|rewrite|classify the sentence)\b",
+    re.I,
+)
 _LOOKING = re.compile(
     r"\b(?:describe|look|what|who|which|identify|caption|count|analy[sz]e|interpret|examine|observe|explain|how many|name|see|shown|depict|depicted|recogni[sz]e|detect|classify|summari[sz]e|write|based on|label|read|transcribe|tell)\b",
     re.I,
@@ -45,7 +48,21 @@ _OTHERS = re.compile(
 )
 _ASKS = re.compile(r"\W*(?:how|what|why|who|which|when|where|is|are|do|does|should)\b", re.I)
 _PLOTTED = re.compile(r"(?:plot|graph) the function", re.I)
-_VERBS_OF_OTHERS = ("bes", "mue", "ens", "mon", "dec", "dib", "pin", "des", "zei", "dis", "cre", "ers", "gen")  # with which a request in plain letters begins
+_VERBS_OF_OTHERS = (
+    "bes",
+    "mue",
+    "ens",
+    "mon",
+    "dec",
+    "dib",
+    "pin",
+    "des",
+    "zei",
+    "dis",
+    "cre",
+    "ers",
+    "gen",
+)  # with which a request in plain letters begins
 _HAN = re.compile("[\u3400-\u9fff]")
 _LOOKED_AT = re.compile("\u8fd9|\u4e0b|\u4ee5\u4e0b")
 _TABLE = re.compile(r"\|\s?-{2,}")
@@ -65,11 +82,16 @@ def image_request(row: Checked) -> Finding | None:
         if match and not ("chart" in match.group().lower() and _TABLE.search(row.output)):  # which shows the same
             return found("image_request", "instruction", match.group())
     if match := None if text.isascii() and lowered[:3] not in _VERBS_OF_OTHERS else _OTHERS.search(text):
-        if len(_HAN.findall(row.input)) > 6 and not _PLACEHOLDER.search(row.input) and _LOOKED_AT.match(match.group()):  # said in words
+        if (
+            len(_HAN.findall(row.input)) > 6 and not _PLACEHOLDER.search(row.input) and _LOOKED_AT.match(match.group())
+        ):  # said in words
             return None
         return (
             found("image_request", "instruction", match.group())
-            if not re.search("如何|怎么|怎样|用文字|步骤|谁|\u4ee3\u7801|\u7a0b\u5e8f|c\u00f3digo|code|\u7ed3\u8bba|\u63cf\u8ff0\u6587\u5b57", text)
+            if not re.search(
+                "如何|怎么|怎样|用文字|步骤|谁|\u4ee3\u7801|\u7a0b\u5e8f|c\u00f3digo|code|\u7ed3\u8bba|\u63cf\u8ff0\u6587\u5b57",
+                text,
+            )
             else None
         )
     for field, words in (("input", row.input), ("output", row.output)):

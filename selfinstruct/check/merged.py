@@ -12,23 +12,23 @@ _VERBS = (
 )
 _LABELS = "instruction|task|prompt|\u6307\u4ee4|\u4efb\u52a1|instrucci\u00f3n|aufgabe|anweisung|tarea|consigne|t\u00e2che|\u6307\u793a|\u30bf\u30b9\u30af"
 _NEW_TASK = re.compile(
-    rf"\S\s*\n\s*(?:#{{1,4}} ?)?(?:\d{{1,3}}[.)] ?)?(?:{_LABELS})(?: ?#?\d{{1,3}})? ?[:\uff1a.]\s?\S"
-    r"|\S\s*\n?\s*#{3,}\s*\d{1,3}[.)]\s?\w|[.?!]\s+(?:1\d|2[0-9])[.)] (?:[A-Z]\w+ ){2}",
+    rf"\n[ \t]*(?:#{{1,4}} ?)?(?:\d{{1,3}}[.)] ?)?(?:{_LABELS})(?: ?#?\d{{1,3}})? ?[:\uff1a.]\s?\S"
+    r"|(?<=[^#])#{3,6}[ \t]?\n?\d{1,3}[.)]\s?\w|[.?!] {1,3}(?:1\d|2[0-9])[.)] (?:[A-Z]\w+ ){2}",
     re.I,
 )
 # The same behind an input or an output, where numbered headings are common and only a form's own label is sure.
 _BEHIND = re.compile(
-    r"\S\s*\n\s*(?:#{2,4}\s*)?(?:\d{1,3}[.)] ?)?(?:instruction|new task|next task|\u6307\u4ee4|instrucci\u00f3n|anweisung|consigne)(?: ?#?\d{1,3})? ?[:\uff1a]\s?\S"
-    r"|\S\s*\n\s*#{3,}\s*\d{1,3}[.)]\s?\w|\S\s*\n\s*task(?: ?#?\d{1,3})?:\s?(?:" + _VERBS + r")\b[^\n]{8,}\n*$",
+    r"\n[ \t]*(?:#{2,4}[ \t]?\n?)?(?:\d{1,3}[.)] ?)?(?:instruction|new task|next task|\u6307\u4ee4|instrucci\u00f3n|anweisung|consigne)(?: ?#?\d{1,3})? ?[:\uff1a]\s?\S"
+    r"|\n[ \t]*#{3,6}[ \t]?\n?\n?\d{1,3}[.)]\s?\w|\n[ \t]*task(?: ?#?\d{1,3})?:\s?(?:" + _VERBS + r")\b[^\n]{8,}\n*$",
     re.I,
 )
 _LABEL = re.compile("instruction|task|指令|instrucci|anweisung|consigne|指示|###", re.I)
 _DIGIT = re.compile(r"\d[.)]")
 _NUMBERED = re.compile(
-    rf"^\s*(?:task )?(\d{{1,3}})[.):] ?(?:(?:{_VERBS})\b|[\u5199\u7ed9\u89e3\u63cf\u5217\u7ffb\u751f\u8ba1\u8bf4\u521b])(?:.{{6,}})$",
+    rf"^[ \t]*(?:task )?(\d{{1,3}})[.):] ?(?:(?:{_VERBS})\b|[\u5199\u7ed9\u89e3\u63cf\u5217\u7ffb\u751f\u8ba1\u8bf4\u521b])(?:.{{6,}})$",
     re.I | re.M,
 )
-_IMPERATIVE = re.compile(rf"^\s*(?:[-*\u2022] )?(?:please )?(?:{_VERBS})\b.{{14,}}[.?!]?$", re.I | re.M)
+_IMPERATIVE = re.compile(rf"^[ \t]*(?:[-*\u2022] )?(?:please )?(?:{_VERBS})\b.{{14,}}[.?!]?$", re.I | re.M)
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
 _CLEAR_VERB = re.compile(
     r"(?:write|create|generate|explain|describe|list|name|translate|summari[sz]e|classify|compose|design|calculate|suggest|define|identify|tell me|give me|solve|compute|propose|invent|what (?:is|are|causes?)|who (?:is|was|wrote|painted)|how (?:do|does|many)|convert)\b",
@@ -58,7 +58,7 @@ _FORMS_ARE_MEANT = re.compile(
 
 def merged_instructions(row: Checked) -> Finding | None:
     """A second task behind the first: under a label, as a numbered item, or as a sentence that has nothing to do with the first."""
-    text = row.instruction
+    text = row.instruction.strip()
     if ("\n" in text or _DIGIT.search(text)) and (match := _NEW_TASK.search(text)):
         return found("merged_instructions", "instruction", text[match.start() :])
     if ("\n" in text and (_numbered(text) or _lines(text))) or (not row.input and _sentences(text)):
@@ -73,7 +73,7 @@ def merged_instructions(row: Checked) -> Finding | None:
 def _behind(text: str, instruction: str) -> re.Match[str] | None:
     if "\n" not in text or not _LABEL.search(text) or _FORMS_ARE_MEANT.search(instruction):
         return None
-    return _BEHIND.search(text)
+    return _BEHIND.search(text, len(text) - len(text.lstrip()))
 
 
 def _numbered(text: str) -> bool:

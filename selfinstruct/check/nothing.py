@@ -85,7 +85,9 @@ def empty_output(row: Checked) -> Finding | None:
     if len(text) > 40 or not _MARK.fullmatch(text) or row.is_classification:
         return None
     given = f"{row.instruction} {row.input}"
-    if _MARK_ASKED.search(given) or text in (word.strip(".,;:?!\"'") for word in given.split()):  # a mark that was offered is an answer
+    if _MARK_ASKED.search(given) or text in (
+        word.strip(".,;:?!\"'") for word in given.split()
+    ):  # a mark that was offered is an answer
         return None
     return found("empty_output", "output", text)
 
@@ -109,4 +111,3 @@ def no_input_spelling(row: Checked) -> Finding | None:
     clear = _NO_INPUT.fullmatch(text) and not _WORDS_ARE_MEANT.search(row.instruction)
     perhaps = _PERHAPS_NO_INPUT.fullmatch(text) and _PRODUCE.match(row.instruction) and not _INPUT_IS_MEANT.search(row.instruction)
     return found("no_input_spelling", "input", row.input, fix="") if clear or perhaps else None
-

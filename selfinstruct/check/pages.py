@@ -7,7 +7,7 @@ import re
 from selfinstruct.check.finding import Checked, Finding, found
 
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]\u3000-\u303f\uff00-\uffef]+", re.I)
-_DOMAIN = re.compile(r"^\W*(?:[\w-]+\.)+(?:com|org|net|co\.uk|io|edu|gov)(?:/\S*)?\W*$", re.I)
+_DOMAIN = re.compile(r"^\W{0,9}(?:[\w-]+\.)+(?:com|org|net|co\.uk|io|edu|gov)(?:/\S*)?\W*$", re.I)
 _READ = re.compile(
     r"summar|article|web ?page|website|web ?site|blog|post\b|read|link|visit|review|content|main (?:idea|point|argument|topic|theme)|key (?:point|takeaway|fact|idea)|analy[sz]|evaluat|rewrite|paraphrase"
     r"|headline|title|author|publish|describe|find|what (?:is|does|are|did)|who|tone|sentiment|fact|quote|opinion|video|news|story|recipe|product|research|extract|list|information|paper|translate|report|critique|compare|classify|categori|identify|rate|suggest|improve|answer|tell|when|how|give|provide|write|generate|outline|question|explain"
@@ -23,9 +23,10 @@ _LINK_WANTED = re.compile(
     re.I,
 )
 _RESERVED = re.compile(r"(?:https?://|www\.)?(?:[\w-]+\.)*(?:example(?:\.\w+)*|test|invalid|localhost)(?![\w.-])", re.I)  # RFC 2606
-_DEEP = re.compile(r"(?:https?://|www\.)(?!(?:www\.)?example\.)[^\s/<>\"')]+/[^\s<>\"')]{6,}", re.I)
+_DEEP = re.compile(r"(?:https?://|www\.)(?!(?:www\.)?example\.)[^\s/<>\"')]{1,100}/[^\s<>\"')]{6,}", re.I)
 _REFERENCES_ARE_FORM = re.compile(
-    r"html|markdown|code|json|xml|script|python|citation|bibliograph|citing|how (?:do|to|can|should).*\bcite\b|写一个网址|\bapa\b|\bmla\b|regex|request|config", re.I
+    r"html|markdown|code|json|xml|script|python|citation|bibliograph|citing|how (?:do|to|can|should).*\bcite\b|写一个网址|\bapa\b|\bmla\b|regex|request|config",
+    re.I,
 )
 
 
@@ -50,7 +51,14 @@ def _address(row: Checked) -> str:
     match = _URL.search(given) if "://" in given or "www." in given.lower() else None
     address = match.group() if match else row.input.strip() if len(row.input) < 200 and _DOMAIN.match(row.input) else ""
     beside = _URL.sub(" ", row.input)
-    return "" if not re.search(r"\w\.\w", address) or _RESERVED.match(address) or len(beside.split()) > 4 or len(_HAN.findall(beside)) > 12 else address
+    return (
+        ""
+        if not re.search(r"\w\.\w", address)
+        or _RESERVED.match(address)
+        or len(beside.split()) > 4
+        or len(_HAN.findall(beside)) > 12
+        else address
+    )
 
 
 _HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff]")

@@ -71,7 +71,7 @@ def _digits(text: str) -> str:
 def _no_phone(number: str, text: str) -> bool:
     digits = _digits(number)
     national = digits[-10:]
-    invented = _SHOWN_NUMBER.match(digits) or "55501" in national or national[3:6] == "555" or national[:3] == "555"
+    invented = _SHOWN_NUMBER.match(digits) is not None or "55501" in national or national[3:6] == "555" or national[:3] == "555"
     return (
         not 9 <= len(digits) <= 15
         or (number.isdigit() and not _SPOKEN_TO.search(text))
@@ -84,10 +84,13 @@ def _no_phone(number: str, text: str) -> bool:
 
 
 _SPOKEN_TO = re.compile(
-    r"手机|电话|電話|联系|聯繫|致电|号码|微信|客服|热线|phone|mobile|call|\btel|contact|whats ?app|fax|\bsms|text me|姓名|邮箱", re.I
+    r"手机|电话|電話|联系|聯繫|致电|号码|微信|客服|热线|phone|mobile|call|\btel|contact|whats ?app|fax|\bsms|text me|姓名|邮箱",
+    re.I,
 )
 # Set aside for films and books, or printed everywhere.
-_SHOWN_NUMBER = re.compile(r"(?:44|0)(?:7700900|2079460|1632960|1154960|1414960)|13800138000$|2024561414$|(?:1|0)?8005550|33199?00|336399801")
+_SHOWN_NUMBER = re.compile(
+    r"(?:44|0)(?:7700900|2079460|1632960|1154960|1414960)|13800138000$|2024561414$|(?:1|0)?8005550|33199?00|336399801"
+)
 
 
 def _no_date(number: str) -> bool:
@@ -130,7 +133,11 @@ _SHOWN_IBANS = {
 
 def _no_iban(number: str, text: str) -> bool:
     plain = number.replace(" ", "")
-    return plain in _SHOWN_IBANS or not 15 <= len(plain) <= 34 or int("".join(str(int(one, 36)) for one in plain[4:] + plain[:4])) % 97 != 1
+    return (
+        plain in _SHOWN_IBANS
+        or not 15 <= len(plain) <= 34
+        or int("".join(str(int(one, 36)) for one in plain[4:] + plain[:4])) % 97 != 1
+    )
 
 
 _PATTERNS = (

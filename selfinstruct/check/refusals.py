@@ -49,7 +49,9 @@ _WORDS_ARE_ASKED_FOR = re.compile(
     r"|\u9053\u6b49|\u62d2\u7edd|\u5a49\u62d2|\u4fe1|\u90ae\u4ef6|\u56de\u590d|\u5bf9\u8bdd|\u7ffb\u8bd1|\u6545\u4e8b|\u53e5\u5b50|\u91cd\u5199|\u6539\u5199|disculpa|excus|entschuldig|absag|absage|carta|lettre|brief|traduc|traduis|traduire|\u00fcbersetz|rechaza|refuser|断り|メール|手紙|返信|謝罪|お詫び|翻訳|会話|道歉|造句",
     re.I,
 )
-_EDITS = re.compile(r"correct|\bedit|punctuat|tense|voice|rewrit|shorten|improve|change|person\b", re.I)  # the words are the input's
+_EDITS = re.compile(
+    r"correct|\bedit|punctuat|tense|voice|rewrit|shorten|improve|change|person\b", re.I
+)  # the words are the input's
 # A machine speaks of itself: no letter or story does.
 _OF_ITSELF = re.compile(
     rf"{_SELF}|text-based assistant|作为(?:一(?:个|名|款))?(?:人工智能|AI|语言模型)|(?:access|connection) to (?:real-?time|live|the internet)|my training data",

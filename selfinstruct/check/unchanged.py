@@ -21,11 +21,11 @@ _MAY_BE_RIGHT = re.compile(
 )
 # Something new is wanted, of which the input is only the subject.
 _NEW = re.compile(
-    r"\W*(?:please |can you |could you |now )?(?:(?:write|compose|create|generate|invent|draft|make up|come up with)\b(?! (?:it|this|that|them|the (?:sentence|text|number|word|phrase|title|date|following)))"
+    r"\W{0,9}(?:please |can you |could you |now )?(?:(?:write|compose|create|generate|invent|draft|make up|come up with)\b(?! (?:it|this|that|them|the (?:sentence|text|number|word|phrase|title|date|following)))"
     r"|explain|describe|define|answer|respond|reply|tell|suggest|recommend|list\b|discuss|compare|continue|why|how\b|who\b"
     r"|give (?:me )?(?:a|an|the|two|three|some|\d+)\b(?! (?:same|number|text|word)))"
-    r"|\W*(?:请)?(?:为.{1,12}(?:写|创作|设计)|写一|解释|描述|回答|讲|说明|列出|创作|续写|给出(?:一个|两个|三个)?(?:例|同义|反义|建议))"
-    r"|\W*(?:erkläre|beschreibe|beantworte|schreibe? (?:ein|eine|einen)\b|nenne|explica|describe|responde|escribe un|explique|décris|réponds|écris un)",
+    r"|\W{0,9}(?:请)?(?:为.{1,12}(?:写|创作|设计)|写一|解释|描述|回答|讲|说明|列出|创作|续写|给出(?:一个|两个|三个)?(?:例|同义|反义|建议))"
+    r"|\W{0,9}(?:erkläre|beschreibe|beantworte|schreibe? (?:ein|eine|einen)\b|nenne|explica|describe|responde|escribe un|explique|décris|réponds|écris un)",
     re.I,
 )
 _OTHER_WORDS = re.compile(
@@ -41,7 +41,7 @@ _NOT_DONE = (
         re.compile(r"\b(?:no|not|never|none|nobody|nothing|without|nor|hardly|un\w+)\b|n['\u2019]t\b|不|没|未|无|别", re.I),
     ),
     (re.compile(r"\b(?:in|to)to? an? (?:\w+ )?question|疑问句|问句", re.I), re.compile("[?\uff1f]")),
-    (re.compile(r"\W*(?:please )?add an? \w+ to|replace the \w+ with an? (?:stronger|better|different|more)\b", re.I), None),
+    (re.compile(r"\W{0,9}(?:please )?add an? \w+ to|replace the \w+ with an? (?:stronger|better|different|more)\b", re.I), None),
     (re.compile(r"\b(?:combine|merge|join) (?:the|these) (?:two |three )?sentences", re.I), None),
 )
 
@@ -53,7 +53,11 @@ def output_equals_input(row: Checked) -> Finding | None:
     if _plain(row.input) != _plain(row.output) or row.is_classification:
         return None
     task = row.instruction
-    if in_another_language(row) is not None or (_OTHER_WORDS.search(task) and len(row.output) > 3) or _is_not_done(task, row.output):
+    if (
+        in_another_language(row) is not None
+        or (_OTHER_WORDS.search(task) and len(row.output) > 3)
+        or _is_not_done(task, row.output)
+    ):
         return found("output_equals_input", "output", row.output)
     if _names_a_language(task) or _MAY_BE_RIGHT.search(task):
         return None
