@@ -18,6 +18,45 @@ from selfinstruct.check import ACROSS, CERTAIN, DEFECTS, Across, Row, findings
 FOLDER = Path(__file__).parent / "labelled"
 SPLITS = ("dev", "test", "held", "last")
 SLUGS = tuple(DEFECTS)
+# Precision and recall of a part at the first look, before any rule was mended by what it shows.
+FIRST: dict[str, dict[str, tuple[float, float]]] = {
+    "test": {
+        "empty_output": (0.94, 1.00),
+        "not_available": (1.00, 0.97),
+        "refusal": (1.00, 0.93),
+        "output_equals_input": (0.97, 1.00),
+        "control_characters": (1.00, 0.97),
+        "leaked_prompt": (0.97, 0.93),
+        "wrong_arithmetic": (1.00, 0.93),
+        "merged_instructions": (0.94, 0.83),
+        "invented_url": (0.82, 1.00),
+        "image_request": (0.91, 0.71),
+        "missing_code": (0.94, 0.94),
+        "truncated": (0.94, 0.94),
+        "wrong_language": (0.96, 1.00),
+        "personal_data": (0.80, 1.00),
+        "no_input_spelling": (0.97, 1.00),
+        "exact_duplicate": (1.00, 1.00),
+        "label_conflict": (1.00, 1.00),
+        "near_duplicate": (0.92, 0.99),
+    },
+    "held": {
+        "empty_output": (0.94, 1.00),
+        "not_available": (0.94, 0.94),
+        "refusal": (1.00, 0.88),
+        "output_equals_input": (0.94, 0.94),
+        "control_characters": (1.00, 1.00),
+        "leaked_prompt": (1.00, 1.00),
+        "wrong_arithmetic": (1.00, 1.00),
+        "no_input_spelling": (0.83, 1.00),
+    },
+    "last": {
+        "empty_output": (0.94, 0.97),
+        "not_available": (0.91, 0.70),
+        "output_equals_input": (0.94, 1.00),
+        "no_input_spelling": (0.97, 0.97),
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ _MARK = re.compile(
     r"\.{2,}|\u2026+|-{1,}|_{2,}|\u2014+|\"\"|''|\u201c\u201d|``"
     r"|[<\[({]\s*(?:no[ _-]?(?:output|answer|response|text|content)|empty|blank|output|response|answer|none|nothing|left blank"
     r"|intentionally left blank)\s*[>\])}]"
-    r"|[<\[(\uff08\u3010](?:\u7a7a|\u65e0|\u65e0\u8f93\u51fa|vac\u00edo|vide|leer|sin salida|sin respuesta)[>\])\uff09\u3011]",
+    r"|[<\[(\uff08\u3010](?:\u7a7a|\u65e0|\u7121|\u65e0\u8f93\u51fa|vac\u00edo|vide|leer|sin salida|sin respuesta)[>\])\uff09\u3011]",
     re.I,
 )
 _MARK_ASKED = re.compile(
@@ -26,7 +26,7 @@ _UNAVAILABLE = re.compile(
     r"(?: (?:is |was )?(?:available|needed|required|necessary|provided|possible|found|given))?"
     r"|(?:output|answer|response|information|data) (?:is )?not (?:available|applicable|needed|required|provided|possible)"
     r"|no disponible|no aplica|no aplicable|non disponible|sans objet|non applicable|nicht verf\u00fcgbar"
-    r"|nicht zutreffend|entf\u00e4llt|keine ausgabe|sin salida|sem resposta|n\u00e3o dispon\u00edvel|n\u00e3o aplic\u00e1vel"
+    r"|nicht zutreffend|entf\u00e4llt|keine ausgabe|sin salida|sin respuesta|sans r\u00e9ponse|keine antwort|sem resposta|n\u00e3o dispon\u00edvel|n\u00e3o aplic\u00e1vel"
     r"|\u4e0d\u9002\u7528|\u65e0\u9700\u8f93\u51fa|\u65e0\u8f93\u51fa|\u4e0d\u53ef\u7528|\u6682\u65e0"
     r"|\u8a72\u5f53\u306a\u3057|\ud574\ub2f9 \uc5c6\uc74c|\u043d\u0435\u0442 \u0434\u0430\u043d\u043d\u044b\u0445"
     r"|\u043d\u0435\u0434\u043e\u0441\u0442\u0443\u043f\u043d\u043e",
@@ -39,14 +39,24 @@ _NONE = re.compile(
 _NOTHING_IS_AN_ANSWER = re.compile(
     r"n/a\b|\bnone\b|\bnull\b|\bnan\b|\bnil\b|undefined|not available|not applicable|\bunknown\b|missing value|abbreviat|acronym"
     r"|stands? for|\bNA\b|\bmeans?\b|antonym|opposite|synonym|symbol for|chemical|sodium|\bprint|output of|what does .* return|result of (?:the|this)"
-    r"|fill in|\bif (?:there|not|no|it|the)\b|otherwise|say (?:so|no)|reply with|respond with|translate|traduc|\u00fcberset|\u7ffb\u8bd1"
-    r"|traduis|convert|expand|spell|\bor not\b|\u8fd8\u662f|\u6709\u6ca1\u6709|\u662f\u5426|\u53cd\u4e49|undefined|divi",
+    r"|fill in|\bif (?:there|not|no|it|the)\b|otherwise|say (?:so|no)|reply with|respond with|convert|expand|spell|\bor not\b|\u8fd8\u662f|\u6709\u6ca1\u6709|\u662f\u5426|\u53cd\u4e49|undefined|divi",
     re.I,
 )
 _PRODUCE = re.compile(
     r"\s*(?:please |can you |could you )?(?:write|generate|create|compose|describe|explain|design|suggest|summari[sz]e|rewrite|make"
     r"|develop|draft|produce|come up|provide|give|outline|discuss|invent|tell|construct|build|rephrase|paraphrase|edit|brainstorm|sing|play|record|name|list|say|recommend|compare|imagine|plan|show)\b"
     r"|\s*请?(?:写|画|列|说|讲|给|举|推荐|解释|介绍|求|打开|创建|创作|生成|设计|描述|编写|制作|播放|提供|总结|概括|撰写|翻译|改写|说明)|\s*(?:schreib|beschreib|erstell|escrib|describ|crea|écri|décri|cré)\w*",
+    re.I,
+)
+# A text or a thing is to be made, and "none" is neither.
+_TRANSLATES = re.compile("translat|traduc|tradui|\u00fcberset|\u7ffb\u8bd1|\u8bd1|\u8a33", re.I)
+_TEXT_WANTED = re.compile(
+    r"\s*(?:please |can you |could you )?(?:(?:write|compose|draft) an? (?!divider|line\b|mark|sign|symbol|placeholder|rule\b|row\b)|describe|explain|summari[sz]e|rewrite|paraphrase|rephrase"
+    r"|(?:create|design|generate|make|produce|develop|build|construct|draw|compose) (?:an? |the )?\w|suggest|translate|compare|discuss|outline|brainstorm|edit|sing|play|record|send|turn on|tell"
+    r"|list (?:three|four|five|six|ten|\d+)|give (?:me )?(?:three|four|five|some|a tip|advice))\b"
+    r"|\s*请?(?:写一|画|创建|创作|生成|设计|描述|编写|制作|播放|录制|打印|打开|拍摄|绘制|总结|概括|撰写|翻译|改写|解释|介绍)"
+    r"|\s*(?:schreib\w* ein|beschreib|erstell|zeichn|spiel|fass|erklär|escrib\w* un|describ|crea|dibuj|toca|resum|explic|imprim|écri\w* un|décri|cré|dessin|tradui|résum|joue)\w*"
+    r"|.*(?:を書いて|を描いて|を要約して|を流して|を再生して|を説明して)",
     re.I,
 )
 _AROUND = " \t\r\n\"'*_`[]<>().!\u3002\uff01\uff08\uff09\u201c\u201d"
@@ -78,9 +88,9 @@ _INPUT_IS_MEANT = re.compile(
 
 
 def empty_output(row: Checked) -> Finding | None:
-    """Blank to the eye, or a mark for nothing, unless marks are what is asked about."""
+    """Blank to the eye, or a mark for nothing. A mark of signs alone is an error only where a text was to be written."""
     if not _INVISIBLE.sub("", row.output):
-        return found("empty_output", "output", row.output.encode("unicode_escape").decode() or "(nothing)")
+        return found("empty_output", "output", row.output[:80].encode("unicode_escape").decode() or "(nothing)")
     text = row.output.strip()
     if len(text) > 40 or not _MARK.fullmatch(text) or row.is_classification:
         return None
@@ -89,7 +99,8 @@ def empty_output(row: Checked) -> Finding | None:
         word.strip(".,;:?!\"'") for word in given.split()
     ):  # a mark that was offered is an answer
         return None
-    return found("empty_output", "output", text)
+    said = any(map(str.isalpha, text))
+    return found("empty_output", "output", text, severity=None if said or _TEXT_WANTED.match(row.instruction) else "warning")
 
 
 def not_available(row: Checked) -> Finding | None:
@@ -98,8 +109,12 @@ def not_available(row: Checked) -> Finding | None:
         return None
     if text.casefold() in row.input.casefold() or _NONE.fullmatch(row.input.strip(_AROUND)):  # the input's own word
         return None
+    if _TRANSLATES.search(row.instruction) and (row.input.strip() or re.search("[\"'\u201c\u00ab\u300c]", row.instruction)):
+        return None
     bare = _UNAVAILABLE.fullmatch(text) and not row.is_classification
-    if (bare or (_NONE.fullmatch(text) and _PRODUCE.match(row.instruction))) and not _NOTHING_IS_AN_ANSWER.search(row.instruction):
+    if (bare or (_NONE.fullmatch(text) and _TEXT_WANTED.match(row.instruction))) and not _NOTHING_IS_AN_ANSWER.search(
+        row.instruction
+    ):
         return found("not_available", "output", row.output)
     return None
 

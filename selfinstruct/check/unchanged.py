@@ -21,9 +21,9 @@ _MAY_BE_RIGHT = re.compile(
 )
 # Something new is wanted, of which the input is only the subject.
 _NEW = re.compile(
-    r"\W{0,9}(?:please |can you |could you |now )?(?:(?:write|compose|create|generate|invent|draft|make up|come up with)\b(?! (?:it|this|that|them|the (?:sentence|text|number|word|phrase|title|date|following)))"
+    r"\W{0,9}(?:please |can you |could you |now )?(?:(?:write|compose|create|generate|invent|draft|make up|come up with)\b(?! (?:it|this|that|them|the)\b)"
     r"|explain|describe|define|answer|respond|reply|tell|suggest|recommend|list\b|discuss|compare|continue|why|how\b|who\b"
-    r"|give (?:me )?(?:a|an|the|two|three|some|\d+)\b(?! (?:same|number|text|word)))"
+    r"|give (?:me )?(?:a|an|two|three|some|\d+)\b(?! (?:same|number|text|word)))"
     r"|\W{0,9}(?:请)?(?:为.{1,12}(?:写|创作|设计)|写一|解释|描述|回答|讲|说明|列出|创作|续写|给出(?:一个|两个|三个)?(?:例|同义|反义|建议))"
     r"|\W{0,9}(?:erkläre|beschreibe|beantworte|schreibe? (?:ein|eine|einen)\b|nenne|explica|describe|responde|escribe un|explique|décris|réponds|écris un)",
     re.I,
@@ -44,6 +44,8 @@ _NOT_DONE = (
     (re.compile(r"\W{0,9}(?:please )?add an? \w+ to|replace the \w+ with an? (?:stronger|better|different|more)\b", re.I), None),
     (re.compile(r"\b(?:combine|merge|join) (?:the|these) (?:two |three )?sentences", re.I), None),
 )
+_SHORTER = re.compile(r"\b(?:shorten|condense|abridge|summari[sz]e|trim down)\b|in (?:one|two|three|four|five|six) words", re.I)
+_LONG = 12  # words that could be fewer
 
 
 def output_equals_input(row: Checked) -> Finding | None:
@@ -55,7 +57,7 @@ def output_equals_input(row: Checked) -> Finding | None:
     task = row.instruction
     if (
         in_another_language(row) is not None
-        or (_OTHER_WORDS.search(task) and len(row.output) > 3)
+        or (_OTHER_WORDS.search(task) and len(row.output) > 1)
         or _is_not_done(task, row.output)
     ):
         return found("output_equals_input", "output", row.output)
@@ -65,6 +67,8 @@ def output_equals_input(row: Checked) -> Finding | None:
 
 
 def _is_not_done(task: str, text: str) -> bool:
+    if _SHORTER.search(task) and len(text.split()) >= _LONG:
+        return True
     return any(asked.search(task) and not (done and done.search(text)) for asked, done in _NOT_DONE)
 
 
