@@ -101,6 +101,7 @@ def rows(split: str) -> tuple[Labelled, ...]:
     )
 
 
+@cache
 def measured(slug: str, split: str) -> Measure:
     """The classes that need other examples are measured on those that have some, the others on those that have none."""
     shown = [one for one in rows(split) if bool(one.before) == (slug in ACROSS)]
