@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from selfinstruct.check import ACROSS, DEFECTS, Across, Finding, Row, findings, repaired
+from selfinstruct.check import ACROSS, DEFECTS, Across, Finding, Row, findings, rejects, repaired, shortened_row
 from selfinstruct.errors import UserError
 from selfinstruct.records import STDIO, Bad, Record, Source, writing
 
@@ -36,6 +36,8 @@ class Survey:
     defective: int = 0
     bad: int = 0  # records that are no example
     repaired: int = 0  # examples that were changed
+    long: int = 0  # examples of which most checks saw the beginning and the end alone
+    certain: Counter[str] = field(default_factory=Counter)  # findings by which `generate` rejects unless told otherwise
     counts: Counter[str] = field(default_factory=Counter)
     shown: dict[str, list[Seen]] = field(default_factory=dict)
 
@@ -44,6 +46,7 @@ class Survey:
         self.defective += bool(found)
         for one in found:
             self.counts[one.slug] += 1
+            self.certain[one.slug] += rejects(one, "certain")
             if len(evidence := self.shown.setdefault(one.slug, [])) < _SHOWN:
                 evidence.append(Seen(where, one))
 
@@ -53,8 +56,11 @@ class Survey:
             "defective": self.defective,
             "bad": self.bad,
             "repaired": self.repaired,
+            "long": self.long,
             "findings": {
-                slug: {"severity": DEFECTS[slug].severity, "count": self.counts[slug]} for slug in DEFECTS if self.counts[slug]
+                slug: {"severity": DEFECTS[slug].severity, "count": self.counts[slug], "rejecting": self.certain[slug]}
+                for slug in DEFECTS
+                if self.counts[slug]
             },
             "evidence": [
                 {"slug": slug, "where": one.where, "field": one.finding.field, "evidence": one.finding.evidence}
@@ -68,6 +74,8 @@ class Survey:
         yield f"{self.examples:,} examples, {self.defective:,} with a finding{share}" + (
             f", {self.bad:,} records are no example" if self.bad else ""
         )
+        if self.long:
+            yield f"{self.long:,} examples have a field so long that its middle was looked at by few checks"
         for slug, defect in DEFECTS.items():
             if count := self.counts[slug]:
                 yield f"{count:>9,}  {slug:<20}{defect.severity:<9}{defect.meaning}"
@@ -114,6 +122,7 @@ def survey(
             else:
                 seen = findings(row, slugs) + [one for one in (across.findings(row) if across else []) if one.slug in slugs]
                 found.take(record.where, seen)
+                found.long += shortened_row(row) is not row
                 mended = _mended(row, seen, slugs)
                 found.repaired += mended != row
                 if write and isinstance(record, Record):
