@@ -59,6 +59,7 @@ OWNERS = {
     "rapidfuzz": "similarity",
     "spacy": "stats",
     "tenacity": "models.layers",
+    "thinc": "stats",  # under spaCy
     "tomli": "settings",
     "tqdm": "progress",
     "xllamacpp": "models.local",
@@ -82,6 +83,7 @@ HEAVY = {
     "rapidfuzz",
     "spacy",
     "tenacity",
+    "thinc",
     "tqdm",
     "xllamacpp",
     "backports",

@@ -89,7 +89,7 @@ def test_plotly_takes_every_figure(directory: Path) -> None:
     from selfinstruct.stats import measure
     from selfinstruct.view import load_run
 
-    found = figures([measure(load_run(directory))])
+    found, _ = figures([measure(load_run(directory))])
     assert {"seeds", "rate", "tokens", "length-instruction", "length-input", "length-output"} <= set(found)
     for figure in found.values():
         Figure(figure)

@@ -14,8 +14,8 @@ from selfinstruct.stats.counts import count
 from selfinstruct.stats.course import moments
 from selfinstruct.stats.labels import count_labels
 from selfinstruct.stats.likeness import closest, highest_with_seeds
+from selfinstruct.stats.parser import installed_model, verb_nouns
 from selfinstruct.stats.table import rows
-from selfinstruct.stats.verbs import installed_model, verb_nouns
 from selfinstruct.tasks import Example
 
 

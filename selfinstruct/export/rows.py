@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 from selfinstruct.tasks import Example, well_formed
+from selfinstruct.view import noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +27,13 @@ class Row:
     @classmethod
     def of(cls, example: Example, id: str, run: str, score: float | None) -> Row:
         instruction, input, output = map(well_formed, (example.instruction, example.input, example.output))
-        findings = findings_in(example.provenance)
+        findings = noted(example.provenance)
         return cls(id, instruction, input, output, example.is_classification, run, example.provenance, score, findings)
 
     @property
     def question(self) -> str:
         """What a user would say: the instruction, then the input if there is one."""
         return f"{self.instruction}\n\n{self.input}" if self.input else self.instruction
-
-
-def findings_in(provenance: dict[str, Any]) -> tuple[str, ...]:
-    """The slugs under `findings`, whether each stands alone or in a record with its evidence."""
-    found = provenance.get("findings") or ()
-    return tuple(str(one.get("slug", "")) if isinstance(one, dict) else str(one) for one in found)
 
 
 @dataclass(frozen=True, slots=True)
