@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def write_report(
     """
     if importlib.util.find_spec("plotly") is None:
         raise UserError("report: its figures need Plotly, which is not installed; pip install 'selfinstruct[report]'")
+    if not out.parent.is_dir():  # said before the work, not after it
+        raise UserError(f"{out}: there is no folder {out.parent}; make it, or name another place with --out")
     views = [load_run(directory) for directory in directories]
     marks = [find_defects(view) for view in views]
     runs = [measure(view, notice, every=every, marks=found) for view, found in zip(views, marks, strict=True)]
@@ -54,14 +57,12 @@ def write_report(
 
 
 def page(runs: Sequence[Stats], rows: Packed) -> str:
-    from plotly.offline import get_plotlyjs
-
-    plotly, script = get_plotlyjs(), (_HERE / "page.js").read_text("utf-8")
+    script, (drawing, policy) = (_HERE / "page.js").read_text("utf-8"), _plotly()
     drawn, why_not = figures(runs)
     shown = {name: caption for name, caption in _COURSE.items() if name != "cost" or name in drawn}
     data = {"figures": drawn, "runs": [one.name for one in runs], "judged": any(one.quality for one in runs)}
     parts = {
-        "csp": f"default-src 'none'; script-src {_hash(script)} {_hash(plotly)}; style-src 'unsafe-inline'; "
+        "csp": f"default-src 'none'; script-src {_hash(script)} {policy}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'",
         "several": "several" if len(runs) > 1 else "single",
         "style": (_HERE / "page.css").read_text("utf-8"),
@@ -80,12 +81,21 @@ def page(runs: Sequence[Stats], rows: Packed) -> str:
         "sampled": rows.said,
         "data": json.dumps(data).replace("<", "\\u003c"),
         "script": script,
-        "plotly": base64.b64encode(gzip.compress(plotly.encode(), 9, mtime=0)).decode("ascii"),
+        "plotly": drawing,
         "rows": rows.data,
     }
     text = (_HERE / "page.html").read_text("utf-8")
     pieces = text.split("@@")  # never filled twice: what a model wrote may hold any mark
     return "".join(parts[piece] if at % 2 else piece for at, piece in enumerate(pieces))
+
+
+@cache
+def _plotly() -> tuple[str, str]:
+    """Its script, compressed, and the hash by which the policy lets it run."""
+    from plotly.offline import get_plotlyjs
+
+    text = get_plotlyjs()
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode("ascii"), _hash(text)
 
 
 def _hash(script: str) -> str:

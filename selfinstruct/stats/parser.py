@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -55,10 +56,15 @@ def parsing(instructions: Sequence[str], model: str) -> Iterator[Callable[[], li
 
 def verb_nouns(instructions: Sequence[str], model: str) -> list[Pair | None]:
     """The pair of each instruction's first sentence; None where its root is no verb or has no direct object."""
+    texts = (text[:_MOST_LETTERS] for text in instructions)
+    return [_pair(document) for document in _language(model).pipe(texts, batch_size=256)]
+
+
+@cache
+def _language(model: str) -> Any:
     import spacy
 
-    language = spacy.load(model, exclude=["ner", "senter"])
-    return [_pair(document) for document in language.pipe((text[:_MOST_LETTERS] for text in instructions), batch_size=256)]
+    return spacy.load(model, exclude=["ner", "senter"])
 
 
 def _pair(document: Any) -> Pair | None:
