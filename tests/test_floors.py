@@ -73,6 +73,7 @@ OWNERS = {
     "rapidfuzz": "similarity",
     "spacy": "stats",
     "tenacity": "models.layers",
+    "thinc": "stats",  # under spaCy
     "tomli": "settings",
     "tqdm": "progress",
     "typing_extensions": "library",  # for type checkers alone
@@ -97,6 +98,7 @@ HEAVY = {
     "rapidfuzz",
     "spacy",
     "tenacity",
+    "thinc",
     "tqdm",
     "xllamacpp",
     "backports",
