@@ -36,6 +36,7 @@ class _Endpoint(TypedDict, total=False):
 
     model: str
     base_url: str | Sequence[str]
+    key_file: Place
     api: str
     response_format: str
     extra_body: str | Mapping[str, Any]

@@ -15,6 +15,7 @@ from typing import Protocol
 from selfinstruct.config import Config
 from selfinstruct.errors import CapReached, Interrupted, UserError
 from selfinstruct.models import Model
+from selfinstruct.models.bodies import Learned
 from selfinstruct.models.layers import Notice, Record, Recorded, Retried
 from selfinstruct.models.limits import Limited
 from selfinstruct.models.meter import Meter
@@ -41,6 +42,11 @@ class Books(Protocol):
     @property
     def meter(self) -> Meter: ...
 
+    @property
+    def learned(self) -> Learned:
+        """What each address is known not to take; what is found out is added."""
+        ...
+
     def sync(self) -> None:
         """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
         ...
@@ -57,7 +63,7 @@ async def sitting(
     ends it.
     """
     spending = budget(config, books.meter, books.spending, notice)
-    async with endpoints(config, notice) as found:
+    async with endpoints(config, notice, books.learned) as found:
         spread = Spread([Limited(Metered(Bounded(one.model), spending), one.limits) for one in found], notice)
         paced = Paced(spread, config.concurrency, spread.delay)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 _SECTIONS = {
     "What is judged": ("sample", "seed", "replace", "dry_run"),
-    "The judge": ("model", "base_url", "api", "response_format", "extra_body", "prompts", "temperature", "max_tokens", "attempts"),
+    "The judge": (
+        "model", "base_url", "key_file", "api", "response_format", "extra_body", "prompts", "temperature", "max_tokens", "attempts",
+    ),
     "Speed and patience": ("concurrency", "adaptive", "rpm", "tpm", "timeout", "retries", "patience"),
     "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out"),
-}
+}  # fmt: skip
 _OWN = ("temperature", "max_tokens", "attempts")
 _OF_CONFIG = {name for heading in ("The judge", "Speed and patience", "Money") for name in _SECTIONS[heading]} - {*_OWN}
 
