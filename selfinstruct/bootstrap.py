@@ -64,13 +64,14 @@ class Pace:
     admitted: int = 0
     committed: int = 0  # of the admitted
     examples: int = 0
+    surplus: float = 1.0  # times what is needed: more than 1 where another round costs hours (models/batch.py)
 
     EAGER: ClassVar[int] = 16  # calls begun for each that can be under way, so that a slow one holds nobody up
 
     def instructions(self) -> int:
         """How many instructions may be between admission and commitment."""
         per_instruction = (self.examples + 1) / (self.committed + 1)
-        return min(self.EAGER * self.concurrency, math.ceil((self.wanted - self.examples) / per_instruction))
+        return min(self.EAGER * self.concurrency, math.ceil(self.surplus * (self.wanted - self.examples) / per_instruction))
 
     def new_turns(self) -> int:
         """How many turns may be under way."""

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from selfinstruct import settings
+from selfinstruct.batching import ROUND, SURPLUS
 from selfinstruct.bootstrap import Bootstrap, Pace, Step
 from selfinstruct.config import Config
 from selfinstruct.errors import Stalled
 from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import FOLDER, Inputs
 from selfinstruct.models.layers import Notice, when_there_is_room
-from selfinstruct.models.paced import GRACE, Paced
 from selfinstruct.models.providers import LOCAL, only_model
 from selfinstruct.run import Run, recorded_config
-from selfinstruct.sitting import sitting
+from selfinstruct.sitting import Sitting, sitting
 from selfinstruct.tasks import Example, Instruction
 
 
@@ -45,22 +46,34 @@ def _recorded(directory: Path) -> Config | None:
 
 
 async def generate(
-    run: Run, inputs: Inputs, *, notice: Notice, changed: Callable[[], None] = lambda: None, seconds: float | None = None
+    run: Run,
+    inputs: Inputs,
+    *,
+    notice: Notice,
+    changed: Callable[[], None] = lambda: None,
+    waiting: Callable[[str], None] = lambda what: None,
+    seconds: float | None = None,
 ) -> None:
-    """Go on with `run` until it has its n examples, for `seconds` at most. `changed` is called after every commit.
+    """Go on with `run` until it has its n examples, for `seconds` at most. `changed` is called after every commit, `waiting` with
+    what is waited for, or with nothing.
 
     Raises ModelError, Stalled, UserError (a full disk) or Interrupted; whatever it raises, the run can be resumed.
     """
-    if run.is_finished:
+    if run.is_finished and not run.batches.open:
         return
     config = run.config
-    async with sitting(config, run, notice=notice, seconds=seconds) as (model, paced):
+    async with sitting(config, run, notice=notice, waiting=waiting, seconds=seconds) as at:
+        if run.is_finished and at.batch is not None:  # batches that were cancelled when it was: what have they cost?
+            await at.batch.settled()
+            return
         pool = run.pool(inputs.seeds)
         pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
-        await _commit_all(run, Bootstrap(config, inputs.stages, model, pool, pace), paced, notice, changed)
+        if config.batch:
+            pace = replace(pace, concurrency=ROUND, surplus=SURPLUS)
+        await _commit_all(run, Bootstrap(config, inputs.stages, at.model, pool, pace), at, notice, changed)
 
 
-async def _commit_all(run: Run, bootstrap: Bootstrap, paced: Paced, notice: Notice, changed: Callable[[], None]) -> None:
+async def _commit_all(run: Run, bootstrap: Bootstrap, at: Sitting, notice: Notice, changed: Callable[[], None]) -> None:
     drought = Drought(run.config.stall_turns, run.funnel)
     async with aclosing(bootstrap.steps()) as steps:
         async for step in steps:
@@ -69,7 +82,7 @@ async def _commit_all(run: Run, bootstrap: Bootstrap, paced: Paced, notice: Noti
             await when_there_is_room(partial(run.end_step, step), notice)
             changed()
             if run.is_finished:
-                await paced.stop(GRACE)  # what is under way is paid for, and serves a longer run
+                await at.finish()  # before what is under way is cancelled: it is paid for, and serves a longer run
                 return
             drought.take(step)
 

@@ -47,6 +47,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._begun, self._first, self._sent_before = time.monotonic(), tally.examples, meter.requests
         self._said = self._begun
+        self._waits = ""
         self._bar: tqdm[Any] | None = None
         if self._stream.isatty():
             self._bar = tqdm(
@@ -67,6 +68,11 @@ class Progress:
         elif time.monotonic() - self._said >= _LINE_EVERY:
             self._said = time.monotonic()
             self.say(f"{self._what} {self._tally.examples}/{self._wanted}, {self._figures()}{self._left()}")
+
+    def wait_for(self, what: str) -> None:
+        """Show what is waited for, until called with nothing."""
+        self._waits = what
+        self.update()
 
     def say(self, text: str) -> None:
         """A line that stays, above the bar."""
@@ -89,12 +95,12 @@ class Progress:
             f"{(meter.requests - self._sent_before) / seconds:.1f} requests/s",
             f"{_short(usage.prompt_tokens)}+{_short(usage.completion_tokens)} tokens",
         ]
-        if self._price is not None and (self._price.prompt or self._price.completion):
+        if self._price is not None and not self._price.is_free:
             cost = self._price.cost(usage)
             expected = cost * self._wanted / tally.examples if tally.examples else 0.0
             most = f", at most ${self._max_cost:.2f}" if self._max_cost > 0 else ""
             figures.append(f"${cost:.2f}" + (f" of about ${expected:.2f}" if expected else "") + most)
-        return ", ".join(figures)
+        return ", ".join(filter(None, [*figures, self._waits]))
 
     def _left(self) -> str:
         done = self._tally.examples - self._first

@@ -163,16 +163,22 @@ def fresh(said: Mapping[str, Any]) -> Config:
         implied["preset"] = "small"  # the embedded model's weights are few: it needs short raw prompts and a grammar
     if "base_url" not in said and os.environ.get("OPENAI_BASE_URL") and is_network(model):
         implied["base_url"] = (os.environ["OPENAI_BASE_URL"],)
-    config = configure(implied, said)
+    config = _can_batch(configure(implied, said))
     check_extra(config)
     return config
 
 
 def resumed(recorded: Config, said: Mapping[str, Any]) -> Config:
     """The config of a run that goes on: as it was, but for what was said anew. Raises UserError."""
-    config = changed(recorded, said)
+    config = _can_batch(changed(recorded, said))
     if config.extra_body != recorded.extra_body:
         check_extra(config)
+    return config
+
+
+def _can_batch(config: Config) -> Config:
+    if config.batch and config.model and not is_network(config.model):
+        raise UserError(f"--batch: the model {config.model!r} is this program's own and has no batch endpoint; leave --batch out")
     return config
 
 

@@ -8,15 +8,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
+from selfinstruct.batches import Batches
+from selfinstruct.batching import batching
+from selfinstruct.completions import Completions
 from selfinstruct.config import Config
 from selfinstruct.errors import CapReached, Interrupted, UserError
 from selfinstruct.models import Model
+from selfinstruct.models.batch import Batch
 from selfinstruct.models.bodies import Learned
-from selfinstruct.models.layers import Notice, Record, Recorded, Retried
+from selfinstruct.models.layers import Notice, Recorded, Retried
 from selfinstruct.models.limits import Limited
 from selfinstruct.models.meter import Meter
 from selfinstruct.models.metered import Ledger, Metered
@@ -34,10 +39,13 @@ class Books(Protocol):
     """Where paid work is written down: `run.Run`, or a judge's folder."""
 
     @property
-    def completions(self) -> Record: ...
+    def completions(self) -> Completions: ...
 
     @property
     def spending(self) -> Ledger: ...
+
+    @property
+    def batches(self) -> Batches: ...
 
     @property
     def meter(self) -> Meter: ...
@@ -52,12 +60,37 @@ class Books(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """A model that never buys twice, keeps to the caps and limits, and makes failed calls again; and how to end."""
+
+    model: Model
+    batch: Batch | None  # if requests go to a batch endpoint, or earlier ones are still there
+    _paced: Paced
+
+    async def stop(self) -> None:
+        """Send nothing new, and wait a moment for what is under way."""
+        await self._paced.stop(GRACE)
+        if self.batch is not None:
+            await self.batch.stop(GRACE)
+
+    async def finish(self) -> None:
+        """The same when nothing more is needed: what a batch endpoint still has is cancelled."""
+        await self._paced.stop(GRACE)
+        if self.batch is not None:
+            await self.batch.finish(GRACE)
+
+
 @asynccontextmanager
 async def sitting(
-    config: Config, books: Books, *, notice: Notice, seconds: float | None = None
-) -> AsyncIterator[tuple[Model, Paced]]:
-    """A model that never buys twice, keeps to the config's caps and limits, and makes failed calls again; and the layer that can
-    stop it. At most `seconds` long.
+    config: Config,
+    books: Books,
+    *,
+    notice: Notice,
+    waiting: Callable[[str], None] = lambda what: None,
+    seconds: float | None = None,
+) -> AsyncIterator[Sitting]:
+    """At most `seconds` long. `waiting` hears what is waited for, or nothing.
 
     Raises UserError if no endpoint can be had or a cap cannot be held, and Interrupted inside when a signal, the clock or a cap
     ends it.
@@ -67,16 +100,18 @@ async def sitting(
         spread = Spread([Limited(Metered(Bounded(one.model), spending), one.limits) for one in found], notice)
         paced = Paced(spread, config.concurrency, spread.delay)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
-        model = Recorded(retried, books.completions, books.meter, notice, paced.hold)
-        async with _stopping(paced, seconds), _syncing(books):
-            try:
-                yield model, paced
-            except CapReached as cap:
-                raise Interrupted(str(cap), NOT_YET) from None
+        record = books.completions
+        async with batching(config, books.batches, record, found, spending, retried, notice=notice, waiting=waiting) as batch:
+            at = Sitting(Recorded(batch or retried, record, books.meter, notice, paced.hold), batch, paced)
+            async with _stopping(at.stop, seconds), _syncing(books):
+                try:
+                    yield at
+                except CapReached as cap:
+                    raise Interrupted(str(cap), NOT_YET) from None
 
 
 @asynccontextmanager
-async def _stopping(paced: Paced, seconds: float | None) -> AsyncIterator[None]:
+async def _stopping(send_no_more: Callable[[], Awaitable[None]], seconds: float | None) -> AsyncIterator[None]:
     """Ends the sitting at the first signal, or after `seconds`: sends nothing new, waits a moment for what is under way, and
     raises Interrupted. A second signal ends it at once. Outside the main thread no signal arrives.
     """
@@ -86,7 +121,7 @@ async def _stopping(paced: Paced, seconds: float | None) -> AsyncIterator[None]:
     ending: list[asyncio.Task[None]] = []
 
     async def end() -> None:
-        await paced.stop(GRACE)
+        await send_no_more()
         task.cancel()
 
     def stop(why: str, code: int) -> None:

@@ -24,13 +24,16 @@ FLOORS = (
     ("judge",),  # what a model thinks of a run's examples
     ("view",),  # a run as those see it who come afterwards
     ("generate",),  # the main job
-    ("run", "progress", "sitting"),  # the run directory; what a person sees; layers and signals around paid work
-    ("spending",),  # every call sent
+    ("sitting",),  # layers and signals around paid work
+    ("batching",),  # its requests in batches
+    ("run", "progress"),  # the run directory; what a person sees
+    ("spending", "batches"),  # every call sent, and every batch
     ("bootstrap", "completions", "inputs"),  # Figure 2; every reply paid for; seeds and templates
     ("stage", "settings"),  # one stage of the paper; from a file and a command line to a config
     ("pool", "check", "models.providers", "models.spread"),  # what is kept and may be shown; known defects; which provider answers
-    ("parse", "filters", "similarity", "funnel", "prices", "records"),
-    ("models.metered",),  # what calls cost, and the caps on it
+    ("parse", "filters", "similarity", "funnel", "prices", "records", "models.batch"),
+    ("models.batch_making", "models.batch_replies"),
+    ("models.metered", "models.patient", "models.batch_api"),  # what calls cost, and the caps on it; the batch interface
     ("models.openai", "models.local", "models.scripted", "models.layers", "models.paced", "models.limits"),
     ("models.transport",),  # how it is carried, and what breaks there
     ("models.fates",),  # what a failed call means
@@ -46,6 +49,9 @@ FLOORS = (
         "models.rates",
         "models.adaptive",
         "models.breaker",
+        "models.sent",
+        "models.waiters",
+        "models.collector",
     ),
     ("tasks", "journal", "models", "hub"),  # records of the dataset; files that survive a crash; what a model is; the Hub
     ("errors", "ordered"),

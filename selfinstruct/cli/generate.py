@@ -30,8 +30,8 @@ _SECTIONS = {
     "Decoding (VALUE for all stages, or STAGE=VALUE; repeatable; stages: propose, classify, input_first, output_first)": (
         "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop",
     ),
-    "Speed and patience": ("concurrency", "adaptive", "rpm", "tpm", "timeout", "retries", "patience", "stall_turns"),
-    "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out"),
+    "Speed and patience": ("concurrency", "batch", "adaptive", "rpm", "tpm", "timeout", "retries", "patience", "stall_turns"),
+    "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out", "price_batch"),
 }  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
         progress.say(text)
 
     try:
-        asyncio.run(go_on(run, inputs, notice=notice, changed=progress.update, seconds=seconds))
+        asyncio.run(go_on(run, inputs, notice=notice, changed=progress.update, waiting=progress.wait_for, seconds=seconds))
     except Interrupted as stop:
         progress.close()
         saved = f"{run.funnel.examples} of {run.config.n} examples and {len(run.completions)} replies are saved in {run.directory}"

@@ -52,6 +52,7 @@ def _option(name: str, default: Any, metadata: Mapping[str, Any]) -> Callable[[C
     if isinstance(default, tuple):
         return click.option(flag, name, multiple=True, metavar="TEXT", help=help + " Repeatable.")
     if isinstance(default, bool):
+        flag += f"/--no-{flag[2:]}" if metadata["free"] else ""  # what may change may change back
         return click.option(flag, name, is_flag=True, default=None, help=help + shown)
     kind: Any = click.Choice(metadata["choices"]) if metadata["choices"] else type(default)
     return click.option(flag, name, type=kind, default=None, help=help + shown)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from selfinstruct.batches import NAME as BATCHES
+from selfinstruct.batches import Batches
 from selfinstruct.completions import Completions, append, disk_errors
 from selfinstruct.errors import UserError
 from selfinstruct.journal import Journal, Lock, write_whole
@@ -41,6 +43,7 @@ class Books:
             self.meter = Meter()
             with disk_errors(self._folder):
                 self.completions = Completions(self._folder / COMPLETIONS, self.meter)
+                self.batches = Batches(self._folder / BATCHES, self.meter)
                 self.spending = Spending(self._folder / SPENDING, self.meter, self.completions.__contains__)
                 for name, text in judge.template.files:
                     write_whole(self._folder / name, text)
@@ -53,8 +56,8 @@ class Books:
 
     @property
     def is_worth_keeping(self) -> bool:
-        """True once anything was answered; what has only failed may be asked again."""
-        return self.meter.requests > self.meter.failed
+        """True once anything was answered, or is going to be; what has only failed may be asked again."""
+        return self.meter.requests > self.meter.failed or bool(self.batches.open)
 
     def sync(self) -> None:
         """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
@@ -65,6 +68,7 @@ class Books:
         """A judge that never answered leaves no trace."""
         self.completions.close()
         self.spending.close()
+        self.batches.leave()
         if self.is_worth_keeping:
             self._note(self._record)
         else:

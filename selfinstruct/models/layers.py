@@ -175,7 +175,8 @@ class Recorded:
                 self._meter.take(request.stage, known)
             seconds, completion = time.monotonic() - begun, known
             notice = (lambda text: None) if self._homeless else self._notice  # the first one speaks for all
-            await when_there_is_room(lambda: self._record.put(key, request, completion, seconds), notice, self._paused)
+            if self._record.get(key) is None:  # a batch's replies go on record as they come
+                await when_there_is_room(lambda: self._record.put(key, request, completion, seconds), notice, self._paused)
         return known
 
     def _paused(self, is_paused: bool) -> None:

@@ -19,6 +19,7 @@ from selfinstruct.models.fates import Breakage
 from selfinstruct.ordered import timeout
 
 MOST_BYTES = 16 * 2**20  # of a reply, unpacked; a reply of a million tokens has 4 to 6 MB
+MOST_OF_A_FILE = 2**31  # bytes; a batch's replies come in one
 _TEXT = ("ascii", "utf", "iso8859", "cp125", "gb", "big5", "shift_jis", "euc_", "koi8", "iso2022")  # not rot13, hex, base64 or idna
 _NO_TLS = {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"}
 _ADDRESS = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
@@ -39,8 +40,8 @@ class TooLarge(Exception):
 
 
 class Careful(httpx2.AsyncClient):
-    """Reads a reply whole, but neither for longer than `seconds` in all nor for more than MOST_BYTES, and never fails to make text
-    of it.
+    """Reads a reply whole, but neither for longer than `seconds` (or what a call asks for) in all nor for more than MOST_BYTES, and
+    never fails to make text of it.
     """
 
     def __init__(self, *, seconds: float, **options: Any) -> None:
@@ -48,11 +49,13 @@ class Careful(httpx2.AsyncClient):
         self._seconds = seconds
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
+        asked = request.extensions.get("timeout", {}).get("read") or 0.0
+        most = MOST_BYTES if request.method == "POST" else MOST_OF_A_FILE
         try:
-            async with timeout(self._seconds):
+            async with timeout(max(self._seconds, asked)):
                 response = await super().send(request, stream=True, **options)
                 try:
-                    return response if stream else await _whole(response)
+                    return response if stream else await _whole(response, most)
                 except BaseException:
                     await response.aclose()
                     raise
@@ -62,24 +65,24 @@ class Careful(httpx2.AsyncClient):
             raise httpx2.RemoteProtocolError(str(error), request=request) from error
 
 
-async def _whole(response: httpx2.Response) -> httpx2.Response:
+async def _whole(response: httpx2.Response, most: int) -> httpx2.Response:
     length = response.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and "content-encoding" not in response.headers:
-        if int(length) > MOST_BYTES:
+        if int(length) > most:
             raise TooLarge
         await response.aread()
     else:
-        response = await _counted(response)
+        response = await _counted(response, most)
     response.encoding = _encoding(response) if "charset" in response.headers.get("content-type", "") else "utf-8-sig"
     return response
 
 
-async def _counted(response: httpx2.Response) -> httpx2.Response:
+async def _counted(response: httpx2.Response, most: int) -> httpx2.Response:
     """One whose length nobody knows before: it is packed, or comes in chunks."""
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
-        if len(body) > MOST_BYTES:
+        if len(body) > most:
             raise TooLarge
     await response.aclose()
     packing = {b"content-encoding", b"transfer-encoding", b"content-length"}
