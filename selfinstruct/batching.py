@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
+from selfinstruct.batches import Batches
+from selfinstruct.completions import Completions
+from selfinstruct.config import Config
 from selfinstruct.errors import UserError
 from selfinstruct.models import Model
 from selfinstruct.models.batch import Batch
@@ -13,7 +16,6 @@ from selfinstruct.models.batch_api import BatchApi
 from selfinstruct.models.layers import Notice
 from selfinstruct.models.metered import Budget
 from selfinstruct.models.providers import Endpoint, is_network
-from selfinstruct.run import Run
 
 if TYPE_CHECKING:
     from selfinstruct.models.openai import OpenAI
@@ -24,7 +26,9 @@ ROUND = 4096  # stands for --concurrency in how far a run reads ahead: a batch s
 
 @asynccontextmanager
 async def batching(
-    run: Run,
+    config: Config,
+    log: Batches,
+    completions: Completions,
     found: Sequence[Endpoint],
     budget: Budget,
     live: Model,
@@ -32,21 +36,23 @@ async def batching(
     notice: Notice,
     waiting: Callable[[str], None] = lambda what: None,
 ) -> AsyncIterator[Batch | None]:
-    """A Batch; for a run without --batch only if batches are open: then it asks `live` what is in none of them.
+    """A Batch on the endpoint that was `found`; without --batch only if batches are open: then it asks `live` what is in none of
+    them.
 
     Raises UserError if the open ones cannot be reached.
     """
-    config, log = run.config, run.batches
     if not config.batch and not log.open:
         yield None
         return
     if len(found) != 1 or not is_network(config.model):
         names = ", ".join(one.id or "one without a name yet" for one in log.open.values())
-        raise UserError(f"{run.directory}: batches are open ({names}); go on with the one --base-url and --model that they went to")
+        raise UserError(
+            f"{completions.path.parent}: batches are open ({names}); go on with the one --base-url and --model that they went to"
+        )
     batch = Batch(
         BatchApi(cast("OpenAI", found[0].model)),
         log,
-        run.completions,
+        completions,
         budget,
         retries=config.retries,
         patience=config.patience,

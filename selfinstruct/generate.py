@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from selfinstruct import settings
-from selfinstruct.batching import ROUND, SURPLUS, batching
+from selfinstruct.batching import ROUND, SURPLUS
 from selfinstruct.bootstrap import Bootstrap, Pace, Step
 from selfinstruct.config import Config
 from selfinstruct.errors import Stalled
@@ -19,7 +19,7 @@ from selfinstruct.inputs import FOLDER, Inputs
 from selfinstruct.models.layers import Notice, when_there_is_room
 from selfinstruct.models.providers import LOCAL, only_model
 from selfinstruct.run import Run, recorded_config
-from selfinstruct.sitting import sitting
+from selfinstruct.sitting import Sitting, sitting
 from selfinstruct.tasks import Example, Instruction
 
 
@@ -62,21 +62,18 @@ async def generate(
     if run.is_finished and not run.batches.open:
         return
     config = run.config
-    through = partial(batching, run, notice=notice, waiting=waiting)
-    async with sitting(config, run, notice=notice, seconds=seconds, batching=through) as seat:
-        if run.is_finished and seat.batch is not None:  # batches that were cancelled when it was: what have they cost?
-            await seat.batch.settled()
+    async with sitting(config, run, notice=notice, waiting=waiting, seconds=seconds) as at:
+        if run.is_finished and at.batch is not None:  # batches that were cancelled when it was: what have they cost?
+            await at.batch.settled()
             return
         pool = run.pool(inputs.seeds)
         pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
         if config.batch:
             pace = replace(pace, concurrency=ROUND, surplus=SURPLUS)
-        await _commit_all(run, Bootstrap(config, inputs.stages, seat.model, pool, pace), seat.finish, notice, changed)
+        await _commit_all(run, Bootstrap(config, inputs.stages, at.model, pool, pace), at, notice, changed)
 
 
-async def _commit_all(
-    run: Run, bootstrap: Bootstrap, finish: Callable[[], Awaitable[None]], notice: Notice, changed: Callable[[], None]
-) -> None:
+async def _commit_all(run: Run, bootstrap: Bootstrap, at: Sitting, notice: Notice, changed: Callable[[], None]) -> None:
     drought = Drought(run.config.stall_turns, run.funnel)
     async with aclosing(bootstrap.steps()) as steps:
         async for step in steps:
@@ -85,7 +82,7 @@ async def _commit_all(
             await when_there_is_room(partial(run.end_step, step), notice)
             changed()
             if run.is_finished:
-                await finish()  # before what is under way is cancelled
+                await at.finish()  # before what is under way is cancelled: it is paid for, and serves a longer run
                 return
             drought.take(step)
 

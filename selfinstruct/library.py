@@ -43,6 +43,7 @@ class _Endpoint(TypedDict, total=False):
     prompts: Place
     attempts: int
     concurrency: int
+    batch: bool
     adaptive: bool
     rpm: int
     tpm: int
@@ -54,6 +55,7 @@ class _Endpoint(TypedDict, total=False):
     max_requests: int
     price_in: float
     price_out: float
+    price_batch: float
     temperature: float
     max_tokens: int
 
@@ -141,7 +143,7 @@ async def _generate(
     try:
         shown = _shown(progress, config.n, run.funnel, run.meter, config, "examples")
         try:
-            await go_on(run, inputs, notice=shown.say, changed=shown.update, seconds=seconds)
+            await go_on(run, inputs, notice=shown.say, changed=shown.update, waiting=shown.wait_for, seconds=seconds)
         finally:
             shown.close()
     finally:
@@ -192,7 +194,7 @@ async def _judge(
     try:
         shown = _shown(progress, review.wanted, review.tally, books.meter, judge.config, "judged")
         try:
-            await review.go_on(books, notice=shown.say, changed=shown.update, seconds=seconds)
+            await review.go_on(books, notice=shown.say, changed=shown.update, waiting=shown.wait_for, seconds=seconds)
         finally:
             shown.close()
     finally:
@@ -272,6 +274,8 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 class _Shown(Protocol):
     def update(self) -> None: ...
 
+    def wait_for(self, what: str) -> None: ...
+
     def say(self, text: str) -> None: ...
 
     def close(self) -> None: ...
@@ -287,6 +291,8 @@ class _Told:
         if self._tally.examples != self._last:
             self._last = self._tally.examples
             self._tell(self._last, self._wanted)
+
+    def wait_for(self, what: str) -> None: ...
 
     def say(self, text: str) -> None: ...
 

@@ -8,20 +8,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from selfinstruct.batches import Batches
+from selfinstruct.batching import batching
+from selfinstruct.completions import Completions
 from selfinstruct.config import Config
 from selfinstruct.errors import CapReached, Interrupted, UserError
-from selfinstruct.models import Completion, Model, Request
-from selfinstruct.models.layers import Notice, Record, Recorded, Retried
+from selfinstruct.models import Model
+from selfinstruct.models.batch import Batch
+from selfinstruct.models.bodies import Learned
+from selfinstruct.models.layers import Notice, Recorded, Retried
 from selfinstruct.models.limits import Limited
 from selfinstruct.models.meter import Meter
-from selfinstruct.models.metered import Budget, Ledger, Metered
+from selfinstruct.models.metered import Ledger, Metered
 from selfinstruct.models.paced import GRACE, Bounded, Paced
-from selfinstruct.models.providers import Endpoint, endpoints
+from selfinstruct.models.providers import endpoints
 from selfinstruct.models.spread import Spread
 from selfinstruct.prices import budget
 
@@ -34,58 +39,46 @@ class Books(Protocol):
     """Where paid work is written down: `run.Run`, or a judge's folder."""
 
     @property
-    def completions(self) -> Record: ...
+    def completions(self) -> Completions: ...
 
     @property
     def spending(self) -> Ledger: ...
 
     @property
+    def batches(self) -> Batches: ...
+
+    @property
     def meter(self) -> Meter: ...
+
+    @property
+    def learned(self) -> Learned:
+        """What each address is known not to take; what is found out is added."""
+        ...
 
     def sync(self) -> None:
         """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
         ...
 
 
-class Batching(Protocol):
-    """What takes requests through the batch endpoint instead: `models.batch.Batch`."""
-
-    async def complete(self, request: Request) -> Completion: ...
-
-    async def close(self) -> None: ...
-
-    async def stop(self, grace: float) -> None: ...
-
-    async def finish(self, grace: float) -> None: ...
-
-    async def settled(self) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """What whoever sits has before them: the model, and how to end."""
+class Sitting:
+    """A model that never buys twice, keeps to the caps and limits, and makes failed calls again; and how to end."""
 
     model: Model
-    paced: Paced
-    batch: Batching | None = None
+    batch: Batch | None  # if requests go to a batch endpoint, or earlier ones are still there
+    _paced: Paced
 
     async def stop(self) -> None:
         """Send nothing new, and wait a moment for what is under way."""
-        await self.paced.stop(GRACE)
+        await self._paced.stop(GRACE)
         if self.batch is not None:
             await self.batch.stop(GRACE)
 
     async def finish(self) -> None:
-        """The same at the end of the work: what is under way is paid for, and serves a longer run."""
-        await self.paced.stop(GRACE)
+        """The same when nothing more is needed: what a batch endpoint still has is cancelled."""
+        await self._paced.stop(GRACE)
         if self.batch is not None:
             await self.batch.finish(GRACE)
-
-
-@asynccontextmanager
-async def no_batching(found: Sequence[Endpoint], budget: Budget, live: Model) -> AsyncIterator[Batching | None]:
-    """Every request by itself."""
-    yield None
 
 
 @asynccontextmanager
@@ -94,24 +87,25 @@ async def sitting(
     books: Books,
     *,
     notice: Notice,
+    waiting: Callable[[str], None] = lambda what: None,
     seconds: float | None = None,
-    batching: Callable[[Sequence[Endpoint], Budget, Model], AbstractAsyncContextManager[Batching | None]] = no_batching,
-) -> AsyncIterator[Seat]:
-    """A model that never buys twice, keeps to the config's caps and limits, and makes failed calls again. At most `seconds` long.
+) -> AsyncIterator[Sitting]:
+    """At most `seconds` long. `waiting` hears what is waited for, or nothing.
 
     Raises UserError if no endpoint can be had or a cap cannot be held, and Interrupted inside when a signal, the clock or a cap
     ends it.
     """
     spending = budget(config, books.meter, books.spending, notice)
-    async with endpoints(config, notice) as found:
+    async with endpoints(config, notice, books.learned) as found:
         spread = Spread([Limited(Metered(Bounded(one.model), spending), one.limits) for one in found], notice)
         paced = Paced(spread, config.concurrency, spread.delay)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
-        async with batching(found, spending, retried) as batch:
-            seat = Seat(Recorded(batch or retried, books.completions, books.meter, notice, paced.hold), paced, batch)
-            async with _stopping(seat.stop, seconds), _syncing(books):
+        record = books.completions
+        async with batching(config, books.batches, record, found, spending, retried, notice=notice, waiting=waiting) as batch:
+            at = Sitting(Recorded(batch or retried, record, books.meter, notice, paced.hold), batch, paced)
+            async with _stopping(at.stop, seconds), _syncing(books):
                 try:
-                    yield seat
+                    yield at
                 except CapReached as cap:
                     raise Interrupted(str(cap), NOT_YET) from None
 

@@ -24,9 +24,10 @@ FLOORS = (
     ("judge",),  # what a model thinks of a run's examples
     ("view",),  # a run as those see it who come afterwards
     ("generate",),  # the main job
+    ("sitting",),  # layers and signals around paid work
     ("batching",),  # its requests in batches
-    ("run", "progress", "sitting"),  # the run directory; what a person sees; layers and signals around paid work
-    ("spending", "batches"),  # every call sent; every batch made
+    ("run", "progress"),  # the run directory; what a person sees
+    ("spending", "batches"),  # every call sent, and every batch
     ("bootstrap", "completions", "inputs"),  # Figure 2; every reply paid for; seeds and templates
     ("stage", "settings"),  # one stage of the paper; from a file and a command line to a config
     ("pool", "check", "models.providers", "models.spread"),  # what is kept and may be shown; known defects; which provider answers

@@ -134,9 +134,12 @@ def test_nor_do_failures_and_nothing_is_bought_twice(directory: Path, undisturbe
     assert (directory / "judgements.jsonl").read_bytes() == undisturbed
 
 
-def test_a_server_without_schemas_is_asked_in_words(directory: Path) -> None:
+def test_a_server_without_schemas_is_asked_in_words_and_that_is_known_to_the_next_sitting(directory: Path) -> None:
     with LoopbackServer(rejecting("response_format")) as server:
-        invoke("judge", directory, *at(server), "--concurrency", 1).done()
+        invoke("judge", directory, *at(server), "--concurrency", 1, "--sample", 5).done()
+        first = len(server.calls)
+        invoke("judge", directory, "--concurrency", 1).done()
+        assert not any("response_format" in body for body in server.requests[first:])
         assert [body.get("response_format", {}).get("type") for body in server.requests[:3]] == ["json_schema", "json_object", None]
     assert sum(one["score"] is not None for one in judgements(directory)) > 0.9 * N
 

@@ -18,20 +18,11 @@ if TYPE_CHECKING:
 _SECTIONS = {
     "What is judged": ("sample", "seed", "replace", "dry_run"),
     "The judge": (
-        "model",
-        "base_url",
-        "key_file",
-        "api",
-        "response_format",
-        "extra_body",
-        "prompts",
-        "temperature",
-        "max_tokens",
-        "attempts",
+        "model", "base_url", "key_file", "api", "response_format", "extra_body", "prompts", "temperature", "max_tokens", "attempts",
     ),
-    "Speed and patience": ("concurrency", "adaptive", "rpm", "tpm", "timeout", "retries", "patience"),
-    "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out"),
-}
+    "Speed and patience": ("concurrency", "batch", "adaptive", "rpm", "tpm", "timeout", "retries", "patience"),
+    "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out", "price_batch"),
+}  # fmt: skip
 _OWN = ("temperature", "max_tokens", "attempts")
 _OF_CONFIG = {name for heading in ("The judge", "Speed and patience", "Money") for name in _SECTIONS[heading]} - {*_OWN}
 
@@ -110,7 +101,7 @@ def _sit(review: Review) -> None:
         show([f"{directory}: goes on, {before} replies of {config.model} on record"])
     progress = Progress(review.wanted, review.tally, books.meter, price_of(config), max_cost=config.max_cost, what="judged")
     try:
-        asyncio.run(review.go_on(books, notice=progress.say, changed=progress.update))
+        asyncio.run(review.go_on(books, notice=progress.say, changed=progress.update, waiting=progress.wait_for))
     except Interrupted as stop:
         progress.close()
         on = f"go on with: selfinstruct judge {shlex.quote(str(directory))}{_sampled(review)}{higher(str(stop))}"

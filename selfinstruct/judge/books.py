@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from selfinstruct.batches import NAME as BATCHES
+from selfinstruct.batches import Batches
 from selfinstruct.completions import Completions, append, disk_errors
 from selfinstruct.errors import UserError
 from selfinstruct.journal import Journal, Lock, write_whole
 from selfinstruct.judge.judge import NAMES, Judge
 from selfinstruct.judge.judgement import Judgement
+from selfinstruct.models.bodies import learned
 from selfinstruct.models.meter import Meter
 from selfinstruct.spending import NAME as SPENDING
 from selfinstruct.spending import Spending
@@ -40,20 +43,21 @@ class Books:
             self.meter = Meter()
             with disk_errors(self._folder):
                 self.completions = Completions(self._folder / COMPLETIONS, self.meter)
+                self.batches = Batches(self._folder / BATCHES, self.meter)
                 self.spending = Spending(self._folder / SPENDING, self.meter, self.completions.__contains__)
                 for name, text in judge.template.files:
                     write_whole(self._folder / name, text)
-            self._before = recorded(run)
-            with disk_errors(self._home):
-                write_whole(self._home / _RECORD, to_json(_record(judge), indent=1) + "\n")
+            self._before, self._judge = recorded(run), judge
+            self.learned = learned((self._before or {}).get("left_out"))
+            self._note(self._record)
         except BaseException:
             self._lock.release()
             raise
 
     @property
     def is_worth_keeping(self) -> bool:
-        """True once anything was answered; what has only failed may be asked again."""
-        return self.meter.requests > self.meter.failed
+        """True once anything was answered, or is going to be; what has only failed may be asked again."""
+        return self.meter.requests > self.meter.failed or bool(self.batches.open)
 
     def sync(self) -> None:
         """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
@@ -64,17 +68,32 @@ class Books:
         """A judge that never answered leaves no trace."""
         self.completions.close()
         self.spending.close()
-        if not self.is_worth_keeping:
+        self.batches.leave()
+        if self.is_worth_keeping:
+            self._note(self._record)
+        else:
             shutil.rmtree(self._folder, ignore_errors=True)
-            if self._before is None:
-                (self._home / _RECORD).unlink(missing_ok=True)
-            else:
-                write_whole(self._home / _RECORD, to_json(self._before, indent=1) + "\n")
+            self._note(self._before)
         self._lock.release()
         if not self.is_worth_keeping and self._before is None:
             (self._home / "lock").unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # another judge's folder is in it
                 self._home.rmdir()
+
+    @property
+    def _record(self) -> dict[str, Any]:
+        judge, config = self._judge, self._judge.config.record()
+        settings = {name: config[name] for name in (*NAMES, "preset") if name in config}
+        settings |= {"temperature": judge.decoding.temperature, "max_tokens": judge.decoding.max_tokens}
+        left_out = learned(self.learned)
+        return {"format": FORMAT, "folder": judge.name, "identity": judge.identity, "settings": settings, "left_out": left_out}
+
+    def _note(self, record: dict[str, Any] | None) -> None:
+        with disk_errors(self._home):
+            if record is None:
+                (self._home / _RECORD).unlink(missing_ok=True)
+            else:
+                write_whole(self._home / _RECORD, to_json(record, indent=1) + "\n")
 
 
 class Derived:
@@ -112,13 +131,6 @@ class Derived:
             self._journal.close()
 
 
-def _record(judge: Judge) -> dict[str, Any]:
-    config, decoding = judge.config.record(), judge.decoding
-    settings = {name: config[name] for name in (*NAMES, "preset") if name in config}
-    settings |= {"temperature": decoding.temperature, "max_tokens": decoding.max_tokens}
-    return {"format": FORMAT, "folder": judge.name, "identity": judge.identity, "settings": settings}
-
-
 def recorded(run: Path) -> dict[str, Any] | None:
     """judge.json of a run directory; None if nobody has judged it. Raises UserError if it cannot be read."""
     path = run / FOLDER / _RECORD
@@ -126,7 +138,8 @@ def recorded(run: Path) -> dict[str, Any] | None:
         record = json.loads(path.read_text("utf-8"))
         if not isinstance(record, dict) or record["format"] != FORMAT:
             raise UserError(f"{path}: written by another version of this program; use that one")
-        return {name: record[name] for name in ("format", "folder", "identity", "settings")}
+        needed = {name: record[name] for name in ("folder", "identity", "settings")}
+        return {**record, **needed}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:

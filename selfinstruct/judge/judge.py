@@ -20,8 +20,9 @@ from selfinstruct.tasks import Example, to_json, well_formed
 
 # What a judge takes of a Config. The rest is about generating.
 NAMES = (
-    "model", "base_url", "key_file", "api", "response_format", "extra_body", "prompts", "attempts", "concurrency", "adaptive",
-    "rpm", "tpm", "timeout", "retries", "patience", "max_cost", "max_tokens_total", "max_requests", "price_in", "price_out",
+    "model", "base_url", "key_file", "api", "response_format", "extra_body", "prompts", "attempts", "concurrency", "batch",
+    "adaptive", "rpm", "tpm", "timeout", "retries", "patience", "max_cost", "max_tokens_total", "max_requests", "price_in",
+    "price_out", "price_batch",
 )  # fmt: skip
 _ASKED_AGAIN = frozenset(("empty_reply", "cut_by_length", "broken_json", "no_verdict", "bad_score"))
 _WARMER = 0.7  # temperature of a later attempt: at 0 every draw gives the same reply

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 
+from selfinstruct.batching import ROUND
 from selfinstruct.completions import Completions
 from selfinstruct.errors import UserError
 from selfinstruct.journal import holder
@@ -78,7 +79,13 @@ class Review:
         return Books(self.run.directory, self.judge)
 
     async def go_on(
-        self, books: Books, *, notice: Notice, changed: Callable[[], None] = lambda: None, seconds: float | None = None
+        self,
+        books: Books,
+        *,
+        notice: Notice,
+        changed: Callable[[], None] = lambda: None,
+        waiting: Callable[[str], None] = lambda what: None,
+        seconds: float | None = None,
     ) -> None:
         """Ask about whatever is not on record yet, and write judgements.jsonl in the order of the examples.
 
@@ -87,14 +94,16 @@ class Review:
         if owner := holder(self.run.directory / "lock"):
             notice(f"{self.run.directory}: {owner} is still generating; judge again for what comes after this moment")
         try:
-            async with sitting(self.judge.config, books, notice=notice, seconds=seconds) as seat:
-                await self._judge_all(seat.model, books, notice, changed)
+            async with sitting(self.judge.config, books, notice=notice, waiting=waiting, seconds=seconds) as at:
+                await self._judge_all(at.model, books, notice, changed)
+                await at.finish()
         except BaseException:
             self._write_what_there_is(books)
             raise
 
     async def _judge_all(self, model: Model, books: Books, notice: Notice, changed: Callable[[], None]) -> None:
-        window = _WINDOW * self.judge.config.concurrency
+        config = self.judge.config
+        window = _WINDOW * (ROUND if config.batch else config.concurrency)
         work = partial(self._judgement, model, books)
         file: Derived | None = None  # until there is something to write, what another judge said stays
         try:
@@ -156,13 +165,14 @@ class Review:
         yield f"  judge        {config.model}{where}, --api {config.api}, --response-format {config.response_format}"
         prompt = round(sum(len(self.judge.request(one).text) for one in left) / _CHARACTERS_PER_TOKEN)
         usage = Usage(prompt, len(left) * _REPLY_TOKENS)
+        usage = usage.in_batch() if config.batch else usage
         yield f"  {'requests':<12} {len(left):>11,}, more where a reply holds no verdict (at most {config.attempts} each)"
         yield f"  {'tokens':<12} {usage.prompt_tokens:>11,} prompt, about {usage.completion_tokens:,} completion"
         price = price_of(config)
         if price is None:
             yield f"  cost         unknown, {no_price(config)}"
         else:
-            yield f"  {'cost':<12} {f'${price.cost(usage):,.2f}':>11}"
+            yield f"  {'cost':<12} {f'${price.cost(usage):,.2f}':>11}{', at the batch price' if config.batch else ''}"
         for message in self.judge.request(next(iter(left), next(self.run.examples()))).messages:
             yield f"--- {message.role}"
             yield message.text
