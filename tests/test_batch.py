@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 from batches import BatchServer, Course
 from command import ENVIRONMENT, Ran, at, dataset, finish, invoke
 from server import LoopbackServer, failing, rejecting
@@ -61,6 +62,11 @@ def made_live(out: Path, *words: object) -> dict[str, bytes]:
 
 def through(server: BatchServer, out: Path, *words: object) -> Ran:
     return invoke("generate", *at(server), "--n", N, "--out", out, "--batch", *words)
+
+
+def slowly(*values: object) -> ParameterSet:
+    """A case that the default run leaves to others like it."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def bill(server: BatchServer) -> float:
@@ -183,7 +189,10 @@ def test_prices_of_batches_and_of_cached_tokens_are_those_of_the_list() -> None:
     assert mini.cost(mixed) == pytest.approx(mini.cost(Usage(300, 20, 100)) + mini.cost(Usage(500, 40, 200).in_batch()))
 
 
-@pytest.mark.parametrize(("cap", "more"), [("--max-cost", 4.0), ("--max-tokens-total", 6_000), ("--max-requests", 15)])
+@pytest.mark.parametrize(
+    ("cap", "more"),
+    [("--max-cost", 4.0), slowly("--max-tokens-total", 6_000), slowly("--max-requests", 15)],
+)
 def test_a_cap_ends_a_batched_run_and_a_higher_one_goes_on(cap: str, more: float, live: dict[str, bytes], tmp_path: Path) -> None:
     out = tmp_path / "run"
     with BatchServer(Course(), Course(failing={0: "500"}), Course()) as server:
@@ -227,7 +236,7 @@ def test_a_request_that_always_fails_while_others_do_not_is_given_up(tmp_path: P
         (Course(refused=("invalid_json_line", "This line is not parseable.")), "refused (This line is not parseable.)"),
         (Course(cancelled=0.5), "was cancelled"),
         (Course(failing=dict.fromkeys(range(99), "401")), "HTTP 401"),
-        (Course(failing=dict.fromkeys(range(99), "model")), "HTTP 404"),
+        slowly(Course(failing=dict.fromkeys(range(99), "model")), "HTTP 404"),
     ],
     ids=["refused", "cancelled", "key", "model"],
 )
@@ -395,7 +404,7 @@ def test_what_is_open_counts_at_its_worst_until_it_is_back(tmp_path: Path) -> No
         assert 1.0 < bill(server) <= cap and told(left)["cost_usd"] == pytest.approx(bill(server))
 
 
-@pytest.mark.parametrize("seed", [pytest.param(seed, marks=[pytest.mark.slow] if seed > 1 else []) for seed in range(20)])
+@pytest.mark.parametrize("seed", [pytest.param(seed, marks=[pytest.mark.slow] if seed else []) for seed in range(20)])
 def test_no_cap_is_passed_by_the_servers_books_whatever_dies_and_whatever_fails(
     seed: int, live: dict[str, bytes], tmp_path: Path
 ) -> None:
