@@ -50,6 +50,7 @@ class Config:
     seed_tasks: str = _setting("", "A JSONL file of seed tasks.", free=True)  # what it holds is fingerprinted
     prompts: str = _setting("", "A directory of templates that take the place of the packaged ones.", free=True)  # so are they
     base_url: tuple[str, ...] = _setting((), "The endpoint's address, up to and with /v1. Several share the load.", free=True)
+    key_file: str = _setting("", "A file that holds the key and nothing else, instead of OPENAI_API_KEY.", free=True)
     concurrency: int = _setting(16, "Requests under way at once.", free=True)
     batch: bool = _setting(
         False,
@@ -88,8 +89,10 @@ class Config:
         return ", ".join(map(redacted, self.base_url))
 
     def record(self) -> dict[str, Any]:
-        """For run.json: everything but the user and password that an address may hold."""
-        return asdict(replace(self, base_url=tuple(map(redacted, self.base_url))))
+        """For run.json: everything but the user and password that an address may hold, and where the key is kept."""
+        record = asdict(replace(self, base_url=tuple(map(redacted, self.base_url))))
+        del record["key_file"]
+        return record
 
 
 STAGES = ("propose", "classify", "input_first", "output_first")

@@ -57,7 +57,7 @@ async def generate(
         return
     config = run.config
     spending = budget(config, run.meter, run.spending, notice)
-    async with endpoints(config, notice) as found:
+    async with endpoints(config, notice, run.learned) as found:
         spread = Spread([Limited(Metered(Bounded(one.model), spending), one.limits) for one in found], notice)
         paced = Paced(spread, config.concurrency, spread.delay)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)

@@ -35,6 +35,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import FOLDER, Inputs
 from selfinstruct.journal import Journal, Lock, digest_of, write_whole
+from selfinstruct.models.bodies import learned
 from selfinstruct.models.meter import Meter
 from selfinstruct.pool import Pool
 from selfinstruct.spending import NAME as SPENDING
@@ -88,6 +89,8 @@ class Run:
                     f"{directory}: this run began otherwise: {'; '.join(found)}. Go on as it began, choose another --out, "
                     "or add --accept-change to go on so from here"
                 )
+            # What former sittings found out that an endpoint does not take: asked again, it would refuse again.
+            self.learned = {} if repair else learned((checkpointed(directory) or {}).get("left_out"))
             mark, end = (None, None) if repair else _read_checkpoint(directory)
             if mark is None and recorded and any(one["after_turns"] for one in recorded["changes"]):
                 raise UserError(
@@ -165,6 +168,7 @@ class Run:
             "end": end and asdict(end),
             "completions": {"size": self.completions.size, "sha256": self.completions.digest()},
             "meter": self.meter.to_record(),
+            "left_out": learned(self.learned),
             "sitting": self._begun,
             "notices": list(self.notices),
             "at": time.time(),

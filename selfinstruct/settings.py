@@ -14,7 +14,7 @@ from typing import Any
 from selfinstruct.config import STAGES, Config, changed, configure
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
-from selfinstruct.models.providers import LOCAL, is_local, is_network
+from selfinstruct.models.providers import LOCAL, check_extra, is_local, is_network
 
 EMBEDDED_AT_MOST = 1000  # examples that nobody asked the embedded model for by its name
 SITTING: dict[str, type] = {"out": str, "stop_at": str, "max_hours": float}  # of one sitting, not of the run
@@ -37,8 +37,8 @@ def read_file(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
-        if "key" in name.split("_"):
-            raise UserError(f"{path}: {key!r} does not belong into a file; set OPENAI_API_KEY in the environment")
+        if "key" in name.split("_") and name not in known:
+            raise UserError(f"{path}: {key!r} does not belong into a file; set OPENAI_API_KEY in the environment, or key_file")
         if name in STAGES and isinstance(value, dict):
             found[name] = {**found.get(name, {}), **_decoding(value, f"{path}: [{key}]")}
         elif name in STAGES:
@@ -157,12 +157,17 @@ def fresh(said: Mapping[str, Any]) -> Config:
         implied["preset"] = "small"  # the embedded model's weights are few: it needs short raw prompts and a grammar
     if "base_url" not in said and os.environ.get("OPENAI_BASE_URL") and is_network(model):
         implied["base_url"] = (os.environ["OPENAI_BASE_URL"],)
-    return _can_batch(configure(implied, said))
+    config = _can_batch(configure(implied, said))
+    check_extra(config)
+    return config
 
 
 def resumed(recorded: Config, said: Mapping[str, Any]) -> Config:
     """The config of a run that goes on: as it was, but for what was said anew. Raises UserError."""
-    return _can_batch(changed(recorded, said))
+    config = _can_batch(changed(recorded, said))
+    if config.extra_body != recorded.extra_body:
+        check_extra(config)
+    return config
 
 
 def _can_batch(config: Config) -> Config:
@@ -193,7 +198,7 @@ def seconds_left(stop_at: str | None, max_hours: float | None, now: datetime) ->
 def wants_embedded(said: Mapping[str, Any]) -> bool:
     """True if nothing points to an endpoint: no --model, no address, no key. Raises UserError if that would take for ever."""
     in_environment = os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_KEY", "").strip()
-    if said.get("model") or said.get("base_url") or in_environment:
+    if said.get("model") or said.get("base_url") or said.get("key_file") or in_environment:
         return False
     n = said.get("n", Config().n)
     if n > EMBEDDED_AT_MOST:

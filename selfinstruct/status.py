@@ -14,6 +14,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.journal import holder
 from selfinstruct.models import Usage
+from selfinstruct.models.bodies import Learned, learned
 from selfinstruct.prices import Price, price_of
 from selfinstruct.progress import duration
 from selfinstruct.run import checkpointed, recorded_config
@@ -59,6 +60,7 @@ class Status:
     seconds_left: float | None
     funnel: dict[str, Any]
     notices: list[tuple[float, str]]  # the last things said, with their times
+    left_out: Learned  # what each endpoint does not take, and what is sent instead
 
     def to_record(self) -> dict[str, Any]:
         return asdict(self)
@@ -84,6 +86,9 @@ class Status:
             left = f", about {duration(self.seconds_left)} left" if self.seconds_left is not None else ""
             yield f"  speed        {self.requests_per_second:.1f} requests/s, {self.examples_per_second:.1f} examples/s{left}"
         yield f"  as of        {duration(max(0.0, time.time() - self.as_of))} ago"
+        for address, fields in self.left_out.items():
+            said = ", ".join(f"{name} ({instead} instead)" if instead else name for name, instead in fields.items())
+            yield f"  left out     {said}: not taken{f' by {address}' if address else ''}"
         for at, text in self.notices:
             yield f"  {time.strftime('%H:%M:%S', time.localtime(at)):<12} {text}"
         yield ""
@@ -122,6 +127,7 @@ def status(directory: Path) -> Status:
         **_speed(config, record, is_running=owner is not None),
         funnel=(record["end"] or record["mark"])["funnel"] if record else Funnel().to_record(),
         notices=[(float(at), str(text)) for at, text in record.get("notices", [])],
+        left_out=learned(record.get("left_out")),
     )
 
 

@@ -14,11 +14,12 @@ import hashlib
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -338,6 +339,27 @@ def hostile(call: Call, text: str) -> str:
     return re.sub(" ", lambda space: f" {chance.choice(HOSTILE)} " if chance.random() < 0.2 else " ", text)
 
 
+def raw(*parts: bytes | Iterable[bytes], when: When = lambda call: True, pause: float = 0.0) -> Behaviour:
+    """Sends these bytes and no others, HTTP or not, and hangs up; a part may be endless. `pause`: seconds between two pieces."""
+
+    async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
+        if not when(call):
+            return await go_on(call)
+        transport = call.http.transport
+        assert isinstance(transport, asyncio.Transport)
+        for piece in (piece for part in parts for piece in ([part] if isinstance(part, bytes) else part)):
+            while transport.get_write_buffer_size() > 1_000_000 and not transport.is_closing():  # noqa: ASYNC110 (no event)
+                await asyncio.sleep(0.001)
+            if transport.is_closing():
+                break
+            transport.write(piece)
+            await asyncio.sleep(pause)
+        transport.close()
+        return web.StreamResponse()  # which finds nobody
+
+    return behave
+
+
 # ---------------------------------------------------------------- from a body to a reply
 
 
@@ -414,10 +436,12 @@ class LoopbackServer:
         model: Callable[[Request], Completion] = reply,
         stage_of: Callable[[str], str] | None = None,
         models: tuple[str, ...] = ("scripted",),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.behaviours = behaviours
         self.model = model
         self.models = models
+        self.tls = tls
         self.stage_of = stage_of or stage_by_templates()
         self.calls: list[Call] = []
         self.received: Counter[str] = Counter()
@@ -428,7 +452,7 @@ class LoopbackServer:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/v1"
 
     @property
     def requests(self) -> list[dict[str, Any]]:
@@ -470,7 +494,7 @@ class LoopbackServer:
         self._routes(app)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4096)
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4096, ssl_context=self.tls)
         await site.start()
         self.port = runner.addresses[0][1]
         started.set()

@@ -71,7 +71,7 @@ def closed_port() -> Iterator[str]:
         ("--model \udcff", "--model \\udcff: is no UTF-8"),
         ("--model scripted --base-url http://127.0.0.1:9/v1", "leave one of the two out"),
         ("--model local:/nowhere/model.gguf", "/nowhere/model.gguf"),
-        ("--model remote:model.gguf", "no key: set OPENAI_API_KEY, name a server of your own with --base-url"),
+        ("--model remote:model.gguf", "no key: set OPENAI_API_KEY or --key-file, name a server of your own with --base-url"),
         ("--modle scripted", "No such option '--modle'"),
         ("twenty", "unexpected extra argument (twenty) (see 'selfinstruct generate --help')"),
     ],
@@ -290,7 +290,7 @@ def test_no_run_where_one_is_looked_for(tmp_path: Path) -> None:
 def test_no_key(tmp_path: Path) -> None:
     for key in ("", "  "):
         error = generate(tmp_path / "run", "--model", "gpt-4o-mini", OPENAI_API_KEY=key).error
-        assert error == "no key: set OPENAI_API_KEY, name a server of your own with --base-url, or use --model local"
+        assert error == "no key: set OPENAI_API_KEY or --key-file, name a server of your own with --base-url, or use --model local"
     assert not (tmp_path / "run").exists()
 
 
@@ -320,7 +320,7 @@ def test_a_wrong_key_and_a_wrong_model(tmp_path: Path) -> None:
         ("context openai", "show less (--demos), ask for less (--max-tokens), or serve more context"),
         ("context llama.cpp", "serve more context"),
         ("context vllm", "serve more context"),
-        ("html", "no JSON object (<html>"),
+        ("html", "answers with a web page (Welcome)"),
         ("not json", "check --base-url, which usually ends in /v1"),
         ("not an object", "check --base-url"),
         ("empty body", "check --base-url"),
@@ -373,7 +373,7 @@ def test_a_server_that_speaks_no_http(tmp_path: Path) -> None:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         error = generate(tmp_path / "run", "--model", "m", "--base-url", address).error
         listener.shutdown(socket.SHUT_RDWR)
-    assert address in error and "gave up after" in error
+    assert address in error and "is no HTTP" in error and "whether it is https://" in error
 
 
 def test_without_a_models_name_the_only_one_that_an_endpoint_serves_is_taken(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ FLOORS = (
     ("models.batch_making", "models.batch_replies"),
     ("models.metered", "models.patient", "models.batch_api"),  # what calls cost, and the caps on it; the batch interface
     ("models.openai", "models.local", "models.scripted", "models.layers", "models.paced", "models.limits"),
+    ("models.transport",),  # how it is carried, and what breaks there
     ("models.fates",),  # what a failed call means
     (
         "config",
@@ -40,6 +41,7 @@ FLOORS = (
         "models.phrases",
         "models.meter",
         "models.headers",
+        "models.keys",
         "models.rates",
         "models.adaptive",
         "models.breaker",
@@ -54,12 +56,12 @@ FLOORS = (
 
 # Every library from outside has one owner.
 OWNERS = {
-    "aiohttp": "models.openai",  # under the openai client
-    "async_timeout": "models.paced",
+    "aiohttp": "models.transport",  # under the openai client
+    "async_timeout": "ordered",  # for Python 3.10
     "backports": "records",  # backports.zstd
     "click": "cli",
     "genai_prices": "prices",
-    "httpx2": "models.openai",  # what the openai client answers with
+    "httpx2": "models.transport",  # under the openai client
     "huggingface_hub": "hub",
     "numpy": "similarity",
     "openai": "models.openai",

@@ -198,6 +198,7 @@ OTHER_DECODING: dict[str, object] = {
 FREELY: dict[str, object] = {
     "n": 21,
     "base_url": "http://localhost:1/v1",
+    "key_file": "not-there",
     "concurrency": 3,
     "adaptive": True,
     "batch": False,

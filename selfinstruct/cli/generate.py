@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SECTIONS = {
     "The run": ("n", "out", "config_file", "seed", "dry_run", "stop_at", "max_hours", "repair", "accept_change"),
-    "The model": ("model", "base_url", "api", "response_format", "extra_body"),
+    "The model": ("model", "base_url", "key_file", "api", "response_format", "extra_body"),
     "The method": (
         "preset", "seed_tasks", "prompts", "threshold", "tokenizer", "demos", "machine_demos", "new_per_turn",
         "max_instances_per_task", "attempts", "reject", "lag", "record_similarity",

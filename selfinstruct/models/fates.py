@@ -11,7 +11,6 @@ What is passed in holds no secret.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,6 +33,18 @@ _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|cre
 _UNSUPPORTED = re.compile(
     r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|extra (?:inputs|fields)|invalid|does not", re.I
 )
+_PASSING = (408, 409, 425, 429)
+_OF_RUN = {
+    401: "the key is missing or wrong: set OPENAI_API_KEY, or name a file that holds it with --key-file",
+    402: "the account has no credit left",
+    407: "the proxy wants a password: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
+    511: "a login page stands between: log in to this network first",
+}
+_MODEL = re.compile(r"\bmodel\b.{0,80}\b(?:not found|does not exist|not exist|unknown|not loaded|not available|is not)\b", re.I)
+_WANTS_TLS = re.compile(r"plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server|requires? TLS", re.I)
+_HTML = re.compile(r"\s{0,100}(?:<\?xml[^>]{0,200}>\s{0,100})?(?:<!--|<!doctype html|<html|<head|<body)", re.I)
+
+_ADDRESS = "check --base-url, which usually ends in /v1"
 
 
 class Rejects(Exception):
@@ -68,6 +79,50 @@ class Refusal:
         return f"{self.address}: HTTP {self.status} ({self.words})"
 
 
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """A call that came to no reply. `kind`: a name of _BREAKAGES."""
+
+    kind: str
+    words: str  # on one line
+    has_arrived: bool  # perhaps: a connection was made
+
+
+# What a call that came to no reply is told as. Where all calls of a run will come to the same, the run ends at once, with what to
+# do about it; what may pass is tried again; "strange" is told apart by whether the endpoint has ever answered.
+_BREAKAGES: dict[str, tuple[type[ModelError | Transient] | None, str]] = {
+    "untrusted": (
+        ModelError,
+        "the server's certificate is not trusted ({}); if it is yours, set SSL_CERT_FILE to a file of its authority's",
+    ),
+    "no_tls": (ModelError, "does not speak TLS ({}); write http:// instead of https://, or another port"),
+    "proxy": (ModelError, "the proxy does not let us through ({}); check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"),
+    "redirects": (None, "sends us from one address to the next ({})"),
+    "address": (None, "leads to an address that cannot be called ({})"),
+    "no_connection": (Transient, "cannot connect ({})"),
+    "not_in_time": (Transient, "cannot connect (no connection in time)"),
+    "closed": (Transient, "the server hung up without a reply"),
+    "broken": (Transient, "the connection broke ({})"),
+    "late": (Transient, "no reply in time"),
+    "too_large": (None, "answers with more bytes than any reply has"),
+    "malformed": (None, "answers something that is no HTTP ({})"),
+}
+
+
+def fate_of_breakage(broken: Breakage, address: str, *, is_new: bool) -> Exception:
+    """`is_new`: an endpoint that has never answered."""
+    fate, template = _BREAKAGES[broken.kind]
+    what = template.format(broken.words)
+    if broken.kind == "closed" and is_new and address.startswith("http://"):
+        what += " (does it want https://?)"
+    if fate is None:
+        return strange(address, what, "check --base-url, and whether it is https://" if broken.kind == "malformed" else _ADDRESS)
+    if fate is ModelError:
+        return ModelError(f"{address}: {what}")
+    is_late = broken.kind == "late"
+    return Transient(f"{address}: {what}", is_server_gone=not is_late, may_be_charged=is_late or broken.has_arrived)
+
+
 def refusal_in(record: Any, address: str, status: int, words: Callable[[str], str], retry_after: float | None = None) -> Refusal:
     """A refusal whose body is `record`; `words` takes the secrets out of a text."""
     inner = record.get("error", record) if isinstance(record, dict) else record
@@ -79,28 +134,38 @@ def refusal_in(record: Any, address: str, status: int, words: Callable[[str], st
 def fate_of(refusal: Refusal, body: Mapping[str, Any], model: str) -> Exception:
     """What a refusal of `body` means."""
     status, words, said = refusal.status, refusal.words, refusal.said
-    if status == 401:
-        return ModelError(f"{said}; the key is missing or wrong: set OPENAI_API_KEY")
+    if status in _OF_RUN:
+        return ModelError(f"{said}; {_OF_RUN[status]}")
     if status == 403 and _FILTERED.search(words):
         return RequestFailed("content_filter", words)
     if status == 403:
         return ModelError(f"{said}; this key may not use the model {model!r}")
     if status == 404:
-        return ModelError(f"{said}; check --model {model!r} and --base-url, which usually ends in /v1")
-    if status == 402 or (status == 429 and _QUOTA.search(words + refusal.code)):
-        return ModelError(f"{said}; the account has no credit left")
+        is_model = refusal.code == "model_not_found" or _names(words, model) or _MODEL.search(words)
+        what = f"no such model: check --model {model!r}" if is_model else f"no such path: {_ADDRESS}"
+        return ModelError(f"{said}; {what}")
+    if status == 429 and _QUOTA.search(words + refusal.code):
+        return ModelError(f"{said}; {_OF_RUN[402]}")
     if status == 429 and _TOO_LARGE.search(words):
         return _of_body(refusal, body)
-    if status in (408, 409, 429) or status >= 500:
+    if status in _PASSING or status >= 500:
         may_be_charged = status >= 500 and status not in (503, 529)  # these two say that nothing was begun
         return Transient(said, retry_after=refusal.retry_after, is_server_busy=status == 429, may_be_charged=may_be_charged)
     if status in (400, 413, 422):
         return _of_body(refusal, body)
-    return ModelError(f"{said}; check --base-url")
+    if status < 400:
+        return strange(refusal.address, f"answers with HTTP {status}, which is no reply ({words or 'without a word'})")
+    return Doubtful(ModelError(f"{said}; check --base-url"), RequestFailed("bad_request", words))
+
+
+def _names(words: str, model: str) -> bool:
+    return bool(model) and re.search(rf"(?<![\w/]){re.escape(model)}(?![\w/])", words) is not None
 
 
 def _of_body(refusal: Refusal, body: Mapping[str, Any]) -> Exception:
     words, said = refusal.words, refusal.said
+    if _WANTS_TLS.search(words):
+        return ModelError(f"{said}; write https:// instead of http://")
     if refusal.status in (413, 429) or refusal.code == "context_length_exceeded" or _OVERFLOW.search(words):
         unfit = f"{said}; the prompt does not fit: show less (--demos), ask for less (--max-tokens), or serve more context"
         return Doubtful(ModelError(unfit), RequestFailed("context_overflow", words))
@@ -126,17 +191,22 @@ def _rejected(refusal: Refusal, body: Mapping[str, Any]) -> str | None:
     return None
 
 
-def strange(address: str, what: str) -> Doubtful:
+def strange(address: str, what: str, hint: str = _ADDRESS) -> Doubtful:
     """A server that has never answered properly is a wrong address; one that has, stumbles (a proxy's error page)."""
     what = f"{address}: {what}"
-    return Doubtful(ModelError(f"{what}; check --base-url, which usually ends in /v1"), Transient(what))
+    return Doubtful(ModelError(f"{what}; {hint}"), Transient(what))
 
 
-def os_error(error: BaseException) -> str | None:
-    """The operating system's words at the root of a chain of errors: "Connection refused"."""
-    found, one = None, error.__cause__
-    while one is not None:
-        if isinstance(one, OSError) and not isinstance(one, TimeoutError):
-            found = os.strerror(one.errno) if one.errno and one.errno > 0 else one.strerror or str(one)
-        one = one.__cause__ or one.__context__
-    return found
+def no_json(address: str, text: str, words: str) -> Doubtful:
+    """A reply that is no JSON object. `text` in full; `words` of it for a person."""
+    if _HTML.match(text):
+        return strange(address, f"answers with {words}", f"{_ADDRESS}, and whether a login page or a proxy stands between")
+    return strange(address, f"answers something that is no JSON object ({words or 'nothing at all'})")
+
+
+def on_one_line(text: str) -> str:
+    """A foreign text for a message: of a page only its title."""
+    if _HTML.match(text):
+        title = re.search(r"<(title|h1)[^>]{0,200}>(.{1,200}?)</\1", text[:100_000], re.I | re.S)
+        text = f"a web page{f' ({title[2]})' if title else ''}"
+    return " ".join(text.split())

@@ -9,31 +9,49 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
+import logging
 import time
+import urllib.request
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
-import httpx2
 import openai
 
 from selfinstruct.config import redacted
-from selfinstruct.errors import ModelError, RequestFailed, Transient
+from selfinstruct.errors import ModelError, RequestFailed, Transient, UserError
 from selfinstruct.models import Allowance, Completion, Request
 from selfinstruct.models.bodies import INSTEAD, body_of, completion_of
-from selfinstruct.models.fates import Doubtful, Refusal, Rejects, fate_of, os_error, refusal_in, strange
+from selfinstruct.models.fates import (
+    Doubtful,
+    Refusal,
+    Rejects,
+    fate_of,
+    fate_of_breakage,
+    no_json,
+    on_one_line,
+    refusal_in,
+    strange,
+)
 from selfinstruct.models.headers import allowance, basic, retry_after
+from selfinstruct.models.keys import Secrets
+from selfinstruct.models.transport import FAILURES, Careful, Frame, HttpRequest, HttpResponse, TooLarge, breakage
 
 _PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 _OPTIONS: Any = {"idempotency_key": "none"}  # is not sent; without one the library draws a UUID for each call
 _NO_KEY = "none"  # servers of one's own ask for none; the client wants a text
+_FOREIGN = (openai.OpenAIError, TooLarge, *FAILURES)  # every way in which a call fails
+
+
+class _Http(Careful, openai.DefaultAioHttpClient):
+    """aiohttp's pool: it stays fast with hundreds of requests under way."""
 
 
 class OpenAI:
     """One endpoint. `api_key` None: it asks for none. `notice` is told, once each, what the server made us leave out; `told`
-    hears, in the task of the call, what the headers say of the server's limits.
+    hears, in the task of the call, what the headers say of the server's limits. `left_out` is what the server is known not to
+    take (see bodies.py); what is found out is added to it.
     """
 
     def __init__(
@@ -44,20 +62,27 @@ class OpenAI:
         timeout: float,
         notice: Callable[[str], None] = lambda text: None,
         told: Callable[[Allowance], None] = lambda allowance: None,
+        left_out: dict[str, str | None] | None = None,
     ) -> None:
         login = urlsplit(base_url or "")
-        self._client = _Client(
-            base_url=redacted(base_url) if base_url else None,
-            api_key=api_key or _NO_KEY,
-            timeout=timeout,
-            max_retries=0,
-            default_headers=basic(login.username, login.password or "") if login.username is not None else None,
-            http_client=_http_client(timeout),
-        )
+        http_client = _http_client(timeout)
+        try:
+            self._client = _Client(
+                base_url=redacted(base_url) if base_url else None,
+                api_key=api_key or _NO_KEY,
+                timeout=timeout,
+                max_retries=0,
+                default_headers=basic(login.username, login.password or "") if login.username is not None else None,
+                http_client=http_client,
+            )
+        except FAILURES:
+            raise UserError(f"--base-url {redacted(base_url or '')}: holds what no address can hold; copy it again") from None
         self.address = redacted(str(self._client.base_url).rstrip("/"))
-        self._secrets = [part for part in (api_key, login.password) if part]
+        self._secrets = Secrets(api_key, (base_url, *urllib.request.getproxies().values()))
+        for logger in _loggers():
+            logger.addFilter(self._secrets)
         self._notice, self._told = notice, told
-        self._left_out: dict[str, str | None] = {}
+        self._left_out = {} if left_out is None else left_out
         self._answered = False
         self._overflowed: set[str] = set()  # places in the run, while nobody was answered
         self._under_way = 0
@@ -97,18 +122,23 @@ class OpenAI:
 
     async def models(self) -> list[str]:
         """The names that the endpoint serves."""
+        failed: Exception | None = None
         try:
-            raw = await self._client.models.with_raw_response.list()
-            record = self.record(raw.text)
-        except (openai.OpenAIError, aiohttp.ClientError, Doubtful) as error:
-            fate = error if isinstance(error, Doubtful) else self._fate(error, {}, "")
+            record = self.record((await self._client.models.with_raw_response.list()).text)
+        except (*_FOREIGN, Doubtful) as error:
+            failed = error
+        if failed is not None:
+            fate = failed if isinstance(failed, Doubtful) else self._fate(failed, {}, "")
             fate = fate.of_run if isinstance(fate, Doubtful) else fate
-            raise fate if isinstance(fate, ModelError) else ModelError(f"{fate}; is it running?") from None
+            raise fate if isinstance(fate, ModelError) else ModelError(f"{fate}; is it running?")
         listed = record.get("data")
-        return [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one] if isinstance(listed, list) else []
+        names = [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one] if isinstance(listed, list) else []
+        return [self._secrets.hidden_in_reply(name) for name in names]
 
     async def close(self) -> None:
         await self._client.close()
+        for logger in _loggers():
+            logger.removeFilter(self._secrets)
 
     # ------------------------------------------------ the same by other ways (batch_api.py)
 
@@ -134,35 +164,46 @@ class OpenAI:
             is_own = self._answered or self._will_be_shorter(request, doubt.of_request)
             raise (doubt.of_request if is_own else doubt.of_run) from None
         self._answered = True
-        return completion
+        return self._without_secrets(completion)
 
     async def through(self, call: Callable[[Any], Awaitable[Any]], *, missing: str) -> Any:
         """One of the client's other calls; `missing` says what a 404 means. Raises Transient or ModelError."""
+        failed: Exception | None = None
         try:
             return await call(self._client)
-        except (openai.OpenAIError, aiohttp.ClientError) as error:
-            if isinstance(error, openai.NotFoundError):
-                raise ModelError(f"{self._refusal(error).said}; {missing}") from None
-            fate = self._fate(error, {}, "")
-            fate = fate.of_run if isinstance(fate, Doubtful) else fate
-            raise fate if isinstance(fate, (ModelError, Transient)) else ModelError(f"{self.address}: {fate}") from None
+        except _FOREIGN as error:
+            failed = error
+        if isinstance(failed, openai.NotFoundError):
+            raise ModelError(f"{self._refusal(failed).said}; {missing}")
+        fate = self._fate(failed, {}, "")
+        fate = fate.of_run if isinstance(fate, Doubtful) else fate
+        raise fate if isinstance(fate, (ModelError, Transient)) else ModelError(f"{self.address}: {fate}")
 
     async def _once(self, request: Request) -> Completion:
         body = body_of(request, self._left_out)
         path = _PATHS[request.api]
+        failed: Exception | None = None
         try:
             # Not by its `create`: that walks through the messages with their types, for three fifths of a call's time.
-            raw = await self._client.post(path, cast_to=httpx2.Response, body=body, options=_OPTIONS)
+            raw = await self._client.post(path, cast_to=HttpResponse, body=body, options=_OPTIONS)
             self._hear(raw.headers)
-        except (openai.OpenAIError, aiohttp.ClientError) as error:
-            if isinstance(error, openai.APIStatusError):
-                self._hear(error.response.headers)
-            raise self._fate(error, body, request.model) from None
+        except _FOREIGN as error:
+            failed = error
+        if failed is not None:  # out here, or a bug in what follows would show the server's words in its traceback
+            if isinstance(failed, openai.APIStatusError):
+                self._hear(failed.response.headers)
+            raise self._fate(failed, body, request.model)
         completion = completion_of(self.record(raw.text), request)
         if completion is None:
             raise strange(self.address, f"answers without 'choices' ({self.words(raw.text)})")
         self._answered = True
-        return completion
+        return self._without_secrets(completion)
+
+    def _without_secrets(self, completion: Completion) -> Completion:
+        """A server for trying things out may repeat what it was sent, headers and all."""
+        hidden = self._secrets.hidden_in_reply
+        text, reasoning, reason = hidden(completion.text), hidden(completion.reasoning), hidden(completion.finish_reason)
+        return replace(completion, text=text, reasoning=reasoning, finish_reason=reason)
 
     def _hear(self, headers: Mapping[str, str]) -> None:
         said = allowance(headers, time.time())
@@ -183,30 +224,24 @@ class OpenAI:
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
-            raise strange(self.address, f"answers something that is no JSON object ({self.words(text)})")
+            raise no_json(self.address, text, self.words(text))
         return record
 
     def words(self, text: str) -> str:
         """A foreign text on one line, shortened, without the secrets that it may repeat."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        text = " ".join(text.split())
+        text = on_one_line(self._secrets.hidden(text))
         return text if len(text) <= 200 else text[:200] + "..."
 
-    def _fate(self, error: openai.OpenAIError | aiohttp.ClientError, body: Mapping[str, Any], model: str) -> Exception:
+    def _fate(self, error: Exception, body: Mapping[str, Any], model: str) -> Exception:
         """What a failed call means for the request and for the run; never holds a secret."""
-        if isinstance(error, (openai.APIConnectionError, aiohttp.ClientError)):  # timeouts are of this kind too
-            refused = os_error(error)  # aiohttp's cannot-connect is called a timeout
-            if refused is None and isinstance(error, openai.APITimeoutError):
-                return Transient(f"{self.address}: no reply in time")
-            what = (
-                f"cannot connect ({refused})"
-                if refused
-                else f"the connection broke ({str(error.__cause__ or error).partition(':')[0]})"
-            )
-            return Transient(f"{self.address}: {self.words(what)}", is_server_gone=True, may_be_charged=not _never_arrived(error))
         if isinstance(error, openai.APIStatusError):
             return fate_of(self._refusal(error), body, model)
+        if isinstance(error, (openai.APIConnectionError, TooLarge, *FAILURES)):  # timeouts are of this kind too
+            broken = breakage(error)
+            kind = "late" if isinstance(error, openai.APITimeoutError) and error.__cause__ is None else broken.kind
+            return fate_of_breakage(
+                replace(broken, kind=kind, words=self.words(broken.words)), self.address, is_new=not self._answered
+            )
         if isinstance(error, openai.APIResponseValidationError):
             return strange(self.address, "answers in an unexpected form")
         return ModelError(f"{self.address}: {self.words(str(error))}")
@@ -226,34 +261,33 @@ class _Client(openai.AsyncOpenAI):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._frames: dict[str, tuple[httpx2.URL, httpx2.Headers, dict[str, Any]]] = {}
+        self._frames: dict[str, Frame] = {}
 
-    def _build_request(self, options: Any, **rest: Any) -> httpx2.Request:
+    def _build_request(self, options: Any, **rest: Any) -> HttpRequest:
         if options.url not in _PATHS.values():
             return super()._build_request(options, **rest)
         if options.url not in self._frames:
-            first = super()._build_request(options, **rest)
-            headers = first.headers.copy()
-            headers.pop("content-length", None)
-            self._frames[options.url] = first.url, headers, first.extensions
-        url, headers, extensions = self._frames[options.url]
-        content = json.dumps(options.json_data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        return httpx2.Request("POST", url, headers=headers, content=content, extensions=extensions)
+            self._frames[options.url] = Frame.of(super()._build_request(options, **rest))
+        return self._frames[options.url].around(options.json_data)
 
 
-def _never_arrived(error: BaseException) -> bool:
-    """No connection was made, so nothing was sent."""
-    one: BaseException | None = error
-    while one is not None:
-        if isinstance(one, (aiohttp.ClientConnectorError, ConnectionRefusedError, socket.gaierror)):
-            return True
-        one = one.__cause__ or one.__context__
-    return False
-
-
-def _http_client(timeout: float) -> Any:
-    """aiohttp's pool where it is installed: it stays fast with hundreds of requests under way."""
+def _http_client(timeout: float) -> _Http:
+    """Raises UserError if the environment leads it astray."""
     try:
-        return openai.DefaultAioHttpClient(timeout=timeout)
-    except (RuntimeError, ImportError):
-        return None
+        return _Http(seconds=timeout)
+    except OSError as error:
+        raise UserError(
+            f"SSL_CERT_FILE, SSL_CERT_DIR: hold no certificates that can be read ({error.strerror or error}); mend or unset them"
+        ) from None
+    except (ValueError, *FAILURES) as error:
+        raise UserError(
+            f"HTTPS_PROXY, HTTP_PROXY, ALL_PROXY: no proxy's address ({type(error).__name__}); mend or unset it"
+        ) from None
+
+
+def _loggers() -> list[logging.Logger]:
+    """Of the libraries below. A filter holds for a logger alone, not for those under it."""
+    names = [
+        name for name in logging.root.manager.loggerDict if name.partition(".")[0] in ("openai", "httpx2", "httpcore2", "aiohttp")
+    ]
+    return [logging.getLogger(name) for name in names]

@@ -5,18 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-if sys.version_info >= (3, 11):
-    from asyncio import timeout
-else:
-    from async_timeout import timeout
-
 from selfinstruct.errors import ModelError, Transient
 from selfinstruct.models import Completion, Model, Request
+from selfinstruct.ordered import timeout
 
 GRACE = 4.0  # seconds that a run which ends waits for the replies to what it has sent
 

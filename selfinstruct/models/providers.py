@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from selfinstruct.config import Config, redacted
 from selfinstruct.errors import ModelError, UserError
 from selfinstruct.models import Model
+from selfinstruct.models.bodies import OPTIONAL, Learned
+from selfinstruct.models.keys import api_key
 
 if TYPE_CHECKING:
     from selfinstruct.models.limits import Limits
@@ -40,8 +41,8 @@ def is_network(model: str) -> bool:
 def extra_fields(config: Config) -> dict[str, Any]:
     """`--extra-body` as a mapping, and what the embedded model needs. Part of every request, so known before a provider is."""
     try:
-        extra = json.loads(config.extra_body) if config.extra_body else {}
-    except ValueError as error:
+        extra = json.loads(config.extra_body, parse_constant=_no_number) if config.extra_body else {}
+    except (ValueError, RecursionError) as error:
         raise UserError(f"--extra-body: not JSON ({error})") from None
     if not isinstance(extra, dict):
         raise UserError("--extra-body: must be a JSON object, such as '{\"min_p\": 0.1}'")
@@ -52,9 +53,42 @@ def extra_fields(config: Config) -> dict[str, Any]:
     return extra
 
 
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number there")
+
+
+def check_extra(config: Config) -> None:
+    """Raises UserError if `--extra-body` sets what a run decides itself. One that was begun so in former times goes on so."""
+    extra = extra_fields(config)
+    try:
+        json.dumps(extra, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UserError("--extra-body: holds half of a character (\\ud800 to \\udfff alone)") from None
+    for field in extra:
+        if field in OPTIONAL or (field == "model" and config.model):
+            raise UserError(f"--extra-body: {field!r} has an option of its own: --{field.replace('_', '-')}")
+        if field in _DECIDED:
+            raise UserError(f"--extra-body: {field!r} cannot be set there: {_DECIDED[field]}")
+    if "grammar" in extra and config.preset == "small":
+        raise UserError("--extra-body: 'grammar' cannot be set there: with --preset small every template has its own")
+
+
+# Fields of a body that are none of the user's.
+_DECIDED = {
+    "model": "name it with --model",
+    **dict.fromkeys(("messages", "prompt"), "every prompt is made from the templates (--prompts)"),
+    **dict.fromkeys(("stream", "stream_options"), "replies are read whole"),
+    "n": "one reply is read of each call, and the others would be paid for in vain",
+}
+
+
 @asynccontextmanager
-async def endpoints(config: Config, notice: Notice) -> AsyncIterator[tuple[Endpoint, ...]]:
-    """Who answers for `config.model`: a provider for each address, closed at the end. Raises UserError if it cannot be had."""
+async def endpoints(config: Config, notice: Notice, learned: Learned | None = None) -> AsyncIterator[tuple[Endpoint, ...]]:
+    """Who answers for `config.model`: a provider for each address, closed at the end. Raises UserError if it cannot be had.
+
+    `learned`: what each address is known not to take; what is found out is added.
+    """
+    learned = {} if learned is None else learned
     if config.model == SCRIPTED:
         from selfinstruct.models.scripted import Scripted
 
@@ -63,26 +97,32 @@ async def endpoints(config: Config, notice: Notice) -> AsyncIterator[tuple[Endpo
         from selfinstruct.models.local import API_KEY, LocalServer, find_weights
 
         with LocalServer(find_weights(config.model)) as server:
-            async with _closing(_network(config, server.base_url, API_KEY, notice)) as found:
+            async with _closing(_network(config, server.base_url, API_KEY, notice, {})) as found:
                 yield found
     else:
-        key = api_key(config)
-        async with _closing(*(_network(config, address, key, notice) for address in config.base_url or (None,))) as found:
+        key = _key(config, notice)
+        async with _closing(*(_network(config, address, key, notice, learned) for address in config.base_url or (None,))) as found:
             yield found
 
 
-def _network(config: Config, address: str | None, key: str | None, notice: Notice) -> Endpoint:
+def _network(config: Config, address: str | None, key: str | None, notice: Notice, learned: Learned) -> Endpoint:
     limits = _limits(config, redacted(address or "the endpoint"), notice)
-    return Endpoint(_client(config, address, key, notice, limits), limits)
+    left_out = learned.setdefault(redacted(address or ""), {})
+    return Endpoint(_client(config, address, key, notice, limits, left_out), limits)
 
 
 def _client(
-    config: Config, address: str | None, key: str | None, notice: Notice = lambda text: None, limits: Limits | None = None
+    config: Config,
+    address: str | None,
+    key: str | None,
+    notice: Notice = lambda text: None,
+    limits: Limits | None = None,
+    left_out: dict[str, str | None] | None = None,
 ) -> OpenAI:
     from selfinstruct.models.openai import OpenAI
 
-    told = {"told": limits.told} if limits is not None else {}
-    return OpenAI(base_url=address, api_key=key, timeout=config.timeout, notice=notice, **told)
+    told = (lambda allowance: None) if limits is None else limits.told
+    return OpenAI(base_url=address, api_key=key, timeout=config.timeout, notice=notice, told=told, left_out=left_out)
 
 
 def _limits(config: Config, name: str, notice: Notice) -> Limits:
@@ -100,15 +140,9 @@ async def _closing(*found: Endpoint) -> AsyncIterator[tuple[Endpoint, ...]]:
             await one.model.close()
 
 
-def api_key(config: Config) -> str | None:
-    """The key from the environment, as the openai client reads it; None if there is none, as for servers of one's own."""
-    key = os.environ.get("OPENAI_API_KEY", "").strip()
-    if not key and not config.base_url:
-        raise UserError("no key: set OPENAI_API_KEY, name a server of your own with --base-url, or use --model local")
-    strange = next((at for at, letter in enumerate(key, 1) if not "!" <= letter <= "~"), None)
-    if strange is not None:
-        raise UserError(f"OPENAI_API_KEY: character {strange} of {len(key)} is none that a key may hold; copy the key again")
-    return key or None
+def _key(config: Config, notice: Notice = lambda text: None) -> str | None:
+    """None if there is none, as for servers of one's own."""
+    return api_key(config.key_file, is_wanted=not config.base_url, notice=notice)
 
 
 async def only_model(config: Config) -> str:
@@ -127,7 +161,7 @@ async def only_model(config: Config) -> str:
 
 async def _first_answer(config: Config) -> tuple[str, list[str]]:
     """An endpoint's address and the models that it serves."""
-    key, silent = api_key(config), list[ModelError]()
+    key, silent = _key(config), list[ModelError]()
     for base_url in config.base_url or (None,):
         endpoint = _client(config, base_url, key)
         try:

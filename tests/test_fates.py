@@ -1,0 +1,261 @@
+"""Every foreign exception and every status has one stated fate. The tables here are the documentation of it (docs/models.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import httpx2
+import openai
+import pytest
+
+from selfinstruct.errors import ModelError, RequestFailed, Transient
+from selfinstruct.models import Decoding, Message, Request
+from selfinstruct.models.fates import Doubtful, Refusal, Rejects, fate_of
+from selfinstruct.models.openai import OpenAI
+
+REQUEST = Request("propose", "t0", "mentor", "chat", (Message("user", "Go on."),), Decoding(max_tokens=10), 5)
+ENDPOINT = OpenAI(base_url="http://127.0.0.1:9/v1", api_key="none", timeout=5)  # never connects
+SENT = httpx2.Request("POST", "http://127.0.0.1:9/v1/chat/completions")
+REFUSED = OSError(111, "Connection refused")
+UNTRUSTED = ssl.SSLCertVerificationError(1, "certificate verify failed")
+UNTRUSTED.verify_message, UNTRUSTED.verify_code = "self-signed certificate", 18
+
+
+def name_of(fate: Exception) -> str:
+    """A fate in a word or two, with what the layers around ask of it."""
+    if isinstance(fate, Doubtful):
+        return f"{name_of(fate.of_run)} | {name_of(fate.of_request)}"
+    if isinstance(fate, Transient):
+        flags = ("is_server_gone", "is_server_busy", "may_be_charged")
+        return " ".join(["again", *(flag.split("_")[-1] for flag in flags if getattr(fate, flag))])
+    if isinstance(fate, RequestFailed):
+        return f"this one: {fate.reason}"
+    assert isinstance(fate, ModelError), fate
+    return "the run"
+
+
+def fate_in_the_client(error: BaseException, *, below: bool = False) -> Exception:
+    """What becomes of an exception that is raised where requests are sent: by the openai client's HTTP client, or `below` it, by
+    aiohttp's session.
+    """
+
+    class Transport(httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            raise error
+
+    class Session:
+        def request(self, *words: Any, **options: Any) -> Any:
+            raise error
+
+    client: Any = ENDPOINT._client._client
+    usual = client._transport
+    if below:
+        usual.client = Session
+    else:
+        client._transport = Transport()
+    try:
+        asyncio.run(ENDPOINT._once(REQUEST))
+    except (ModelError, RequestFailed, Transient, Doubtful) as fate:
+        return fate
+    finally:
+        client._transport = usual
+    raise AssertionError("it was answered")
+
+
+def below(kind: type[BaseException]) -> Iterator[type[BaseException]]:
+    yield kind
+    for one in kind.__subclasses__():
+        yield from below(one)
+
+
+def classes(*roots: type[BaseException]) -> set[str]:
+    return {one.__name__ for root in roots for one in below(root)}
+
+
+# ---------------------------------------------------------------- openai
+
+STATUSES = {  # a bare one, without words that say more
+    **dict.fromkeys((101, 300, 301, 304), "the run | again charged"),
+    **dict.fromkeys((401, 402, 403, 404, 407, 511), "the run"),
+    **dict.fromkeys((405, 406, 410, 411, 414, 415, 418, 421, 426, 428, 431, 451), "the run | this one: bad_request"),
+    **dict.fromkeys((400, 422), "the run | this one: bad_request"),
+    413: "the run | this one: context_overflow",
+    **dict.fromkeys((408, 409, 425), "again"),
+    429: "again busy",
+    **dict.fromkeys((500, 501, 502, 504, 505, 507, 508, 520, 522, 524, 599), "again charged"),
+    **dict.fromkeys((503, 529), "again"),  # they say that nothing was begun
+}
+OF_OPENAI = {
+    "APIConnectionError": "again gone charged",
+    "APITimeoutError": "again charged",
+    "APIResponseValidationError": "the run | again charged",
+    "APIStatusError": STATUSES[418],
+    "BadRequestError": STATUSES[400],
+    "AuthenticationError": STATUSES[401],
+    "OAuthError": STATUSES[401],
+    "PermissionDeniedError": STATUSES[403],
+    "NotFoundError": STATUSES[404],
+    "ConflictError": STATUSES[409],
+    "UnprocessableEntityError": STATUSES[422],
+    "RateLimitError": STATUSES[429],
+    "InternalServerError": STATUSES[500],
+}
+# None of these can come of what is asked here (streams, parsing, other clients); whatever comes all the same is about the client.
+OF_THE_CLIENT = {
+    "OpenAIError", "APIError", "LengthFinishReasonError", "ContentFilterFinishReasonError", "WebSocketConnectionClosedError",
+    "WebSocketQueueFullError", "_AmbiguousModuleClientUsageError",
+}  # fmt: skip
+OF_OTHERS = {"InvalidWebhookSignatureError"}  # no OpenAIError: only what checks webhooks raises it
+
+
+def of_openai() -> dict[str, type[BaseException]]:
+    """All that it exports. In other corners of it there are more, defined as they are imported."""
+    exported = (getattr(openai, name) for name in dir(openai) if "Error" in name)
+    return {one.__name__: one for one in exported if isinstance(one, type) and issubclass(one, BaseException)}
+
+
+def test_the_table_knows_every_exception_of_openai() -> None:
+    assert set(of_openai()) == {*OF_OPENAI, *OF_THE_CLIENT, *OF_OTHERS}
+
+
+def test_an_exception_from_a_far_corner_of_openai_ends_the_run_too() -> None:
+    others = [one for one in below(openai.OpenAIError) if one.__name__ not in of_openai()]
+    assert others and {name_of(fate_in_the_client(made(one))) for one in others} == {"the run"}
+
+
+def made(kind: type[BaseException]) -> BaseException:
+    status = {"AuthenticationError": 401, "OAuthError": 401, "InternalServerError": 500}.get(kind.__name__)
+    status = status or getattr(kind, "status_code", 418)
+    status = status if isinstance(status, int) else 418
+    found = kind.__new__(kind)  # whatever their constructors want, it is nothing that is looked at
+    Exception.__init__(found, "words")
+    vars(found).update(message="words", request=SENT, body=None, code=None, param=None, type=None, status_code=status)
+    vars(found).update(response=httpx2.Response(status, request=SENT))
+    return found
+
+
+@pytest.mark.parametrize("name", sorted({*OF_OPENAI, *OF_THE_CLIENT}))
+def test_every_exception_of_openai_has_its_fate(name: str) -> None:
+    assert name_of(fate_in_the_client(made(of_openai()[name]))) == OF_OPENAI.get(name, "the run")
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_every_status_has_its_fate(status: int) -> None:
+    assert name_of(fate_of(Refusal("http://there/v1", status, "words"), {}, "mentor")) == STATUSES[status]
+
+
+# ---------------------------------------------------------------- what carries the requests
+
+OF_HTTPX2 = {
+    **dict.fromkeys(("HTTPError", "RequestError", "TransportError"), "again gone charged"),
+    **dict.fromkeys(("NetworkError", "ReadError", "WriteError", "CloseError"), "again gone charged"),
+    **dict.fromkeys(("ConnectError", "ProxyError"), "again gone"),
+    **dict.fromkeys(("TimeoutException", "ConnectTimeout", "ReadTimeout", "WriteTimeout"), "again charged"),
+    "PoolTimeout": "again gone",
+    **dict.fromkeys(("ProtocolError", "LocalProtocolError", "RemoteProtocolError"), "the run | again charged"),
+    **dict.fromkeys(("DecodingError", "SSEError"), "the run | again charged"),
+    **dict.fromkeys(("TooManyRedirects", "UnsupportedProtocol", "InvalidURL"), "the run | again charged"),
+    "HTTPStatusError": "again gone charged",  # openai makes its own of it; this one would be another's
+}  # fmt: skip
+OF_AIOHTTP = {
+    "ClientError": "again gone charged",
+    **dict.fromkeys(("ClientConnectionError", "ClientConnectionResetError", "ClientOSError"), "again gone charged"),
+    **dict.fromkeys(("ServerConnectionError", "ServerDisconnectedError"), "again gone charged"),
+    **dict.fromkeys(("ClientPayloadError", "UploadAbortedError"), "again gone charged"),
+    **dict.fromkeys(("ServerTimeoutError", "SocketTimeoutError"), "again charged"),
+    "ConnectionTimeoutError": "again gone",
+    **dict.fromkeys(("ClientConnectorError", "ClientConnectorDNSError", "ClientConnectorSSLError", "ClientSSLError"), "again gone"),
+    **dict.fromkeys(("ClientProxyConnectionError", "UnixClientConnectorError"), "again gone"),
+    **dict.fromkeys(("ClientConnectorCertificateError", "ServerFingerprintMismatch"), "the run"),
+    **dict.fromkeys(("ClientResponseError", "ContentTypeError", "WSServerHandshakeError"), "the run | again charged"),
+    "ClientHttpProxyError": "the run",
+    **dict.fromkeys(("TooManyRedirects", "RedirectClientError"), "the run | again charged"),
+    **dict.fromkeys(("InvalidURL", "InvalidUrlClientError", "InvalidUrlRedirectClientError"), "the run | again charged"),
+    **dict.fromkeys(("NonHttpUrlClientError", "NonHttpUrlRedirectClientError"), "the run | again charged"),
+}
+
+
+def of_aiohttp() -> dict[str, type[BaseException]]:
+    return {one.__name__: one for one in below(aiohttp.ClientError)}
+
+
+def aiohttps(kind: type[BaseException]) -> Any:
+    info: Any = aiohttp.RequestInfo(url="http://there", method="POST", headers={}, real_url="http://there")  # type: ignore[arg-type]
+    key: Any = aiohttp.client_reqrep.ConnectionKey("there", 443, True, True, None, None, None)
+    build: Any = kind
+    if issubclass(kind, aiohttp.ClientConnectorCertificateError):
+        return build(key, UNTRUSTED)
+    if kind.__name__ == "UnixClientConnectorError":
+        return build("/socket", key, REFUSED)
+    if issubclass(kind, aiohttp.ClientConnectorError):
+        return build(key, REFUSED)
+    if issubclass(kind, aiohttp.ClientResponseError):
+        return build(info, (), status=407, message="words")
+    if issubclass(kind, aiohttp.ServerFingerprintMismatch):
+        return build(b"", b"", "there", 443)
+    if issubclass(kind, OSError):
+        return build(104, "Connection reset by peer")
+    return build("words")
+
+
+def test_the_tables_know_every_exception_of_what_carries_the_requests() -> None:
+    assert classes(httpx2.HTTPError, httpx2.InvalidURL) == set(OF_HTTPX2)
+    ours = {one for one in of_aiohttp().values() if one.__module__.startswith("aiohttp.")}
+    assert {one.__name__ for one in ours} == set(OF_AIOHTTP)
+
+
+@pytest.mark.parametrize("name", OF_HTTPX2)
+def test_every_exception_of_httpx2_has_its_fate(name: str) -> None:
+    kind: Any = getattr(httpx2, name)
+    error = kind("words", request=SENT, response=httpx2.Response(500)) if name == "HTTPStatusError" else kind("words")
+    assert name_of(fate_in_the_client(error)) == OF_HTTPX2[name]
+
+
+@pytest.mark.parametrize("name", OF_AIOHTTP)
+def test_every_exception_of_aiohttp_has_its_fate(name: str) -> None:
+    """Through the openai client's own translation of them."""
+    assert name_of(fate_in_the_client(aiohttps(of_aiohttp()[name]), below=True)) == OF_AIOHTTP[name]
+
+
+@pytest.mark.parametrize("error", [UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates"), ValueError("too many digits")])
+def test_a_reply_that_trips_the_client_up_is_no_http(error: Exception) -> None:
+    assert name_of(fate_in_the_client(error, below=True)) == "the run | again charged"
+
+
+def test_a_bug_stays_a_bug() -> None:
+    with pytest.raises(ZeroDivisionError):
+        fate_in_the_client(ZeroDivisionError())
+
+
+# ---------------------------------------------------------------- words
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words", "fate", "hint"),
+    [
+        (404, "model_not_found", "words", "the run", "check --model 'mentor'"),
+        (404, "", "The model `mentor` does not exist.", "the run", "check --model 'mentor'"),
+        (404, "", "model 'llama' not found, try pulling it first", "the run", "check --model 'mentor'"),
+        (404, "", "Not Found", "the run", "check --base-url, which usually ends in /v1"),
+        (404, "", "Invalid URL (POST /v2/chat/completions)", "the run", "no such path"),
+        (400, "", "The plain HTTP request was sent to HTTPS port", "the run", "write https:// instead"),
+        (400, "", "Client sent an HTTP request to an HTTPS server.", "the run", "write https:// instead"),
+        (429, "insufficient_quota", "words", "the run", "no credit left"),
+        (429, "", "Request too large for gpt-4o on tokens per min", "the run | this one: context_overflow", ""),
+        (451, "", "words", "the run | this one: bad_request", ""),
+        (403, "", "Your input was flagged by moderation.", "this one: content_filter", ""),
+    ],
+)
+def test_words_and_codes_say_more_than_a_status(status: int, code: str, words: str, fate: str, hint: str) -> None:
+    found = fate_of(Refusal("http://there/v1", status, words, code), {"seed": 1}, "mentor")
+    assert name_of(found) == fate
+    assert hint in str(found)
+
+
+def test_a_field_that_is_refused_is_left_out() -> None:
+    found = fate_of(Refusal("http://there/v1", 400, "Unsupported parameter: 'seed'", param="seed"), {"seed": 1}, "mentor")
+    assert isinstance(found, Rejects) and found.field == "seed"
