@@ -23,6 +23,7 @@ from command import ENVIRONMENT, Ran, at, dataset, finish, invoke
 from server import LoopbackServer, failing, rejecting
 
 from selfinstruct.batches import Batches, left_open
+from selfinstruct.bootstrap import Pace
 from selfinstruct.completions import Completions
 from selfinstruct.config import configure
 from selfinstruct.models import Usage
@@ -268,13 +269,13 @@ def test_an_endpoint_without_batches_is_told_from_one_that_is_gone(tmp_path: Pat
     "strange",
     [
         {"status": 7},
-        {"status": None},
+        slowly({"status": None}),
         {"request_counts": "x", "output_file_id": 7, "error_file_id": []},
-        {"status": "failed", "errors": "x"},
-        {"status": "failed", "errors": {"data": [7]}},
+        slowly({"status": "failed", "errors": "x"}),
+        slowly({"status": "failed", "errors": {"data": [7]}}),
         {"status": "failed", "errors": {"data": [{"message": ["\x1b[31m"], "line": {}}]}},
         {"status": "completed", "output_file_id": "gone"},
-        {"status": "completed", "request_counts": {"completed": "x"}},
+        {"status": "COMPLETED", "request_counts": {"completed": "x"}},
     ],
     ids=str,
 )
@@ -387,6 +388,20 @@ def test_wherever_a_process_dies_nothing_is_lost_or_bought_twice_and_the_cost_is
         said = told(left)
         assert said["cost_usd"] == pytest.approx(bill(server)) and said["unknown_calls"] == 0
         assert (said["calls"], said["open_batches"]) == (sum(server.sizes), [])
+
+
+def test_a_batch_is_found_again_at_an_endpoint_that_keeps_no_token(live: dict[str, bytes], tmp_path: Path) -> None:
+    with BatchServer() as server:
+        server.keeps_metadata = False
+        with dying(tmp_path / "run", "created", 2) as left, pytest.raises(Killed):
+            through(server, tmp_path / "run")
+        through(server, left).done()
+        assert not server.bought_twice
+    assert dataset(left) == live
+
+
+def test_more_is_asked_at_once_where_a_round_takes_hours() -> None:
+    assert (Pace(100, 16).instructions(), Pace(100, 16, surplus=1.5).instructions()) == (100, 150)
 
 
 def test_what_is_open_counts_at_its_worst_until_it_is_back(tmp_path: Path) -> None:
