@@ -75,8 +75,6 @@ class Settings(_Endpoint, total=False):
     lag: int
     record_similarity: bool
     reject: str
-    batch: bool
-    price_batch: float
     seed_tasks: Place
     stall_turns: int
     propose: Mapping[str, Any]
