@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from batches import BatchServer, Course
 from command import at, finish, invoke, run, running, start
 from server import Call, LoopbackServer, failing, latency, rejecting, saying
+from test_batch import QUICK
 
 from selfinstruct.journal import Lock
 from selfinstruct.judge import PAPER, Quality, quality, settled, wilson
@@ -205,6 +207,19 @@ def test_a_cap_holds_over_all_sittings(
         assert len(server.calls) <= calls + 1  # a shorter example that comes first now may still fit
         invoke("judge", directory, *more).done()
     assert (directory / "judgements.jsonl").read_bytes() == undisturbed
+
+
+def test_batches_give_the_same_bytes_and_what_expires_in_one_is_asked_in_the_next(
+    directory: Path, undisturbed: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind, name, value in QUICK:
+        monkeypatch.setattr(kind, name, value)
+    with BatchServer(Course(expires=0.3), Course()) as server:
+        ran = invoke("judge", directory, *at(server), "--batch").done()
+        assert server.live == 0 and not server.bought_twice
+    assert f"sent with {N} requests" in ran.err
+    assert (directory / "judgements.jsonl").read_bytes() == undisturbed
+    assert list((directory / "judge").rglob("batches.jsonl"))
 
 
 def test_a_disk_that_cannot_be_written_is_a_users_error(directory: Path) -> None:
