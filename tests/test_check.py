@@ -135,7 +135,7 @@ def test_what_was_repaired_needs_no_repair(tmp_path: Path) -> None:
 
 
 def _row(record: dict[str, object]) -> Row:
-    return Row(*(str(record[name]) for name in ("instruction", "input", "output")))
+    return Row(str(record["instruction"]), str(record["input"]), str(record["output"]))
 
 
 def test_findings_are_no_failure_unless_asked(tmp_path: Path) -> None:
