@@ -56,6 +56,7 @@ FIRST: dict[str, dict[str, tuple[float, float]]] = {
         "output_equals_input": (0.94, 1.00),
         "no_input_spelling": (0.97, 0.97),
     },
+    "final": {"empty_output": (0.94, 1.00), "not_available": (0.88, 1.00), "output_equals_input": (0.90, 0.87)},
 }
 
 
