@@ -96,21 +96,23 @@ def survey(
     slugs: Collection[str] = tuple(DEFECTS),
     *,
     out: str | None = None,
+    every: str | None = None,
     format: str | None = None,
     progress: Progress = lambda done, size, read: None,
 ) -> Survey:
     """Checks the examples of a file, or of a run's directory, in any form that `records` reads, with fields named as Alpaca's.
 
     out: where a copy goes with what has one right repair repaired. Every other field stays as it is.
+    every: where each finding goes, one record each.
     Raises UserError. Memory: the texts of all examples, for finding duplicates.
     """
     source = Source(_file(path), format)
-    if out is not None and STDIO not in (out, path) and Path(out).resolve() == Path(_file(path)).resolve():
-        raise UserError(f"{out}: is the input, which --fix never overwrites; choose another place to write to")
+    _keep_apart(path, out, every)
     across = Across(near="near_duplicate" in slugs) if ACROSS & set(slugs) else None
     found = Survey()
     with ExitStack() as stack:
         write = stack.enter_context(writing(out, format if out == STDIO else None)) if out is not None else None
+        tell = stack.enter_context(writing(every)) if every is not None else None
         for number, record in enumerate(stack.enter_context(closing(iter(source))), 1):
             if number % _STEP == 0:
                 progress(source.done, source.size, number)
@@ -119,18 +121,40 @@ def survey(
                 found.bad += 1
                 if number == 1:
                     raise UserError(f"{source.name}:{row.where}: {row.why}")
+                if write and isinstance(record, Record):
+                    write(record)
             else:
                 seen = findings(row, slugs) + [one for one in (across.findings(row) if across else []) if one.slug in slugs]
                 found.take(record.where, seen)
                 found.long += shortened_row(row) is not row
                 mended = _mended(row, seen, slugs)
                 found.repaired += mended != row
+                if tell:
+                    for one in seen:
+                        tell(_told(record.where, one))
                 if write and isinstance(record, Record):
                     write(record if mended == row else _written(record, row, mended))
         progress(source.size, source.size, found.examples)
     if not found.examples:
         raise UserError(f"{source.name}: holds no example; each needs 'instruction' and 'output'")
     return found
+
+
+def _keep_apart(path: str, *written: str | None) -> None:
+    """Raises UserError where a file would be written over that is read, or twice."""
+    places = [Path(_file(path)).resolve()] if path != STDIO else []
+    for one in written:
+        if one is None or one == STDIO:
+            continue
+        if Path(one).resolve() in places:
+            raise UserError(f"{one}: is the input, or written to already, and never overwritten; choose another place to write to")
+        places.append(Path(one).resolve())
+
+
+def _told(where: int, one: Finding) -> Record:
+    """A finding as the file of all of them has it. `rejects`: by it `generate` would drop the example unless told otherwise."""
+    fields = {"slug": one.slug, "severity": one.severity, "field": one.field, "evidence": one.evidence}
+    return Record(where, {"where": where, **fields, "rejects": rejects(one, "certain"), "repairable": one.fix is not None})
 
 
 def _file(path: str) -> str:

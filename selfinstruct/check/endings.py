@@ -64,11 +64,13 @@ def _breaks_off(text: str, last: str) -> bool:
     """The last line has whole sentences and then a piece of one; or every other line of prose or item ends in a full stop."""
     if re.search(r"[A-Ea-e]\)", last):  # options of a choice
         return False
-    pieces = re.split(r"(?<=[a-z\u00e0-\u00ff\"\u201d)][.!?])\s+", last)
+    pieces = re.split(r"(?<=[a-z\u00e0-\u00ff\"\u201d)]{2}[.!?])\s+", last)
     if len(pieces) > 1:
         if re.match(r"[A-Z]\w+:\s|[-\u2013\u2014]\s?[A-Z]", pieces[-1]):  # a line of its own kind: "Answers: 1 B, 2 D"
             return False
         return len(_PROSE_WORD.findall(pieces[-1])) >= 1 and len(_PROSE_WORD.findall(last)) >= 8
+    if re.match(r"[A-Z]\w+:\s", last):
+        return False
     lines = [line for line in text.split("\n")[:-1] if len(line.split()) > 4]
     ended = sum(line.rstrip().endswith((".", "!", "?")) for line in lines)
     return len(lines) >= 1 and ended == len(lines) and (len(last.split()) >= 5 or bool(_ITEM.match(last) and len(lines) > 1))

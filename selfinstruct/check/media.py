@@ -20,7 +20,7 @@ _MAKE = re.compile(
     re.I,
 )
 _LOOK = re.compile(
-    rf"\b(?:this|the (?:following|given|attached|above|provided|displayed|shown)|the|these|attached|given|following)\s(?:[\w-]+ ){{0,2}}?{_THING}\b(?: (?:below|above|shown|provided|given|attached|here))?(?! (?:of (?:y\b|f\b|\w ?=|the (?:function|economy|equation))|[\"\u201c\u2018\u300a]|quality|book|editor|frame|theory|studio))(?! (?-i:[A-Z][a-z]+))",
+    rf"\b(?:this|the (?:following|given|attached|above|provided|displayed|shown)|the|these|attached|given|following)\s(?:[\w-]+ ){{0,2}}?{_THING}\b(?: (?:below|above|shown|provided|given|attached|here))?(?! (?:of (?:y\b|f\b|\w ?=|the (?:function|economy|equation))|[\"\u201c\u2018\u300a]|quality|games?\b|book|editor|frame|theory|studio))(?! (?-i:[A-Z][a-z]+))",
     re.I,
 )
 _NO_LOOK = re.compile(
@@ -33,7 +33,7 @@ _LOOKING = re.compile(
 )
 _IN_TEXT = re.compile(
     r"\b(?:html|css|svg|ascii|code|python|javascript|matplotlib|function|program|script|command|latex|tikz|mermaid|graphviz|dot\b|prompt|alt[- ]text|caption for|description of|describe (?:how|the process)|steps|tips|ideas?|slogan|name|title|words|essay|story|poem|article|explain how|history|storyboard text"
-    r"|importance|role of|concept|(?<!floor )plan\b|guide|instructions? (?:for|on)|tutorial|checklist|list of|brief for|proposal|knowledge graph|graph (?:theory|database)|topic|hypothetical|imagin|unicode|emoji|sql|copyright|algorithm|dataset|library|mental|big picture|hashtags?|script|difference|benefits?|pros|adjectives|synonym|regex|sentence|strategy|shot list|budget|\bas (?:a |an )?(?:\w+ )?(?:list|text|table|outline)\b|how to|ways|advantages|compare|define|meaning|question|road ?map|site ?map)\b",
+    r"|(?:character|comedy|biographical) sketch|photo (?:edit|session|shoot)|vert(?:ex|ices)|most famous|best[- ]known|importance|role of|concept|(?<!floor )plan\b|guide|instructions? (?:for|on)|tutorial|checklist|list of|brief for|proposal|knowledge graph|graph (?:theory|database)|topic|hypothetical|imagin|unicode|emoji|sql|copyright|algorithm|dataset|library|mental|big picture|hashtags?|script|difference|benefits?|pros|adjectives|synonym|regex|sentence|strategy|shot list|budget|\bas (?:a |an )?(?:\w+ )?(?:list|text|table|outline)\b|how to|ways|advantages|compare|define|meaning|question|road ?map|site ?map)\b",
     re.I,
 )
 _PLACEHOLDER = re.compile(

@@ -28,7 +28,7 @@ _NUMBERED = re.compile(
     rf"^[ \t]*(?:task )?(\d{{1,3}})[.):] ?(?:(?:{_VERBS})\b|[\u5199\u7ed9\u89e3\u63cf\u5217\u7ffb\u751f\u8ba1\u8bf4\u521b])(?:.{{6,}})$",
     re.I | re.M,
 )
-_IMPERATIVE = re.compile(rf"^[ \t]*(?:[-*\u2022] )?(?:please )?(?:{_VERBS})\b.{{14,}}[.?!]?$", re.I | re.M)
+_IMPERATIVE = re.compile(rf"^[ \t]*(?:[-*\u2022] )?(?:please )?(?:{_VERBS})\b(?!:).{{14,}}[.?!]?$", re.I | re.M)
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
 _CLEAR_VERB = re.compile(
     r"(?:write|create|generate|explain|describe|list|name|translate|summari[sz]e|classify|compose|design|calculate|suggest|define|identify|tell me|give me|solve|compute|propose|invent|what (?:is|are|causes?)|who (?:is|was|wrote|painted)|how (?:do|does|many)|convert)\b",

@@ -22,7 +22,7 @@ _MARK_ASKED = re.compile(
 )
 _UNAVAILABLE = re.compile(
     r"n\s?[/\\.]\s?a\.?|not (?:available|applicable|provided|specified|given|possible)"
-    r"|(?:there is )?no (?:output|answer|response|result|data|information|solution)s?"
+    r"|(?:there is )?no (?:output|answer|response|information)s?"
     r"(?: (?:is |was )?(?:available|needed|required|necessary|provided|possible|found|given))?"
     r"|(?:output|answer|response|information|data) (?:is )?not (?:available|applicable|needed|required|provided|possible)"
     r"|no disponible|no aplica|no aplicable|non disponible|sans objet|non applicable|nicht verf\u00fcgbar"
@@ -33,7 +33,8 @@ _UNAVAILABLE = re.compile(
     re.I,
 )
 _NONE = re.compile(
-    r"none|null|nil|nothing|na|nan|undefined|tbd|to be (?:determined|done|filled)|todo|placeholder|xxx+|无|没有|無|なし", re.I
+    r"no (?:data|results?|solutions?)(?: available| found)?|none|null|nil|nothing|na|nan|undefined|tbd|to be (?:determined|done|filled)|todo|placeholder|xxx+|无|没有|無|なし",
+    re.I,
 )
 # A question that "none" answers, a task that offers the very words, a program whose value they are.
 _NOTHING_IS_AN_ANSWER = re.compile(
@@ -51,12 +52,14 @@ _PRODUCE = re.compile(
 # A text or a thing is to be made, and "none" is neither.
 _TRANSLATES = re.compile("translat|traduc|tradui|\u00fcberset|\u7ffb\u8bd1|\u8bd1|\u8a33", re.I)
 _TEXT_WANTED = re.compile(
-    r"\s*(?:please |can you |could you )?(?:(?:write|compose|draft) an? (?!divider|line\b|mark|sign|symbol|placeholder|rule\b|row\b)|describe|explain|summari[sz]e|rewrite|paraphrase|rephrase"
-    r"|(?:create|design|generate|make|produce|develop|build|construct|draw|compose) (?:an? |the )?\w|suggest|translate|compare|discuss|outline|brainstorm|edit|sing|play|record|send|turn on|tell"
-    r"|list (?:three|four|five|six|ten|\d+)|give (?:me )?(?:three|four|five|some|a tip|advice))\b"
-    r"|\s*请?(?:写一|画|创建|创作|生成|设计|描述|编写|制作|播放|录制|打印|打开|拍摄|绘制|总结|概括|撰写|翻译|改写|解释|介绍)"
+    r"\s*(?:please |can you |could you )?(?:(?:write|compose|draft|create|generate|make|produce) (?:me )?(?:an? |the |two |three |some )?(?:[\w'-]+ ){0,4}?"
+    r"(?:poem|haiku|sonnet|limerick|stor(?:y|ies)|tale|essay|letter|e-?mail|post|report|article|review|description|summar(?:y|ies)|dialogue?|conversation|song|speech|paragraph|plan|recipe|script"
+    r"|message|advert\w*|slogan|tagline|headline|biography|bio|guide|tutorial|proposal|note|tweet|menu|melody|tune|playlist|timeline|budget|logo|poster|image|picture|video|animation|chart|graph|diagram|table|website|app|game)s?\b"
+    r"|describe (?!.*\bword\b)|explain|summari[sz]e|rewrite|paraphrase|rephrase|design|develop|build|draw|suggest|translate|compare|discuss|outline|brainstorm|edit|sing|play|record|send|turn on"
+    r"|tell (?:me )?(?:a|an|about)\b|list (?:three|four|five|six|ten|\d+)|give (?:me )?(?:three|four|five|some|a tip|advice))\b"
+    r"|\s*请?(?:写一|画|创建|创作|生成|设计|描述|编写|制作|播放|录制|打印|打开|拍摄|绘制|总结|概括|撰写|翻译|改写|解释|介绍|为.{1,12}(?:写|创作|设计|创建))"
     r"|\s*(?:schreib\w* ein|beschreib|erstell|zeichn|spiel|fass|erklär|escrib\w* un|describ|crea|dibuj|toca|resum|explic|imprim|écri\w* un|décri|cré|dessin|tradui|résum|joue)\w*"
-    r"|.*(?:を書いて|を描いて|を要約して|を流して|を再生して|を説明して)",
+    r"|.*(?:(?:詩|文章|物語|手紙|メール|作文|俳句|記事)を書いて|を描いて|を要約して|を流して|を再生して|を説明して|を作成して)",
     re.I,
 )
 _AROUND = " \t\r\n\"'*_`[]<>().!\u3002\uff01\uff08\uff09\u201c\u201d"

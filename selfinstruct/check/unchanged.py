@@ -22,14 +22,14 @@ _MAY_BE_RIGHT = re.compile(
 # Something new is wanted, of which the input is only the subject.
 _NEW = re.compile(
     r"\W{0,9}(?:please |can you |could you |now )?(?:(?:write|compose|create|generate|invent|draft|make up|come up with)\b(?! (?:it|this|that|them|the)\b)"
-    r"|explain|describe|define|answer|respond|reply|tell|suggest|recommend|list\b|discuss|compare|continue|why|how\b|who\b"
+    r"|explain|describe|define|answer\b(?! (?:with|in|by))|respond|reply|tell (?:me )?(?:an?|about|how|why|what happens)\b|suggest|recommend|list\b|discuss|compare|continue|why|how\b|who\b"
     r"|give (?:me )?(?:a|an|two|three|some|\d+)\b(?! (?:same|number|text|word)))"
     r"|\W{0,9}(?:请)?(?:为.{1,12}(?:写|创作|设计)|写一|解释|描述|回答|讲|说明|列出|创作|续写|给出(?:一个|两个|三个)?(?:例|同义|反义|建议))"
     r"|\W{0,9}(?:erkläre|beschreibe|beantworte|schreibe? (?:ein|eine|einen)\b|nenne|explica|describe|responde|escribe un|explique|décris|réponds|écris un)",
     re.I,
 )
 _OTHER_WORDS = re.compile(
-    r"paraphras|rephras|(?:different|other|your own) words|synonym|antonym|opposite|turn .* into a question|into a question|into a poem"
+    r"paraphras|rephras|(?:different|other|your own) words|synonym|antonym|opposite|into a poem"
     r"|同义词|换句话|改述|不同.{0,6}的词|umformulier|in eigenen worten|parafras|reformul|言い換え",
     re.I,
 )
@@ -45,6 +45,9 @@ _NOT_DONE = (
     (re.compile(r"\b(?:combine|merge|join) (?:the|these) (?:two |three )?sentences", re.I), None),
 )
 _SHORTER = re.compile(r"\b(?:shorten|condense|abridge|summari[sz]e|trim down)\b|in (?:one|two|three|four|five|six) words", re.I)
+_PERHAPS = re.compile(
+    r"\bif (?:it|there|any|needed|necessary|possible)\b|如果|wenn nötig|si (?:es necesario|nécessaire|los hay)|必要なら", re.I
+)
 _LONG = 12  # words that could be fewer
 
 
