@@ -144,8 +144,12 @@ class OpenAI:
             if isinstance(failed, openai.APIStatusError):
                 self._hear(failed.response.headers)
             raise self._fate(failed, body, request.model)
-        completion = completion_of(self._json(raw.text), request)
+        record = self._json(raw.text)
+        completion = completion_of(record, request)
         if completion is None:
+            refusal = self._refusal_within(record)
+            if refusal is not None:
+                raise fate_of(refusal, body, request.model)
             raise strange(self.address, f"answers without 'choices' ({self._words(raw.text)})")
         self._answered = True
         return self._without_secrets(completion)
@@ -195,6 +199,14 @@ class OpenAI:
         if isinstance(error, openai.APIResponseValidationError):
             return strange(self.address, "answers in an unexpected form")
         return ModelError(f"{self.address}: {self._words(str(error))}")
+
+    def _refusal_within(self, record: Mapping[str, Any]) -> Refusal | None:
+        """An error that comes with HTTP 200, as from a router that had begun to answer when its provider refused."""
+        error = record.get("error")
+        code = error.get("code") if isinstance(error, dict) else None
+        if error is None or not isinstance(code, int) or not 400 <= code <= 599:
+            return None
+        return Refusal(self.address, code, self._words(str(error.get("message"))), str(error.get("type") or ""))
 
     def _refusal(self, error: openai.APIStatusError) -> Refusal:
         words, after = self._words(_message(error)), retry_after(error.response.headers, time.time())
