@@ -7,7 +7,6 @@ import errno
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -119,4 +118,5 @@ def _completion(record: Mapping[str, Any], text: str) -> Completion:
 
 def _usage(usage: Usage) -> dict[str, int]:
     """Prompt and completion always, the parts of them that few servers tell only where there are some."""
-    return {name: count for name, count in asdict(usage).items() if count or name in ("prompt_tokens", "completion_tokens")}
+    counts = [(name, getattr(usage, name)) for name in Usage.__slots__]
+    return {name: count for name, count in counts if count or name in ("prompt_tokens", "completion_tokens")}

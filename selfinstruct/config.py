@@ -52,6 +52,11 @@ class Config:
     base_url: tuple[str, ...] = _setting((), "The endpoint's address, up to and with /v1. Several share the load.", free=True)
     key_file: str = _setting("", "A file that holds the key and nothing else, instead of OPENAI_API_KEY.", free=True)
     concurrency: int = _setting(16, "Requests under way at once.", free=True)
+    batch: bool = _setting(
+        False,
+        "Ask through the endpoint's batch API: half the price, hours for seconds; fewer rounds with a larger --lag.",
+        free=True,
+    )
     adaptive: bool = _setting(False, "Find out how many of them serve best, --concurrency at most.", free=True)
     rpm: int = _setting(0, "Requests that each endpoint takes in a minute; 0: it will tell.", free=True)
     tpm: int = _setting(0, "Tokens that each endpoint takes in a minute, prompts and replies; 0: it will tell.", free=True)
@@ -66,6 +71,7 @@ class Config:
     max_requests: int = _setting(-1, "Stop before it has sent more calls, those made again among them.", free=True)
     price_in: float = _setting(-1.0, "USD for a million prompt tokens.", free=True)
     price_out: float = _setting(-1.0, "USD for a million completion tokens.", free=True)
+    price_batch: float = _setting(-1.0, "What a batch costs, as a share of the live price, if not as listed, or half.", free=True)
 
     def decoding(self, stage: str) -> Decoding:
         found = getattr(self, stage)
@@ -207,6 +213,7 @@ def check(config: Config) -> None:
         ("max_cost", config.max_cost == -1 or 0 < config.max_cost < math.inf, "more than 0 USD (-1: no cap)"),
         ("max_tokens_total", config.max_tokens_total == -1 or config.max_tokens_total >= 1, "at least 1 (-1: no cap)"),
         ("max_requests", config.max_requests == -1 or config.max_requests >= 1, "at least 1 (-1: no cap)"),
+        ("price_batch", config.price_batch == -1 or 0 <= config.price_batch <= 1, "between 0 and 1 (-1: as listed, or half)"),
         (
             "machine_demos",
             config.preset != "alpaca" or config.machine_demos == 0,
@@ -222,6 +229,8 @@ def check(config: Config) -> None:
             raise UserError(f"--base-url {redacted(address)}: must be an address such as http://localhost:8000/v1")
     if len(set(config.base_url)) < len(config.base_url):
         raise UserError("--base-url: names the same address twice; give each once")
+    if config.batch and len(config.base_url) > 1:
+        raise UserError("--batch: needs one --base-url, that of the endpoint which keeps the batches; leave the others out")
     for one in fields(Config):
         choices, value = one.metadata.get("choices"), getattr(config, one.name)
         if choices and value not in choices:

@@ -7,6 +7,7 @@ SelfInstructError
 |   +-- Stalled          the model's replies give nothing any more
 +-- RequestFailed        one request failed for good; the run goes on without it
 +-- CapReached           the run may not spend more; it goes on with a higher cap
++-- Interrupted          a signal, the clock or a cap ended a sitting; the same command goes on
 +-- Transient            one call failed; the retry layer makes it again
 """
 
@@ -44,6 +45,14 @@ class RequestFailed(SelfInstructError):
 
 class CapReached(SelfInstructError):
     """The next call might pass a cap that the user has set (--max-cost and its like). Its text names the cap and what is spent."""
+
+
+class Interrupted(SelfInstructError):
+    """A signal, the clock or a cap ended the sitting; everything received is on record. `code`: for the process to exit with."""
+
+    def __init__(self, why: str, code: int) -> None:
+        super().__init__(why)
+        self.code = code
 
 
 class Transient(SelfInstructError):

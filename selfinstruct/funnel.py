@@ -36,6 +36,11 @@ class Funnel:
     def instances(self) -> int:
         return self.examples + self.count("instance")
 
+    @property
+    def figure(self) -> str:
+        """How it goes, in two words."""
+        return f"accepted {self.admitted / self.proposed if self.proposed else 0.0:.0%}"
+
     def count(self, what: str) -> int:
         return sum(count for (kind, _, _), count in self.rejected.items() if kind == what)
 

@@ -2,68 +2,78 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
+from selfinstruct import settings
+from selfinstruct.batching import ROUND, SURPLUS
 from selfinstruct.bootstrap import Bootstrap, Pace, Step
-from selfinstruct.errors import CapReached, Stalled, UserError
+from selfinstruct.config import Config
+from selfinstruct.errors import Stalled
 from selfinstruct.funnel import Funnel
-from selfinstruct.inputs import Inputs
-from selfinstruct.models import Model
-from selfinstruct.models.layers import Notice, Recorded, Retried, when_there_is_room
-from selfinstruct.models.limits import Limited
-from selfinstruct.models.metered import Metered
-from selfinstruct.models.paced import GRACE, Bounded, Paced
-from selfinstruct.models.providers import endpoints
-from selfinstruct.models.spread import Spread
-from selfinstruct.prices import budget
-from selfinstruct.run import Run
+from selfinstruct.inputs import FOLDER, Inputs
+from selfinstruct.models.layers import Notice, when_there_is_room
+from selfinstruct.models.providers import LOCAL, only_model
+from selfinstruct.run import Run, recorded_config
+from selfinstruct.sitting import Sitting, sitting
 from selfinstruct.tasks import Example, Instruction
 
-_SYNC_EVERY = 1.0  # seconds: what a power cut may take
-NOT_YET = 75  # exit code of a sitting that the clock or a cap ended: try again later (sysexits.h)
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+async def settled(directory: Path, said: dict[str, Any], *, notice: Notice, ask: bool = True) -> tuple[Config, Path | None]:
+    """The config of the run in `directory`, and the folder of its inputs if it was begun: then as recorded, otherwise with a model
+    found for it. `ask`: whether the endpoint may be asked which one it serves. Raises UserError.
+    """
+    recorded = _recorded(directory)
+    if recorded is not None:
+        return settings.resumed(recorded, said), directory / FOLDER
+    if settings.wants_embedded(said):
+        notice(
+            "model: the embedded SmolLM2-135M-Instruct, for trying things out (no --model, --base-url or OPENAI_API_KEY was given)"
+        )
+        said = {**said, "model": LOCAL}
+    config = settings.fresh(said)
+    if not config.model:
+        config = settings.fresh({**said, "model": await only_model(config) if ask else "(the one that it serves)"})
+    return config, None
 
 
-class Interrupted(Exception):
-    """A signal, the clock or a cap ended the sitting; everything received is on record. `code`: for the process to exit with."""
-
-    def __init__(self, why: str, code: int) -> None:
-        super().__init__(why)
-        self.code = code
+def _recorded(directory: Path) -> Config | None:
+    return recorded_config(directory) if directory.is_dir() else None
 
 
 async def generate(
-    run: Run, inputs: Inputs, *, notice: Notice, changed: Callable[[], None] = lambda: None, seconds: float | None = None
+    run: Run,
+    inputs: Inputs,
+    *,
+    notice: Notice,
+    changed: Callable[[], None] = lambda: None,
+    waiting: Callable[[str], None] = lambda what: None,
+    seconds: float | None = None,
 ) -> None:
-    """Go on with `run` until it has its n examples, for `seconds` at most. `changed` is called after every commit.
+    """Go on with `run` until it has its n examples, for `seconds` at most. `changed` is called after every commit, `waiting` with
+    what is waited for, or with nothing.
 
     Raises ModelError, Stalled, UserError (a full disk) or Interrupted; whatever it raises, the run can be resumed.
     """
-    if run.is_finished:
+    if run.is_finished and not run.batches.open:
         return
     config = run.config
-    spending = budget(config, run.meter, run.spending, notice)
-    async with endpoints(config, notice, run.learned) as found:
-        spread = Spread([Limited(Metered(Bounded(one.model), spending), one.limits) for one in found], notice)
-        paced = Paced(spread, config.concurrency, spread.delay)
-        retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
-        model: Model = Recorded(retried, run.completions, run.meter, notice, paced.hold)
+    async with sitting(config, run, notice=notice, waiting=waiting, seconds=seconds) as at:
+        if run.is_finished and at.batch is not None:  # batches that were cancelled when it was: what have they cost?
+            await at.batch.settled()
+            return
         pool = run.pool(inputs.seeds)
         pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
-        bootstrap = Bootstrap(config, inputs.stages, model, pool, pace)
-        async with _stopping(paced, seconds), _syncing(run):
-            try:
-                await _commit_all(run, bootstrap, paced, notice, changed)
-            except CapReached as cap:
-                raise Interrupted(str(cap), NOT_YET) from None
+        if config.batch:
+            pace = replace(pace, concurrency=ROUND, surplus=SURPLUS)
+        await _commit_all(run, Bootstrap(config, inputs.stages, at.model, pool, pace), at, notice, changed)
 
 
-async def _commit_all(run: Run, bootstrap: Bootstrap, paced: Paced, notice: Notice, changed: Callable[[], None]) -> None:
+async def _commit_all(run: Run, bootstrap: Bootstrap, at: Sitting, notice: Notice, changed: Callable[[], None]) -> None:
     drought = Drought(run.config.stall_turns, run.funnel)
     async with aclosing(bootstrap.steps()) as steps:
         async for step in steps:
@@ -72,7 +82,7 @@ async def _commit_all(run: Run, bootstrap: Bootstrap, paced: Paced, notice: Noti
             await when_there_is_room(partial(run.end_step, step), notice)
             changed()
             if run.is_finished:
-                await paced.stop(GRACE)  # what is under way is paid for, and serves a longer run
+                await at.finish()  # before what is under way is cancelled: it is paid for, and serves a longer run
                 return
             drought.take(step)
 
@@ -105,77 +115,3 @@ class Drought:
             f"stopped: {what} (accepted so far: {funnel.admitted} of {funnel.proposed} proposed, {share:.1%}; commonest reasons: "
             f"{funnel.commonest()}); look into rejected.jsonl, try another model or prompt, or go on with a higher --stall-turns"
         )
-
-
-@asynccontextmanager
-async def _stopping(paced: Paced, seconds: float | None) -> AsyncIterator[None]:
-    """Ends the sitting at the first signal, or after `seconds`: sends nothing new, waits a moment for what is under way, and
-    raises Interrupted. A second signal ends it at once. Outside the main thread no signal arrives.
-    """
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    reasons: list[Interrupted] = []
-    ending: list[asyncio.Task[None]] = []
-
-    async def end() -> None:
-        await paced.stop(GRACE)
-        task.cancel()
-
-    def stop(why: str, code: int) -> None:
-        reasons.append(Interrupted(why, code))
-        if len(reasons) == 1:
-            ending.append(asyncio.ensure_future(end()))
-        else:
-            task.cancel()
-
-    installed = []
-    with contextlib.suppress(ValueError, RuntimeError):
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, stop, number.name, 128 + number)
-            installed.append(number)
-    clock = loop.call_later(seconds, stop, "time is up", NOT_YET) if seconds is not None else None
-    try:
-        yield
-    except asyncio.CancelledError:
-        if reasons:
-            raise reasons[0] from None
-        raise
-    finally:
-        if clock is not None:
-            clock.cancel()
-        for one in ending:
-            one.cancel()
-        for number in installed:
-            loop.remove_signal_handler(number)
-
-
-@asynccontextmanager
-async def _syncing(run: Run) -> AsyncIterator[None]:
-    """Bring new replies to the disk every second, off the event loop: many at once for the price of one.
-
-    A disk that fails to keep them ends the sitting.
-    """
-    task = asyncio.current_task()
-    assert task is not None
-    failed: list[UserError] = []
-
-    async def sync() -> None:
-        while True:
-            await asyncio.sleep(_SYNC_EVERY)
-            try:
-                await asyncio.to_thread(run.sync)
-            except UserError as error:
-                failed.append(error)
-                task.cancel()
-
-    syncing = asyncio.ensure_future(sync())
-    try:
-        yield
-    except asyncio.CancelledError:
-        if failed:
-            raise failed[0] from None
-        raise
-    finally:
-        syncing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await syncing

@@ -9,7 +9,7 @@ from selfinstruct.bootstrap import first_request
 from selfinstruct.config import Config
 from selfinstruct.inputs import Inputs
 from selfinstruct.models import Request, Usage
-from selfinstruct.prices import price_of
+from selfinstruct.prices import no_price, price_of
 
 # What a run gives, as (few, many), by measured runs of this program and the paper's (section 3.1 and appendix): the pool
 # saturates, so a long run is nearer to the first figure. An estimate for a person; nothing depends on it.
@@ -45,7 +45,7 @@ def estimate(config: Config, inputs: Inputs, *, examples: int, lucky: bool) -> E
     for stage, count in counts.items():
         prompt = len(_example_request(config, inputs, stage).text) / CHARACTERS_PER_TOKEN
         usage += Usage(round(count * prompt), round(count * _reply_tokens(config, stage, per_instruction)))
-    return Estimate({stage: max(1, round(count)) for stage, count in counts.items()}, usage)
+    return Estimate({stage: max(1, round(count)) for stage, count in counts.items()}, usage.in_batch() if config.batch else usage)
 
 
 def _reply_tokens(config: Config, stage: str, per_instruction: float) -> float:
@@ -79,10 +79,10 @@ def lines(config: Config, inputs: Inputs, *, done: int) -> Iterator[str]:
     yield f"  {'':<12} {few:>11,} to {many:,} completion"
     price = price_of(config)
     if price is None:
-        yield f"  cost         unknown, no price for {config.model!r}; give --price-in and --price-out (USD for a million tokens)"
+        yield f"  cost         unknown, {no_price(config)}"
     else:
         low, high = sorted((price.cost(well.usage), price.cost(badly.usage)))
-        yield f"  {'cost':<12} {f'${low:,.2f}':>11} to ${high:,.2f}"
+        yield f"  {'cost':<12} {f'${low:,.2f}':>11} to ${high:,.2f}{', at the batch price' if config.batch else ''}"
         if 0 < config.max_cost < high:
             yield f"  {'':<12} {'more' if config.max_cost < low else 'perhaps more':>11} than --max-cost ${config.max_cost:,.2f}"
     request = first_request(config, inputs.stages, inputs.seeds)

@@ -12,36 +12,79 @@ from selfinstruct.models.meter import Meter
 from selfinstruct.models.metered import Budget, Caps, Ledger
 
 MILLION = 1_000_000
+BATCH_SHARE = 0.5  # of the live price, where the list has no batch price: what most providers ask
 _ONE_CALL = 1000  # tokens that the price list is asked for: some prices rise for very long prompts
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class Rate:
     """USD for a million tokens."""
 
     prompt: float
     completion: float
+    cached: float | None = None  # of the prompt's tokens, those that the server had read before; None: as the others
+
+    def cost(self, prompt: int, completion: int, cached: int) -> float:
+        """USD. Linear in all three, so that a sum costs what its parts cost."""
+        read = self.prompt if self.cached is None else self.cached
+        return ((prompt - cached) * self.prompt + cached * read + completion * self.completion) / MILLION
+
+    def times(self, share: float) -> Rate:
+        return Rate(self.prompt * share, self.completion * share, None if self.cached is None else self.cached * share)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs, call by call and through the batch endpoint."""
+
+    live: Rate
+    batch: Rate
+
+    @property
+    def is_free(self) -> bool:
+        return not (self.live.prompt or self.live.completion)
 
     def cost(self, usage: Usage) -> float:
         """USD."""
-        return (usage.prompt_tokens * self.prompt + usage.completion_tokens * self.completion) / MILLION
+        prompt, completion, cached = usage.batch_prompt_tokens, usage.batch_completion_tokens, usage.batch_cached_tokens
+        live = (usage.prompt_tokens - prompt, usage.completion_tokens - completion, usage.cached_tokens - cached)
+        return self.live.cost(*live) + self.batch.cost(prompt, completion, cached)
 
 
 def price_of(config: Config) -> Price | None:
     """The price of the config's model; None if nobody knows it. What runs on this machine costs nothing."""
+    share = config.price_batch if config.price_batch >= 0 else None
     if config.price_in >= 0 or config.price_out >= 0:
-        return Price(max(config.price_in, 0.0), max(config.price_out, 0.0))
+        live = Rate(max(config.price_in, 0.0), max(config.price_out, 0.0))
+        return Price(live, live.times(BATCH_SHARE if share is None else share))
     if config.model == "scripted" or config.model.split(":")[0] == "local":
-        return Price(0.0, 0.0)
+        return Price(Rate(0.0, 0.0), Rate(0.0, 0.0))
+    try:
+        live, batch = _listed(config.model), _listed(config.model, processing="batch")
+    except LookupError:
+        return None
+    if share is not None or (batch.prompt, batch.completion) == (live.prompt, live.completion):  # none of its own on the list
+        batch = live.times(BATCH_SHARE if share is None else share)
+    return Price(live, batch)
+
+
+def _listed(model: str, **context: str) -> Rate:
+    """From the price list. Raises LookupError."""
     from genai_prices import Usage as Tokens
     from genai_prices import calc_price
 
-    try:
-        found = calc_price(Tokens(input_tokens=_ONE_CALL, output_tokens=_ONE_CALL), model_ref=config.model)
-    except LookupError:
-        return None
-    scale = MILLION / _ONE_CALL
-    return Price(float(found.input_price) * scale, float(found.output_price) * scale)
+    def price(**tokens: int) -> tuple[float, float]:
+        found = calc_price(Tokens(**tokens), model_ref=model, price_context=context)
+        return float(found.input_price) * MILLION / _ONE_CALL, float(found.output_price) * MILLION / _ONE_CALL
+
+    prompt, completion = price(input_tokens=_ONE_CALL, output_tokens=_ONE_CALL)
+    cached, _ = price(input_tokens=_ONE_CALL, cache_read_tokens=_ONE_CALL)
+    return Rate(prompt, completion, cached if 0 < cached < prompt else None)
+
+
+def no_price(config: Config) -> str:
+    """What to say where `price_of` knows none."""
+    return f"no price for {config.model!r}; give --price-in and --price-out (USD for a million tokens)"
 
 
 def budget(config: Config, meter: Meter, ledger: Ledger, notice: Notice) -> Budget:

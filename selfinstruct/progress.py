@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from tqdm import tqdm
 
-from selfinstruct.funnel import Funnel
 from selfinstruct.models.meter import Meter
 from selfinstruct.prices import Price
 from selfinstruct.tasks import printable
@@ -17,29 +16,44 @@ _LINE_EVERY = 30.0  # seconds, without a terminal
 _BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
+class Tally(Protocol):
+    """What has been done so far: `funnel.Funnel`, or a judge's."""
+
+    @property
+    def examples(self) -> int: ...
+
+    @property
+    def figure(self) -> str:
+        """How good it is, in a few words."""
+        ...
+
+
 class Progress:
     """Shows how a run goes, on standard error."""
 
     def __init__(
         self,
         wanted: int,
-        funnel: Funnel,
+        tally: Tally,
         meter: Meter,
         price: Price | None,
         stream: TextIO | None = None,
         *,
         max_cost: float = -1.0,
+        what: str = "examples",
     ) -> None:
-        self._wanted, self._funnel, self._meter, self._price, self._max_cost = wanted, funnel, meter, price, max_cost
+        self._wanted, self._tally, self._meter, self._price, self._max_cost = wanted, tally, meter, price, max_cost
+        self._what = what
         self._stream = stream or sys.stderr
-        self._begun, self._first, self._sent_before = time.monotonic(), funnel.examples, meter.requests
+        self._begun, self._first, self._sent_before = time.monotonic(), tally.examples, meter.requests
         self._said = self._begun
+        self._waits = ""
         self._bar: tqdm[Any] | None = None
         if self._stream.isatty():
             self._bar = tqdm(
                 total=wanted,
-                initial=funnel.examples,
-                desc="examples",
+                initial=tally.examples,
+                desc=what,
                 bar_format=_BAR,
                 dynamic_ncols=True,
                 file=self._stream,
@@ -50,10 +64,15 @@ class Progress:
         """Call whenever something has happened, as often as you like."""
         if self._bar is not None:
             self._bar.set_postfix_str(self._figures(), refresh=False)
-            self._bar.update(self._funnel.examples - self._bar.n)
+            self._bar.update(self._tally.examples - self._bar.n)
         elif time.monotonic() - self._said >= _LINE_EVERY:
             self._said = time.monotonic()
-            self.say(f"examples {self._funnel.examples}/{self._wanted}, {self._figures()}{self._left()}")
+            self.say(f"{self._what} {self._tally.examples}/{self._wanted}, {self._figures()}{self._left()}")
+
+    def wait_for(self, what: str) -> None:
+        """Show what is waited for, until called with nothing."""
+        self._waits = what
+        self.update()
 
     def say(self, text: str) -> None:
         """A line that stays, above the bar."""
@@ -68,27 +87,26 @@ class Progress:
             self._bar.close()
 
     def _figures(self) -> str:
-        funnel, meter = self._funnel, self._meter
+        tally, meter = self._tally, self._meter
         seconds = max(time.monotonic() - self._begun, 1e-3)
-        accepted = funnel.admitted / funnel.proposed if funnel.proposed else 0.0
         usage = meter.usage
         figures = [
-            f"accepted {accepted:.0%}",
+            tally.figure,
             f"{(meter.requests - self._sent_before) / seconds:.1f} requests/s",
             f"{_short(usage.prompt_tokens)}+{_short(usage.completion_tokens)} tokens",
         ]
-        if self._price is not None and (self._price.prompt or self._price.completion):
+        if self._price is not None and not self._price.is_free:
             cost = self._price.cost(usage)
-            expected = cost * self._wanted / funnel.examples if funnel.examples else 0.0
+            expected = cost * self._wanted / tally.examples if tally.examples else 0.0
             most = f", at most ${self._max_cost:.2f}" if self._max_cost > 0 else ""
             figures.append(f"${cost:.2f}" + (f" of about ${expected:.2f}" if expected else "") + most)
-        return ", ".join(figures)
+        return ", ".join(filter(None, [*figures, self._waits]))
 
     def _left(self) -> str:
-        done = self._funnel.examples - self._first
+        done = self._tally.examples - self._first
         if not done:
             return ""
-        seconds = (time.monotonic() - self._begun) / done * (self._wanted - self._funnel.examples)
+        seconds = (time.monotonic() - self._begun) / done * (self._wanted - self._tally.examples)
         return f", about {duration(seconds)} left"
 
 

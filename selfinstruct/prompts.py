@@ -21,13 +21,15 @@ SEED_TASKS = HOME / "seed_tasks.jsonl"
 PROMPTS = HOME / "prompts"
 
 STAGES = ("propose", "classify", "input_first", "output_first")
+JUDGE = "judge"  # no stage of a run: what is asked about its examples afterwards
 _NAMES = {
     "propose": ("demonstrations", "n", "next"),
     "classify": ("instruction",),
     "input_first": ("instruction", "max_instances"),
     "output_first": ("instruction", "max_instances"),
+    JUDGE: ("example",),
 }
-_NEEDED = {"propose": "demonstrations", "classify": "instruction", "input_first": "instruction", "output_first": "instruction"}
+_NEEDED = {stage: names[0] for stage, names in _NAMES.items()}
 _SECTION = re.compile(r"---[ \t]*(\w+)[ \t]*")
 _NAME = re.compile(r"\{\{[ \t]*([^{}\n]*?)[ \t]*\}\}")
 _ROLES = ("system", "user", "assistant", "prompt")
@@ -45,7 +47,10 @@ class Template:
 
     def fill(self, values: Mapping[str, object]) -> tuple[Message, ...]:
         """The messages with every {{name}} replaced; what a value holds is never filled again."""
-        return tuple(Message(one.role, _NAME.sub(lambda found: str(values[found[1]]), one.text)) for one in self.messages)
+        return tuple(
+            Message(one.role, _NAME.sub(lambda found: str(values[found[1]]), one.text)) if "{{" in one.text else one
+            for one in self.messages
+        )
 
 
 def load(
@@ -75,8 +80,8 @@ def _check_own(folders: list[Path], preset: str, stages: tuple[str, ...]) -> Non
     """No file that a user wrote is passed over in silence because its name or its place is wrong."""
     found = [path for folder in folders for path in sorted(folder.glob("*.*")) if path.suffix in (".txt", ".gbnf")]
     for path in found:
-        if path.name not in _file_names(STAGES):
-            raise UserError(f"{path}: no stage has a template of this name (known: {', '.join(f'{one}.txt' for one in STAGES)})")
+        if path.name not in _file_names(tuple(_NAMES)):
+            raise UserError(f"{path}: no stage has a template of this name (known: {', '.join(f'{one}.txt' for one in _NAMES)})")
     if not any(path.name in _file_names(stages) for path in found):
         wanted = ", ".join(f"{one}.txt" for one in stages)
         raise UserError(f"{folders[0]}: holds no template of the preset {preset} ({wanted}), nor does {folders[1]}")

@@ -4,6 +4,7 @@ inputs/             the seed tasks and templates as the run began with them
 run.json            config, fingerprints of seeds and templates, versions
 completions.jsonl   every reply paid for; with the next one the only file that may differ between two equal runs
 spending.jsonl      every call that was sent, and the most it can have cost
+batches.jsonl       the same of what was sent to a batch endpoint, if anything was
 instructions.jsonl  admitted instructions
 rejected.jsonl      everything that was dropped, with its reason
 examples.jsonl      the dataset
@@ -25,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from selfinstruct import __version__
+from selfinstruct.batches import NAME as BATCHES
+from selfinstruct.batches import Batches
 from selfinstruct.bootstrap import Outcome, Step
 from selfinstruct.completions import Completions, append, disk_errors
 from selfinstruct.config import Config, changes, from_record
@@ -43,7 +46,7 @@ FORMAT = 1  # of the directory
 _FILES = {Instruction: "instructions.jsonl", Example: "examples.jsonl"}
 _REJECTED = "rejected.jsonl"
 DERIVED = (*_FILES.values(), _REJECTED)
-_OURS = {"run.json", "completions.jsonl", SPENDING, "checkpoint.json", "lock", FOLDER, *DERIVED}
+_OURS = {"run.json", "completions.jsonl", SPENDING, BATCHES, "checkpoint.json", "lock", FOLDER, *DERIVED}
 _CHECKPOINT_EVERY = 5.0  # seconds
 
 
@@ -97,6 +100,7 @@ class Run:
             self.meter = Meter()
             with disk_errors(directory):
                 self.completions = Completions(directory / "completions.jsonl", self.meter, skip_broken=repair)
+                self.batches = Batches(directory / BATCHES, self.meter)
                 self.spending = Spending(directory / SPENDING, self.meter, self.completions.__contains__)
                 self._files = {name: Journal(directory / name) for name in DERIVED}
             self._restore(mark, end)
@@ -115,8 +119,10 @@ class Run:
 
     @property
     def is_worth_keeping(self) -> bool:
-        """True once anything was answered; what has only failed is no reason to refuse other settings at the next start."""
-        return self.is_resumed or self.meter.requests > self.meter.failed
+        """True once anything was answered, or is going to be; what has only failed is no reason to refuse other settings at the
+        next start.
+        """
+        return self.is_resumed or self.meter.requests > self.meter.failed or bool(self.batches.open)
 
     def pool(self, seeds: Sequence[SeedTask]) -> Pool:
         """The pool as the whole turns so far left it."""
@@ -191,6 +197,7 @@ class Run:
     def _close_files(self) -> None:
         self.completions.close()
         self.spending.close()
+        self.batches.leave()
         for file in self._files.values():
             file.close()
         self._lock.release()

@@ -28,30 +28,36 @@ _KINDS: dict[type, tuple[tuple[type[Any], ...], str]] = {
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """The settings of a TOML file, by Config's names and `out`. Raises UserError naming what it does not know.
+    """The settings of a TOML file, by Config's names and `out`. Raises UserError naming what it does not know."""
+    return read_table(_table(path), str(path), SITTING, secrets="does not belong into a file")
+
+
+def read_table(
+    table: Mapping[str, Any], where: str, others: Mapping[str, type] | None = None, *, secrets: str = "is no setting"
+) -> dict[str, Any]:
+    """The settings in a mapping, by Config's names and those of `others`, each looked at. Raises UserError, saying `where`.
 
     A decoding setting may stand at the top, for all stages, and in a table named like a stage.
     """
-    table = _table(path)
-    known = {one.name: type(one.default) for one in fields(Config) if one.name not in STAGES} | SITTING
+    known = {one.name: type(one.default) for one in fields(Config) if one.name not in STAGES} | dict(others or {})
     found: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
         if "key" in name.split("_") and name not in known:
-            raise UserError(f"{path}: {key!r} does not belong into a file; set OPENAI_API_KEY in the environment, or key_file")
-        if name in STAGES and isinstance(value, dict):
-            found[name] = {**found.get(name, {}), **_decoding(value, f"{path}: [{key}]")}
+            raise UserError(f"{where}: {key!r} {secrets}; set OPENAI_API_KEY in the environment, or key_file")
+        if name in STAGES and isinstance(value, Mapping):
+            found[name] = {**found.get(name, {}), **_decoding(value, f"{where}: [{key}]")}
         elif name in STAGES:
-            raise UserError(f"{path}: {key!r} must be a table of decoding settings ({', '.join(DECODING)}), not {value!r}")
+            raise UserError(f"{where}: {key!r} must be a table of decoding settings ({', '.join(DECODING)}), not {value!r}")
         elif name in DECODING:
             for stage in STAGES:
-                found[stage] = {**_decoding({key: value}, str(path)), **found.get(stage, {})}
+                found[stage] = {**_decoding({key: value}, where), **found.get(stage, {})}
         elif known.get(name) is tuple:
-            found[name] = _texts(value, f"{path}: {key!r}")
+            found[name] = _texts(value, f"{where}: {key!r}")
         elif name in known:
-            found[name] = _checked(value, known[name], f"{path}: {key!r}")
+            found[name] = _checked(value, known[name], f"{where}: {key!r}")
         else:
-            raise UserError(f"{path}: unknown setting {key!r} (known: {', '.join(sorted([*known, *STAGES, *DECODING]))})")
+            raise UserError(f"{where}: unknown setting {key!r} (known: {', '.join(sorted([*known, *STAGES, *DECODING]))})")
     return found
 
 
@@ -92,7 +98,7 @@ def decoding_value(name: str, value: Any, where: str) -> Any:
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise UserError(f"{where} must be a text or a list of texts")
     return tuple(texts)
 
@@ -157,16 +163,22 @@ def fresh(said: Mapping[str, Any]) -> Config:
         implied["preset"] = "small"  # the embedded model's weights are few: it needs short raw prompts and a grammar
     if "base_url" not in said and os.environ.get("OPENAI_BASE_URL") and is_network(model):
         implied["base_url"] = (os.environ["OPENAI_BASE_URL"],)
-    config = configure(implied, said)
+    config = _can_batch(configure(implied, said))
     check_extra(config)
     return config
 
 
 def resumed(recorded: Config, said: Mapping[str, Any]) -> Config:
     """The config of a run that goes on: as it was, but for what was said anew. Raises UserError."""
-    config = changed(recorded, said)
+    config = _can_batch(changed(recorded, said))
     if config.extra_body != recorded.extra_body:
         check_extra(config)
+    return config
+
+
+def _can_batch(config: Config) -> Config:
+    if config.batch and config.model and not is_network(config.model):
+        raise UserError(f"--batch: the model {config.model!r} is this program's own and has no batch endpoint; leave --batch out")
     return config
 
 

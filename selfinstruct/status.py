@@ -8,15 +8,29 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from selfinstruct.batches import left_open
 from selfinstruct.config import Config
 from selfinstruct.errors import UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.journal import holder
 from selfinstruct.models import Usage
 from selfinstruct.models.bodies import Learned, learned
-from selfinstruct.prices import price_of
+from selfinstruct.prices import Price, price_of
 from selfinstruct.progress import duration
 from selfinstruct.run import checkpointed, recorded_config
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """A batch that the run has not had its replies of, or not all."""
+
+    id: str | None  # None: nobody knows it yet
+    requests: int
+    cost_usd: float | None  # at most; None: nobody knows the price
+
+    def __str__(self) -> str:
+        most = f", ${self.cost_usd:,.2f} at most" if self.cost_usd else ""
+        return f"{self.id or '(being made)'}: {self.requests:,} requests{most}, not counted below until they are back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,7 @@ class Status:
     examples: int
     wanted: int
     replies: int
+    open_batches: list[OpenBatch]
     as_of: float | None  # seconds since the epoch, of all that follows
     prompt_tokens: int
     completion_tokens: int
@@ -57,6 +72,8 @@ class Status:
         yield f"  examples     {self.examples:,} of {self.wanted:,}"
         yield f"  model        {self.model}, preset {self.preset}"
         yield f"  replies      {self.replies:,} on record"
+        for one in self.open_batches:
+            yield f"  batch        {one}"
         if self.as_of is None:
             return
         cost = "cost unknown" if self.cost_usd is None else f"${self.cost_usd:,.2f}"
@@ -97,6 +114,7 @@ def status(directory: Path) -> Status:
         examples=examples,
         wanted=config.n,
         replies=_count_lines(directory / "completions.jsonl"),
+        open_batches=_open_batches(directory, price),
         as_of=record.get("at"),
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
@@ -111,6 +129,14 @@ def status(directory: Path) -> Status:
         notices=[(float(at), str(text)) for at, text in record.get("notices", [])],
         left_out=learned(record.get("left_out")),
     )
+
+
+def _open_batches(directory: Path, price: Price | None) -> list[OpenBatch]:
+    found = []
+    for one in left_open(directory):
+        most = sum((each.most for each in one.wanted), Usage())
+        found.append(OpenBatch(one.id, len(one.wanted), None if price is None else price.cost(most)))
+    return found
 
 
 def _speed(config: Config, record: dict[str, Any], *, is_running: bool) -> dict[str, float | None]:

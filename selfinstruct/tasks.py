@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ _ACTIVE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud8
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 def _escape(match: re.Match[str]) -> str:
     return f"\\u{ord(match.group()):04x}"
@@ -26,7 +28,8 @@ def to_json(record: Any, *, indent: int | None = None) -> str:
     """JSON, one line of it without `indent`, readable in any script, without a character that a terminal acts on: those are
     escaped.
     """
-    return _ACTIVE.sub(_escape, json.dumps(record, ensure_ascii=False, indent=indent))
+    text = _ENCODER.encode(record) if indent is None else json.dumps(record, ensure_ascii=False, indent=indent)
+    return _ACTIVE.sub(_escape, text)
 
 
 def well_formed(text: str) -> str:
@@ -99,7 +102,7 @@ class Rejected:
     similarity: float | None = None  # ROUGE-L F with it
 
     def to_line(self) -> str:
-        return to_json({name: value for name, value in asdict(self).items() if value is not None})
+        return to_json({name: value for name, value in _fields(self).items() if value is not None})
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Rejected:
@@ -118,15 +121,19 @@ class Example:
     provenance: dict[str, Any] = field(compare=False)  # instruction_id, turn, model
 
     def to_line(self) -> str:
-        return to_json(asdict(self))
+        return to_json(_fields(self))
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Example:
         return cls(**record)
 
 
+def _fields(record: Any) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__slots__}  # asdict() would copy every value first
+
+
 def _rest(record: Any, *without: str) -> dict[str, Any]:
-    return {name: value for name, value in asdict(record).items() if name not in without}
+    return {name: value for name, value in _fields(record).items() if name not in without}
 
 
 def read_seeds(path: Path) -> list[SeedTask]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,8 +25,8 @@ class RunView:
     """A run directory. Every iterator reads its file anew, line by line; a torn last line is not there yet."""
 
     directory: Path
-    record: dict[str, Any]  # run.json
-    config: Config
+    record: dict[str, Any] = field(repr=False)  # run.json
+    config: Config = field(repr=False)
 
     def examples(self) -> Iterator[Example]:
         return self._read("examples.jsonl", Example.from_record)
@@ -42,7 +42,7 @@ class RunView:
         return self._read("completions.jsonl", dict)
 
     def judgements(self) -> Iterator[dict[str, Any]]:
-        """What `selfinstruct judge` found, if it was run: id (of the example), score, ..."""
+        """What `selfinstruct judge` found, if it was run: id (of the example), score, is_valid, ... (docs/judge.md)."""
         return self._read(JUDGEMENTS, dict) if (self.directory / JUDGEMENTS).exists() else iter(())
 
     def seeds(self) -> list[SeedTask]:
@@ -87,3 +87,9 @@ def load_run(directory: Path | str) -> RunView:
     if record is None:
         raise UserError(f"{directory}: no run here (no run.json); name the directory that 'generate' wrote")
     return RunView(directory, record, from_record(record["config"]))
+
+
+def noted(provenance: dict[str, Any]) -> tuple[str, ...]:
+    """The slugs of the defects that `generate` found in an example, whether each stands alone or in a record with its evidence."""
+    found = provenance.get("findings") or ()
+    return tuple(str(one.get("slug", "")) if isinstance(one, dict) else str(one) for one in found)

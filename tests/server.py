@@ -50,6 +50,7 @@ class Call:
     attempt: int
     http: web.Request = field(repr=False)
     status: int | None = None  # what was sent in full; None while it is under way and if the connection broke
+    began: float = field(default_factory=time.monotonic, repr=False)
 
     def chance(self, seed: int) -> Random:
         return Random(f"{seed}/{self.key}/{self.attempt}")
@@ -491,6 +492,7 @@ class LoopbackServer:
         app.router.add_post("/v1/chat/completions", self._completions)
         app.router.add_post("/v1/completions", self._completions)
         app.router.add_get("/v1/models", self._models)
+        self._routes(app)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4096, ssl_context=self.tls)
@@ -499,6 +501,9 @@ class LoopbackServer:
         started.set()
         await self._stop.wait()
         await runner.cleanup()
+
+    def _routes(self, app: web.Application) -> None:
+        """What else it serves (tests/batches.py)."""
 
     async def _models(self, http: web.Request) -> web.Response:
         data = [{"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "loopback"} for name in self.models]
@@ -509,22 +514,28 @@ class LoopbackServer:
             body = json.loads(await http.read())
         except ValueError:
             return error(400, "We could not parse the JSON body of your request.", "invalid_request_error")
-        canonical = json.dumps([http.path, body], sort_keys=True, separators=(",", ":"))
-        key = hashlib.sha256(canonical.encode("ascii")).hexdigest()
-        self.received[key] += 1
-        headers = {name.lower(): value for name, value in http.headers.items()}
-        call = Call(http.path, headers, body, key, self.received[key], http)
-        self.calls.append(call)
+        call = self._call(http.path, {name.lower(): value for name, value in http.headers.items()}, body, http)
         self.in_flight += 1
         self.in_flight_max = max(self.in_flight_max, self.in_flight)
         try:
-            answer: Answer = self._reply
-            for behaviour in reversed(self.behaviours):
-                answer = _around(behaviour, answer)
-            response = await answer(call)
+            response = await self._answer(call)
         finally:
             self.in_flight -= 1
         return await self._sent(call, response) if isinstance(response, web.Response) else response
+
+    def _call(self, path: str, headers: dict[str, str], body: dict[str, Any], http: web.Request) -> Call:
+        canonical = json.dumps([path, body], sort_keys=True, separators=(",", ":"))
+        key = hashlib.sha256(canonical.encode("ascii")).hexdigest()
+        self.received[key] += 1
+        call = Call(path, headers, body, key, self.received[key], http)
+        self.calls.append(call)
+        return call
+
+    async def _answer(self, call: Call) -> web.StreamResponse:
+        answer: Answer = self._reply
+        for behaviour in reversed(self.behaviours):
+            answer = _around(behaviour, answer)
+        return await answer(call)
 
     async def _sent(self, call: Call, response: web.Response) -> web.Response:
         # Counted before the last byte leaves, or a client that has read it could look at the counts too early; taken back if

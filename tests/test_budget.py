@@ -121,6 +121,24 @@ def test_a_call_that_is_cancelled_counts_at_its_worst() -> None:
     assert (meter.unknown, meter.unknown_calls, meter.usage) == (worst(request()), 1, Usage())
 
 
+def test_what_is_left_of_a_cap_is_not_worth_a_batch_if_it_holds_a_fraction_of_what_waits() -> None:
+    budget = Budget(Caps(requests=100), Meter(calls=96))
+
+    async def main() -> None:
+        assert budget.dregs() is None
+        for number in range(4):
+            await budget.reserve_in_batch(request(number))
+        assert budget.dregs() is None  # no more is wanted
+        fifth = asyncio.ensure_future(budget.reserve_in_batch(request(5)))
+        await asyncio.sleep(0)
+        assert budget.dregs() == "--max-requests 100: 100 calls were sent"
+        budget.refuse(CapReached("enough"))
+        with pytest.raises(CapReached, match="enough"):
+            await fifth
+
+    asyncio.run(main())
+
+
 def test_a_server_that_counts_more_than_can_be_is_believed_and_more_is_reserved_from_then_on() -> None:
     said: list[str] = []
     limits = Budget(Caps(cost=100.0), Meter(), cost=dollars, notice=said.append)
@@ -180,6 +198,16 @@ def test_a_call_made_again_after_it_was_lost_is_two_calls(tmp_path: Path) -> Non
     first.sent("a", Usage(10, 100))  # after a crash
     _, meter = spending(tmp_path, "a")
     assert (meter.calls, meter.unknown) == (2, Usage(10, 100))
+
+
+def test_a_call_that_died_stays_on_the_bill_when_a_batch_brings_its_reply(tmp_path: Path) -> None:
+    first, _ = spending(tmp_path)
+    first.sent("a", Usage(10, 100))
+    second, _ = spending(tmp_path)
+    second.close()
+    for _ in range(2):
+        _, meter = spending(tmp_path, "a")
+        assert (meter.calls, meter.unknown, meter.unknown_calls) == (1, Usage(10, 100), 1)
 
 
 def test_a_long_file_is_tidied_up_and_says_the_same(tmp_path: Path) -> None:
@@ -303,7 +331,7 @@ def test_what_runs_here_costs_nothing_and_a_cap_is_no_trouble(tmp_path: Path) ->
 def test_prices_are_those_of_usual_prompts_not_of_the_longest() -> None:
     """Some models cost twice as much for a prompt of more than 200,000 tokens."""
     found = price_of(configure({"model": "claude-sonnet-4-5"}))
-    assert found is not None and (found.prompt, found.completion) == (3.0, 15.0)
+    assert found is not None and (found.live.prompt, found.live.completion) == (3.0, 15.0)
 
 
 def test_a_budget_needs_a_price() -> None:

@@ -140,7 +140,9 @@ def test_a_second_process_is_refused_with_the_first_ones_number_and_host(tmp_pat
     command = ("generate", *OPTIONS, "--out", directory)
     with LoopbackServer(latency(0.05)) as server:
         with running(*command, *at(server), until=has_sent(server, 5)) as first:
+            server.behaviours = (latency(2.0),)  # slow, until the second has had its turn
             refused = run(*command, *at(server)).error
+            server.behaviours = ()
             assert f"{directory}: in use by process {first.pid} on {socket.gethostname()}" in refused
             assert finish(first).code == 0
         assert set(server.completed.values()) == {1}

@@ -201,6 +201,7 @@ FREELY: dict[str, object] = {
     "key_file": "not-there",
     "concurrency": 3,
     "adaptive": True,
+    "batch": False,
     "rpm": 6000,
     "tpm": 10_000_000,
     "timeout": 5,
@@ -209,6 +210,7 @@ FREELY: dict[str, object] = {
     "stall_turns": 9,
     "price_in": 1,
     "price_out": 1,
+    "price_batch": 0.25,
     "max_cost": 9,
     "max_tokens_total": 900000,
     "max_requests": 900,
@@ -230,7 +232,9 @@ def copy(begun: Path, tmp_path: Path) -> Path:
 
 def option(name: str, value: object) -> tuple[str, ...]:
     flag = f"--{name.replace('_', '-')}"
-    return (flag,) if value is True else (flag, str(value))
+    if isinstance(value, bool):
+        return (flag if value else flag.replace("--", "--no-", 1),)
+    return (flag, str(value))
 
 
 def everything(directory: Path) -> dict[str, bytes]:

@@ -13,9 +13,16 @@ from hypothesis import strategies as st
 from selfinstruct.config import PRESETS, STAGES, configure
 from selfinstruct.errors import UserError
 from selfinstruct.models import Message
-from selfinstruct.prompts import PROMPTS, Template, load
+from selfinstruct.prompts import JUDGE, PROMPTS, Template, load
 
-VALUES = {"demonstrations": "1. Sing.", "n": 8, "next": 2, "instruction": "Dance.", "max_instances": 3}
+VALUES = {
+    "demonstrations": "1. Sing.",
+    "n": 8,
+    "next": 2,
+    "instruction": "Dance.",
+    "max_instances": 3,
+    "example": '{"output": "Yes."}',
+}
 PROPOSE = "What it does.\n--- user\n{{demonstrations}}\nWrite {{n}} more.\n"
 EVERY = [(preset, as_json) for preset in PRESETS for as_json in (False, True)]
 
@@ -51,9 +58,17 @@ def test_every_template_that_we_ship_loads_and_leaves_nothing_unfilled(preset: s
 def test_every_file_among_the_templates_is_read_by_some_preset() -> None:
     used = set()
     for preset, as_json in EVERY:
-        for template in load(preset, stages=stages_of(preset), as_json=as_json).values():
+        judging = (JUDGE,) if preset in ("chat", "small") else ()
+        for template in load(preset, stages=(*stages_of(preset), *judging), as_json=as_json).values():
             used |= {PROMPTS / preset / name for name, _ in template.files}
     assert used == {path for path in PROMPTS.glob("*/*") if path.suffix in (".txt", ".gbnf")}
+
+
+@pytest.mark.parametrize("preset", ["chat", "small"])
+def test_a_judge_sees_the_example_last(preset: str) -> None:
+    filled = load(preset, stages=(JUDGE,))[JUDGE].fill(VALUES)
+    assert str(VALUES["example"]) in filled[-1].text and filled[-1].role in ("user", "prompt")
+    assert "{{" not in "".join(one.text for one in filled)
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -14,6 +14,7 @@ from selfinstruct.cli.dedupe import dedupe
 from selfinstruct.cli.directory import init, status, verify
 from selfinstruct.cli.export import export
 from selfinstruct.cli.generate import generate
+from selfinstruct.cli.judge import judge
 from selfinstruct.cli.report import report, stats
 from selfinstruct.cli.screen import Commands
 
@@ -24,7 +25,7 @@ def cli() -> None:
     """Make instruction-tuning data with a language model, the Self-Instruct way (Wang et al., ACL 2023)."""
 
 
-for _command in (generate, init, status, verify, check, stats, report, export, dedupe):
+for _command in (generate, init, status, verify, check, judge, stats, report, export, dedupe):
     cli.add_command(_command)
 
 

@@ -61,8 +61,9 @@ def export(directories: tuple[Path, ...], out: Path, **settings: Any) -> None:
     The same example in two runs is written once. Needs nothing beyond the base install but for parquet, hf and
     --push-to-hub: pip install 'selfinstruct[export]'
 
-    --keep compares score, turn, instruction_words, input_words, output_words (numbers), is_classification (true or
-    false), id, run, model, source, finding with >= <= > < = !=.
+    --keep compares score, turn, instruction_words, input_words, output_words (numbers), is_classification, is_valid,
+    input_fits, output_right (true or false), id, run, model, source, finding with >= <= > < = !=. Where a judge was not
+    asked, score, is_valid, input_fits and output_right hold nothing and the example goes; it is counted.
     """
     from selfinstruct.export import Export
     from selfinstruct.export import export as write

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import fields
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from selfinstruct.cli.options import DECODING, config_options, decoding_options, higher
 from selfinstruct.cli.screen import Sectioned, show
 from selfinstruct.config import Config
 
@@ -30,44 +30,15 @@ _SECTIONS = {
     "Decoding (VALUE for all stages, or STAGE=VALUE; repeatable; stages: propose, classify, input_first, output_first)": (
         "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop",
     ),
-    "Speed and patience": ("concurrency", "adaptive", "rpm", "tpm", "timeout", "retries", "patience", "stall_turns"),
-    "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out"),
+    "Speed and patience": ("concurrency", "batch", "adaptive", "rpm", "tpm", "timeout", "retries", "patience", "stall_turns"),
+    "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out", "price_batch"),
 }  # fmt: skip
-_DECODING = {
-    "temperature": "Randomness of the replies.",
-    "top_p": "Share of the likeliest tokens that is drawn from.",
-    "max_tokens": "Longest reply, in tokens.",
-    "presence_penalty": "Against tokens that have occurred.",
-    "frequency_penalty": "Against tokens, the more the oftener they have occurred.",
-    "stop": "A text that ends the reply.",
-}
 
 
 class Generate(Sectioned):
     """Its options, under headings."""
 
     sections = _SECTIONS
-
-
-def _config_options(command: Callable[..., None]) -> Callable[..., None]:
-    """An option for every setting of Config and every decoding field; what is not given stays out of the way."""
-    for name, text in _DECODING.items():
-        command = click.option(f"--{name.replace('_', '-')}", name, multiple=True, metavar="[STAGE=]VALUE", help=text)(command)
-    for one in fields(Config):
-        if "help" not in one.metadata:
-            continue
-        default, flag = one.default, f"--{one.name.replace('_', '-')}"
-        shown = "" if default in ("", -1, ()) else f"  [default: {default if not isinstance(default, bool) else 'no'}]"
-        kind: Any = click.Choice(one.metadata["choices"]) if one.metadata["choices"] else type(default)
-        if isinstance(default, tuple):
-            command = click.option(flag, one.name, multiple=True, metavar="TEXT", help=one.metadata["help"] + " Repeatable.")(
-                command
-            )
-        elif isinstance(default, bool):
-            command = click.option(flag, one.name, is_flag=True, default=None, help=one.metadata["help"] + shown)(command)
-        else:
-            command = click.option(flag, one.name, type=kind, default=None, help=one.metadata["help"] + shown)(command)
-    return command
 
 
 @click.command(cls=Generate)
@@ -85,7 +56,8 @@ def _config_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--accept-change", is_flag=True, help="Go on with settings that make the rest of the data another than it began.")
 @click.option("--stop-at", metavar="HH:MM", help="Stop cleanly at this time of day.")
 @click.option("--max-hours", type=float, metavar="HOURS", help="Stop cleanly after so many hours.")
-@_config_options
+@decoding_options
+@config_options()
 def generate(out: Path | None, config_file: Path | None, stop_at: str | None, max_hours: float | None, **given: Any) -> None:
     """Generate --n examples into a run directory; the same command goes on where a run was stopped.
 
@@ -96,7 +68,10 @@ def generate(out: Path | None, config_file: Path | None, stop_at: str | None, ma
 
     A preset may set other defaults than those shown; --dry-run shows what a run would do.
     """
+    import asyncio
+
     from selfinstruct import settings
+    from selfinstruct.generate import settled
     from selfinstruct.inputs import Inputs
 
     flags = {name: given.pop(name) for name in ("dry_run", "repair", "accept_change")}
@@ -105,41 +80,15 @@ def generate(out: Path | None, config_file: Path | None, stop_at: str | None, ma
     directory = out or Path(sitting["out"] or time.strftime("runs/%Y-%m-%dT%H-%M-%S"))
     hours = sitting["max_hours"] if max_hours is None else max_hours
     seconds = settings.seconds_left(stop_at or sitting["stop_at"], hours, datetime.now().astimezone())
-    config, kept = _settled(directory, said, ask=not flags["dry_run"])
+    config, kept = asyncio.run(settled(directory, said, notice=click.echo, ask=not flags["dry_run"]))
     _sit(directory, config, Inputs.read(config, kept=kept, named=said.keys()), seconds=seconds, **flags)
 
 
 def _said(given: dict[str, Any]) -> dict[str, Any]:
     from selfinstruct import settings
 
-    stages = [settings.for_stages(name, given.pop(name)) for name in _DECODING]
+    stages = [settings.for_stages(name, given.pop(name)) for name in DECODING]
     return settings.merged({name: value for name, value in given.items() if value not in (None, ())}, *stages)
-
-
-def _settled(directory: Path, said: dict[str, Any], *, ask: bool) -> tuple[Config, Path | None]:
-    """The run's config, and the folder of its inputs if it was begun: then as recorded, otherwise with a model found for it.
-
-    `ask`: whether the endpoint may be asked which one it serves.
-    """
-    import asyncio
-
-    from selfinstruct import settings
-    from selfinstruct.inputs import FOLDER
-    from selfinstruct.models.providers import LOCAL, only_model
-    from selfinstruct.run import recorded_config
-
-    recorded = recorded_config(directory) if directory.is_dir() else None
-    if recorded is not None:
-        return settings.resumed(recorded, said), directory / FOLDER
-    if settings.wants_embedded(said):
-        click.echo(
-            "model: the embedded SmolLM2-135M-Instruct, for trying things out (no --model, --base-url or OPENAI_API_KEY was given)"
-        )
-        said = {**said, "model": LOCAL}
-    config = settings.fresh(said)
-    if not config.model:
-        config = settings.fresh({**said, "model": asyncio.run(only_model(config)) if ask else "(the one that it serves)"})
-    return config, None
 
 
 def _sit(
@@ -169,7 +118,7 @@ def _sit(
 def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
     import asyncio
 
-    from selfinstruct.generate import Interrupted
+    from selfinstruct.errors import Interrupted
     from selfinstruct.generate import generate as go_on
     from selfinstruct.prices import price_of
     from selfinstruct.progress import Progress
@@ -184,22 +133,16 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
         progress.say(text)
 
     try:
-        asyncio.run(go_on(run, inputs, notice=notice, changed=progress.update, seconds=seconds))
+        asyncio.run(go_on(run, inputs, notice=notice, changed=progress.update, waiting=progress.wait_for, seconds=seconds))
     except Interrupted as stop:
         progress.close()
         saved = f"{run.funnel.examples} of {run.config.n} examples and {len(run.completions)} replies are saved in {run.directory}"
-        on = f"{saved}; go on with: selfinstruct generate --out {shlex.quote(str(run.directory))}{_higher(str(stop))}"
+        on = f"{saved}; go on with: selfinstruct generate --out {shlex.quote(str(run.directory))}{higher(str(stop))}"
         nothing = "no reply had come yet, nothing is kept; start the same command again"
         show([f"stopped ({stop}): {on if run.is_worth_keeping else nothing}"])
         sys.exit(stop.code)
     finally:
         progress.close()
-
-
-def _higher(why: str) -> str:
-    """A cap that ended a sitting ends the next one as well, unless it is raised."""
-    option = why.split(maxsplit=1)[0]
-    return f" {option} MORE" if option.startswith("--max-") else ""
 
 
 def _three_examples(directory: Path) -> Iterable[str]:

@@ -72,7 +72,7 @@ class Exported:
         yield f"read {self.read:,} examples: kept {self.kept:,}"
         for reason, count in self.dropped.items():
             unknown = self.unknown.get(reason, 0)
-            what = "not judged" if reason.startswith("not score") else "where nothing is known of it"
+            what = "not judged" if _is_about_judgements(reason) else "where nothing is known of it"
             yield f"  dropped, {reason}: {count:,}" + (f" ({unknown:,} of them {what})" if unknown else "")
         if self.renamed:
             yield f"  {self.renamed:,} ids were taken by an earlier run's; they begin with their run's name now"
@@ -81,6 +81,10 @@ class Exported:
         yield f"wrote {self.out}"
         if self.address:
             yield f"pushed to {self.address} (private if it is new)"
+
+
+def _is_about_judgements(reason: str) -> bool:
+    return reason.startswith("not ") and keep(reason.removeprefix("not ")).is_about_judgements
 
 
 def export(directories: Sequence[Path | str], out: Path | str, settings: Export | None = None) -> Exported:

@@ -10,6 +10,7 @@ from typing import Any
 
 from selfinstruct.errors import UserError
 from selfinstruct.export.rows import Row
+from selfinstruct.parse.judge import QUESTIONS
 
 _Values = Callable[[Row], tuple[Any, ...]]
 _OPERATORS = {
@@ -17,7 +18,7 @@ _OPERATORS = {
     "=": operator.eq,
 }  # fmt: skip
 _EXPRESSION = re.compile(r"\s*(\w+)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*\Z", re.DOTALL)
-_FLAGS = {"true": True, "yes": True, "false": False, "no": False}
+_TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 
 
 def _one(value: Any) -> tuple[Any, ...]:
@@ -41,8 +42,19 @@ _TEXTS: dict[str, _Values] = {
     "model": lambda row: _one(row.provenance.get("model")),
     "source": lambda row: _one(row.provenance.get("source")),
 }
-_FINDING, _FLAG = "finding", "is_classification"
-NAMES = (*_NUMBERS, _FLAG, *_TEXTS, _FINDING)
+
+
+def _answer(name: str) -> _Values:
+    return lambda row: _one(row.answers.get(name))
+
+
+_FLAGS: dict[str, _Values] = {
+    "is_classification": lambda row: _one(row.is_classification),
+    **{name: _answer(name) for name in QUESTIONS},
+}
+_FINDING = "finding"
+NAMES = (*_NUMBERS, *_FLAGS, *_TEXTS, _FINDING)
+_JUDGED = ("score", *QUESTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +66,15 @@ class Keep:
     operator: str
     value: float | str | bool
 
+    @property
+    def is_about_judgements(self) -> bool:
+        return self.name in _JUDGED
+
     def takes(self, row: Row) -> bool | None:
         """Whether the row stays; None if what is asked about is not known of it, and then it goes."""
         if self.name == _FINDING:  # of several: = means one of them is, != none of them is
             return (self.value in row.findings) == (self.operator != "!=")
-        values = _one(row.is_classification) if self.name == _FLAG else {**_NUMBERS, **_TEXTS}[self.name](row)
+        values = {**_NUMBERS, **_FLAGS, **_TEXTS}[self.name](row)
         return bool(_OPERATORS[self.operator](values[0], self.value)) if values else None
 
 
@@ -76,10 +92,10 @@ def keep(text: str) -> Keep:
 
 
 def _value(text: str, name: str, value: str) -> float | str | bool:
-    if name == _FLAG:
-        if value.lower() not in _FLAGS:
+    if name in _FLAGS:
+        if value.lower() not in _TRUTHS:
             raise UserError(f"--keep {text!r}: {name} is true or false")
-        return _FLAGS[value.lower()]
+        return _TRUTHS[value.lower()]
     if name not in _NUMBERS:
         return value
     try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from selfinstruct.parse.judge import QUESTIONS
 from selfinstruct.tasks import Example, well_formed
+from selfinstruct.view import noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +24,20 @@ class Row:
     run: str  # the name of the run's directory
     provenance: dict[str, Any]
     score: float | None = None  # None: not judged
+    answers: Mapping[str, bool] = field(default_factory=dict)  # the judge's, to the paper's three questions
     findings: tuple[str, ...] = ()  # slugs of the defects found
 
     @classmethod
-    def of(cls, example: Example, id: str, run: str, score: float | None) -> Row:
+    def of(cls, example: Example, id: str, run: str, judgement: Mapping[str, Any]) -> Row:
         instruction, input, output = map(well_formed, (example.instruction, example.input, example.output))
-        findings = findings_in(example.provenance)
-        return cls(id, instruction, input, output, example.is_classification, run, example.provenance, score, findings)
+        findings = noted(example.provenance)
+        score, answers = judgement.get("score"), {name: judgement[name] for name in QUESTIONS if name in judgement}
+        return cls(id, instruction, input, output, example.is_classification, run, example.provenance, score, answers, findings)
 
     @property
     def question(self) -> str:
         """What a user would say: the instruction, then the input if there is one."""
         return f"{self.instruction}\n\n{self.input}" if self.input else self.instruction
-
-
-def findings_in(provenance: dict[str, Any]) -> tuple[str, ...]:
-    """The slugs under `findings`, whether each stands alone or in a record with its evidence."""
-    found = provenance.get("findings") or ()
-    return tuple(str(one.get("slug", "")) if isinstance(one, dict) else str(one) for one in found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from itertools import count
 
 from selfinstruct.export.keep import Keep
 from selfinstruct.export.rows import Row
+from selfinstruct.parse.judge import QUESTIONS
 from selfinstruct.view import RunView
 
 
@@ -28,10 +29,10 @@ class Selection:
     def __iter__(self) -> Iterator[Row]:
         texts, ids = set[bytes](), set[str]()
         for name, run in zip(names_of(self.runs), self.runs, strict=True):
-            scores = scores_of(run)
+            judgements = judgements_of(run)
             for example in run.examples():
                 self.read += 1
-                row = Row.of(example, self._free_id(example.id, name, ids), name, scores.get(example.id))
+                row = Row.of(example, self._free_id(example.id, name, ids), name, judgements.get(example.id, {}))
                 if reason := self._why_not(row, texts):
                     self.dropped[reason] += 1
                     continue
@@ -70,11 +71,13 @@ def names_of(runs: Sequence[RunView]) -> list[str]:
     return names
 
 
-def scores_of(run: RunView) -> dict[str, float]:
-    """The judge's score of each example that has one; the last word counts."""
-    found: dict[str, float] = {}
+def judgements_of(run: RunView) -> dict[str, dict[str, float | bool]]:
+    """By example, the judge's score and its three answers; without what is missing or of another kind. The last word counts."""
+    found: dict[str, dict[str, float | bool]] = {}
     for line in run.judgements():
         score = line.get("score")
+        judgement: dict[str, float | bool] = {name: line[name] for name in QUESTIONS if isinstance(line.get(name), bool)}
         if isinstance(score, int | float) and not isinstance(score, bool):
-            found[line["id"]] = float(score)
+            judgement["score"] = float(score)
+        found[line["id"]] = judgement
     return found

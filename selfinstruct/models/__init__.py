@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -33,7 +34,7 @@ class Message:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: a key is made once
 class Request:
     """Everything that decides a reply, and nothing else: two equal requests may share one completion."""
 
@@ -48,7 +49,7 @@ class Request:
     grammar: str | None = None  # GBNF, for llama.cpp's servers
     extra: tuple[tuple[str, Any], ...] = field(default=())  # further fields of the request's body
 
-    @property
+    @cached_property
     def key(self) -> str:
         """32 hex digits, the same for equal requests on every machine and in every version of Python."""
         decoding = self.decoding
@@ -77,6 +78,9 @@ class Usage:
     completion_tokens: int = 0
     cached_tokens: int = 0  # of the prompt's: the server had read them before
     reasoning_tokens: int = 0  # of the completion's: paid for like the others, no part of the reply
+    batch_prompt_tokens: int = 0  # of the prompt's: bought at the batch endpoint's price
+    batch_completion_tokens: int = 0
+    batch_cached_tokens: int = 0  # of the cached ones
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -84,6 +88,27 @@ class Usage:
             self.completion_tokens + other.completion_tokens,
             self.cached_tokens + other.cached_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            self.batch_prompt_tokens + other.batch_prompt_tokens,
+            self.batch_completion_tokens + other.batch_completion_tokens,
+            self.batch_cached_tokens + other.batch_cached_tokens,
+        )
+
+    def __sub__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens - other.prompt_tokens,
+            self.completion_tokens - other.completion_tokens,
+            self.cached_tokens - other.cached_tokens,
+            self.reasoning_tokens - other.reasoning_tokens,
+            self.batch_prompt_tokens - other.batch_prompt_tokens,
+            self.batch_completion_tokens - other.batch_completion_tokens,
+            self.batch_cached_tokens - other.batch_cached_tokens,
+        )
+
+    def in_batch(self) -> Usage:
+        """The same tokens, bought at the batch endpoint."""
+        return Usage(
+            *(self.prompt_tokens, self.completion_tokens, self.cached_tokens, self.reasoning_tokens),
+            *(self.prompt_tokens, self.completion_tokens, self.cached_tokens),
         )
 
 

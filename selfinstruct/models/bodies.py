@@ -31,6 +31,13 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "classify": {"is_classification": {"type": "boolean"}},
     "input_first": {"instances": {"type": "array", "items": {"$ref": "#/$defs/instance"}}},
     "output_first": {"instances": {"type": "array", "items": {"$ref": "#/$defs/instance"}}},
+    "judge": {
+        "reason": {"type": "string"},
+        "is_valid": {"type": "boolean"},
+        "input_fits": {"type": "boolean"},
+        "output_right": {"type": "boolean"},
+        "score": {"type": "integer", "enum": [1, 2, 3, 4, 5]},
+    },
 }
 _INSTANCE = {
     "type": "object",

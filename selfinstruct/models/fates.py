@@ -12,7 +12,7 @@ What is passed in holds no secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +121,21 @@ def fate_of_breakage(broken: Breakage, address: str, *, is_new: bool) -> Excepti
         return ModelError(f"{address}: {what}")
     is_late = broken.kind == "late"
     return Transient(f"{address}: {what}", is_server_gone=not is_late, may_be_charged=is_late or broken.has_arrived)
+
+
+def refusal_in(record: Any, address: str, status: int, words: Callable[[str], str], retry_after: float | None = None) -> Refusal:
+    """A refusal whose body is `record`; `words` takes the secrets out of a text."""
+    inner = record.get("error", record) if isinstance(record, dict) else record
+    said = inner if isinstance(inner, dict) else {"message": inner}
+    message = words(str(said.get("message", inner)))
+    return Refusal(address, status, message, str(said.get("code") or ""), str(said.get("param") or ""), retry_after)
+
+
+def status_within(record: Mapping[str, Any]) -> int | None:
+    """Of an error that comes with HTTP 200, as from a router that had begun to answer when its provider refused."""
+    error = record.get("error")
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) and 400 <= code <= 599 else None
 
 
 def fate_of(refusal: Refusal, body: Mapping[str, Any], model: str) -> Exception:

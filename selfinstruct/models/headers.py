@@ -1,12 +1,14 @@
-"""What an endpoint says in its headers about how often it may be called, and when again. Pure."""
+"""What an endpoint says in its headers about how often it may be called, and when again; what is said to it. Pure."""
 
 from __future__ import annotations
 
+import base64
 import email.utils
 import math
 import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from urllib.parse import unquote
 
 from selfinstruct.models import Allowance, Remaining
 
@@ -69,3 +71,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - now)
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """For an address with a user and a password in it; it takes the place of the key."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()}

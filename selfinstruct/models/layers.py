@@ -59,6 +59,10 @@ class Retried:
 
     async def complete(self, request: Request) -> Completion:
         trial = _Trial(time.monotonic())
+        try:
+            return await self._once(request)  # what nearly every request is, without the price of a loop around it
+        except Transient as error:
+            first: Transient | None = error
         attempts = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(Transient),
             wait=self._pause,
@@ -69,15 +73,21 @@ class Retried:
         try:
             async for attempt in attempts:
                 with attempt:
-                    completion = await self._inner.complete(request)
-                    self._last_answer = time.monotonic()
-                    return completion
+                    if first is not None:
+                        known, first = first, None
+                        raise known
+                    return await self._once(request)
         except Transient as error:
             if trial.counted >= self._retries and self._others_answered_since(trial.begun):
                 raise RequestFailed("server_error", str(error)) from error
             seconds = time.monotonic() - trial.begun
             raise ModelError(f"{error}; gave up after {seconds:.0f} s, start again when it answers") from error
         raise AssertionError("tenacity neither returned nor raised")
+
+    async def _once(self, request: Request) -> Completion:
+        completion = await self._inner.complete(request)
+        self._last_answer = time.monotonic()
+        return completion
 
     async def close(self) -> None:
         await self._inner.close()
@@ -165,7 +175,8 @@ class Recorded:
                 self._meter.take(request.stage, known)
             seconds, completion = time.monotonic() - begun, known
             notice = (lambda text: None) if self._homeless else self._notice  # the first one speaks for all
-            await when_there_is_room(lambda: self._record.put(key, request, completion, seconds), notice, self._paused)
+            if self._record.get(key) is None:  # a batch's replies go on record as they come
+                await when_there_is_room(lambda: self._record.put(key, request, completion, seconds), notice, self._paused)
         return known
 
     def _paused(self, is_paused: bool) -> None:

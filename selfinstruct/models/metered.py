@@ -19,6 +19,7 @@ from selfinstruct.models.layers import Notice, when_there_is_room
 from selfinstruct.models.meter import Meter
 
 _PER_MESSAGE, _PER_CALL = 16, 512  # tokens at most that a server's chat template and a JSON schema add
+_DREGS = 0.05  # of a cap
 _REPLY_WITHOUT_LIMIT = 4096  # tokens, if neither the decoding nor --extra-body limits a reply; no cap is held with it
 
 
@@ -75,26 +76,67 @@ class Budget:
         self._under_way = 0
         self._changed = asyncio.Event()
         self._over: str | None = None  # the cap that ended the sitting
+        self._refusal: BaseException | None = None
+        self._short, self._in_line = "", 0  # the cap that the calls in the line wait for
         self._excess = 1.0  # a server whose count has passed what was taken for the worst counts on by that factor
 
     async def reserve(self, request: Request) -> Usage:
         """Wait until the worst that this call can take is within the caps, and write it down. Raises CapReached if it never is."""
         most = worst(request, self._excess)
-        while (cap := self._over or self._reached(most)) is not None:
-            if not self._under_way:
-                self._over = cap  # for smaller calls as well: the run ends, and would cut them off
-                raise CapReached(cap)
-            await self._changed.wait()
-        self._under_way += 1
-        self._reserved += most
-        self.meter.calls += 1
+        await self._room(most)
         try:
             await when_there_is_room(lambda: self._ledger.sent(request.key, most), self._notice)
         except BaseException:
-            self.meter.calls -= 1
-            self._release(most)
+            self.withdraw(most)
             raise
         return most
+
+    async def reserve_in_batch(self, request: Request) -> Usage:
+        """As `reserve`, at the batch price, but for the ledger: a batch is written down as a whole (models/sent.py)."""
+        most = worst(request, self._excess).in_batch()
+        await self._room(most)
+        return most
+
+    def adopt(self, most: Usage) -> None:
+        """A call that an earlier process sent, which is counted already and still under way."""
+        self._under_way += 1
+        self._reserved += most
+
+    def withdraw(self, most: Usage) -> None:
+        """It was never sent."""
+        self.meter.calls -= 1
+        self._release(most)
+
+    def refuse(self, error: BaseException) -> None:
+        """Raise this to whoever waits for room or comes for it: nothing more is going to be settled."""
+        self._refusal = error
+        self._wake()
+
+    def dregs(self) -> str | None:
+        """The cap that leaves so little room that what is reserved now, less than others wait for, is not worth a batch."""
+        caps, tokens = self._caps, self._reserved.prompt_tokens + self._reserved.completion_tokens
+        shares = (
+            self._cost(self._reserved) / caps.cost if caps.cost else 0.0,
+            tokens / caps.tokens if caps.tokens else 0.0,
+            self._under_way / caps.requests if caps.requests else 0.0,
+        )
+        return self._short if self._in_line and max(shares) < _DREGS else None
+
+    async def _room(self, most: Usage) -> None:
+        while self._refusal is None and (cap := self._over or self._reached(most)) is not None:
+            if not self._under_way:
+                self._over = cap  # for smaller calls as well: the run ends, and would cut them off
+                raise CapReached(cap)
+            self._short, self._in_line = cap, self._in_line + 1
+            try:
+                await self._changed.wait()
+            finally:
+                self._in_line -= 1
+        if self._refusal is not None:
+            raise self._refusal
+        self._under_way += 1
+        self._reserved += most
+        self.meter.calls += 1
 
     def paid(self, request: Request, most: Usage, completion: Completion) -> None:
         """It was answered."""
@@ -111,12 +153,16 @@ class Budget:
 
     def ended(self, request: Request, most: Usage, *, is_charged: bool) -> None:
         """It was not answered; `is_charged` if it may have to be paid for all the same."""
+        self.settled(most, is_charged=is_charged)
+        with contextlib.suppress(NoRoom):  # unwritten, it counts as charged after the next start
+            self._ledger.ended(request.key, is_charged=is_charged)
+
+    def settled(self, most: Usage, *, is_charged: bool) -> None:
+        """As `ended`, for what the ledger knows already."""
         if is_charged:
             self.meter.unknown += most
             self.meter.unknown_calls += 1
         self._release(most)
-        with contextlib.suppress(NoRoom):  # unwritten, it counts as charged after the next start
-            self._ledger.ended(request.key, is_charged=is_charged)
 
     def _reached(self, most: Usage) -> str | None:
         """The cap that this call might pass."""
@@ -136,9 +182,10 @@ class Budget:
 
     def _release(self, most: Usage) -> None:
         self._under_way -= 1
-        self._reserved = Usage(
-            self._reserved.prompt_tokens - most.prompt_tokens, self._reserved.completion_tokens - most.completion_tokens
-        )
+        self._reserved -= most
+        self._wake()
+
+    def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 

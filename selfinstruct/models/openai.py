@@ -8,32 +8,44 @@ then on; see bodies.py.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import logging
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import openai
 
 from selfinstruct.config import redacted
-from selfinstruct.errors import ModelError, RequestFailed, UserError
+from selfinstruct.errors import ModelError, RequestFailed, Transient, UserError
 from selfinstruct.models import Allowance, Completion, Request
 from selfinstruct.models.bodies import INSTEAD, body_of, completion_of
-from selfinstruct.models.fates import Doubtful, Refusal, Rejects, fate_of, fate_of_breakage, no_json, on_one_line, strange
-from selfinstruct.models.headers import allowance, retry_after
+from selfinstruct.models.fates import (
+    Doubtful,
+    Refusal,
+    Rejects,
+    fate_of,
+    fate_of_breakage,
+    no_json,
+    on_one_line,
+    refusal_in,
+    status_within,
+    strange,
+)
+from selfinstruct.models.headers import allowance, basic, retry_after
 from selfinstruct.models.keys import Secrets
-from selfinstruct.models.transport import FAILURES, Careful, TooLarge, breakage
+from selfinstruct.models.transport import FAILURES, Careful, Frame, HttpRequest, HttpResponse, TooLarge, breakage
 
+_PATHS = {"chat": "/chat/completions", "completions": "/completions"}
+_OPTIONS: Any = {"idempotency_key": "none"}  # is not sent; without one the library draws a UUID for each call
 _NO_KEY = "none"  # servers of one's own ask for none; the client wants a text
 _FOREIGN = (openai.OpenAIError, TooLarge, *FAILURES)  # every way in which a call fails
 
 
-class _Client(Careful, openai.DefaultAioHttpClient):
+class _Http(Careful, openai.DefaultAioHttpClient):
     """aiohttp's pool: it stays fast with hundreds of requests under way."""
 
 
@@ -56,12 +68,12 @@ class OpenAI:
         login = urlsplit(base_url or "")
         http_client = _http_client(timeout)
         try:
-            self._client = openai.AsyncOpenAI(
+            self._client = _Client(
                 base_url=redacted(base_url) if base_url else None,
                 api_key=api_key or _NO_KEY,
                 timeout=timeout,
                 max_retries=0,
-                default_headers=_basic(login.username, login.password or "") if login.username is not None else None,
+                default_headers=basic(login.username, login.password or "") if login.username is not None else None,
                 http_client=http_client,
             )
         except FAILURES:
@@ -113,7 +125,7 @@ class OpenAI:
         """The names that the endpoint serves."""
         failed: Exception | None = None
         try:
-            record = self._json((await self._client.models.with_raw_response.list()).text)
+            record = self.record((await self._client.models.with_raw_response.list()).text)
         except (*_FOREIGN, Doubtful) as error:
             failed = error
         if failed is not None:
@@ -129,14 +141,52 @@ class OpenAI:
         for logger in _loggers():
             logger.removeFilter(self._secrets)
 
-    async def _once(self, request: Request) -> Completion:
-        body = body_of(request, self._left_out)
-        create: Any = self._client.chat.completions if request.api == "chat" else self._client.completions
-        wanted: dict[str, Any] = {"model": request.model, **({"messages": []} if request.api == "chat" else {"prompt": ""})}
+    # ------------------------------------------------ the same by other ways (batch_api.py)
+
+    @property
+    def left_out(self) -> dict[str, str | None]:
+        """What bodies do without at this moment: see bodies.py."""
+        return dict(self._left_out)
+
+    def read(self, status: int, record: Any, request: Request, left_out: Mapping[str, str | None]) -> Completion:
+        """What a reply that came in a file says, to a body that did without `left_out`. Raises as `complete`, and Transient."""
+        try:
+            if status != 200:
+                refusal = refusal_in(record, self.address, status, self.words)
+                raise fate_of(refusal, body_of(request, left_out), request.model)
+            completion = completion_of(record, request) if isinstance(record, dict) else None
+            if completion is None:
+                raise strange(self.address, f"answers without 'choices' ({self.words(json.dumps(record))})")
+        except Rejects as rejection:
+            self._leave_out(rejection.field)
+            # Nothing against the request: without the field it can be sent again at once.
+            raise Transient(f"does not take '{rejection.field}'", retry_after=0.0, is_server_busy=True) from None
+        except Doubtful as doubt:
+            is_own = self._answered or self._will_be_shorter(request, doubt.of_request)
+            raise (doubt.of_request if is_own else doubt.of_run) from None
+        self._answered = True
+        return self._without_secrets(completion)
+
+    async def through(self, call: Callable[[Any], Awaitable[Any]], *, missing: str) -> Any:
+        """One of the client's other calls; `missing` says what a 404 means. Raises Transient or ModelError."""
         failed: Exception | None = None
         try:
-            # All as extra_body: through its own arguments the client walks with their types, for three fifths of a call's time.
-            raw = await create.with_raw_response.create(**wanted, extra_body=body)
+            return await call(self._client)
+        except _FOREIGN as error:
+            failed = error
+        if isinstance(failed, openai.NotFoundError):
+            raise ModelError(f"{self._refusal(failed).said}; {missing}")
+        fate = self._fate(failed, {}, "")
+        fate = fate.of_run if isinstance(fate, Doubtful) else fate
+        raise fate if isinstance(fate, (ModelError, Transient)) else ModelError(f"{self.address}: {fate}")
+
+    async def _once(self, request: Request) -> Completion:
+        body = body_of(request, self._left_out)
+        path = _PATHS[request.api]
+        failed: Exception | None = None
+        try:
+            # Not by its `create`: that walks through the messages with their types, for three fifths of a call's time.
+            raw = await self._client.post(path, cast_to=HttpResponse, body=body, options=_OPTIONS)
             self._hear(raw.headers)
         except _FOREIGN as error:
             failed = error
@@ -144,13 +194,13 @@ class OpenAI:
             if isinstance(failed, openai.APIStatusError):
                 self._hear(failed.response.headers)
             raise self._fate(failed, body, request.model)
-        record = self._json(raw.text)
+        record = self.record(raw.text)
         completion = completion_of(record, request)
         if completion is None:
-            refusal = self._refusal_within(record)
-            if refusal is not None:
-                raise fate_of(refusal, body, request.model)
-            raise strange(self.address, f"answers without 'choices' ({self._words(raw.text)})")
+            status = status_within(record)
+            if status is not None:
+                raise fate_of(refusal_in(record, self.address, status, self.words), body, request.model)
+            raise strange(self.address, f"answers without 'choices' ({self.words(raw.text)})")
         self._answered = True
         return self._without_secrets(completion)
 
@@ -172,16 +222,17 @@ class OpenAI:
         instead = f"; sends '{other}' instead" if other else ""
         self._notice(f"{self.address} does not take '{field}': left out from here on{instead}")
 
-    def _json(self, text: str) -> dict[str, Any]:
+    def record(self, text: str) -> dict[str, Any]:
+        """A reply's JSON object. Raises Doubtful."""
         try:
             record = json.loads(text)
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
-            raise no_json(self.address, text, self._words(text))
+            raise no_json(self.address, text, self.words(text))
         return record
 
-    def _words(self, text: str) -> str:
+    def words(self, text: str) -> str:
         """A foreign text on one line, shortened, without the secrets that it may repeat."""
         text = on_one_line(self._secrets.hidden(text))
         return text if len(text) <= 200 else text[:200] + "..."
@@ -194,34 +245,41 @@ class OpenAI:
             broken = breakage(error)
             kind = "late" if isinstance(error, openai.APITimeoutError) and error.__cause__ is None else broken.kind
             return fate_of_breakage(
-                replace(broken, kind=kind, words=self._words(broken.words)), self.address, is_new=not self._answered
+                replace(broken, kind=kind, words=self.words(broken.words)), self.address, is_new=not self._answered
             )
         if isinstance(error, openai.APIResponseValidationError):
             return strange(self.address, "answers in an unexpected form")
-        return ModelError(f"{self.address}: {self._words(str(error))}")
-
-    def _refusal_within(self, record: Mapping[str, Any]) -> Refusal | None:
-        """An error that comes with HTTP 200, as from a router that had begun to answer when its provider refused."""
-        error = record.get("error")
-        code = error.get("code") if isinstance(error, dict) else None
-        if error is None or not isinstance(code, int) or not 400 <= code <= 599:
-            return None
-        return Refusal(self.address, code, self._words(str(error.get("message"))), str(error.get("type") or ""))
+        return ModelError(f"{self.address}: {self.words(str(error))}")
 
     def _refusal(self, error: openai.APIStatusError) -> Refusal:
-        words, after = self._words(_message(error)), retry_after(error.response.headers, time.time())
-        return Refusal(self.address, error.status_code, words, str(error.code or ""), str(error.param or ""), after)
+        record = error.body if isinstance(error.body, dict) else error.response.text
+        after = retry_after(error.response.headers, time.time())
+        return refusal_in(record, self.address, error.status_code, self.words, after)
 
 
-def _basic(user: str, password: str) -> dict[str, str]:
-    """The header for an address with a user and a password in it; it takes the place of the key."""
-    return {"Authorization": "Basic " + base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()}
+class _Client(openai.AsyncOpenAI):
+    """Makes a call's request from an earlier one to the same path. Only the body differs, and to put the same address and headers
+    together again takes the library longer than all the rest that it does for a call (scripts/bench_throughput).
+
+    `_build_request` is not public: a version of the library without it would be slower here, and nothing else.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._frames: dict[str, Frame] = {}
+
+    def _build_request(self, options: Any, **rest: Any) -> HttpRequest:
+        if options.url not in _PATHS.values():
+            return super()._build_request(options, **rest)
+        if options.url not in self._frames:
+            self._frames[options.url] = Frame.of(super()._build_request(options, **rest))
+        return self._frames[options.url].around(options.json_data)
 
 
-def _http_client(timeout: float) -> _Client:
+def _http_client(timeout: float) -> _Http:
     """Raises UserError if the environment leads it astray."""
     try:
-        return _Client(seconds=timeout)
+        return _Http(seconds=timeout)
     except OSError as error:
         raise UserError(
             f"SSL_CERT_FILE, SSL_CERT_DIR: hold no certificates that can be read ({error.strerror or error}); mend or unset them"
@@ -238,11 +296,3 @@ def _loggers() -> list[logging.Logger]:
         name for name in logging.root.manager.loggerDict if name.partition(".")[0] in ("openai", "httpx2", "httpcore2", "aiohttp")
     ]
     return [logging.getLogger(name) for name in names]
-
-
-def _message(error: openai.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, dict):
-        inner = body.get("error", body)
-        return str(inner.get("message", inner) if isinstance(inner, dict) else inner)
-    return error.response.text

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from selfinstruct.errors import ModelError, Transient
 from selfinstruct.models import Completion, Model, Request
+from selfinstruct.ordered import timeout
 
 GRACE = 4.0  # seconds that a run which ends waits for the replies to what it has sent
 
@@ -106,7 +107,8 @@ class Bounded:
         limit = self._limit(request)
         begun = time.monotonic()
         try:
-            completion = await asyncio.wait_for(self._inner.complete(request), limit)
+            async with timeout(limit):
+                completion = await self._inner.complete(request)
         except asyncio.TimeoutError:
             self._cut[request.key] += 1
             raise Transient(f"a reply of the stage {request.stage} took over {limit:.0f} s, far longer than usual") from None

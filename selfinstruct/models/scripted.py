@@ -13,6 +13,7 @@ from random import Random
 from typing import TypeVar
 
 from selfinstruct.models import Completion, Request, Usage
+from selfinstruct.models.opinions import opinion
 from selfinstruct.models.phrases import ANSWERS, CLASSIFY, LABELS, PHRASES, SELF_CONTAINED, SENTENCES, WITH_INPUT, any_of, fill
 
 T = TypeVar("T")
@@ -121,6 +122,8 @@ def reply(request: Request) -> Completion:
 def _answer(rng: Random, request: Request) -> str:
     if request.stage == "propose":
         return _tasks(rng, request) if _WHOLE_TASK.search(request.text) else _instructions(rng, request)
+    if request.stage == "judge":
+        return opinion(rng, request)
     instruction = _asked(request)
     if request.stage == "classify":
         return _yes_or_no(rng, request, instruction)

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import json
 import os
 import socket
 import ssl
-import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import aiohttp
 import httpx2
 
 from selfinstruct.models.fates import Breakage
-
-if sys.version_info >= (3, 11):
-    from asyncio import timeout as within
-else:
-    from async_timeout import timeout as within  # aiohttp brings it along
+from selfinstruct.ordered import timeout
 
 MOST_BYTES = 16 * 2**20  # of a reply, unpacked; a reply of a million tokens has 4 to 6 MB
+MOST_OF_A_FILE = 2**31  # bytes; a batch's replies come in one
 _TEXT = ("ascii", "utf", "iso8859", "cp125", "gb", "big5", "shift_jis", "euc_", "koi8", "iso2022")  # not rot13, hex, base64 or idna
 _NO_TLS = {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"}
 _ADDRESS = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
@@ -33,6 +31,8 @@ _BROKEN = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, aiohttp.Up
 _MALFORMED = (aiohttp.ClientResponseError, httpx2.ProtocolError, httpx2.DecodingError, httpx2.SSEError)
 _TIMEOUT = (httpx2.TimeoutException, TimeoutError, asyncio.TimeoutError)
 FAILURES = (aiohttp.ClientError, httpx2.HTTPError, httpx2.InvalidURL)  # what may come through the openai client as it is
+HttpRequest: TypeAlias = httpx2.Request
+HttpResponse: TypeAlias = httpx2.Response
 
 
 class TooLarge(Exception):
@@ -40,8 +40,8 @@ class TooLarge(Exception):
 
 
 class Careful(httpx2.AsyncClient):
-    """Reads a reply whole, but neither for longer than `seconds` in all nor for more than MOST_BYTES, and never fails to make text
-    of it.
+    """Reads a reply whole, but neither for longer than `seconds` (or what a call asks for) in all nor for more than MOST_BYTES, and
+    never fails to make text of it.
     """
 
     def __init__(self, *, seconds: float, **options: Any) -> None:
@@ -49,11 +49,13 @@ class Careful(httpx2.AsyncClient):
         self._seconds = seconds
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
+        asked = request.extensions.get("timeout", {}).get("read") or 0.0
+        most = MOST_BYTES if request.method == "POST" else MOST_OF_A_FILE
         try:
-            async with within(self._seconds):
+            async with timeout(max(self._seconds, asked)):
                 response = await super().send(request, stream=True, **options)
                 try:
-                    return response if stream else await _whole(response)
+                    return response if stream else await _whole(response, most)
                 except BaseException:
                     await response.aclose()
                     raise
@@ -63,25 +65,25 @@ class Careful(httpx2.AsyncClient):
             raise httpx2.RemoteProtocolError(str(error), request=request) from error
 
 
-async def _whole(response: httpx2.Response) -> httpx2.Response:
+async def _whole(response: httpx2.Response, most: int) -> httpx2.Response:
     said = {name.lower(): value for name, value in response.headers.raw}  # every look into the headers themselves walks them all
     length = said.get(b"content-length", b"")
     if length.isdigit() and b"content-encoding" not in said:
-        if int(length) > MOST_BYTES:
+        if int(length) > most:
             raise TooLarge
         await response.aread()
     else:
-        response = await _counted(response)
+        response = await _counted(response, most)
     response.encoding = _encoding(response) if b"charset" in said.get(b"content-type", b"").lower() else "utf-8-sig"
     return response
 
 
-async def _counted(response: httpx2.Response) -> httpx2.Response:
+async def _counted(response: httpx2.Response, most: int) -> httpx2.Response:
     """One whose length nobody knows before: it is packed, or comes in chunks."""
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
-        if len(body) > MOST_BYTES:
+        if len(body) > most:
             raise TooLarge
     await response.aclose()
     packing = {b"content-encoding", b"transfer-encoding", b"content-length"}
@@ -102,6 +104,25 @@ def _encoding(response: httpx2.Response) -> str:
     except (LookupError, ValueError):
         name = "utf_8"
     return name if name.startswith(_TEXT) and name not in ("utf_8", "utf_7") else "utf-8-sig"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the requests to one path have in common: all but the body."""
+
+    url: httpx2.URL
+    headers: httpx2.Headers
+    extensions: dict[str, Any]
+
+    @classmethod
+    def of(cls, request: httpx2.Request) -> Frame:
+        headers = request.headers.copy()
+        headers.pop("content-length", None)
+        return cls(request.url, headers, request.extensions)
+
+    def around(self, body: Mapping[str, Any]) -> httpx2.Request:
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        return httpx2.Request("POST", self.url, headers=self.headers, content=content, extensions=self.extensions)
 
 
 # ---------------------------------------------------------------- what broke

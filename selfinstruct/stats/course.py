@@ -53,13 +53,13 @@ def stretches(instructions: Iterable[Instruction], rejected: Iterable[Rejected],
 
 def moments(replies: Iterable[dict[str, Any]], price: Price | None) -> tuple[Moment, ...]:
     """At most some 80 points; the last one holds the totals. A run's stops are left out of its time."""
-    usages = sorted((reply["at"], reply["usage"]["prompt_tokens"], reply["usage"]["completion_tokens"]) for reply in replies)
+    usages = sorted(((reply["at"], Usage(**reply["usage"])) for reply in replies), key=lambda one: float(one[0]))
     step, found = max(1, len(usages) // _POINTS), []
-    seconds, prompt, completion, before = 0.0, 0, 0, usages[0][0] if usages else 0.0
-    for number, (at, prompted, completed) in enumerate(usages, 1):
+    seconds, used, before = 0.0, Usage(), usages[0][0] if usages else 0.0
+    for number, (at, usage) in enumerate(usages, 1):
         seconds += min(at - before, _PAUSE)
-        prompt, completion, before = prompt + prompted, completion + completed, at
+        used, before = used + usage, at
         if number % step == 0 or number == len(usages):
-            cost = None if price is None else price.cost(Usage(prompt, completion))
-            found.append(Moment(round(seconds, 3), number, prompt, completion, cost))
+            cost = None if price is None else price.cost(used)
+            found.append(Moment(round(seconds, 3), number, used.prompt_tokens, used.completion_tokens, cost))
     return tuple(found)

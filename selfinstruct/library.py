@@ -1,0 +1,307 @@
+"""What `import selfinstruct` gives: the commands as functions, for programs and notebooks.
+
+Each says what the command of its name says and takes its options as keywords, with _ for -. What asks a model runs in a thread
+with an event loop of its own, so that it also works where one is running already, as in a notebook; Ctrl-C (or the notebook's
+stop button) ends it, and the same call goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from selfinstruct.config import Config
+    from selfinstruct.export import Exported
+    from selfinstruct.judge import Quality
+    from selfinstruct.models.meter import Meter
+    from selfinstruct.progress import Tally
+    from selfinstruct.survey import Survey
+    from selfinstruct.view import RunView
+
+T = TypeVar("T")
+Place = str | os.PathLike[str]  # of a file or a directory
+Progress = bool | Callable[[int, int], None]
+"""True shows a bar on standard error; a function is called with what is done and what is wanted, in another thread."""
+
+
+class _Endpoint(TypedDict, total=False):
+    """Who is asked, how fast, and for how much: see `Config` for each."""
+
+    model: str
+    base_url: str | Sequence[str]
+    key_file: Place
+    api: str
+    response_format: str
+    extra_body: str | Mapping[str, Any]
+    prompts: Place
+    attempts: int
+    concurrency: int
+    batch: bool
+    adaptive: bool
+    rpm: int
+    tpm: int
+    timeout: float
+    retries: int
+    patience: float
+    max_cost: float
+    max_tokens_total: int
+    max_requests: int
+    price_in: float
+    price_out: float
+    price_batch: float
+    temperature: float
+    max_tokens: int
+
+
+class Settings(_Endpoint, total=False):
+    """What `generate` takes: every setting of `Config`, and decoding settings for all stages or for one."""
+
+    n: int
+    preset: str
+    seed: int
+    threshold: float
+    tokenizer: str
+    demos: int
+    machine_demos: int
+    new_per_turn: int
+    max_instances_per_task: int
+    lag: int
+    record_similarity: bool
+    reject: str
+    seed_tasks: Place
+    stall_turns: int
+    propose: Mapping[str, Any]
+    classify: Mapping[str, Any]
+    input_first: Mapping[str, Any]
+    output_first: Mapping[str, Any]
+    top_p: float
+    presence_penalty: float
+    frequency_penalty: float
+    stop: str | Sequence[str]
+
+
+class Judging(_Endpoint, total=False):
+    """What `judge` takes beside its own."""
+
+
+class Exporting(TypedDict, total=False):
+    """What `export` takes."""
+
+    format: str  # alpaca | messages | sharegpt | prompt-completion | parquet | hf
+    split: str
+    keep: str | Sequence[str]
+    seed: int
+    shuffle_seed: int | None
+    system: str
+    drop_labels: bool
+    license: str
+    push_to_hub: str
+    force: bool
+
+
+def generate(
+    out: Place,
+    *,
+    progress: Progress = True,
+    seconds: float | None = None,
+    repair: bool = False,
+    accept_change: bool = False,
+    **settings: Unpack[Settings],
+) -> RunView:
+    """Generate `n` examples into the run directory `out`, or go on with the run that is there; returns it, finished.
+
+    `seconds`: how long it may take. Raises Interrupted if time or a cap ends it first (the same call goes on), ModelError,
+    Stalled or another UserError.
+    """
+    from selfinstruct.settings import read_table
+
+    said = read_table(_plain(settings), "generate()")
+    return _run(_generate(Path(out), said, progress, seconds, repair=repair, accept_change=accept_change))
+
+
+async def _generate(
+    directory: Path, said: dict[str, Any], progress: Progress, seconds: float | None, *, repair: bool, accept_change: bool
+) -> RunView:
+    from selfinstruct.generate import generate as go_on
+    from selfinstruct.generate import settled
+    from selfinstruct.inputs import Inputs
+    from selfinstruct.run import Run
+    from selfinstruct.view import load_run
+
+    config, kept = await settled(directory, said, notice=lambda text: None)
+    inputs = Inputs.read(config, kept=kept, named=said.keys())
+    run = Run(directory, config, inputs, repair=repair, accept_change=accept_change)
+    try:
+        shown = _shown(progress, config.n, run.funnel, run.meter, config, "examples")
+        try:
+            await go_on(run, inputs, notice=shown.say, changed=shown.update, waiting=shown.wait_for, seconds=seconds)
+        finally:
+            shown.close()
+    finally:
+        if run.is_worth_keeping:
+            run.close()
+        else:
+            run.discard()
+    return load_run(directory)
+
+
+def judge(
+    run: RunView | Place,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
+    replace: bool = False,
+    progress: Progress = True,
+    seconds: float | None = None,
+    **settings: Unpack[Judging],
+) -> Quality:
+    """Ask a model about every example of a run, or about `sample` of them as `seed` draws them; returns the paper's quality table.
+
+    Writes judgements.jsonl, which `RunView.judgements` reads. Raises Interrupted, ModelError and other UserErrors.
+    """
+    return _run(_judge(_directory(run), _plain(settings), sample, seed, replace, progress, seconds))
+
+
+async def _judge(
+    directory: Path,
+    given: dict[str, Any],
+    sample: int | None,
+    seed: int,
+    replace: bool,
+    progress: Progress,
+    seconds: float | None,
+) -> Quality:
+    from selfinstruct.judge import Review, settled
+    from selfinstruct.models.providers import only_model
+    from selfinstruct.view import load_run
+
+    view = load_run(directory)
+    judge = settled(directory, given, "judge()")
+    if not judge.config.model:
+        judge = settled(directory, {**given, "model": await only_model(judge.config)}, "judge()")
+    review = Review(view, judge, sample=sample, seed=seed)
+    review.check(replace=replace)
+    books = review.open()
+    try:
+        shown = _shown(progress, review.wanted, review.tally, books.meter, judge.config, "judged")
+        try:
+            await review.go_on(books, notice=shown.say, changed=shown.update, waiting=shown.wait_for, seconds=seconds)
+        finally:
+            shown.close()
+    finally:
+        books.close()
+    return review.tally.quality
+
+
+def check(
+    source: RunView | Place,
+    *,
+    only: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    out: Place | None = None,
+    format: str | None = None,
+) -> Survey:
+    """Known defects in the examples of a run, or of any file with instruction, input and output: counts, and some evidence.
+
+    `out`: where a copy goes in which what has one right repair is repaired. Raises UserError.
+    """
+    from selfinstruct.survey import chosen, survey
+
+    where = str(_directory(source))
+    return survey(where, chosen(only, ignore), out=None if out is None else os.fspath(out), format=format)
+
+
+def export(runs: RunView | Place | Sequence[RunView | Place], out: Place, **options: Unpack[Exporting]) -> Exported:
+    """Write the examples of one run or several to `out` in a form that trainers load; returns what became of them.
+
+    `out` is a file where it ends in .jsonl, .json or .parquet, else a folder. Raises UserError, leaving `out` as it was.
+    """
+    from selfinstruct.export import Export
+    from selfinstruct.export import export as write
+
+    several = [runs] if not isinstance(runs, Sequence) or isinstance(runs, str) else runs
+    kept = options.get("keep", ())
+    filters = (kept,) if isinstance(kept, str) else tuple(kept)
+    settings: dict[str, Any] = {**options, "keep": filters, "license": options.get("license", "").lower()}
+    return write([_directory(one) for one in several], Path(out), Export(**settings))
+
+
+# ---------------------------------------------------------------- what they share
+
+
+def _directory(run: RunView | Place) -> Path:
+    return Path(run) if isinstance(run, str | os.PathLike) else run.directory
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """As a configuration file would say it."""
+    import json
+
+    found = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in settings.items()}
+    if isinstance(found.get("extra_body"), Mapping):
+        found["extra_body"] = json.dumps(found["extra_body"])
+    return found
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Its result, from a thread of its own: a notebook's thread has an event loop already. Ctrl-C cancels it, and it tidies up."""
+    under_way: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = []
+
+    async def main() -> T:
+        under_way.append((asyncio.get_running_loop(), asyncio.current_task()))
+        return await work
+
+    with ThreadPoolExecutor(1, thread_name_prefix="selfinstruct") as thread:
+        future = thread.submit(asyncio.run, main())
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            for loop, task in under_way:
+                if task is not None:
+                    loop.call_soon_threadsafe(task.cancel)
+            raise
+
+
+class _Shown(Protocol):
+    def update(self) -> None: ...
+
+    def wait_for(self, what: str) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Told:
+    """Tells a function how far it is, at every step forward; no notices."""
+
+    def __init__(self, tell: Callable[[int, int], None], wanted: int, tally: Tally) -> None:
+        self._tell, self._wanted, self._tally, self._last = tell, wanted, tally, -1
+
+    def update(self) -> None:
+        if self._tally.examples != self._last:
+            self._last = self._tally.examples
+            self._tell(self._last, self._wanted)
+
+    def wait_for(self, what: str) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _shown(progress: Progress, wanted: int, tally: Tally, meter: Meter, config: Config, what: str) -> _Shown:
+    from selfinstruct.prices import price_of
+
+    if progress is True:
+        from selfinstruct.progress import Progress as Bar
+
+        return Bar(wanted, tally, meter, price_of(config), max_cost=config.max_cost, what=what)
+    return _Told(progress or (lambda done, wanted: None), wanted, tally)

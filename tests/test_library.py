@@ -1,0 +1,217 @@
+"""`import selfinstruct`: small, typed, quick to import, the commands' equal, and at home in a notebook."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pkgutil
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+from command import ENVIRONMENT, ROOT, dataset, invoke, wait_for
+from server import LoopbackServer, failing, latency
+from test_floors import HEAVY
+
+import selfinstruct
+from selfinstruct.config import Config
+from selfinstruct.export import Export
+from selfinstruct.judge.judge import NAMES
+from selfinstruct.settings import DECODING
+
+QUIET: Mapping[str, Any] = {"model": "scripted", "progress": False}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> selfinstruct.RunView:
+    return selfinstruct.generate(tmp_path_factory.mktemp("library") / "run", model="scripted", n=40, progress=False)
+
+
+def python(program: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_the_program_in_the_readme_works_as_it_stands(tmp_path: Path) -> None:
+    found = re.search(r"## Library\n.*?```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert found is not None and 5 < len(found[1].splitlines()) <= 12
+    for _ in range(2):  # and again, where it goes on from what is there
+        ran = python(found[1], tmp_path)
+        assert ran.returncode == 0, ran.stderr
+        assert re.search(r"all three right: \d+%\n\d+ examples in tried\.json\n\Z", ran.stdout), ran.stdout
+    assert json.loads((tmp_path / "tried.json").read_text("utf-8"))
+
+
+# ---------------------------------------------------------------- what is there
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed(tmp_path: Path) -> None:
+    looked_at = f"import sys, selfinstruct; dir(selfinstruct); print({HEAVY | {'asyncio'}!r} & set(sys.modules))"
+    ran = python(looked_at, tmp_path)
+    assert ran.stdout == "set()\n", ran
+
+
+def test_every_name_is_there_and_documented() -> None:
+    assert sorted(selfinstruct.__all__) == selfinstruct.__all__ and set(selfinstruct.__all__) <= set(dir(selfinstruct))
+    for name in selfinstruct.__all__:
+        assert getattr(selfinstruct, name).__doc__, name
+    with pytest.raises(AttributeError, match="no attribute 'generat'"):
+        selfinstruct.generat  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_no_module_takes_the_place_of_a_function_that_is_called_like_it() -> None:
+    for module in pkgutil.walk_packages(selfinstruct.__path__, "selfinstruct."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    for name in ("generate", "judge", "check", "export"):
+        assert callable(getattr(selfinstruct, name)), name
+        assert import_module(f"selfinstruct.{name}") is sys.modules[f"selfinstruct.{name}"]
+
+
+def test_what_the_functions_take_is_what_the_commands_take() -> None:
+    settings = {one.name for one in fields(Config)} | set(DECODING)
+    assert set(get_names(selfinstruct.Settings)) == settings
+    assert set(get_names(selfinstruct.Exporting)) == {one.name for one in fields(Export)}
+    assert set(get_names(selfinstruct.Judging)) == {*NAMES, "temperature", "max_tokens"}
+
+
+def get_names(kind: type) -> list[str]:
+    return list(get_type_hints(kind, {**vars(import_module("selfinstruct.library")), "Decoding": selfinstruct.Decoding}))
+
+
+def test_the_surface_is_typed(run: selfinstruct.RunView, tmp_path: Path) -> None:
+    """mypy reads this as a program of a user's: every annotation must hold, every ignored mistake must be one."""
+    index: selfinstruct.RougeIndex = selfinstruct.RougeIndex("unicode")
+    index.add("Name three rivers.")
+    match: selfinstruct.Match | None = index.nearest("Name three rivers.", above=0.7)
+    survey: selfinstruct.Survey = selfinstruct.check(str(run.directory), only=["refusal"])
+    written: selfinstruct.Exported = selfinstruct.export([run, run.directory], tmp_path / "a.jsonl", keep=["turn>=0"])
+    again: selfinstruct.RunView = selfinstruct.load_run(run.directory)
+    examples: list[selfinstruct.Example] = list(again.examples())
+    config: selfinstruct.Config = again.config
+    assert match is not None and survey.examples == len(examples) == config.n == 40 and written.kept <= 40
+    with pytest.raises(selfinstruct.UserError, match=r"generate\(\): unknown setting 'modle' \(known: "):
+        selfinstruct.generate(tmp_path / "b", modle="scripted")  # type: ignore[call-arg]
+    with pytest.raises(selfinstruct.UserError, match="'n' must be a whole number, not 'ten'"):
+        selfinstruct.generate(tmp_path / "b", n="ten")  # type: ignore[arg-type]
+    with pytest.raises(selfinstruct.UserError, match=r"judge\(\): unknown setting 'demos'"):
+        selfinstruct.judge(run, demos=3)  # type: ignore[call-arg]
+    with pytest.raises(selfinstruct.UserError, match="set OPENAI_API_KEY in the environment"):
+        selfinstruct.generate(tmp_path / "b", api_key="sk-secret")  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        selfinstruct.export(run, tmp_path / "c.json", formt="alpaca")  # type: ignore[call-arg]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl"]
+
+
+# ---------------------------------------------------------------- it does what the commands do
+
+
+def test_a_run_is_the_command_s_byte_for_byte(run: selfinstruct.RunView, tmp_path: Path) -> None:
+    invoke("generate", "--model", "scripted", "--n", 40, "--out", tmp_path / "run").done()
+    assert dataset(tmp_path / "run") == dataset(run.directory)
+    invoke("judge", tmp_path / "run", "--model", "scripted").done()
+    quality = selfinstruct.judge(run, **QUIET)
+    assert (tmp_path / "run" / "judgements.jsonl").read_bytes() == (run.directory / "judgements.jsonl").read_bytes()
+    assert quality.judged == 40 == sum(quality.scores.values()) and len(list(run.judgements())) == 40
+
+
+def test_settings_are_said_in_python_s_types(tmp_path: Path) -> None:
+    with LoopbackServer() as one, LoopbackServer() as other:
+        run = selfinstruct.generate(
+            tmp_path / "run",
+            n=20,
+            model="mentor",
+            base_url=(one.base_url, other.base_url),
+            extra_body={"min_p": 0.1},
+            propose={"temperature": 0.5, "stop": ["\n\n\n"]},
+            temperature=0.25,
+            progress=False,
+        )
+        assert one.calls and other.calls and all(body["min_p"] == 0.1 for body in one.requests)
+    config = run.config
+    assert (config.propose.temperature, config.classify.temperature, config.propose.stop) == (0.5, 0.25, ("\n\n\n",))
+
+
+def test_the_same_call_goes_on_and_a_higher_n_makes_it_longer(tmp_path: Path) -> None:
+    with LoopbackServer() as server:
+        with pytest.raises(selfinstruct.Interrupted, match="--max-requests 9") as caught:
+            selfinstruct.generate(str(tmp_path / "run"), model="m", base_url=server.base_url, n=30, max_requests=9, progress=False)
+        assert caught.value.code == 75 and isinstance(caught.value, selfinstruct.SelfInstructError)
+        selfinstruct.generate(tmp_path / "run", n=30, max_requests=1000, progress=False)
+        calls = len(server.calls)
+        assert len(list(selfinstruct.generate(tmp_path / "run", progress=False).examples())) == 30
+        assert len(server.calls) == calls and not server.bought_twice
+        assert len(list(selfinstruct.generate(tmp_path / "run", n=40, progress=False).examples())) == 40
+
+
+def test_an_endpoint_that_refuses_is_a_model_error_and_leaves_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with LoopbackServer(failing("401")) as server, pytest.raises(selfinstruct.ModelError, match="HTTP 401"):
+        selfinstruct.generate(tmp_path / "run", model="m", base_url=server.base_url, progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_function_hears_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heard: list[tuple[int, int]] = []
+
+    def hears(done: int, wanted: int) -> None:
+        heard.append((done, wanted))
+
+    run = selfinstruct.generate(tmp_path / "run", model="scripted", n=25, progress=hears)
+    assert heard[-1] == (25, 25) and heard == sorted(heard)
+    selfinstruct.judge(run, sample=5, progress=hears, model="scripted")
+    assert heard[-1] == (5, 5)
+    assert capsys.readouterr() == ("", "")
+
+    def fails(done: int, wanted: int) -> None:
+        raise ValueError("of the caller's own")
+
+    with pytest.raises(ValueError, match="of the caller's own"):
+        selfinstruct.generate(run.directory, n=30, progress=fails)
+    assert len(list(selfinstruct.generate(run.directory, n=30, progress=False).examples())) == 30
+
+
+# ---------------------------------------------------------------- notebooks
+
+
+def test_an_event_loop_that_runs_already_is_not_in_the_way(tmp_path: Path) -> None:
+    async def cell() -> selfinstruct.Quality:
+        return selfinstruct.judge(selfinstruct.generate(tmp_path / "run", n=15, **QUIET), **QUIET)
+
+    assert asyncio.run(cell()).judged > 10
+    assert not [one for one in threading.enumerate() if one.name.startswith("selfinstruct")]
+
+
+STOPPED = """
+import selfinstruct, sys
+try:
+    selfinstruct.generate({out!r}, model="m", base_url={url!r}, n=2000, concurrency=4, progress=False)
+except KeyboardInterrupt:
+    print("stopped")
+    print(len(selfinstruct.load_run({out!r}).config.model))
+"""
+
+
+def test_ctrl_c_ends_it_and_the_run_goes_on(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with LoopbackServer(latency(0.02)) as server:
+        program = STOPPED.format(out=str(out), url=server.base_url)
+        process = subprocess.Popen([sys.executable, "-c", program], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        wait_for(lambda: len(server.calls) > 40 or process.poll() is not None)
+        process.send_signal(signal.SIGINT)
+        said, complaints = process.communicate(timeout=30)
+        assert (said, complaints) == (b"stopped\n1\n", b"")
+        on_record = (out / "completions.jsonl").read_bytes().count(b"\n")
+        assert on_record >= 30
+        with pytest.raises(selfinstruct.Interrupted):  # it goes on, as far as it may
+            selfinstruct.generate(out, max_requests=len(server.calls) + 20, progress=False)
+    invoke("verify", out).done()
