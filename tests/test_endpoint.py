@@ -251,8 +251,8 @@ FATES: dict[str, tuple[Any, Any]] = {
     **dict.fromkeys(
         ("408", "409", "429", "429 seconds", "429 date", "429 ms", "500", "502", "503", "504", "html 502"), (AGAIN, AGAIN)
     ),
-    **dict.fromkeys(("reset", "hang"), (AGAIN, AGAIN)),
-    **dict.fromkeys(("no choices", "error in 200", "not json", "not an object", "html", "empty body"), (WRONG, AGAIN)),
+    **dict.fromkeys(("reset", "hang", "error in 200"), (AGAIN, AGAIN)),
+    **dict.fromkeys(("no choices", "not json", "not an object", "html", "empty body"), (WRONG, AGAIN)),
     **dict.fromkeys(("400", "422"), (WRONG, "bad_request")),
     **dict.fromkeys(("context openai", "context llama.cpp", "context vllm"), ("context_overflow", "context_overflow")),
     **dict.fromkeys(("content filter", "null content", "wrong type"), (Completion, Completion)),
@@ -307,6 +307,30 @@ def test_a_refusal_is_told_by_its_words(status: int, words: str, slug: str) -> N
     with LoopbackServer(refuse) as server:
         [_, found], _ = ask(server, with_changes(CHAT, seed=6), CHAT)
     assert isinstance(found, RequestFailed) and found.reason == slug, found
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "fate"),
+    [
+        (402, "Insufficient credits", ModelError),
+        (400, "prompt is too long: 210000 tokens > 200000 maximum", RequestFailed),
+        (400, "Unsupported parameter: 'seed'", Completion),
+        (429, "Rate limited", Transient),
+        (200, "words", Transient),
+        (True, "words", Transient),
+        ("502", "words", Transient),
+        (10**30, None, Transient),
+    ],
+)
+def test_an_error_that_comes_with_200_is_read_like_any_other(code: Any, words: Any, fate: type) -> None:
+    async def refuse(call: Any, go_on: Any) -> Any:
+        from aiohttp import web
+
+        return web.json_response({"error": {"code": code, "message": words}}) if call.body.get("seed") == 5 else await go_on(call)
+
+    with LoopbackServer(refuse) as server:
+        [_, found], _ = ask(server, with_changes(CHAT, seed=6), CHAT)
+    assert type(found) is fate, found
 
 
 def test_no_credit_left_is_said_in_so_many_words() -> None:

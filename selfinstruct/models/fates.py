@@ -131,6 +131,13 @@ def refusal_in(record: Any, address: str, status: int, words: Callable[[str], st
     return Refusal(address, status, message, str(said.get("code") or ""), str(said.get("param") or ""), retry_after)
 
 
+def status_within(record: Mapping[str, Any]) -> int | None:
+    """Of an error that comes with HTTP 200, as from a router that had begun to answer when its provider refused."""
+    error = record.get("error")
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) and 400 <= code <= 599 else None
+
+
 def fate_of(refusal: Refusal, body: Mapping[str, Any], model: str) -> Exception:
     """What a refusal of `body` means."""
     status, words, said = refusal.status, refusal.words, refusal.said

@@ -32,6 +32,7 @@ from selfinstruct.models.fates import (
     no_json,
     on_one_line,
     refusal_in,
+    status_within,
     strange,
 )
 from selfinstruct.models.headers import allowance, basic, retry_after
@@ -193,8 +194,12 @@ class OpenAI:
             if isinstance(failed, openai.APIStatusError):
                 self._hear(failed.response.headers)
             raise self._fate(failed, body, request.model)
-        completion = completion_of(self.record(raw.text), request)
+        record = self.record(raw.text)
+        completion = completion_of(record, request)
         if completion is None:
+            status = status_within(record)
+            if status is not None:
+                raise fate_of(refusal_in(record, self.address, status, self.words), body, request.model)
             raise strange(self.address, f"answers without 'choices' ({self.words(raw.text)})")
         self._answered = True
         return self._without_secrets(completion)
