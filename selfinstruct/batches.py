@@ -1,7 +1,7 @@
 """batches.jsonl: what was sent to a batch endpoint, on disk before it is made, with the most that it can take. Batches that are
 not closed are gone on with.
 
-{"batch": TOKEN, "at": SECONDS, "requests": [[KEY, STAGE, PLACE, TOKENS, TOKENS], ...]}     is going to be made
+{"batch": TOKEN, "at": SECONDS, "file": ID, "requests": [[KEY, STAGE, PLACE, TOKENS, TOKENS], ...]}     is going to be made
 {"batch": TOKEN, "id": ID}                              the endpoint has made it
 {"batch": TOKEN, "cancelled": true}                     by us: the dataset was whole without it
 {"batch": TOKEN, "closed": STATUS, "lost": [CALLS, TOKENS, TOKENS]}     all its replies are in completions.jsonl, but for those
@@ -45,7 +45,7 @@ class Batches:
 
     def begin(self, sent: Sent) -> None:
         requests = [[one.key, one.stage, one.place, one.prompt_tokens, one.completion_tokens] for one in sent.wanted]
-        self._write({"batch": sent.token, "at": round(sent.at, 3), "requests": requests})
+        self._write({"batch": sent.token, "at": round(sent.at, 3), "file": sent.file, "requests": requests})
 
     def name(self, token: str, batch_id: str) -> None:
         self._write({"batch": token, "id": batch_id})
@@ -95,7 +95,7 @@ class Batches:
     def _take(self, record: dict[str, Any]) -> None:
         token = record["batch"]
         if "requests" in record:
-            self._open[token] = Sent(token, tuple(Wanted(*one) for one in record["requests"]), record["at"])
+            self._open[token] = Sent(token, tuple(Wanted(*one) for one in record["requests"]), record["at"], record["file"])
         elif "id" in record:
             self._open[token] = replace(self._open[token], id=record["id"])
         elif "cancelled" in record:

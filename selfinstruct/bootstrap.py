@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from selfinstruct import filters
-from selfinstruct.check import Row, findings, rejecting
+from selfinstruct.check import Finding, Row, findings, rejecting, rejects
 from selfinstruct.config import Config
 from selfinstruct.models import Model, Request
 from selfinstruct.ordered import in_order
@@ -86,7 +86,6 @@ class Bootstrap:
     def __init__(self, config: Config, stages: Mapping[str, Stage], model: Model, pool: Pool, pace: Pace) -> None:
         self._config, self._stages, self._model, self._pool, self._pace = config, stages, model, pool, pace
         self._filters = _FILTERS[config.preset]
-        self._rejecting = rejecting(config.reject)
 
     async def steps(self) -> AsyncGenerator[Step, None]:
         """What is to be committed, in its order, for ever. Raises ModelError."""
@@ -203,17 +202,17 @@ class Bootstrap:
                 kept += 1
                 yield self._example(instruction, one, kept, defects)
 
-    def _defects(self, text: str, instance: Instance, is_classification: bool | None) -> list[str]:
-        """The slugs of what the checks find, in their order."""
-        if self._rejecting is None:
+    def _defects(self, text: str, instance: Instance, is_classification: bool | None) -> list[Finding]:
+        """What the checks find, in their order."""
+        if rejecting(self._config.reject) is None:
             return []
-        return [one.slug for one in findings(Row(text, instance.input, instance.output, is_classification))]
+        return findings(Row(text, instance.input, instance.output, is_classification))
 
-    def _defect(self, slugs: Sequence[str]) -> str | None:
-        """The first that rejects."""
-        return next((slug for slug in slugs if slug in (self._rejecting or ())), None)
+    def _defect(self, found: Sequence[Finding]) -> str | None:
+        """The slug of the first that rejects."""
+        return next((one.slug for one in found if rejects(one, self._config.reject)), None)
 
-    def _example(self, instruction: Instruction, instance: Instance, number: int, defects: Sequence[str]) -> Example:
+    def _example(self, instruction: Instruction, instance: Instance, number: int, defects: Sequence[Finding]) -> Example:
         return Example(
             id=f"{instruction.id}-{number}",
             instruction=instruction.text,
@@ -224,7 +223,7 @@ class Bootstrap:
                 "instruction_id": instruction.id,
                 "turn": instruction.turn,
                 "model": self._config.model,
-                **({"findings": list(defects)} if defects else {}),
+                **({"findings": [found.slug for found in defects]} if defects else {}),
             },
         )
 

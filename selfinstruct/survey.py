@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from selfinstruct.check import ACROSS, DEFECTS, Across, Finding, Row, findings, repaired
+from selfinstruct.check import ACROSS, DEFECTS, Across, Finding, Row, findings, rejects, repaired, shortened_row
 from selfinstruct.errors import UserError
 from selfinstruct.records import STDIO, Bad, Record, Source, writing
 
@@ -36,6 +36,8 @@ class Survey:
     defective: int = 0
     bad: int = 0  # records that are no example
     repaired: int = 0  # examples that were changed
+    long: int = 0  # examples of which most checks saw the beginning and the end alone
+    certain: Counter[str] = field(default_factory=Counter)  # findings by which `generate` rejects unless told otherwise
     counts: Counter[str] = field(default_factory=Counter)
     shown: dict[str, list[Seen]] = field(default_factory=dict)
 
@@ -44,6 +46,7 @@ class Survey:
         self.defective += bool(found)
         for one in found:
             self.counts[one.slug] += 1
+            self.certain[one.slug] += rejects(one, "certain")
             if len(evidence := self.shown.setdefault(one.slug, [])) < _SHOWN:
                 evidence.append(Seen(where, one))
 
@@ -53,8 +56,11 @@ class Survey:
             "defective": self.defective,
             "bad": self.bad,
             "repaired": self.repaired,
+            "long": self.long,
             "findings": {
-                slug: {"severity": DEFECTS[slug].severity, "count": self.counts[slug]} for slug in DEFECTS if self.counts[slug]
+                slug: {"severity": DEFECTS[slug].severity, "count": self.counts[slug], "rejecting": self.certain[slug]}
+                for slug in DEFECTS
+                if self.counts[slug]
             },
             "evidence": [
                 {"slug": slug, "where": one.where, "field": one.finding.field, "evidence": one.finding.evidence}
@@ -68,6 +74,8 @@ class Survey:
         yield f"{self.examples:,} examples, {self.defective:,} with a finding{share}" + (
             f", {self.bad:,} records are no example" if self.bad else ""
         )
+        if self.long:
+            yield f"{self.long:,} examples have a field so long that its middle was looked at by few checks"
         for slug, defect in DEFECTS.items():
             if count := self.counts[slug]:
                 yield f"{count:>9,}  {slug:<20}{defect.severity:<9}{defect.meaning}"
@@ -88,21 +96,23 @@ def survey(
     slugs: Collection[str] = tuple(DEFECTS),
     *,
     out: str | None = None,
+    every: str | None = None,
     format: str | None = None,
     progress: Progress = lambda done, size, read: None,
 ) -> Survey:
     """Checks the examples of a file, or of a run's directory, in any form that `records` reads, with fields named as Alpaca's.
 
     out: where a copy goes with what has one right repair repaired. Every other field stays as it is.
+    every: where each finding goes, one record each.
     Raises UserError. Memory: the texts of all examples, for finding duplicates.
     """
     source = Source(_file(path), format)
-    if out is not None and STDIO not in (out, path) and Path(out).resolve() == Path(_file(path)).resolve():
-        raise UserError(f"{out}: is the input, which --fix never overwrites; choose another place to write to")
+    _keep_apart(path, out, every)
     across = Across(near="near_duplicate" in slugs) if ACROSS & set(slugs) else None
     found = Survey()
     with ExitStack() as stack:
         write = stack.enter_context(writing(out, format if out == STDIO else None)) if out is not None else None
+        tell = stack.enter_context(writing(every)) if every is not None else None
         for number, record in enumerate(stack.enter_context(closing(iter(source))), 1):
             if number % _STEP == 0:
                 progress(source.done, source.size, number)
@@ -111,17 +121,40 @@ def survey(
                 found.bad += 1
                 if number == 1:
                     raise UserError(f"{source.name}:{row.where}: {row.why}")
+                if write and isinstance(record, Record):
+                    write(record)
             else:
                 seen = findings(row, slugs) + [one for one in (across.findings(row) if across else []) if one.slug in slugs]
                 found.take(record.where, seen)
+                found.long += shortened_row(row) is not row
                 mended = _mended(row, seen, slugs)
                 found.repaired += mended != row
+                if tell:
+                    for one in seen:
+                        tell(_told(record.where, one))
                 if write and isinstance(record, Record):
                     write(record if mended == row else _written(record, row, mended))
         progress(source.size, source.size, found.examples)
     if not found.examples:
         raise UserError(f"{source.name}: holds no example; each needs 'instruction' and 'output'")
     return found
+
+
+def _keep_apart(path: str, *written: str | None) -> None:
+    """Raises UserError where a file would be written over that is read, or twice."""
+    places = [Path(_file(path)).resolve()] if path != STDIO else []
+    for one in written:
+        if one is None or one == STDIO:
+            continue
+        if Path(one).resolve() in places:
+            raise UserError(f"{one}: is the input, or written to already, and never overwritten; choose another place to write to")
+        places.append(Path(one).resolve())
+
+
+def _told(where: int, one: Finding) -> Record:
+    """A finding as the file of all of them has it. `rejects`: by it `generate` would drop the example unless told otherwise."""
+    fields = {"slug": one.slug, "severity": one.severity, "field": one.field, "evidence": one.evidence}
+    return Record(where, {"where": where, **fields, "rejects": rejects(one, "certain"), "repairable": one.fix is not None})
 
 
 def _file(path: str) -> str:

@@ -87,3 +87,9 @@ def load_run(directory: Path | str) -> RunView:
     if record is None:
         raise UserError(f"{directory}: no run here (no run.json); name the directory that 'generate' wrote")
     return RunView(directory, record, from_record(record["config"]))
+
+
+def noted(provenance: dict[str, Any]) -> tuple[str, ...]:
+    """The slugs of the defects that `generate` found in an example, whether each stands alone or in a record with its evidence."""
+    found = provenance.get("findings") or ()
+    return tuple(str(one.get("slug", "")) if isinstance(one, dict) else str(one) for one in found)

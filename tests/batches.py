@@ -44,6 +44,7 @@ class BatchServer(LoopbackServer):
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
         self.sizes: list[int] = []  # of the batches, in requests
+        self.keeps_metadata = True
         self.strange: dict[str, Any] = {}  # what it says of every batch instead
         self.live = 0  # calls outside of batches
         self.charged: list[tuple[int, int]] = []  # for each line that was answered: tokens of the prompt, of the completion
@@ -91,7 +92,7 @@ class BatchServer(LoopbackServer):
             "status": "validating",
             "created_at": int(time.time()),
             "endpoint": body["endpoint"],
-            "metadata": body["metadata"],
+            "metadata": body["metadata"] if self.keeps_metadata else None,
             "input_file_id": body["input_file_id"],
             "output_file_id": None,
             "error_file_id": None,

@@ -50,6 +50,7 @@ class Call:
     attempt: int
     http: web.Request = field(repr=False)
     status: int | None = None  # what was sent in full; None while it is under way and if the connection broke
+    began: float = field(default_factory=time.monotonic, repr=False)
 
     def chance(self, seed: int) -> Random:
         return Random(f"{seed}/{self.key}/{self.attempt}")

@@ -17,11 +17,13 @@ from random import Random
 from typing import Any
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 from batches import BatchServer, Course
 from command import ENVIRONMENT, Ran, at, dataset, finish, invoke
 from server import LoopbackServer, failing, rejecting
 
 from selfinstruct.batches import Batches, left_open
+from selfinstruct.bootstrap import Pace
 from selfinstruct.completions import Completions
 from selfinstruct.config import configure
 from selfinstruct.models import Usage
@@ -61,6 +63,11 @@ def made_live(out: Path, *words: object) -> dict[str, bytes]:
 
 def through(server: BatchServer, out: Path, *words: object) -> Ran:
     return invoke("generate", *at(server), "--n", N, "--out", out, "--batch", *words)
+
+
+def slowly(*values: object) -> ParameterSet:
+    """A case that the default run leaves to others like it."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def bill(server: BatchServer) -> float:
@@ -183,7 +190,10 @@ def test_prices_of_batches_and_of_cached_tokens_are_those_of_the_list() -> None:
     assert mini.cost(mixed) == pytest.approx(mini.cost(Usage(300, 20, 100)) + mini.cost(Usage(500, 40, 200).in_batch()))
 
 
-@pytest.mark.parametrize(("cap", "more"), [("--max-cost", 4.0), ("--max-tokens-total", 6_000), ("--max-requests", 15)])
+@pytest.mark.parametrize(
+    ("cap", "more"),
+    [("--max-cost", 4.0), slowly("--max-tokens-total", 6_000), slowly("--max-requests", 15)],
+)
 def test_a_cap_ends_a_batched_run_and_a_higher_one_goes_on(cap: str, more: float, live: dict[str, bytes], tmp_path: Path) -> None:
     out = tmp_path / "run"
     with BatchServer(Course(), Course(failing={0: "500"}), Course()) as server:
@@ -227,7 +237,7 @@ def test_a_request_that_always_fails_while_others_do_not_is_given_up(tmp_path: P
         (Course(refused=("invalid_json_line", "This line is not parseable.")), "refused (This line is not parseable.)"),
         (Course(cancelled=0.5), "was cancelled"),
         (Course(failing=dict.fromkeys(range(99), "401")), "HTTP 401"),
-        (Course(failing=dict.fromkeys(range(99), "model")), "HTTP 404"),
+        slowly(Course(failing=dict.fromkeys(range(99), "model")), "HTTP 404"),
     ],
     ids=["refused", "cancelled", "key", "model"],
 )
@@ -259,13 +269,13 @@ def test_an_endpoint_without_batches_is_told_from_one_that_is_gone(tmp_path: Pat
     "strange",
     [
         {"status": 7},
-        {"status": None},
+        slowly({"status": None}),
         {"request_counts": "x", "output_file_id": 7, "error_file_id": []},
-        {"status": "failed", "errors": "x"},
-        {"status": "failed", "errors": {"data": [7]}},
+        slowly({"status": "failed", "errors": "x"}),
+        slowly({"status": "failed", "errors": {"data": [7]}}),
         {"status": "failed", "errors": {"data": [{"message": ["\x1b[31m"], "line": {}}]}},
         {"status": "completed", "output_file_id": "gone"},
-        {"status": "completed", "request_counts": {"completed": "x"}},
+        {"status": "COMPLETED", "request_counts": {"completed": "x"}},
     ],
     ids=str,
 )
@@ -380,6 +390,20 @@ def test_wherever_a_process_dies_nothing_is_lost_or_bought_twice_and_the_cost_is
         assert (said["calls"], said["open_batches"]) == (sum(server.sizes), [])
 
 
+def test_a_batch_is_found_again_at_an_endpoint_that_keeps_no_token(live: dict[str, bytes], tmp_path: Path) -> None:
+    with BatchServer() as server:
+        server.keeps_metadata = False
+        with dying(tmp_path / "run", "created", 2) as left, pytest.raises(Killed):
+            through(server, tmp_path / "run")
+        through(server, left).done()
+        assert not server.bought_twice
+    assert dataset(left) == live
+
+
+def test_more_is_asked_at_once_where_a_round_takes_hours() -> None:
+    assert (Pace(100, 16).instructions(), Pace(100, 16, surplus=1.5).instructions()) == (100, 150)
+
+
 def test_what_is_open_counts_at_its_worst_until_it_is_back(tmp_path: Path) -> None:
     """A cap that it takes up wholly lets nothing else be sent, and is free again with its replies."""
     out = tmp_path / "run"
@@ -395,7 +419,7 @@ def test_what_is_open_counts_at_its_worst_until_it_is_back(tmp_path: Path) -> No
         assert 1.0 < bill(server) <= cap and told(left)["cost_usd"] == pytest.approx(bill(server))
 
 
-@pytest.mark.parametrize("seed", [pytest.param(seed, marks=[pytest.mark.slow] if seed > 1 else []) for seed in range(20)])
+@pytest.mark.parametrize("seed", [pytest.param(seed, marks=[pytest.mark.slow] if seed else []) for seed in range(20)])
 def test_no_cap_is_passed_by_the_servers_books_whatever_dies_and_whatever_fails(
     seed: int, live: dict[str, bytes], tmp_path: Path
 ) -> None:

@@ -200,6 +200,16 @@ def test_a_call_made_again_after_it_was_lost_is_two_calls(tmp_path: Path) -> Non
     assert (meter.calls, meter.unknown) == (2, Usage(10, 100))
 
 
+def test_a_call_that_died_stays_on_the_bill_when_a_batch_brings_its_reply(tmp_path: Path) -> None:
+    first, _ = spending(tmp_path)
+    first.sent("a", Usage(10, 100))
+    second, _ = spending(tmp_path)
+    second.close()
+    for _ in range(2):
+        _, meter = spending(tmp_path, "a")
+        assert (meter.calls, meter.unknown, meter.unknown_calls) == (1, Usage(10, 100), 1)
+
+
 def test_a_long_file_is_tidied_up_and_says_the_same(tmp_path: Path) -> None:
     first, _ = spending(tmp_path)
     for number in range(30_000):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from collections import Counter
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import invoke, run
+from command import invoke, start
 
 from selfinstruct.errors import UserError
 from selfinstruct.export import FORMS, Export, export
 from selfinstruct.export.completion import WITH_INPUT, WITHOUT_INPUT, without_label
+from selfinstruct.models.local import WHEEL
 from selfinstruct.tasks import Example
 from selfinstruct.view import load_run
 
@@ -26,10 +28,8 @@ NASTY = [
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("export") / "plain"
-    assert run("generate", "--model", "scripted", "--n", "150", "--out", out).code == 0
-    return out
+def plain(finished: Path) -> Path:
+    return finished
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,30 @@ def test_datasets_loads_every_format_and_finds_every_text(
             assert row["prompt"] in forms and row["completion"] == output
     else:
         assert [seen(format, row) for row in rows] == [expected(format, row) for row in truth]
+
+
+@pytest.mark.slow  # the embedded model writes for a minute or two
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("xllamacpp", WHEEL)), reason="no embedded model (extra: local)"
+)
+def test_every_export_of_a_run_of_the_embedded_model_is_loaded_as_it_was_written(tmp_path: Path, loaded: Any) -> None:
+    out = tmp_path / "run"
+    process = start("generate", "--preset", "small", "--n", "8", "--out", out)
+    try:
+        assert process.communicate(timeout=900) and process.returncode == 0
+    finally:
+        process.kill()
+    truth = texts(out)
+    assert len(truth) == 8
+    for format, suffix in [*CASES, ("hf", "")]:
+        export([out], tmp_path / f"{format}{suffix}", Export(format=format))
+        rows = list(loaded(tmp_path / f"{format}{suffix}"))
+        assert len(rows) == 8
+        if format == "prompt-completion":
+            assert [row["completion"] for row in rows] == [output for _, _, output in truth]
+            assert all(instruction in row["prompt"] for row, (instruction, _, _) in zip(rows, truth, strict=True))
+        else:
+            assert [seen(format, row) for row in rows] == [expected(format, row) for row in truth]
 
 
 def test_no_instruction_is_on_both_sides_and_the_sides_are_the_whole(directory: Path, tmp_path: Path, loaded: Any) -> None:

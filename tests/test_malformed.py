@@ -298,9 +298,9 @@ def test_any_json_is_a_reply_or_asked_for_again() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 13))
+@pytest.mark.parametrize("seed", range(1, 6))
 def test_any_json_is_a_reply_or_asked_for_again_also_in_the_long_run(seed: int) -> None:
-    assert_all_are_fates(seed, 2000)
+    assert_all_are_fates(seed, 1500)
 
 
 # ---------------------------------------------------------------- a whole run
@@ -344,6 +344,6 @@ def test_a_run_goes_on_whatever_comes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 7))
+@pytest.mark.parametrize("seed", range(1, 4))
 def test_a_run_goes_on_whatever_comes_also_in_the_long_run(seed: int, tmp_path: Path) -> None:
-    assert_a_run_goes_on(tmp_path / "run", seed, 120, 0.3)
+    assert_a_run_goes_on(tmp_path / "run", seed, 400, 0.3)

@@ -6,6 +6,7 @@ What each slug means is in docs/checks.md, beside how often it is right.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from selfinstruct.check.across import Across
 from selfinstruct.check.arithmetic import wrong_arithmetic
@@ -13,16 +14,33 @@ from selfinstruct.check.code import missing_code
 from selfinstruct.check.endings import truncated
 from selfinstruct.check.finding import ACROSS, CERTAIN, DEFECTS, Checked, Defect, Finding, Row
 from selfinstruct.check.languages import wrong_language
-from selfinstruct.check.leaks import leaked_prompt, merged_instructions
+from selfinstruct.check.leaks import leaked_prompt
 from selfinstruct.check.letters import control_characters
-from selfinstruct.check.media import image_request, invented_url
-from selfinstruct.check.nothing import empty_output, no_input_spelling, not_available, output_equals_input
+from selfinstruct.check.media import image_request
+from selfinstruct.check.merged import merged_instructions
+from selfinstruct.check.nothing import empty_output, no_input_spelling, not_available
+from selfinstruct.check.pages import invented_url
 from selfinstruct.check.personal import personal_data
 from selfinstruct.check.refusals import refusal
 from selfinstruct.check.repair import repaired
+from selfinstruct.check.unchanged import output_equals_input
 from selfinstruct.errors import UserError
 
-__all__ = ["ACROSS", "CERTAIN", "DEFECTS", "Across", "Checked", "Defect", "Finding", "Row", "findings", "rejecting", "repaired"]
+__all__ = [
+    "ACROSS",
+    "CERTAIN",
+    "DEFECTS",
+    "Across",
+    "Checked",
+    "Defect",
+    "Finding",
+    "Row",
+    "findings",
+    "rejecting",
+    "rejects",
+    "repaired",
+    "shortened_row",
+]
 
 CHECKS: dict[str, Callable[[Checked], Finding | None]] = {
     "empty_output": empty_output,
@@ -41,14 +59,40 @@ CHECKS: dict[str, Callable[[Checked], Finding | None]] = {
     "personal_data": personal_data,
     "no_input_spelling": no_input_spelling,
 }
-_SHOWN = 12_000  # letters of a field that are looked at: no answer is longer, and what is must not cost the more
+_LOOK_AT_ALL = ("empty_output", "not_available", "output_equals_input", "control_characters", "no_input_spelling")
+_BEGIN, _END = 8_000, 4_000  # letters of a longer field that the others look at, so that no text costs more than these
 
 
 def findings(row: Checked, only: Collection[str] | None = None) -> list[Finding]:
     """What is wrong with one example seen alone, in the order of `DEFECTS`; `only` these slugs."""
-    if max(len(row.instruction), len(row.input), len(row.output)) > _SHOWN:
-        return []
-    return [one for slug, check in CHECKS.items() if (only is None or slug in only) and (one := check(row)) is not None]
+    seen = shortened_row(row)
+    found = [
+        one
+        for slug, check in CHECKS.items()
+        if (only is None or slug in only) and (one := check(row if slug in _LOOK_AT_ALL else seen)) is not None
+    ]
+    return found if seen is row else [_without_fix(one, row) for one in found]
+
+
+def shortened_row(row: Checked) -> Checked:
+    """`row` itself unless a field is too long to be looked at as a whole; then its beginnings and ends."""
+    if max(len(row.instruction), len(row.input), len(row.output)) <= _BEGIN + _END:
+        return row
+    return Row(_ends(row.instruction), _ends(row.input), _ends(row.output), row.is_classification)
+
+
+def _ends(text: str) -> str:
+    return text if len(text) <= _BEGIN + _END else f"{text[:_BEGIN]}\n{text[-_END:]}"
+
+
+def _without_fix(one: Finding, row: Checked) -> Finding:
+    """A repair of a field that was not seen as a whole would lose what was not."""
+    return one if one.slug in _LOOK_AT_ALL or len(getattr(row, one.field)) <= _BEGIN + _END else replace(one, fix=None)
+
+
+def rejects(one: Finding, setting: str) -> bool:
+    """Whether a finding drops the example under a setting of `rejecting`: of the certain ones only those that are errors."""
+    return one.slug in (rejecting(setting) or ()) and (setting != "certain" or one.severity == "error")
 
 
 def rejecting(setting: str) -> frozenset[str] | None:

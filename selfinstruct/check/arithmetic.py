@@ -11,7 +11,7 @@ from selfinstruct.check.finding import Checked, Finding, found
 
 _N = r"-?\d[\d,]*(?:\.\d+)?"
 _ASK = (
-    r"\s*(?:please |can you |could you )?(?:what(?:'s| is| does| do)|calculate|compute|evaluate|solve|work out|find|determine|simplify|figure out|how much is|tell me|give(?: me)?|do|answer"
+    r"[\s\u00bf]*(?:please |can you |could you )?(?:what(?:'s| is| does| do)|calculate|compute|evaluate|solve|work out|find|determine|simplify|figure out|how much is|tell me|give(?: me)?|do|answer"
     r"|\u8ba1\u7b97|\u6c42|cu\u00e1nto (?:es|son)|calcula|wie ?viel ist|berechne|combien font|calcule[rz]?|quanto [e\u00e9]|\u0441\u043a\u043e\u043b\u044c\u043a\u043e \u0431\u0443\u0434\u0435\u0442)?"
     r"(?: the| this| following| value| result| answer| math| mathematical| arithmetic| simple| equation| expression| expressions| problem| calculation| sum| product| of| to| for| is| out| question| addition| multiplication| division| subtraction| el| la| le| resultado| valor| r\u00e9sultat| das| ergebnis| von| de| \u4ee5\u4e0b| \u7684)*[\s:\uff1a]*"
 )
@@ -43,7 +43,7 @@ _INPUT_ONLY = re.compile(
     re.I,
 )
 _EQUATION = re.compile(
-    rf"(?:^|[\n:;.,(]|\bso\b|\bis\b|\bthen\b|\bget\b|\btherefore\b)\s*(?P<e>\$?{_N}(?:\s?[-+*/\u00d7\u00f7\u2212]\s?\$?{_N}){{1,4}})\s?=\s?\$?(?P<r>{_N})(?!\s?[-+*/\u00d7\u00f7^=%\d:/]|[\w(]|\.\d|,\d| ?\(?(?:mod|remainder|r\b|\u4f59)|\s?x\b)",
+    rf"(?:^|[\n:;.,(]|\bso\b|\bis\b|\bthen\b|\bget\b|\btherefore\b)\s*(?P<e>\$?{_N}(?:(?:\s?[-+*/\u00d7\u00f7\u2212]\s?| x )\$?{_N}){{1,4}})\s?=\s?\$?(?P<r>{_N})(?!\s?[-+*/\u00d7\u00f7^=%\d:/]|[\w(]|\.\d|,\d| ?\(?(?:mod|remainder|r\b|\u4f59)|\s?x\b)",
     re.I | re.M,
 )
 _NUMBER = re.compile(r"(?<![\d.])[-\u2212]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?/\s?\d+)?")
@@ -65,7 +65,8 @@ def wrong_arithmetic(row: Checked) -> Finding | None:
     if value is not None and not _ROUNDED.search(row.instruction):
         if _UNCLEAR.search(row.output) or len(row.output) > 250:
             return None
-        claims = [match.group() for match in _NUMBER.finditer(row.output)]
+        told = row.output.rpartition("=")[2]  # what stands before the sign only says the question again
+        claims = [match.group() for match in _NUMBER.finditer(told if any(map(str.isdigit, told)) else row.output)]
         if not any(_agree(claim, value) for claim in claims):
             return found("wrong_arithmetic", "output", f"{row.output.strip()} (it is {_shown(value)})")
         return None
@@ -77,7 +78,7 @@ def _false_equation(row: Checked) -> Finding | None:
         "=" not in row.output
         or _ROUNDED.search(row.output)
         or re.search(
-            r"false|wrong|incorrect|mistake|binary|modul|\bmod\b|clock|hex|base|orwell|joke|riddle|pattern|puzzle|sequence|code|python|\u9519",
+            r"false|wrong|incorrect|mistake|\berrors?\b|binary|modul|\bmod\b|clock|hex|base|orwell|joke|riddle|pattern|puzzle|sequence|code|python|\u9519",
             f"{row.instruction} {row.input}",
             re.I,
         )

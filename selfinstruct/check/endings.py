@@ -14,12 +14,16 @@ _OPEN_WORD = re.compile(
 )
 _SENTENCE_END = re.compile(r"[.!?\u3002\uff01\uff1f\u0964\u061f\u2026]")
 _CLOSED = re.compile(
-    "[.!?\u2026\u3002\uff01\uff1f\u0964\u061f:;\"'\u201d\u2019\u00bb)\\]}>*_`|~\uff09\u300d\u300f\u300b%\u00b0$\u20ac\u2014=/+\\\\]$|[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]$"
+    "[.!?\u2026\u3002\uff01\uff1f\u0964\u061f:;\"'\u201d\u2019\u00bb)\\]}>*_`|~\uff09\u300d\u300f\u300b%\u220e\u25a0\u00b0$\u20ac\u2014=/+\\\\]$|[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]$"
 )
 _HANGING = re.compile("(?:[,\u3001\uff0c(\\[{\u201c\u300c\uff08&]|\\w ?-|\\s[-\u2013\u2014])$")
 _PROSE_WORD = re.compile(r"[^\W\d_]+")
 _HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _ITEM = re.compile(r"^\s*(?:\d{1,3}[.):]|[-*\u2022\u2013])\s+\S")
+_OUTLINE = re.compile(
+    r"\s*(?:[A-Za-z]|\d{1,2}|[一二三四五六七八九十]{1,3})[\u3002.\u3001\uff0c,)\uff09]"
+)  # an outline's items have no full stop
+_SIGNED = re.compile(r"[”」』\"]\s*[-\u2013\u2014]")
 _SHORT_FORMS = re.compile(
     r"\b(?:title|headline|slogan|tagline|poem|haiku|lyric|song|verse|limerick|name|keywords?|hashtag|tweet|subject line|complete the|fill in|sentence (?:starter|fragment)|opening|begin|start of|first (?:line|half|part)|incomplete|cliffhanger|phrase|truncat|cut off|format|recipe ingredients|table|csv|json|finish|shorten|prefix|word|transcribe|letter|e-?mail|signature)",
     re.I,
@@ -38,14 +42,18 @@ def truncated(row: Checked) -> Finding | None:
     if re.search("[#\uff03]\\s?\\w+$", last):
         return None
     if _HAN.search(last):
-        return _broken_han(text, last)
+        return None if _OUTLINE.match(last) or _SIGNED.search(last) else _broken_han(text, last)
     if (
         "```" in text
-        or (looks_like_code(last) and not _OPEN_WORD.search(last))
+        or (looks_like_code(last) and not (_OPEN_WORD.search(last) and len(last.split()) >= 7))
         or re.search(r"https?://\S+$|@\S+$|[#\uff03]\s?\w+$", last)
     ):
         return None
-    if _HANGING.search(text) or (_OPEN_WORD.search(last) and words >= 9 and not _SHORT_FORMS.search(row.instruction)):
+    if text.endswith(",") and re.search(r"poem|song|verse|lyric|haiku|stanza|rhyme", row.instruction, re.I):
+        return None
+    if _HANGING.search(text) or (
+        _OPEN_WORD.search(last) and words >= 9 and (words >= 20 or not _SHORT_FORMS.search(row.instruction))
+    ):
         return found("truncated", "output", text[-60:])
     if _breaks_off(text, last) and not _SHORT_FORMS.search(row.instruction):
         return found("truncated", "output", text[-60:])
@@ -54,9 +62,15 @@ def truncated(row: Checked) -> Finding | None:
 
 def _breaks_off(text: str, last: str) -> bool:
     """The last line has whole sentences and then a piece of one; or every other line of prose or item ends in a full stop."""
-    pieces = re.split(r"(?<=[a-z\u00e0-\u00ff\"\u201d)][.!?])\s+", last)
+    if re.search(r"[A-Ea-e]\)", last):  # options of a choice
+        return False
+    pieces = re.split(r"(?<=[a-z\u00e0-\u00ff\"\u201d)]{2}[.!?])\s+", last)
     if len(pieces) > 1:
+        if re.match(r"[A-Z]\w+:\s|[-\u2013\u2014]\s?[A-Z]", pieces[-1]):  # a line of its own kind: "Answers: 1 B, 2 D"
+            return False
         return len(_PROSE_WORD.findall(pieces[-1])) >= 1 and len(_PROSE_WORD.findall(last)) >= 8
+    if re.match(r"[A-Z]\w+:\s", last):
+        return False
     lines = [line for line in text.split("\n")[:-1] if len(line.split()) > 4]
     ended = sum(line.rstrip().endswith((".", "!", "?")) for line in lines)
     return len(lines) >= 1 and ended == len(lines) and (len(last.split()) >= 5 or bool(_ITEM.match(last) and len(lines) > 1))

@@ -34,7 +34,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """One kind of defect. An error is certain enough to reject; a warning wants a look; a note is a matter of taste."""
+    """One kind of defect, and how certain its findings are at most. An error is certain enough to reject; a warning wants a look;
+    a note is a matter of taste.
+    """
 
     severity: Severity
     meaning: str
@@ -76,8 +78,9 @@ class Finding:
     fix: str | None = None
 
 
-def found(slug: str, field: Field, evidence: str, fix: str | None = None) -> Finding:
-    return Finding(slug, DEFECTS[slug].severity, field, shortened(evidence), fix)
+def found(slug: str, field: Field, evidence: str, fix: str | None = None, *, severity: Severity | None = None) -> Finding:
+    """severity: less than that of the class, where this one of its findings is less certain."""
+    return Finding(slug, severity or DEFECTS[slug].severity, field, shortened(evidence), fix)
 
 
 def shortened(text: str, most: int = 90) -> str:

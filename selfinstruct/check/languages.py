@@ -31,12 +31,14 @@ _NAMES = {
     "arabic": "arabic", "persian": "arabic", "urdu": "arabic", "hebrew": "hebrew", "greek": "greek", "thai": "thai", "hindi": "devanagari",
     "\u82f1\u8bed": "en", "\u82f1\u6587": "en", "\u897f\u73ed\u7259\u8bed": "es", "\u6cd5\u8bed": "fr", "\u5fb7\u8bed": "de", "\u4e2d\u6587": "han", "\u6c49\u8bed": "han", "\u65e5\u8bed": "kana",
     "\u97e9\u8bed": "hangul", "\u4fc4\u8bed": "cyrillic", "ingl\u00e9s": "en", "espa\u00f1ol": "es", "franc\u00e9s": "fr", "alem\u00e1n": "de", "anglais": "en", "fran\u00e7ais": "fr", "espagnol": "es",
-    "allemand": "de", "englische": "en", "deutsche": "de", "franz\u00f6sische": "fr", "spanische": "es",
+    "allemand": "de", "英語": "en", "フランス語": "fr", "ドイツ語": "de", "スペイン語": "es", "中国語": "han", "韓国語": "hangul", "日本語": "kana",
+    "日文": "kana", "韩文": "hangul", "法文": "fr", "德文": "de", "意大利语": "it", "葡萄牙语": "pt", "阿拉伯语": "arabic", "englische": "en", "deutsche": "de", "franz\u00f6sische": "fr", "spanische": "es",
 }  # fmt: skip
+_ENOUGH = 1500  # letters that tell what a text is written in
 _ANY_NAME = "|".join(sorted(_NAMES, key=len, reverse=True))
 _TARGET = re.compile(
     rf"\b(?:translate|convert|write|rewrite|render|say|change|put|answer|respond|reply|express|compose|give|explain|describe|provide|create|generate|tell|summari[sz]e)\b[^.\n]{{0,120}}?\b(?:in|to|into)\b (?:the )?(?:\w+ )?(?P<a>{_ANY_NAME})(?: language)?\b(?! (?:class|lesson|cuisine|culture|audience|speaker|learner|student|market|literature|history|alphabet|dynasty|revolution|characters|context|club|teacher|grammar|restaurant|wine|style|war|roots?|origin))"
-    rf"|(?:\u7ffb\u8bd1[\u6210\u4e3a\u5230]|\u8bd1[\u6210\u4e3a]|\u7528)(?P<b>{_ANY_NAME})|\b(?:al|au|en|ins|auf) (?P<c>ingl\u00e9s|espa\u00f1ol|franc\u00e9s|alem\u00e1n|anglais|fran\u00e7ais|espagnol|allemand|englische|deutsche|franz\u00f6sische|spanische)\b",
+    rf"|(?:\u7ffb\u8bd1[\u6210\u4e3a\u5230]|\u8bd1[\u6210\u4e3a]|\u7528)(?P<b>{_ANY_NAME})|(?P<d>{_ANY_NAME})(?:に訳|に翻訳|で(?:答|書|説明))|\b(?:al|au|en|ins|auf) (?P<c>ingl\u00e9s|espa\u00f1ol|franc\u00e9s|alem\u00e1n|anglais|fran\u00e7ais|espagnol|allemand|englische|deutsche|franz\u00f6sische|spanische)\b",
     re.I,
 )
 _LANGUAGES_ARE_MEANT = re.compile(
@@ -51,6 +53,7 @@ _TWO_LANGUAGES = re.compile(
 
 def language_of(text: str) -> str | None:
     """A script's name where it is not the Latin one, else en, es, fr, de, it, pt or nl; None where it is not clear."""
+    text = text[:_ENOUGH]
     counts = {name: len(letters.findall(text)) for name, letters in _LETTERS.items()}
     total = sum(counts.values())
     script = max(counts, key=lambda name: counts[name])
@@ -65,11 +68,20 @@ def wrong_language(row: Checked) -> Finding | None:
     """Another language than the instruction names, or another script than everything else is in where none is named."""
     if not row.output.strip() or row.is_classification or "```" in row.output:
         return None
-    target = _TARGET.search(row.instruction)
-    if target is not None:
-        wanted = _NAMES[next(filter(None, target.groups())).lower()]
-        return _beside(row, wanted) if not _TWO_LANGUAGES.search(row.instruction) else None
-    return _other_script(row)
+    return in_another_language(row) if _target(row.instruction) else _other_script(row)
+
+
+def _target(instruction: str) -> re.Match[str] | None:
+    lowered = instruction.lower()  # without a name there is no need to look closer
+    return _TARGET.search(instruction) if any(name in lowered for name in _NAMES) else None
+
+
+def in_another_language(row: Checked) -> Finding | None:
+    """The output is in another language than the one that the instruction names."""
+    target = _target(row.instruction)
+    if target is None or _TWO_LANGUAGES.search(row.instruction):
+        return None
+    return _beside(row, _NAMES[next(filter(None, target.groups())).lower()])
 
 
 def _beside(row: Checked, wanted: str) -> Finding | None:
@@ -85,9 +97,12 @@ def _beside(row: Checked, wanted: str) -> Finding | None:
     return found("wrong_language", "output", row.output)
 
 
+_QUOTED = re.compile(r"“[^”]{0,300}”|\"[^\"]{0,300}\"|《[^》]{0,100}》|「[^」]{0,100}」|'[^']{0,100}'")
+
+
 def _other_script(row: Checked) -> Finding | None:
     """Latin letters and none of the instruction's own, or the other way round, over more than a few words."""
-    asked, output = _script(f"{row.instruction}"), _script(row.output)
+    asked, output = _script(_QUOTED.sub(" ", row.instruction)), _script(row.output)
     if asked is None or output is None or asked == output or {asked, output} <= {"han", "kana"}:
         return None
     if len(_LETTERS[output].findall(row.output)) < (24 if output == "latin" else 8) or _LANGUAGES_ARE_MEANT.search(row.instruction):
@@ -98,6 +113,7 @@ def _other_script(row: Checked) -> Finding | None:
 
 
 def _script(text: str) -> str | None:
+    text = text[:_ENOUGH]
     if text.isascii():
         return "latin" if text else None
     counts = Counter({name: len(letters.findall(text)) for name, letters in _LETTERS.items()})

@@ -13,15 +13,16 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ufeff\ud
 _ANSI = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
 _BACKSPACED = re.compile("[\ufffd\ud800-\udfff\ue000-\uf8fe]")  # something was there and is lost
 _ESCAPE = re.compile(
-    r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|(?<![\\\w])\\[nrt](?=\\[nrt]|[A-Z0-9\"' \u2022*-]|$)|(?<=[.!?:;,\w])\\[nrt](?=\\[nrt]|[A-Z0-9 \u2022*-]|$)"
+    r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|(?<![\\\w])\\[nrt](?=\\[nrt]|[A-Z0-9\"' \u2022*\u3040-\u9fff-]|$)|(?<=[.!?:;,\w\u3002\uff01\uff0c\uff1a])\\[nrt](?=\\[nrt]|[A-Z0-9 \u2022*\u3040-\u9fff-]|$)"
 )
 _ENTITY = re.compile(r"&(?:nbsp|amp|quot|lt|gt|apos|#39|#34|#x27|rsquo|lsquo|ldquo|rdquo|mdash|ndash|hellip);")
+_MARKUP = re.compile(r"</?[a-z]\w*[^<>]*>|[?&]\w+=|```|[{}]", re.I)
 _MOJIBAKE = re.compile(
     "\u00e2\u20ac[\u2122\u0153\u009d\u02dc\u00a6\u201c\u201d\u00a2]|\u00c3[\u00a9\u00a8\u00bc\u00b6\u00a4\u00b1\u00a7\u00aa\u00b3\u00ad\u00a1\u00ba\u00af]|\u00c2[\u00a0\u00b0\u00a3\u00bf]"
 )
 _ABOUT_CHARACTERS = re.compile(
     r"escap|unicode|html|encod|decod|utf|ascii|regex|regular expression|character|\bstring|json|latex|\bxml|entit|newline|\btab\b|backslash"
-    r"|control|\bcode\b|python|javascript|\bjava\b|\bc\+\+|program|function|\bpath\b|windows|terminal|sql|\bcss|mojibake|csv|script|bash|\bsed\b"
+    r"|control|(?:explain|what|mean|print|match).{0,40}\\[nrtux]|\bcode\b|python|javascript|\bjava\b|\bc\+\+|program|function|\bpath\b|windows|terminal|sql|\bcss|mojibake|csv|script|bash|\bsed\b"
     r"|\u4ee3\u7801|\u5b57\u7b26|\u7f16\u7801|\u7a0b\u5e8f|\u51fd\u6570|\u6b63\u5219|\u8f6c\u4e49|\u811a\u672c|c\u00f3digo|zeichen|caract\u00e8re",
     re.I,
 )
@@ -51,6 +52,8 @@ def _spoilt(row: Checked, field: Field, text: str) -> Finding | None:
     match = _ESCAPE.search(text) or _ENTITY.search(text)
     if match is None or _ABOUT_CHARACTERS.search(f"{row.instruction} {row.input if field == 'output' else ''}"):
         return None
+    if match.re is _ENTITY:
+        return None if _MARKUP.search(text) else found("control_characters", field, _around(text, match))
     if looks_like_code(text) or "$" in text or "```" in text or re.search(r"\\[a-zA-Z]{2,}\{|[A-Z]:\\", text):
         return None
     return found("control_characters", field, _around(text, match))

@@ -17,6 +17,7 @@ from selfinstruct.errors import UserError
 @click.option("--ignore", multiple=True, metavar="SLUG", help="Look for all but this defect; repeatable.")
 @click.option("--fix", is_flag=True, help="Write a copy with what has one right repair repaired; needs --out.")
 @click.option("--out", metavar="FILE", help="Where that copy goes.")
+@click.option("--every", metavar="FILE", help="Write every finding there, not three of a kind: slug, severity, evidence and place.")
 @click.option(
     "--format", type=click.Choice(["jsonl", "json", "csv", "tsv", "parquet"]), help="Of the input, instead of what its name says."
 )
@@ -28,6 +29,7 @@ def check(
     ignore: tuple[str, ...],
     fix: bool,
     out: str | None,
+    every: str | None,
     format: str | None,
     strict: bool,
 ) -> None:
@@ -37,6 +39,7 @@ def check(
     selfinstruct check runs/night
     selfinstruct check alpaca.json --only refusal --only wrong_arithmetic
     selfinstruct check data.jsonl --fix --out mended.jsonl
+    selfinstruct check data.jsonl --every findings.jsonl
 
     docs/checks.md says what each defect is, and how often a finding is right.
     """
@@ -48,7 +51,7 @@ def check(
     if fix != (out is not None):
         raise UserError("--fix and --out FILE go together: the input itself is never changed")
     with Reading() as reading:
-        found = survey(path, chosen(only, ignore), out=out, format=format, progress=reading.update)
+        found = survey(path, chosen(only, ignore), out=out, every=every, format=format, progress=reading.update)
     lines = [json.dumps(found.to_record(), ensure_ascii=False)] if as_json else list(found.lines())
     if fix and not as_json:
         lines.append(f"{found.repaired:,} examples repaired in {out}")

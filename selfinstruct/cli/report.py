@@ -14,10 +14,16 @@ def _notice(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
+_every = click.option(
+    "--all", "every", is_flag=True, help="Parse and compare every instruction; otherwise at most 20,000 and 60,000 of them."
+)
+
+
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; selfinstruct/stats/schema.json describes it.")
-def stats(directory: Path, as_json: bool) -> None:
+@_every
+def stats(directory: Path, as_json: bool, every: bool) -> None:
     """Print what is in the run in DIRECTORY: the figures of the paper's tables beside the paper's own.
 
     \b
@@ -30,7 +36,7 @@ def stats(directory: Path, as_json: bool) -> None:
     from selfinstruct.tasks import to_json
     from selfinstruct.view import load_run
 
-    found = measure(load_run(directory), _notice)
+    found = measure(load_run(directory), _notice, every=every)
     show([to_json(found.to_record())] if as_json else found.lines())
 
 
@@ -39,7 +45,8 @@ def stats(directory: Path, as_json: bool) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where the page goes.  [default: DIRECTORY/report.html]"
 )
-def report(directories: tuple[Path, ...], out: Path | None) -> None:
+@_every
+def report(directories: tuple[Path, ...], out: Path | None, every: bool) -> None:
     """Write one HTML page on a run, or on several side by side, that opens without a network.
 
     \b
@@ -51,5 +58,5 @@ def report(directories: tuple[Path, ...], out: Path | None) -> None:
     from selfinstruct.report import write_report
 
     target = out or directories[0] / "report.html"
-    size = write_report(directories, target, _notice)
+    size = write_report(directories, target, _notice, every=every)
     show([f"{target}: {size / 1e6:.1f} MB; open it in a browser"])

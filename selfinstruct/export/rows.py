@@ -9,6 +9,7 @@ from typing import Any
 
 from selfinstruct.parse.judge import QUESTIONS
 from selfinstruct.tasks import Example, well_formed
+from selfinstruct.view import noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Row:
     @classmethod
     def of(cls, example: Example, id: str, run: str, judgement: Mapping[str, Any]) -> Row:
         instruction, input, output = map(well_formed, (example.instruction, example.input, example.output))
-        findings = findings_in(example.provenance)
+        findings = noted(example.provenance)
         score, answers = judgement.get("score"), {name: judgement[name] for name in QUESTIONS if name in judgement}
         return cls(id, instruction, input, output, example.is_classification, run, example.provenance, score, answers, findings)
 
@@ -37,12 +38,6 @@ class Row:
     def question(self) -> str:
         """What a user would say: the instruction, then the input if there is one."""
         return f"{self.instruction}\n\n{self.input}" if self.input else self.instruction
-
-
-def findings_in(provenance: dict[str, Any]) -> tuple[str, ...]:
-    """The slugs under `findings`, whether each stands alone or in a record with its evidence."""
-    found = provenance.get("findings") or ()
-    return tuple(str(one.get("slug", "")) if isinstance(one, dict) else str(one) for one in found)
 
 
 @dataclass(frozen=True, slots=True)

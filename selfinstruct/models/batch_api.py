@@ -14,6 +14,7 @@ from selfinstruct.errors import ModelError, Transient
 from selfinstruct.models import Completion, Request
 from selfinstruct.models.bodies import body_of
 from selfinstruct.models.fates import Doubtful
+from selfinstruct.models.sent import Sent
 
 if TYPE_CHECKING:
     from selfinstruct.models.openai import OpenAI
@@ -50,23 +51,24 @@ class BatchApi:
         )
         return self._text(record, "id")
 
-    async def create(self, file_id: str, request: Request, token: str) -> str:
-        """Have a file's requests, which are of one kind, answered; the batch's id. `token` is kept with it (`find`)."""
-        wanted = {"input_file_id": file_id, "endpoint": _url(request), "completion_window": "24h"}
-        record = await self._record(lambda to: to.batches.with_raw_response.create(**wanted, metadata={"selfinstruct": token}))
+    async def create(self, sent: Sent, like: Request) -> str:
+        """Have a file's requests, which are of one kind, answered; the batch's id. The token is kept with it."""
+        wanted = {"input_file_id": sent.file, "endpoint": _url(like), "completion_window": "24h"}
+        record = await self._record(lambda to: to.batches.with_raw_response.create(**wanted, metadata={"selfinstruct": sent.token}))
         return self._text(record, "id")
 
-    async def find(self, token: str, since: float) -> str | None:
-        """The id of the batch with this token, if there is one. `since`: when it may have been made, seconds since the epoch."""
+    async def find(self, sent: Sent) -> str | None:
+        """The id of the batch, if it was made: by its token, and where an endpoint keeps none by its file, which no other has."""
         after: dict[str, Any] = {}
         while True:
             page = await self._record(lambda to: to.batches.with_raw_response.list(limit=100, **after))  # noqa: B023  # awaited here
             found = [one for one in page.get("data") or () if isinstance(one, dict)]
             for one in found:
                 metadata = one.get("metadata")
-                if isinstance(metadata, dict) and metadata.get("selfinstruct") == token:
+                has_token = isinstance(metadata, dict) and metadata.get("selfinstruct") == sent.token
+                if has_token or one.get("input_file_id") == sent.file:
                     return self._text(one, "id")
-            if not page.get("has_more") or not found or _made(found[-1]) < since - _DAY:  # newest first; clocks differ
+            if not page.get("has_more") or not found or _made(found[-1]) < sent.at - _DAY:  # newest first; clocks differ
                 return None
             after = {"after": self._text(found[-1], "id")}
 
@@ -76,10 +78,9 @@ class BatchApi:
     # ------------------------------------------------ back
 
     async def look(self, batch_id: str) -> dict[str, Any]:
-        """How a batch stands, as the endpoint says it; `status` is a text."""
+        """How a batch stands, as the endpoint says it; `status` is a text, in small letters."""
         record = await self._record(lambda to: to.batches.with_raw_response.retrieve(batch_id))
-        self._text(record, "status")
-        return record
+        return record | {"status": self._text(record, "status").lower()}
 
     async def content(self, file_id: str) -> bytes:
         raw = await self._through(lambda to: to.files.with_raw_response.content(file_id, timeout=_FILE_TIMEOUT))

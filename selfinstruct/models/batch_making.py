@@ -33,24 +33,26 @@ class Making:
 
     async def make(self, data: bytes, asked: Sequence[Asked]) -> Sent:
         """Raises ModelError; then the requests are not sent, or stand in the log."""
-        sent = Sent(uuid.uuid4().hex, tuple(Wanted.of(one.request, one.most) for one in asked), time.time())
+        wanted = tuple(Wanted.of(one.request, one.most) for one in asked)
         self._held.update({one.request.key: one.most for one in asked})
-        self._left_out[sent.token] = self._api.left_out
+        left_out = self._api.left_out
         try:
             file_id = await self._patiently(lambda: self._api.upload(data))
+            sent = Sent(uuid.uuid4().hex, wanted, time.time(), file_id)
             await when_there_is_room(lambda: self._log.begin(sent), self._notice)
         except BaseException:
-            self._withdraw(sent)
+            self._withdraw(wanted)
             raise
-        batch_id = await self._patiently(self._creating(sent, file_id, asked[0].request))
+        self._left_out[sent.token] = left_out
+        batch_id = await self._patiently(self._creating(sent, asked[0].request))
         return await self._named(sent, batch_id)
 
     async def found(self, sent: Sent) -> Sent | None:
         """A batch that another process was making, if the endpoint has it. Raises ModelError."""
-        batch_id = await self._patiently(lambda: self._api.find(sent.token, sent.at))
+        batch_id = await self._patiently(lambda: self._api.find(sent))
         if batch_id is None and (rest := sent.at + self.SETTLE - time.time()) > 0:
             await asyncio.sleep(min(rest, self.SETTLE))
-            batch_id = await self._patiently(lambda: self._api.find(sent.token, sent.at))
+            batch_id = await self._patiently(lambda: self._api.find(sent))
         if batch_id is not None:
             return await self._named(sent, batch_id)
         await self._was_never_made(sent)
@@ -60,18 +62,18 @@ class Making:
         """What the bodies of a batch did without, as far as anybody knows."""
         return self._left_out.pop(sent.token, {})
 
-    def _creating(self, sent: Sent, file_id: str, like: Request) -> Callable[[], Awaitable[str]]:
+    def _creating(self, sent: Sent, like: Request) -> Callable[[], Awaitable[str]]:
         """The call that creates a batch; after a first try without an answer it looks whether that has made one."""
         trials = itertools.count()
 
         async def create() -> str:
             if next(trials):
                 await asyncio.sleep(self.SETTLE)
-                found = await self._api.find(sent.token, sent.at)
+                found = await self._api.find(sent)
                 if found is not None:
                     return found
             try:
-                return await self._api.create(file_id, like, sent.token)
+                return await self._api.create(sent, like)
             except ModelError:  # it says no
                 await self._was_never_made(sent)
                 raise
@@ -84,10 +86,10 @@ class Making:
 
     async def _was_never_made(self, sent: Sent) -> None:
         await when_there_is_room(lambda: self._log.close(sent.token, NEVER), self._notice)
-        self._withdraw(sent)
+        self._withdraw(sent.wanted)
 
-    def _withdraw(self, sent: Sent) -> None:
-        for one in sent.wanted:
+    def _withdraw(self, wanted: Sequence[Wanted]) -> None:
+        for one in wanted:
             if one.key in self._held:
                 self._budget.withdraw(self._held.pop(one.key))
                 self._waiters.leave(one.key, Unanswered("its batch was never made", is_counted=False))

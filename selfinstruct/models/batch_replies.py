@@ -111,7 +111,7 @@ class Replies:
         return replace(completion, usage=usage.in_batch())
 
     def _leave(self, key: str, error: Exception | None, *, is_counted: bool) -> None:
-        is_against_it = not (isinstance(error, Transient) and error.is_server_busy)
+        is_against_it = not (isinstance(error, Transient) and error.is_server_busy and error.retry_after == 0.0)
         why = "no reply in the batch's files" if error is None else str(error)
         self._waiters.leave(key, Unanswered(why, is_counted=is_counted and is_against_it))
 

@@ -158,7 +158,8 @@ class OpenAI:
                 raise strange(self.address, f"answers without 'choices' ({self.words(json.dumps(record))})")
         except Rejects as rejection:
             self._leave_out(rejection.field)
-            raise Transient(f"{self.address} does not take '{rejection.field}'", is_server_busy=True) from None
+            # Nothing against the request: without the field it can be sent again at once.
+            raise Transient(f"does not take '{rejection.field}'", retry_after=0.0, is_server_busy=True) from None
         except Doubtful as doubt:
             is_own = self._answered or self._will_be_shorter(request, doubt.of_request)
             raise (doubt.of_request if is_own else doubt.of_run) from None

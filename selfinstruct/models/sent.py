@@ -37,11 +37,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A batch. `id` is None until the endpoint is known to have it; `at`: seconds since the epoch."""
+    """A batch. `id` is None until the endpoint is known to have it; `at`: seconds since the epoch; `file`: the id of its lines."""
 
     token: str
     wanted: tuple[Wanted, ...]
     at: float
+    file: str
     id: str | None = None
     is_cancelled: bool = False  # by us
 

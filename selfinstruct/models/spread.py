@@ -89,5 +89,5 @@ class Spread:
         endpoint.again_at = now + endpoint.pause
         is_news = not endpoint.is_out
         endpoint.is_out = True
-        if is_news:
+        if is_news and not all(one.is_out for one in self._endpoints):
             self._notice(f"left out: {error}; the other endpoints go on, it is tried again later")

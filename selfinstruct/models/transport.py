@@ -66,14 +66,15 @@ class Careful(httpx2.AsyncClient):
 
 
 async def _whole(response: httpx2.Response, most: int) -> httpx2.Response:
-    length = response.headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and "content-encoding" not in response.headers:
+    said = {name.lower(): value for name, value in response.headers.raw}  # every look into the headers themselves walks them all
+    length = said.get(b"content-length", b"")
+    if length.isdigit() and b"content-encoding" not in said:
         if int(length) > most:
             raise TooLarge
         await response.aread()
     else:
         response = await _counted(response, most)
-    response.encoding = _encoding(response) if "charset" in response.headers.get("content-type", "") else "utf-8-sig"
+    response.encoding = _encoding(response) if b"charset" in said.get(b"content-type", b"").lower() else "utf-8-sig"
     return response
 
 

@@ -12,26 +12,43 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from html import escape
 from pathlib import Path
 
 from selfinstruct.errors import UserError
 from selfinstruct.report import sections
+from selfinstruct.report.elements import figure
 from selfinstruct.report.figures import figures
-from selfinstruct.report.rows import packed
-from selfinstruct.stats import Stats, measure
+from selfinstruct.report.rows import Packed, packed
+from selfinstruct.stats import Stats, find_defects, measure
 from selfinstruct.view import load_run
 
 _HERE = Path(__file__).parent
+_LENGTHS = {
+    "length-instruction": "Instructions",
+    "length-input": "Inputs",
+    "length-output": "Outputs",
+    "seeds": "Likeness to the seeds",
+}
+_COURSE = {"rate": "Instructions admitted", "tokens": "Tokens", "cost": "Cost"}
 
 
-def write_report(directories: Sequence[Path], out: Path, notice: Callable[[str], None] = lambda text: None) -> int:
-    """Writes the page and returns its size in bytes. Raises UserError: no run, no Plotly, a broken file, no place to write."""
+def write_report(
+    directories: Sequence[Path], out: Path, notice: Callable[[str], None] = lambda text: None, *, every: bool = False
+) -> int:
+    """Writes the page and returns its size in bytes. every: as in `measure`.
+
+    Raises UserError: no run, no Plotly, a broken file, no place to write.
+    """
     if importlib.util.find_spec("plotly") is None:
         raise UserError("report: its figures need Plotly, which is not installed; pip install 'selfinstruct[report]'")
+    if not out.parent.is_dir():  # said before the work, not after it
+        raise UserError(f"{out}: there is no folder {out.parent}; make it, or name another place with --out")
     views = [load_run(directory) for directory in directories]
-    runs = [measure(view, notice) for view in views]
-    text = page(runs, *packed(views))
+    marks = [find_defects(view) for view in views]
+    runs = [measure(view, notice, every=every, marks=found) for view, found in zip(views, marks, strict=True)]
+    text = page(runs, packed(views, marks))
     try:
         out.write_text(text, "utf-8")
     except OSError as error:
@@ -39,20 +56,13 @@ def write_report(directories: Sequence[Path], out: Path, notice: Callable[[str],
     return len(text.encode())
 
 
-def page(runs: Sequence[Stats], rows: str, shown: int, total: int) -> str:
-    from plotly.offline import get_plotlyjs
-
-    plotly, script = get_plotlyjs(), (_HERE / "page.js").read_text("utf-8")
-    drawn = figures(runs)
-    data = {"figures": drawn, "runs": [one.name for one in runs], "rows": shown}
-    verbs = "".join(
-        f"<figure><figcaption>{escape(one.name)}</figcaption>" + f'<div class="plot sun" id="verbs-{number}"></div></figure>'
-        for number, one in enumerate(runs)
-        if one.verbs
-    )
-    found = [(run.name, slug, times) for run in runs for slug, times in run.findings]
+def page(runs: Sequence[Stats], rows: Packed) -> str:
+    script, (drawing, policy) = (_HERE / "page.js").read_text("utf-8"), _plotly()
+    drawn, why_not = figures(runs)
+    shown = {name: caption for name, caption in _COURSE.items() if name != "cost" or name in drawn}
+    data = {"figures": drawn, "runs": [one.name for one in runs], "judged": any(one.quality for one in runs)}
     parts = {
-        "csp": f"default-src 'none'; script-src {_hash(script)} {_hash(plotly)}; style-src 'unsafe-inline'; "
+        "csp": f"default-src 'none'; script-src {_hash(script)} {policy}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'",
         "several": "several" if len(runs) > 1 else "single",
         "style": (_HERE / "page.css").read_text("utf-8"),
@@ -60,25 +70,32 @@ def page(runs: Sequence[Stats], rows: str, shown: int, total: int) -> str:
         "about": escape(" · ".join(dict.fromkeys(f"{one.model}, preset {one.preset}" for one in runs))),
         "headline": sections.headline(runs),
         "comparison": sections.comparison(runs),
-        "verbs": verbs or f"<p>{escape(' '.join(runs[0].missing) or 'No instruction has a verb with its noun.')}</p>",
-        "cost": '<figure><figcaption>Cost</figcaption><div class="plot" id="cost"></div></figure>' if "cost" in drawn else "",
-        "funnels": "".join(f'<div class="funnel">{sections.funnel(one)}</div>' for one in runs),
-        "neighbours": "".join(f"<h3>{escape(one.name)}</h3>{sections.neighbours(one)}" for one in runs),
-        "labels": "".join(f"<h3>{escape(one.name)}</h3>{sections.labels(one)}" for one in runs),
-        "defects": "<section><h2>Defects found</h2>"
-        + sections.table(["run", "defect", "examples"], [[run, slug, f"{times:,}"] for run, slug, times in found])
-        + "</section>"
-        if found
-        else "",
-        "sampled": "" if shown == total else f"{shown:,} of {total:,} candidates, evenly drawn to keep this page small.",
+        "verbs": sections.verbs(runs, why_not),
+        "quality": sections.quality(runs),
+        "lengths": "".join(figure(name, caption, why_not.get(name)) for name, caption in _LENGTHS.items()),
+        "course": "".join(figure(name, caption, why_not.get(name)) for name, caption in shown.items()),
+        "funnels": sections.each(runs, sections.funnel, "funnel"),
+        "neighbours": sections.each(runs, sections.neighbours, "near"),
+        "labels": sections.each(runs, sections.labels, "labels"),
+        "defects": sections.each(runs, sections.defects, "defects"),
+        "sampled": rows.said,
         "data": json.dumps(data).replace("<", "\\u003c"),
         "script": script,
-        "plotly": base64.b64encode(gzip.compress(plotly.encode(), 9, mtime=0)).decode("ascii"),
-        "rows": rows,
+        "plotly": drawing,
+        "rows": rows.data,
     }
     text = (_HERE / "page.html").read_text("utf-8")
     pieces = text.split("@@")  # never filled twice: what a model wrote may hold any mark
     return "".join(parts[piece] if at % 2 else piece for at, piece in enumerate(pieces))
+
+
+@cache
+def _plotly() -> tuple[str, str]:
+    """Its script, compressed, and the hash by which the policy lets it run."""
+    from plotly.offline import get_plotlyjs
+
+    text = get_plotlyjs()
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode("ascii"), _hash(text)
 
 
 def _hash(script: str) -> str:

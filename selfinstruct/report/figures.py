@@ -7,39 +7,68 @@ from collections.abc import Sequence
 from typing import Any
 
 from selfinstruct.stats import Histogram, Stats, Verbs
+from selfinstruct.stats.quality import SCORES
 
 Figure = dict[str, Any]
+_Line = tuple[Sequence[float], Sequence[float]]  # x, y
 
 
-def figures(runs: Sequence[Stats]) -> dict[str, Figure]:
-    """By the id of the element that shows it. Several runs share a figure, but for the sunbursts."""
-    found = {f"verbs-{number}": sunburst(one.verbs) for number, one in enumerate(runs) if one.verbs and one.verbs.verbs}
+def figures(runs: Sequence[Stats]) -> tuple[dict[str, Figure], dict[str, str]]:
+    """By the id of the element that shows it; and of those that there is nothing to draw for, why. Several runs share a figure,
+    but for the sunbursts.
+    """
+    found, why_not = dict[str, Figure](), dict[str, str]()
+    for number, one in enumerate(runs):
+        if one.verbs and one.verbs.verbs:
+            found[f"verbs-{number}"] = sunburst(one.verbs)
+        else:
+            why_not[f"verbs-{number}"] = " ".join(one.missing) or "No instruction has a verb with its noun; only English is parsed."
     for name, axis in (("instruction", "words"), ("input", "words, inputs that are not empty"), ("output", "words")):
-        found[f"length-{name}"] = _bars(runs, [one.lengths[name] for one in runs], axis)
-    found["seeds"] = _bars(runs, [one.seeds for one in runs], "highest ROUGE-L with a seed task")
-    found["rate"] = _lines(
-        runs,
-        [([at.first + at.turns for at in one.stretches], [100 * at.admitted / at.turns for at in one.stretches]) for one in runs],
-        "turns",
-        "admitted per 100 prompts",
-    )
-    found["tokens"] = _lines(
-        runs,
-        [
-            ([at.seconds / 60 for at in one.moments], [(at.prompt_tokens + at.completion_tokens) / 1e6 for at in one.moments])
-            for one in runs
-        ],
-        "minutes of work",
-        "million tokens",
-    )
-    if any(one.moments and one.moments[-1].cost for one in runs):
-        found["cost"] = _lines(
-            runs,
-            [([at.seconds / 60 for at in one.moments], [at.cost for at in one.moments]) for one in runs],
-            "minutes of work",
-            "US dollars",
-        )
-    return found
+        bars = [one.lengths[name] for one in runs]
+        if any(any(one.counts) for one in bars):
+            found[f"length-{name}"] = _bars(runs, bars, axis)
+        else:
+            why_not[f"length-{name}"] = f"No example has an {name}." if name == "input" else "There is no example yet."
+    if any(any(one.seeds.counts) for one in runs):
+        found["seeds"] = _bars(runs, [one.seeds for one in runs], "highest ROUGE-L with a seed task")
+    else:
+        why_not["seeds"] = "There is no example yet."
+    if any(one.quality for one in runs):
+        found["scores"] = _scores(runs)
+    _course(runs, found, why_not)
+    return found, why_not
+
+
+def _course(runs: Sequence[Stats], found: dict[str, Figure], why_not: dict[str, str]) -> None:
+    """Admission by turn; tokens and cost by time."""
+    if max(len(one.stretches) for one in runs) > 1:
+        shares = [
+            ([at.first + at.turns for at in one.stretches], [100 * at.admitted / at.turns for at in one.stretches]) for one in runs
+        ]
+        found["rate"] = _lines(runs, shares, "turns", "admitted per 100 prompts")
+    else:
+        why_not["rate"] = "A run of one turn has no course."
+    if max(len(one.moments) for one in runs) < 2:
+        why_not["tokens"] = "There are not two replies yet."
+        return
+    span, unit = _unit(max(one.moments[-1].seconds for one in runs if one.moments), _TIMES)
+    most = max(one.moments[-1].prompt_tokens + one.moments[-1].completion_tokens for one in runs if one.moments)
+    size, tokens = _unit(most, _TOKENS)
+    times = [[at.seconds / span for at in one.moments] for one in runs]
+    spent = [[(at.prompt_tokens + at.completion_tokens) / size for at in one.moments] for one in runs]
+    found["tokens"] = _lines(runs, list(zip(times, spent, strict=True)), f"{unit} of work", tokens)
+    costs = [[at.cost or 0.0 for at in one.moments] for one in runs]
+    if any(map(any, costs)):
+        found["cost"] = _lines(runs, list(zip(times, costs, strict=True)), f"{unit} of work", "US dollars")
+
+
+_TIMES = ((3 * 3600, 3600, "hours"), (180, 60, "minutes"), (0, 1, "seconds"))
+_TOKENS = ((1e6, 1e6, "million tokens"), (1e4, 1e3, "thousand tokens"), (0, 1, "tokens"))
+
+
+def _unit(most: float, units: Sequence[tuple[float, float, str]]) -> tuple[float, str]:
+    """What to divide by and how that is called, so that an axis has no long numbers."""
+    return next((size, name) for least, size, name in units if most >= least)
 
 
 def sunburst(verbs: Verbs) -> Figure:
@@ -59,26 +88,45 @@ def sunburst(verbs: Verbs) -> Figure:
         "type": "sunburst", "ids": ids, "labels": labels, "parents": parents, "values": values, "branchvalues": "total",
         "hovertemplate": "%{label}: %{value}<extra></extra>", "insidetextorientation": "radial",
     }  # fmt: skip
-    return {"data": [trace], "layout": {"margin": {"t": 4, "l": 4, "r": 4, "b": 4}}}
+    # Labels that would be smaller are left to the mouse.
+    return {"data": [trace], "layout": {"margin": {"t": 4, "l": 4, "r": 4, "b": 4}, "uniformtext": {"minsize": 9, "mode": "hide"}}}
 
 
 def _bars(runs: Sequence[Stats], bars: Sequence[Histogram], axis: str) -> Figure:
-    several = len(runs) > 1
-    data = []
-    for run, one in zip(runs, bars, strict=True):
-        total = sum(one.counts) or 1
-        data.append({
-            "type": "scatter" if several else "bar",
-            "name": _plain(run.name),
-            "x": [round((at + 0.5) * one.width, 4) for at in range(len(one.counts))],
-            "y": [round(100 * times / total, 3) for times in one.counts],
-            "hovertemplate": "%{x}: %{y:.1f}%<extra></extra>",
-            **({"mode": "lines", "line": {"shape": "spline", "width": 2.5}} if several else {}),
-        })  # fmt: skip
-    return {"data": data, "layout": {"xaxis": {"title": {"text": axis}}, "yaxis": {"title": {"text": "%"}}, "bargap": 0.12}}
+    """Shares, as far to the right as anything stands."""
+    width = bars[0].width
+    end = max(at + 1 for one in bars for at, times in enumerate(one.counts) if times)
+    names = [f"{at * width:g} to {(at + 1) * width - (width >= 1):g}" for at in range(end)]
+    if end == len(bars[0].counts) and width >= 1:
+        names[-1] = f"{(end - 1) * width:g} or more"
+    shares = [[round(100 * times / (sum(one.counts) or 1), 3) for times in one.counts[:end]] for one in bars]
+    drawn = _histogram(
+        runs, [round((at + 0.5) * width, 4) for at in range(end)], names, shares, axis, "bar" if len(runs) < 2 else "line"
+    )
+    drawn["layout"]["xaxis"]["range"] = [0, round(end * width, 4)]
+    return drawn
 
 
-def _lines(runs: Sequence[Stats], lines: Sequence[tuple[list[Any], list[Any]]], x: str, y: str) -> Figure:
+def _scores(runs: Sequence[Stats]) -> Figure:
+    scores = [one.quality.scores if one.quality else (0,) * SCORES for one in runs]
+    shares = [[round(100 * times / (sum(one) or 1), 3) for times in one] for one in scores]
+    drawn = _histogram(runs, list(range(1, SCORES + 1)), [f"score {at}" for at in range(1, SCORES + 1)], shares, "score", "bar")
+    drawn["layout"]["xaxis"]["dtick"] = 1
+    return drawn
+
+
+def _histogram(runs: Sequence[Stats], xs: list[float], names: list[str], shares: list[list[float]], axis: str, kind: str) -> Figure:
+    common = {"x": xs, "text": names, "textposition": "none", "hovertemplate": "%{text}: %{y:.1f}%<extra></extra>", "type": "bar"}
+    lines = {"type": "scatter", "mode": "lines", "line": {"width": 2.5}, "textposition": "middle center"}
+    data = [
+        {**common, **(lines if kind == "line" else {}), "name": _plain(run.name), "y": ys}
+        for run, ys in zip(runs, shares, strict=True)
+    ]
+    yaxis = {"ticksuffix": "%", "rangemode": "tozero"}
+    return {"data": data, "layout": {"xaxis": {"title": {"text": axis}}, "yaxis": yaxis, "bargap": 0.12}}
+
+
+def _lines(runs: Sequence[Stats], lines: Sequence[_Line], x: str, y: str) -> Figure:
     data = [
         {"type": "scatter", "mode": "lines", "name": _plain(run.name), "x": xs, "y": ys, "line": {"width": 2.5}}
         for run, (xs, ys) in zip(runs, lines, strict=True)

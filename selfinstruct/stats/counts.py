@@ -1,4 +1,4 @@
-"""The paper's tables 1 and 2 for any run: how many, and how long."""
+"""The paper's table 1 (section 3.1) for any run: how many, and how long."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Counts:
     output_words: float | None  # mean
 
 
-# Wang et al., ACL 2023, tables 1 and 2.
+# Wang et al., ACL 2023, table 1.
 PAPER = Counts(52445, 11584, 82439, 35878, 15.9, 12.7, 18.9)
 
 

@@ -13,7 +13,7 @@ from selfinstruct.stats.counts import Histogram, histogram
 _WIDTH, _BARS = 0.05, 20  # ROUGE-L from 0 to 1
 _CLOSEST = 40  # pairs to show
 CLOSE = 0.6  # below it a pair shares little but form; the index is fast above
-_ASKED = 60_000  # instructions whose neighbours are looked for
+ASKED = 60_000  # instructions whose neighbours are looked for where nobody asks for all: the time grows with the square
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def highest_with_seeds(instructions: Sequence[str], seeds: Sequence[str], tokeni
 def closest(instructions: Sequence[str], tokenizer: str) -> tuple[int, tuple[Pair, ...]]:
     """How many instructions resemble an earlier one at an F above 0.6, and the pairs that do so most, the closest first."""
     index, found = RougeIndex(tokenizer), []
-    for text in instructions[:_ASKED]:
+    for text in instructions:
         if match := index.nearest(text, above=CLOSE):
             found.append(Pair(text, match.text, match.score))
         index.add(text)

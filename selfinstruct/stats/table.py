@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from selfinstruct.stats.counts import Counts
+from selfinstruct.stats.quality import QUESTIONS, Answer, Quality
 from selfinstruct.stats.verbs import Verbs
 
 Row = tuple[str, str, str]  # what, the paper's, ours
 
+_NOTHING = "\u2013"
 _PAPER_STRUCTURED = 26_559 / 52_445  # section 3.2
 _PAPER_COVERED = 0.14
 
 
 def rows(paper: Counts, ours: Counts, verbs: Verbs | None) -> Iterator[Row]:
-    """The paper's tables 1 and 2 and its figure 3, line by line."""
+    """The paper's table 1 and its figure 3, line by line."""
 
     def number(name: str, of: str | None = None) -> Row:
         theirs, own = (_number(getattr(one, name), getattr(one, of) if of else None) for one in (paper, ours))
@@ -35,18 +37,31 @@ def rows(paper: Counts, ours: Counts, verbs: Verbs | None) -> Iterator[Row]:
     yield number("empty_inputs", "instances")
     for name in ("instruction_words", "input_words", "output_words"):
         yield number(name)
-    structured = "\u2013" if verbs is None else percent(verbs.structured, verbs.parsed)
-    covered = "\u2013" if verbs is None else percent(verbs.covered, verbs.parsed)
+    structured = _NOTHING if verbs is None else percent(verbs.structured, verbs.parsed)
+    covered = _NOTHING if verbs is None else percent(verbs.covered, verbs.parsed)
     yield "instructions with a verb and its noun", f"{_PAPER_STRUCTURED:.1%}", structured
     yield "in the figure of 20 verbs x 4 nouns", f"{_PAPER_COVERED:.1%}", covered
 
 
+def quality_rows(paper: Quality, ours: Quality | None) -> Iterator[Row]:
+    """The paper's table 2, and the mean score that it does not have."""
+    for name, what in (*QUESTIONS.items(), ("all_three", "all three")):
+        theirs, own = (_share(getattr(one, name)) if one else _NOTHING for one in (paper, ours))
+        yield what, theirs, own
+    yield "mean score, 1 to 5", _NOTHING, _number(ours.mean_score if ours else None, None)
+    yield "judged", f"{paper.judged:,}", f"{ours.judged:,}" if ours else _NOTHING
+
+
+def _share(answer: Answer) -> str:
+    return percent(answer.yes, answer.of)
+
+
 def percent(count: int, of: int) -> str:
-    return f"{count / of:.1%}" if of else "\u2013"
+    return f"{count / of:.1%}" if of else _NOTHING
 
 
 def _number(value: float | None, of: int | None) -> str:
     if value is None:
-        return "\u2013"
+        return _NOTHING
     shown = f"{value:,}" if isinstance(value, int) else f"{value:.1f}"
     return f"{shown} ({percent(int(value), of)})" if of is not None else shown

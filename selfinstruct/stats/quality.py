@@ -1,0 +1,81 @@
+"""The paper's table of quality (section 3.3) for a run that `selfinstruct judge` has been over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from selfinstruct.view import RunView
+
+QUESTIONS = {"is_valid": "the task is valid", "input_fits": "the input fits it", "output_right": "the output is right"}
+SCORES = 5  # from 1
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the judge said of one example; None where it did not say, or nothing that could be meant."""
+
+    score: float | None
+    is_valid: bool | None
+    input_fits: bool | None
+    output_right: bool | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    yes: int
+    of: int  # examples with an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The answers to the paper's three questions, and how many examples pass all of them."""
+
+    judged: int
+    is_valid: Answer
+    input_fits: Answer
+    output_right: Answer
+    all_three: Answer
+    scores: tuple[int, ...]  # examples with 1, 2, ... 5
+    mean_score: float | None
+
+
+# Wang et al., ACL 2023, table 2: 200 tasks, one instance of each, by one of the authors.
+PAPER_QUALITY = Quality(200, Answer(184, 200), Answer(158, 200), Answer(116, 200), Answer(108, 200), (0,) * SCORES, None)
+
+
+def judgements_of(view: RunView) -> dict[str, Judgement]:
+    """By the example's id; where there are several, the last word counts."""
+    return {line["id"]: _read(line) for line in view.judgements() if isinstance(line.get("id"), str)}
+
+
+def count_quality(ids: Iterable[str], judgements: Mapping[str, Judgement]) -> Quality | None:
+    """ids: of the run's examples. None where none of them is judged."""
+    found = [judgements[id] for id in dict.fromkeys(ids) if id in judgements]
+    if not found:
+        return None
+    answers = [[one.is_valid, one.input_fits, one.output_right] for one in found]
+    whole = [all(three) for three in answers if None not in three]
+    given = [one.score for one in found if one.score is not None]
+    scores = [0] * SCORES
+    for score in given:
+        scores[min(max(round(score), 1), SCORES) - 1] += 1
+    valid, fits, right = ([answer for answer in column if answer is not None] for column in zip(*answers, strict=True))
+    return Quality(
+        judged=len(found),
+        is_valid=Answer(sum(valid), len(valid)),
+        input_fits=Answer(sum(fits), len(fits)),
+        output_right=Answer(sum(right), len(right)),
+        all_three=Answer(sum(whole), len(whole)),
+        scores=tuple(scores),
+        mean_score=sum(given) / len(given) if given else None,
+    )
+
+
+def _read(line: dict[str, Any]) -> Judgement:
+    score, reason = line.get("score"), line.get("reason")
+    number = float(score) if isinstance(score, int | float) and not isinstance(score, bool) and 1 <= score <= SCORES else None
+    valid, fits, right = (answer if isinstance(answer := line.get(name), bool) else None for name in QUESTIONS)
+    return Judgement(number, valid, fits, right, reason if isinstance(reason, str) else "")

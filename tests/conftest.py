@@ -1,0 +1,16 @@
+"""What several test files read and none changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from command import run
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of 150 examples by the scripted model. Who wants to change it copies it."""
+    out = tmp_path_factory.mktemp("finished") / "plain"
+    run("generate", "--model", "scripted", "--n", "150", "--out", out).done()
+    return out
