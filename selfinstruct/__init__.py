@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from selfinstruct.errors import Interrupted, ModelError, NoRoom, SelfInstructError, Stalled, UserError
     from selfinstruct.export import Exported
     from selfinstruct.judge import Judgement, Quality
-    from selfinstruct.library import Exporting, Judging, Settings, check, export, generate, judge
+    from selfinstruct.keywords import Exporting, Judging, Settings
+    from selfinstruct.library import check, export, generate, judge
     from selfinstruct.models import Decoding
     from selfinstruct.similarity import Match, RougeIndex, rouge_l
     from selfinstruct.survey import Survey
@@ -72,7 +73,8 @@ _HOMES = {
     "errors": ("Interrupted", "ModelError", "NoRoom", "SelfInstructError", "Stalled", "UserError"),
     "export": ("Exported",),
     "judge": ("Judgement", "Quality"),
-    "library": ("Exporting", "Judging", "Settings", "check", "export", "generate", "judge"),
+    "keywords": ("Exporting", "Judging", "Settings"),
+    "library": ("check", "export", "generate", "judge"),
     "models": ("Decoding",),
     "similarity": ("Match", "RougeIndex", "rouge_l"),
     "survey": ("Survey",),

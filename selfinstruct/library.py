@@ -12,7 +12,9 @@ import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from selfinstruct.keywords import Exporting, Judging, Place, Progress, Settings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -26,84 +28,6 @@ if TYPE_CHECKING:
     from selfinstruct.view import RunView
 
 T = TypeVar("T")
-Place = str | os.PathLike[str]  # of a file or a directory
-Progress = bool | Callable[[int, int], None]
-"""True shows a bar on standard error; a function is called with what is done and what is wanted, in another thread."""
-
-
-class _Endpoint(TypedDict, total=False):
-    """Who is asked, how fast, and for how much: see `Config` for each."""
-
-    model: str
-    base_url: str | Sequence[str]
-    key_file: Place
-    api: str
-    response_format: str
-    extra_body: str | Mapping[str, Any]
-    prompts: Place
-    attempts: int
-    concurrency: int
-    batch: bool
-    adaptive: bool
-    rpm: int
-    tpm: int
-    timeout: float
-    retries: int
-    patience: float
-    max_cost: float
-    max_tokens_total: int
-    max_requests: int
-    price_in: float
-    price_out: float
-    price_batch: float
-    temperature: float
-    max_tokens: int
-
-
-class Settings(_Endpoint, total=False):
-    """What `generate` takes: every setting of `Config`, and decoding settings for all stages or for one."""
-
-    n: int
-    preset: str
-    seed: int
-    threshold: float
-    tokenizer: str
-    demos: int
-    machine_demos: int
-    new_per_turn: int
-    max_instances_per_task: int
-    lag: int
-    record_similarity: bool
-    reject: str
-    seed_tasks: Place
-    stall_turns: int
-    propose: Mapping[str, Any]
-    classify: Mapping[str, Any]
-    input_first: Mapping[str, Any]
-    output_first: Mapping[str, Any]
-    top_p: float
-    presence_penalty: float
-    frequency_penalty: float
-    stop: str | Sequence[str]
-
-
-class Judging(_Endpoint, total=False):
-    """What `judge` takes beside its own."""
-
-
-class Exporting(TypedDict, total=False):
-    """What `export` takes."""
-
-    format: str  # alpaca | messages | sharegpt | prompt-completion | parquet | hf
-    split: str
-    keep: str | Sequence[str]
-    seed: int
-    shuffle_seed: int | None
-    system: str
-    drop_labels: bool
-    license: str
-    push_to_hub: str
-    force: bool
 
 
 def generate(

@@ -23,11 +23,13 @@ from selfinstruct.journal import Lock
 from selfinstruct.judge import PAPER, Quality, quality, settled, wilson
 from selfinstruct.judge.sample import sampled
 from selfinstruct.parse.judge import judge as read
+from selfinstruct.stats.quality import PAPER_QUALITY, count_quality, judgements_of
 from selfinstruct.tasks import Example
 from selfinstruct.view import load_run
 
 N = 40
 SCRIPTED = ("--model", "scripted")
+ROWS = ("is_valid", "input_fits", "output_right", "all_three")  # of the paper's table 2
 
 
 @pytest.fixture(scope="module")
@@ -440,7 +442,7 @@ def test_what_cannot_be_judged_is_a_users_error(directory: Path, tmp_path: Path)
 
 
 def test_the_paper_s_column_is_what_the_paper_gives() -> None:
-    assert [PAPER.share(name) for name in ("is_valid", "input_fits", "output_right", "all_three")] == [0.92, 0.79, 0.58, 0.54]
+    assert [PAPER.share(name) for name in ROWS] == [0.92, 0.79, 0.58, 0.54]
 
 
 @pytest.mark.parametrize(("count", "of"), [(184, 200), (108, 200), (1, 3), (0, 10), (10, 10), (5, 1000)])
@@ -468,6 +470,19 @@ def test_quality_adds_up() -> None:
     assert list(Quality().lines(model="m", is_sample=True)) and Quality().mean_score is None
 
 
+def test_the_report_s_table_counts_as_the_judge_s_does(directory: Path) -> None:
+    assert [getattr(PAPER_QUALITY, name).yes for name in ROWS] == [getattr(PAPER, name) for name in ROWS]
+    with LoopbackServer(saying("No.", when=about(next(load_run(directory).examples())))) as server:
+        invoke("judge", directory, *at(server), "--attempts", 1).done()
+    view = load_run(directory)
+    ours, theirs = quality(view.judgements()), count_quality((one.id for one in view.examples()), judgements_of(view))
+    assert theirs is not None and sum(ours.without.values()) >= 1
+    assert [(getattr(theirs, name).yes, getattr(theirs, name).of) for name in ROWS] == [
+        (getattr(ours, name), ours.judged) for name in ROWS
+    ]
+    assert theirs.scores == tuple(ours.scores[score] for score in range(1, 6)) and theirs.mean_score == ours.mean_score
+
+
 def test_the_judge_s_answers_filter_an_export(directory: Path) -> None:
     invoke("judge", directory, *SCRIPTED, "--sample", 25).done()
     wanted = {one["id"] for one in judgements(directory) if one["output_right"] and one["score"] and one["score"] >= 4}
@@ -486,5 +501,5 @@ def test_the_judge_s_answers_filter_an_export(directory: Path) -> None:
     reason="the embedded model is not installed",
 )
 def test_the_embedded_model_judges_in_the_form_that_is_asked_for(directory: Path) -> None:
-    run("judge", directory, "--model", "local", "--sample", 4).done()
-    assert [one["score"] in range(1, 6) for one in judgements(directory)] == [True] * 4
+    run("judge", directory, "--model", "local", "--sample", 2).done()
+    assert [one["score"] in range(1, 6) for one in judgements(directory)] == [True] * 2

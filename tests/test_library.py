@@ -85,7 +85,7 @@ def test_what_the_functions_take_is_what_the_commands_take() -> None:
 
 
 def get_names(kind: type) -> list[str]:
-    return list(get_type_hints(kind, {**vars(import_module("selfinstruct.library")), "Decoding": selfinstruct.Decoding}))
+    return list(get_type_hints(kind, {**vars(import_module("selfinstruct.keywords")), "Decoding": selfinstruct.Decoding}))
 
 
 def test_the_surface_is_typed(run: selfinstruct.RunView, tmp_path: Path) -> None:
