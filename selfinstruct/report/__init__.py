@@ -78,6 +78,7 @@ def page(runs: Sequence[Stats], rows: Packed) -> str:
         "neighbours": sections.each(runs, sections.neighbours, "near"),
         "labels": sections.each(runs, sections.labels, "labels"),
         "defects": sections.each(runs, sections.defects, "defects"),
+        "defects_lead": "<p>A defect leads to its examples.</p>" if any(one.defects for one in runs) else "",
         "sampled": rows.said,
         "data": json.dumps(data).replace("<", "\\u003c"),
         "script": script,
