@@ -141,6 +141,7 @@ def test_plotly_takes_every_figure_and_what_is_missing_has_a_reason(directory: P
     assert all(why_not.values())
     for figure in found.values():
         Figure(figure)
+    assert found["rate"]["data"][0]["name"] == NAME.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def test_a_run_without_an_example_says_so_in_every_figure(finished: Path, tmp_path: Path) -> None:
@@ -275,7 +276,7 @@ return faint;
 
 
 @needs_browser
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 768), ("dark", 390)])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390), pytest.param("dark", 768, marks=pytest.mark.slow)])
 def test_nothing_is_wider_than_the_screen_or_too_faint_to_read(browser: Any, theme: str, width: int) -> None:
     from browser import look
 
@@ -299,6 +300,7 @@ def test_light_and_dark_change_places(browser: Any) -> None:
 
 
 @needs_browser
+@pytest.mark.slow  # a second page to open
 def test_planted_names_do_not_run_in_a_legend_of_two_runs(chromium: Any, both: Path) -> None:
     from browser import logged, show
 

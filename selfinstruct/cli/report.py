@@ -24,11 +24,11 @@ _every = click.option(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; selfinstruct/stats/schema.json describes it.")
 @_every
 def stats(directory: Path, as_json: bool, every: bool) -> None:
-    """Print what is in the run in DIRECTORY: the figures of the paper's tables beside the paper's own.
+    """Print what is in the run in DIRECTORY: the figures of the paper's tables beside the paper's own, defects, judgements.
 
     \b
-    selfinstruct stats runs/mine
-    selfinstruct stats runs/mine --json | jq .counts
+    selfinstruct stats runs/night
+    selfinstruct stats runs/night --json | jq .counts
 
     Verbs and nouns need the extra 'report'.
     """
@@ -50,10 +50,11 @@ def report(directories: tuple[Path, ...], out: Path | None, every: bool) -> None
     """Write one HTML page on a run, or on several side by side, that opens without a network.
 
     \b
-    selfinstruct report runs/mine
+    selfinstruct report runs/night
     selfinstruct report runs/monday runs/tuesday --out compared.html
 
-    Figures, funnel, nearest neighbours, and a browser of every example, rejected ones too. Needs the extra 'report'.
+    Figures, funnel, defects, judgements, nearest neighbours, and a browser of every example, rejected ones too. Needs the extra
+    'report'.
     """
     from selfinstruct.report import write_report
 

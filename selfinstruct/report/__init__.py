@@ -21,8 +21,8 @@ from selfinstruct.report import sections
 from selfinstruct.report.elements import figure
 from selfinstruct.report.figures import figures
 from selfinstruct.report.rows import Packed, packed
-from selfinstruct.stats import Stats, find_defects, measure
-from selfinstruct.view import load_run
+from selfinstruct.stats import Marks, Stats, find_defects, measure
+from selfinstruct.view import RunView, load_run
 
 _HERE = Path(__file__).parent
 _LENGTHS = {
@@ -46,8 +46,13 @@ def write_report(
     if not out.parent.is_dir():  # said before the work, not after it
         raise UserError(f"{out}: there is no folder {out.parent}; make it, or name another place with --out")
     views = [load_run(directory) for directory in directories]
-    marks = [find_defects(view) for view in views]
-    runs = [measure(view, notice, every=every, marks=found) for view, found in zip(views, marks, strict=True)]
+    marks: list[Marks] = []
+
+    def look(view: RunView) -> Marks:
+        marks.append(find_defects(view))
+        return marks[-1]
+
+    runs = [measure(view, notice, every=every, look=look) for view in views]
     text = page(runs, packed(views, marks))
     try:
         out.write_text(text, "utf-8")
@@ -78,6 +83,7 @@ def page(runs: Sequence[Stats], rows: Packed) -> str:
         "neighbours": sections.each(runs, sections.neighbours, "near"),
         "labels": sections.each(runs, sections.labels, "labels"),
         "defects": sections.each(runs, sections.defects, "defects"),
+        "defects_lead": "<p>A defect leads to its examples.</p>" if any(one.defects for one in runs) else "",
         "sampled": rows.said,
         "data": json.dumps(data).replace("<", "\\u003c"),
         "script": script,

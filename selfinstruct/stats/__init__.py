@@ -89,12 +89,16 @@ class Stats:
 
 
 def measure(
-    view: RunView, notice: Callable[[str], None] = lambda text: None, *, every: bool = False, marks: Marks | None = None
+    view: RunView,
+    notice: Callable[[str], None] = lambda text: None,
+    *,
+    every: bool = False,
+    look: Callable[[RunView], Marks] = find_defects,
 ) -> Stats:
     """Reads the whole run, some of it more than once. `notice` hears what takes long.
 
     The instructions measured are those of the examples: what the paper's tables count. every: parse and compare all of them,
-    however many there are. marks: what `find_defects` found, where the caller has asked already.
+    however many there are. look: finds the defects, for a caller who wants to know them one by one.
     Raises UserError for a broken file.
     """
     counts, lengths = count(view.examples())
@@ -122,7 +126,7 @@ def measure(
             stretches=stretches(view.instructions(), view.rejected(), turns=funnel.turns),
             moments=moments(view.replies(), price_of(config)),
             labels=count_labels(view.examples()),
-            defects=count_defects(find_defects(view) if marks is None else marks),
+            defects=count_defects(look(view)),
             quality=count_quality((one.id for one in view.examples()), judgements_of(view)),
             verbs=None if model is None or parsed is None else count_verbs(parsed(), of=len(texts), model=model),
             missing=(MISSING,) if model is None else (),

