@@ -67,10 +67,16 @@ def wrong_arithmetic(row: Checked) -> Finding | None:
             return None
         told = row.output.rpartition("=")[2]  # what stands before the sign only says the question again
         claims = [match.group() for match in _NUMBER.finditer(told if any(map(str.isdigit, told)) else row.output)]
-        if not any(_agree(claim, value) for claim in claims):
+        if not any(_agree(claim, value) for claim in claims) and not _said_elsewhere(row, value):
             return found("wrong_arithmetic", "output", f"{row.output.strip()} (it is {_shown(value)})")
         return None
     return _false_equation(row)
+
+
+def _said_elsewhere(row: Checked, value: Fraction) -> bool:
+    """The result stands before a last equation that checks it, and is no number of the question."""
+    given = {_number(one) for one in re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", f"{row.instruction} {row.input}")}
+    return abs(value) not in given and any(_agree(match.group(), value) for match in _NUMBER.finditer(row.output))
 
 
 def _false_equation(row: Checked) -> Finding | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from selfinstruct.check.finding import Checked, Field, Finding, found
+from selfinstruct.check.code import looks_like_code
+from selfinstruct.check.finding import Checked, Field, Finding, Severity, found
 
 _TOKENS = re.compile(
     r"<\|(?:im_(?:start|end|sep)|end_?of_?text|eot_id|begin_of_text|start_header_id|end_header_id|user|assistant|system|endofprompt|pad)\|>"
@@ -12,7 +13,7 @@ _TOKENS = re.compile(
 )
 _TEMPLATE = re.compile(
     r"below is an instruction that describes a task|write a response that appropriately completes the request"
-    r"|^\s*#{2,4} ?(?:instruction|input|response|output|human|assistant)s?: *$"
+    r"|^[ \t]*#{2,4} ?(?:instruction|input|response|output|human|assistant): *$"
     r"|come up with (?:a series of tasks|examples for the following tasks)|^class label: ?\S*|\bclass label: *$"
     r"|given the classification task definition|^list of \d+ tasks:|can the following task be regarded as a classification"
     r"|\{\{ ?(?:instruction|input|output) ?\}\}|\{(?:instruction|input|output)\}",
@@ -22,6 +23,7 @@ _LEADING = re.compile(
     r"\s*(?:\*\*|#{1,4} ?)?(?:output|answer|response|expected output|output text|salida|ausgabe|sortie|\u8f93\u51fa)(?: ?#?\d)?(?:\*\*)?[:\uff1a](?:\*\*)?[ \t]*\n*",
     re.I,
 )
+_ANSWER = re.compile("answer", re.I)
 _TRAILING = re.compile(
     r"\s*\n\W{0,5}(?:(?:example|instance|task|instruction|input|output|question|answer|class label|\u793a\u4f8b|\u8f93\u5165|\u8f93\u51fa|\u6307\u4ee4)(?: ?#?\d{1,2})?[:\uff1a.)]*|#{2,4}|\d{1,2}[.)])\W{0,3}$",
     re.I,
@@ -45,7 +47,7 @@ _ENDING = 200  # letters at the end of an output in which a label stands alone
 # Where such lines are the very thing that is asked for.
 _FORMS_ARE_MEANT = re.compile(
     r"\bexamples?\b|\binputs?\b|\boutputs?\b|\binstances?\b|\blabel|algorithm|function|\bprogram|\bcode\b|test cases?|pseudo|script|template|placeholder|format"
-    r"|prompt|\btoken|instructions?\b|tasks?\b|jinja|python|html|special|dialog|convers|interview|faq|q\s?&\s?a|questions?\b|quiz|chat|\u793a\u4f8b|\u4f8b\u5b50|\u51fd\u6570|\u7b97\u6cd5|\u8f93\u5165|ejemplo|beispiel|exemple",
+    r"|prompt|\btoken|instructions?\b|tasks?\b|jinja|python|html|special|dialog|convers|exchange|scene|\bplay\b|joke|riddle|trivia|flash ?card|role|simulat|interview|faq|q\s?&\s?a|questions?\b|quiz|chat|\u793a\u4f8b|\u4f8b\u5b50|\u51fd\u6570|\u7b97\u6cd5|\u8f93\u5165|ejemplo|beispiel|exemple",
     re.I,
 )
 _LABELLED = re.compile("[:\uff1a]|\\n")
@@ -70,7 +72,7 @@ def leaked_prompt(row: Checked) -> Finding | None:
             any(hint in lowered for hint in _HINTS)
             and (match := _TEMPLATE.search(text))
             and not _ABOUT_MODELS.search(row.instruction.replace(match.group(), ""))
-        ):
+        ) and not _is_form(row, field, match):
             return found("leaked_prompt", field, text[match.start() :], _cut(text, match))
     label = _label(row) if _LABELLED.search(row.output) else None
     return None if label is None or _FORMS_ARE_MEANT.search(row.instruction) else label
@@ -80,13 +82,22 @@ def _fields(row: Checked) -> tuple[tuple[Field, str], ...]:
     return ("instruction", row.instruction), ("input", row.input), ("output", row.output)
 
 
+def _is_form(row: Checked, field: Field, match: re.Match[str]) -> bool:
+    """A name in braces in a program, or a heading of a text whose parts are asked for."""
+    is_asked_for = _FORMS_ARE_MEANT.search(row.instruction.replace(match.group(), "")) is not None
+    if match.group().startswith("{"):
+        return is_asked_for or looks_like_code(match.string.replace(match.group(), ""))
+    return field == "output" and match.group().lstrip().startswith("#") and is_asked_for
+
+
 def _label(row: Checked) -> Finding | None:
     output = row.output
     start = max(0, len(output) - _ENDING)
     if (match := _TRAILING.search(output, start)) and output[: match.start()].strip() and not _is_next_item(output, match):
         return found("leaked_prompt", "output", match.group(), output[: match.start()])
     if (match := _LEADING.match(output)) and output[match.end() :].strip() and not _is_spoken_of(match, row.instruction):
-        return found("leaked_prompt", "output", output, output[match.end() :])
+        severity: Severity | None = "warning" if _ANSWER.search(match.group()) else None  # people write that too
+        return found("leaked_prompt", "output", output, output[match.end() :], severity=severity)
     lowered = output.lower()
     named = any(name in lowered for name in _NAMES)
     if (named and (match := _SECTION.search(output))) or ("\n" in output and (match := _ROLES.search(output))):

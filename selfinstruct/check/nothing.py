@@ -62,6 +62,7 @@ _TEXT_WANTED = re.compile(
     r"|.*(?:(?:詩|文章|物語|手紙|メール|作文|俳句|記事)を書いて|を描いて|を要約して|を流して|を再生して|を説明して|を作成して)",
     re.I,
 )
+_IF_ANY = re.compile(r"\bany\b", re.I)
 _AROUND = " \t\r\n\"'*_`[]<>().!\u3002\uff01\uff08\uff09\u201c\u201d"
 
 _NO_INPUT = re.compile(
@@ -115,9 +116,9 @@ def not_available(row: Checked) -> Finding | None:
     if _TRANSLATES.search(row.instruction) and (row.input.strip() or re.search("[\"'\u201c\u00ab\u300c]", row.instruction)):
         return None
     bare = _UNAVAILABLE.fullmatch(text) and not row.is_classification
-    if (bare or (_NONE.fullmatch(text) and _TEXT_WANTED.match(row.instruction))) and not _NOTHING_IS_AN_ANSWER.search(
-        row.instruction
-    ):
+    if (
+        bare or (_NONE.fullmatch(text) and _TEXT_WANTED.match(row.instruction) and not _IF_ANY.search(row.instruction))
+    ) and not _NOTHING_IS_AN_ANSWER.search(row.instruction):
         return found("not_available", "output", row.output)
     return None
 

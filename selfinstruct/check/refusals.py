@@ -43,7 +43,7 @@ _OTHERS = re.compile(
 )
 # Words that are themselves declined, apologised with, translated or spoken by somebody.
 _WORDS_ARE_ASKED_FOR = re.compile(
-    r"apolog|sorry|declin|refus|reject|regret|excuse|turn(?:ing)? down|\bno\b.{0,20}politely|politely|letter|e-?mail|\bnote\b|message|reply|respon[ds]|dialog|convers"
+    r"apolog|sorry|declin|refus|reject|regret|excuse|turn(?:ing)? down|\bno\b.{0,20}politely|politely|letter|e-?mail|\bnote\b|message|reply|respon[ds]|\bask|clarif|request|dialog|convers"
     r"|story|\bpoem|\bsong|lyric|translat|paraphras|rephras|\bquote|script|scene|monolog|role.?play|pretend|chat ?bot|customer|cancel|complete the (?:sentence|phrase)"
     r"|finish the|continue the|example (?:of|sentence)|sentence|transcri|invitation|act as|unable|cannot|can't"
     r"|\u9053\u6b49|\u62d2\u7edd|\u5a49\u62d2|\u4fe1|\u90ae\u4ef6|\u56de\u590d|\u5bf9\u8bdd|\u7ffb\u8bd1|\u6545\u4e8b|\u53e5\u5b50|\u91cd\u5199|\u6539\u5199|disculpa|excus|entschuldig|absag|absage|carta|lettre|brief|traduc|traduis|traduire|\u00fcbersetz|rechaza|refuser|断り|メール|手紙|返信|謝罪|お詫び|翻訳|会話|道歉|造句",
@@ -75,6 +75,6 @@ def refusal(row: Checked) -> Finding | None:
     if re.match(r"\s*i can(?:.?t|not) help but", start, re.I):
         return None
     rest = row.output.lstrip()[match.end() :]
-    if len(rest.split()) > 45 and _YET_ANSWERS.search(rest):
+    if len(rest.split()) > 20 and _YET_ANSWERS.search(rest):
         return None
     return found("refusal", "output", row.output)
