@@ -281,6 +281,7 @@ def test_a_prompt_without_any_list_or_label_still_gets_an_answer() -> None:
 def test_the_stage_of_every_template_is_told_from_its_text() -> None:
     stage_of = stage_by_templates()
     values = {"demonstrations": LIST, "instruction": LABELLED, "n": "8", "next": "9", "max_instances": "3"}
+    values["example"] = '{"instruction": "Name a river.", "input": "", "output": "The Nile."}'
     templates = sorted(PROMPTS.glob("*/*.txt"))
     assert templates
     for template in templates:

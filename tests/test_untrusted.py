@@ -110,7 +110,7 @@ SAYS: dict[str, Callable[[str], Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", SAYS)
+@pytest.mark.parametrize("kind", [pytest.param(one, marks=pytest.mark.slow if one == "429" else ()) for one in SAYS])
 def test_a_hostile_server_gets_one_line_of_its_own_escaped_text(tmp_path: Path, kind: str) -> None:
     async def refuse(call: Any, go_on: Any) -> Any:
         return SAYS[kind]("".join(PARTS))
