@@ -47,7 +47,8 @@ class Across:
     def _duplicate(self, row: Checked) -> Finding | None:
         if self._near is None:
             return None
-        text = f"{row.instruction}\n{row.input[:_COMPARED]}" if row.input else row.instruction
+        task = row.instruction[: 10 * _COMPARED]
+        text = f"{task}\n{row.input[:_COMPARED]}" if row.input else task
         match = self._near.nearest(text, above=_NEAR)
         position = self._near.add(text)
         self._outputs.append(row.output[:_COMPARED])
