@@ -26,7 +26,8 @@ _FOREIGN = re.compile(r"OPENAI_|.*_PROXY\Z", re.IGNORECASE)
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not _FOREIGN.match(name)}
 ENVIRONMENT["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # as this process finds it
 _NOTICE = re.compile(
-    r"waiting: |paused: |left out: |batch(?:es)? |examples \d+/\d+, |\S+ does not take '\w+': left out from here on|\S+: \d+ of the last \d+ calls failed"
+    r"waiting: |paused: |left out: |batch(?:es)? |examples \d+/\d+, |"
+    r"\S+ does not take '\w+': left out from here on|\S+: \d+ of the last \d+ calls failed"
 )
 PATIENCE = 60.0  # seconds; a process that takes longer hangs
 

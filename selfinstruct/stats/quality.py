@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from selfinstruct.judge.quality import PAPER
 from selfinstruct.view import RunView
 
 QUESTIONS = {"is_valid": "the task is valid", "input_fits": "the input fits it", "output_right": "the output is right"}
@@ -42,8 +43,8 @@ class Quality:
     mean_score: float | None
 
 
-# Wang et al., ACL 2023, table 2: 200 tasks, one instance of each, by one of the authors.
-PAPER_QUALITY = Quality(200, Answer(184, 200), Answer(158, 200), Answer(116, 200), Answer(108, 200), (0,) * SCORES, None)
+_ANSWERS = (Answer(count, PAPER.judged) for count in (PAPER.is_valid, PAPER.input_fits, PAPER.output_right, PAPER.all_three))
+PAPER_QUALITY = Quality(PAPER.judged, *_ANSWERS, scores=(0,) * SCORES, mean_score=None)
 
 
 def judgements_of(view: RunView) -> dict[str, Judgement]:
