@@ -43,8 +43,19 @@ class Quality:
     mean_score: float | None
 
 
-_ANSWERS = (Answer(count, PAPER.judged) for count in (PAPER.is_valid, PAPER.input_fits, PAPER.output_right, PAPER.all_three))
-PAPER_QUALITY = Quality(PAPER.judged, *_ANSWERS, scores=(0,) * SCORES, mean_score=None)
+def _of_all(count: int) -> Answer:
+    return Answer(count, PAPER.judged)
+
+
+PAPER_QUALITY = Quality(
+    PAPER.judged,
+    _of_all(PAPER.is_valid),
+    _of_all(PAPER.input_fits),
+    _of_all(PAPER.output_right),
+    _of_all(PAPER.all_three),
+    (0,) * SCORES,
+    None,
+)
 
 
 def judgements_of(view: RunView) -> dict[str, Judgement]:
