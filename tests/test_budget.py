@@ -283,12 +283,12 @@ def test_a_run_ends_cleanly_at_its_cap_and_goes_on_with_a_higher_one(tmp_path: P
         assert "stopped (--max-cost 20: $" in ended.out and f"--out {out} --max-cost MORE" in ended.out
         spent = books(server, out)
         assert 8 < spent <= 20
-        assert run("generate", "--out", out).code == 75  # the cap stays
+        assert invoke("generate", "--out", out).code == 75  # the cap stays
         assert books(server, out) == spent
-        told = json.loads(run("status", out, "--json").out)
+        told = json.loads(invoke("status", out, "--json").out)
         assert told["cost_usd"] == pytest.approx(spent) and told["calls"] == len(server.calls) and told["unknown_calls"] == 0
-        run("generate", "--out", out, "--max-cost", "500").done()
-        run("generate", "--out", plain, "--n", "40", *at(server)).done()
+        invoke("generate", "--out", out, "--max-cost", "500").done()
+        invoke("generate", "--out", plain, "--n", "40", *at(server)).done()
     for name in ("examples.jsonl", "instructions.jsonl", "rejected.jsonl"):
         assert (out / name).read_bytes() == (plain / name).read_bytes()
 

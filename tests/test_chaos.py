@@ -45,6 +45,7 @@ def chaos(*options: object, script: str | None = None) -> subprocess.CompletedPr
     return subprocess.run([*begin, *map(str, options)], capture_output=True, text=True, timeout=1500, check=False)
 
 
+@pytest.mark.slow  # by default tests/test_bootstrap.py and tests/test_cli.py kill
 def test_runs_killed_again_and_again_end_as_if_nothing_had_happened() -> None:
     done = chaos("--kills", 4, "--runs", 1, "--n", 30)
     assert done.returncode == 0, done.stdout + done.stderr
