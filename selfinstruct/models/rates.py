@@ -144,8 +144,10 @@ class Learned:
             self._rate, self._growth = Rate(max(0.97 * len(seen), 0.1)), 1.1 if is_much else 2.0
         else:
             before = self._rate.per_second
-            span = min(1.0, max(0.3, self._burst_at - self._resumed_at))
-            found = 0.97 * max(len(seen) / span, 0.8 * 4 * lately if self._growth > 1.1 else 0)
+            since = max(self._burst_at - 1.0, self._resumed_at)
+            passed = sum(moment >= since for moment in seen)
+            span = max(0.05, self._burst_at - since)
+            found = 0.97 * max((passed + 1) / span, 0.8 * 4 * lately if self._growth > 1.1 else 0)
             self._rate.per_second = max(before * 0.5, min(before * factor, found), 0.1)
             self._growth = 1.1 if self._growth > 1.1 else 1.0
         self._rate.hold(now)
@@ -155,7 +157,7 @@ class Learned:
         """Only what is made use of."""
         assert self._rate is not None
         is_used = len(self._accepted) > 0.7 * self._rate.per_second * min(1.0, now - self._resumed_at)
-        if self._growth > 1.0 and now - self._grown_at >= 0.25:
+        if self._growth > 1.0 and now - self._grown_at >= (0.25 if self._growth < 2.0 else 0.15):
             self._grown_at = now
             self._rate.per_second *= self._growth if is_used else 1.0
         elif now - self._grown_at >= 1.0 and now - self._resumed_at >= self.STEADY:
