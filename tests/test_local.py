@@ -37,7 +37,7 @@ def wait():
     try:
         written(client, seed=1, max_tokens=8000, ignore_eos=True)
     except openai.APIConnectionError:
-        print("no reply")
+        print("no reply\\n", end="", flush=True)
 waiting = [threading.Thread(target=wait) for _ in range(3)]
 for thread in waiting:
     thread.start()
