@@ -117,6 +117,7 @@ def test_a_server_that_counts_no_tokens_changes_no_byte_of_the_dataset(tmp_path:
     assert json.loads(invoke("status", "--json", tmp_path / "run").done().out)["prompt_tokens"] > 1000
 
 
+@pytest.mark.slow
 def test_accidents_on_the_way_change_no_byte(tmp_path: Path, undisturbed: Path) -> None:
     """Each kind hits about one request in thirty, at its first try: errors, resets, pages of HTML, replies without any."""
     kinds = ["429", "429 ms", "408", "409", "500", "502", "503", "504", "html 502", "html", "not json", "not an object"]

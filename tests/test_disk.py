@@ -98,7 +98,7 @@ def test_a_full_disk_pauses_a_run_which_goes_on_when_there_is_room(disk: Path, u
         assert set(server.completed.values()) == {1}
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_run_stopped_at_a_full_disk_has_all_that_was_written_and_goes_on_from_there(
     disk: Path, undisturbed: dict[str, bytes], how: signal.Signals
 ) -> None:
