@@ -127,7 +127,7 @@ def status(directory: Path) -> Status:
         **_speed(config, record, is_running=owner is not None),
         funnel=(record["end"] or record["mark"])["funnel"] if record else Funnel().to_record(),
         notices=[(float(at), str(text)) for at, text in record.get("notices", [])],
-        left_out=learned(record.get("left_out")),
+        left_out={address: fields for address, fields in learned(record.get("left_out")).items() if fields},
     )
 
 

@@ -456,3 +456,22 @@ def test_the_word_that_stands_for_no_key_is_no_secret() -> None:
     with LoopbackServer(refuse) as server:
         [found], _ = ask(server, CHAT, key=None)
     assert "none of the slots" in str(found)
+
+
+def test_a_run_that_goes_on_takes_a_few_lone_refusals_for_the_requests_own() -> None:
+    """What others were answered stands on record, so nobody else is there to ask; a server that refuses all still ends the run."""
+
+    async def fates(*, has_answered: bool) -> list[type[Exception]]:
+        found: list[type[Exception]] = []
+        endpoint = OpenAI(base_url=server.base_url, api_key="sk-test", timeout=20.0, has_answered=has_answered)
+        for seed in range(OpenAI.DOUBTS + 1):
+            try:
+                await endpoint.complete(with_changes(CHAT, seed=seed))
+            except (ModelError, RequestFailed) as fate:
+                found.append(type(fate))
+        await endpoint.close()
+        return found
+
+    with LoopbackServer(failing("400")) as server:
+        assert asyncio.run(fates(has_answered=True)) == [RequestFailed] * OpenAI.DOUBTS + [ModelError]
+        assert asyncio.run(fates(has_answered=False))[0] is ModelError

@@ -24,7 +24,7 @@ OPTIONAL: dict[str, str | None] = {
 }
 WEAKER: dict[str, str | None] = {"json_schema": "json_object", "json_object": None}  # of response_format, step by step
 INSTEAD = {**OPTIONAL, **WEAKER, "system": "user"}
-Learned = dict[str, dict[str, "str | None"]]  # by address, what is left out of what is sent there
+Learned = dict[str, dict[str, "str | None"]]  # by address that has answered, what is left out of what is sent there
 _MOST_TOKENS = 10**8  # of one call; a server that counts more of them miscounts
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "propose": {"instructions": {"type": "array", "items": {"type": "string"}}},
@@ -117,8 +117,7 @@ def learned(record: Any) -> Learned:
     found: Learned = {}
     for address, fields in record.items() if isinstance(record, dict) else ():
         names = sorted(name for name in fields if name in INSTEAD) if isinstance(fields, dict) else []
-        if names:
-            found[str(address)] = {name: INSTEAD[name] for name in names}
+        found[str(address)] = {name: INSTEAD[name] for name in names}
     return found
 
 

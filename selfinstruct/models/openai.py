@@ -55,6 +55,8 @@ class OpenAI:
     take (see bodies.py); what is found out is added to it.
     """
 
+    DOUBTS = 4  # refusals in a sitting that may be a request's own though nobody has been answered yet, if ever one was
+
     def __init__(
         self,
         *,
@@ -64,6 +66,7 @@ class OpenAI:
         notice: Callable[[str], None] = lambda text: None,
         told: Callable[[Allowance], None] = lambda allowance: None,
         left_out: dict[str, str | None] | None = None,
+        has_answered: bool = False,
     ) -> None:
         login = urlsplit(base_url or "")
         http_client = _http_client(timeout)
@@ -84,7 +87,9 @@ class OpenAI:
             logger.addFilter(self._secrets)
         self._notice, self._told = notice, told
         self._left_out = {} if left_out is None else left_out
-        self._answered = False
+        self._answered = False  # in this sitting
+        self._doubts = self.DOUBTS if has_answered else 0
+        self._first_answer: Callable[[dict[str, str | None]], object] = lambda left_out: None
         self._overflowed: set[str] = set()  # places in the run, while nobody was answered
         self._under_way = 0
         self._changed = asyncio.Event()  # either of the two has; a new one each time
@@ -103,7 +108,21 @@ class OpenAI:
             self._changed = asyncio.Event()
         while self._under_way and not self._answered:  # a refusal comes back before any reply does
             await self._changed.wait()
-        raise (doubt.of_request if self._answered else doubt.of_run) from None
+        raise (doubt.of_request if self._answered or self._is_doubted() else doubt.of_run) from None
+
+    def _is_doubted(self) -> bool:
+        """Whether a refusal that nobody else is there to explain is taken for the request's own: a few are, if a run goes on."""
+        self._doubts -= 1
+        return self._doubts >= 0
+
+    def when_it_answers(self, do: Callable[[dict[str, str | None]], object]) -> None:
+        """Have `do` called with what is left out (as it is, and will be) at the sitting's first answer."""
+        self._first_answer = do
+
+    def _has_answered(self) -> None:
+        if not self._answered:
+            self._answered = True
+            self._first_answer(self._left_out)
 
     def _will_be_shorter(self, request: Request, failure: Exception) -> bool:
         """Whether a prompt that does not fit is a turn's first: the turn shows less then, and asks once more."""
@@ -164,7 +183,7 @@ class OpenAI:
         except Doubtful as doubt:
             is_own = self._answered or self._will_be_shorter(request, doubt.of_request)
             raise (doubt.of_request if is_own else doubt.of_run) from None
-        self._answered = True
+        self._has_answered()
         return self._without_secrets(completion)
 
     async def through(self, call: Callable[[Any], Awaitable[Any]], *, missing: str) -> Any:
@@ -201,7 +220,7 @@ class OpenAI:
             if status is not None:
                 raise fate_of(refusal_in(record, self.address, status, self.words), body, request.model)
             raise strange(self.address, f"answers without 'choices' ({self.words(raw.text)})")
-        self._answered = True
+        self._has_answered()
         return self._without_secrets(completion)
 
     def _without_secrets(self, completion: Completion) -> Completion:
