@@ -66,7 +66,7 @@ class Pace:
     examples: int = 0
     surplus: float = 1.0  # times what is needed: more than 1 where another round costs hours (models/batch.py)
 
-    EAGER: ClassVar[int] = 16  # calls begun for each that can be under way, so that a slow one holds nobody up
+    EAGER: ClassVar[int] = 64  # calls begun for each that can be under way, so that a slow one holds nobody up
 
     def instructions(self) -> int:
         """How many instructions may be between admission and commitment."""
