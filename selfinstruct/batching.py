@@ -45,9 +45,9 @@ async def batching(
         yield None
         return
     if len(found) != 1 or not is_network(config.model):
-        names = ", ".join(one.id or "one without a name yet" for one in log.open.values())
         raise UserError(
-            f"{completions.path.parent}: batches are open ({names}); go on with the one --base-url and --model that they went to"
+            f"{completions.path.parent}: batches are open ({_names(log)}); "
+            "go on with the one --base-url and --model that they went to"
         )
     batch = Batch(
         BatchApi(cast("OpenAI", found[0].model)),
@@ -66,5 +66,8 @@ async def batching(
     finally:
         await batch.close()
         if log.open:
-            names = ", ".join(one.id or "one without a name yet" for one in log.open.values())
-            notice(f"batches that stay open: {names}; the same command goes on with them")
+            notice(f"batches that stay open: {_names(log)}; the same command goes on with them")
+
+
+def _names(log: Batches) -> str:
+    return ", ".join(one.id or "one without a name yet" for one in log.open.values())

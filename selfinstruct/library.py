@@ -103,13 +103,10 @@ async def _judge(
     seconds: float | None,
 ) -> Quality:
     from selfinstruct.judge import Review, settled
-    from selfinstruct.models.providers import only_model
     from selfinstruct.view import load_run
 
     view = load_run(directory)
-    judge = settled(directory, given, "judge()")
-    if not judge.config.model:
-        judge = settled(directory, {**given, "model": await only_model(judge.config)}, "judge()")
+    judge = await settled(directory, given, "judge()")
     review = Review(view, judge, sample=sample, seed=seed)
     review.check(replace=replace)
     books = review.open()

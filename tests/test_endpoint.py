@@ -461,9 +461,9 @@ def test_the_word_that_stands_for_no_key_is_no_secret() -> None:
 def test_a_run_that_goes_on_takes_a_few_lone_refusals_for_the_requests_own() -> None:
     """What others were answered stands on record, so nobody else is there to ask; a server that refuses all still ends the run."""
 
-    async def fates(*, has_answered: bool) -> list[type[Exception]]:
+    async def fates(known: dict[str, str | None] | None) -> list[type[Exception]]:
         found: list[type[Exception]] = []
-        endpoint = OpenAI(base_url=server.base_url, api_key="sk-test", timeout=20.0, has_answered=has_answered)
+        endpoint = OpenAI(base_url=server.base_url, api_key="sk-test", timeout=20.0, left_out=known)
         for seed in range(OpenAI.DOUBTS + 1):
             try:
                 await endpoint.complete(with_changes(CHAT, seed=seed))
@@ -473,5 +473,5 @@ def test_a_run_that_goes_on_takes_a_few_lone_refusals_for_the_requests_own() -> 
         return found
 
     with LoopbackServer(failing("400")) as server:
-        assert asyncio.run(fates(has_answered=True)) == [RequestFailed] * OpenAI.DOUBTS + [ModelError]
-        assert asyncio.run(fates(has_answered=False))[0] is ModelError
+        assert asyncio.run(fates({})) == [RequestFailed] * OpenAI.DOUBTS + [ModelError]
+        assert asyncio.run(fates(None))[0] is ModelError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import math
@@ -327,7 +328,7 @@ def test_what_is_no_verdict_says_why(reply: str, finish_reason: str, error: str)
     ],
 )
 def test_nothing_in_an_example_can_pass_for_the_prompt(text: str, directory: Path) -> None:
-    one = settled(directory, {"model": "scripted"})
+    one = asyncio.run(settled(directory, {"model": "scripted"}))
     shown = one.request(example(instruction=text, input=text, output=text)).messages
     plain = one.request(example()).messages
     assert [message.text for message in shown[:-1]] == [message.text for message in plain[:-1]]

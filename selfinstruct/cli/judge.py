@@ -13,7 +13,7 @@ from selfinstruct.cli.options import config_options, higher
 from selfinstruct.cli.screen import Sectioned, show
 
 if TYPE_CHECKING:
-    from selfinstruct.judge import Judge, Review
+    from selfinstruct.judge import Review
 
 _SECTIONS = {
     "What is judged": ("sample", "seed", "replace", "dry_run"),
@@ -59,12 +59,14 @@ def judge(directory: Path, sample: int | None, seed: int, replace: bool, dry_run
     Writes judgements.jsonl: three answers, a score from 1 to 5 and a reason for each example. The same command goes on where
     it was stopped, and nothing is bought twice.
     """
-    from selfinstruct.judge import Review
+    import asyncio
+
+    from selfinstruct.judge import Review, settled
     from selfinstruct.view import load_run
 
     run = load_run(directory)
     said = {name: value for name, value in given.items() if value not in (None, ())}
-    review = Review(run, _settled(directory, said, ask=not dry_run), sample=sample, seed=seed)
+    review = Review(run, asyncio.run(settled(directory, said, ask=not dry_run)), sample=sample, seed=seed)
     if dry_run:
         show(review.plan())
         return
@@ -72,19 +74,6 @@ def judge(directory: Path, sample: int | None, seed: int, replace: bool, dry_run
     _sit(review)
     show(review.lines)
     show([f"\n{review.wanted:,} examples are judged in {directory / 'judgements.jsonl'}"])
-
-
-def _settled(directory: Path, said: dict[str, Any], *, ask: bool) -> Judge:
-    """`ask`: whether the endpoint may be asked which model it serves."""
-    import asyncio
-
-    from selfinstruct.judge import settled
-    from selfinstruct.models.providers import only_model
-
-    judge = settled(directory, said)
-    if judge.config.model:
-        return judge
-    return settled(directory, {**said, "model": asyncio.run(only_model(judge.config)) if ask else "(the one that it serves)"})
 
 
 def _sit(review: Review) -> None:

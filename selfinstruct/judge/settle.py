@@ -12,16 +12,26 @@ from selfinstruct.errors import UserError
 from selfinstruct.judge.books import FOLDER, recorded
 from selfinstruct.judge.judge import NAMES, Judge
 from selfinstruct.models import Decoding
-from selfinstruct.models.providers import LOCAL
+from selfinstruct.models.providers import LOCAL, only_model
 
 DECODING = {"temperature": 0.0, "max_tokens": 512}
 DEFAULTS = {"attempts": 3, "response_format": "json_schema"}
 
 
-def settled(directory: Path, said: Mapping[str, Any], where: str = "judge") -> Judge:
+async def settled(directory: Path, said: Mapping[str, Any], where: str = "judge", *, ask: bool = True) -> Judge:
     """The judge of the run in `directory`: as recorded, but for what was said anew; or a new one if there is none, or if another
-    model is named. `said` has names of NAMES and DECODING. Its model may still be empty. Raises UserError, saying `where`.
+    model is named. `said` has names of NAMES and DECODING. Raises UserError, saying `where`.
+
+    `ask`: whether the endpoint may be asked which model it serves, where none is named.
     """
+    judge = _settled(directory, said, where)
+    if judge.config.model:
+        return judge
+    return _settled(directory, {**said, "model": await only_model(judge.config) if ask else "(the one that it serves)"}, where)
+
+
+def _settled(directory: Path, said: Mapping[str, Any], where: str) -> Judge:
+    """Its model may still be empty."""
     for name in said:
         if name not in (*NAMES, *DECODING):
             raise UserError(f"{where}: unknown setting {name!r} (known: {', '.join(sorted((*NAMES, *DECODING)))})")

@@ -52,10 +52,10 @@ class _Http(Careful, openai.DefaultAioHttpClient):
 class OpenAI:
     """One endpoint. `api_key` None: it asks for none. `notice` is told, once each, what the server made us leave out; `told`
     hears, in the task of the call, what the headers say of the server's limits. `left_out` is what the server is known not to
-    take (see bodies.py); what is found out is added to it.
+    take (see bodies.py), None if it never answered; what is found out is added to it.
     """
 
-    DOUBTS = 4  # refusals in a sitting that may be a request's own though nobody has been answered yet, if ever one was
+    DOUBTS = 4  # refusals in a sitting that may be a request's own though nobody in it has been answered, if ever one was
 
     def __init__(
         self,
@@ -66,7 +66,6 @@ class OpenAI:
         notice: Callable[[str], None] = lambda text: None,
         told: Callable[[Allowance], None] = lambda allowance: None,
         left_out: dict[str, str | None] | None = None,
-        has_answered: bool = False,
     ) -> None:
         login = urlsplit(base_url or "")
         http_client = _http_client(timeout)
@@ -88,7 +87,7 @@ class OpenAI:
         self._notice, self._told = notice, told
         self._left_out = {} if left_out is None else left_out
         self._answered = False  # in this sitting
-        self._doubts = self.DOUBTS if has_answered else 0
+        self._doubts = 0 if left_out is None else self.DOUBTS
         self._first_answer: Callable[[dict[str, str | None]], object] = lambda left_out: None
         self._overflowed: set[str] = set()  # places in the run, while nobody was answered
         self._under_way = 0

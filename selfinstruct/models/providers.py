@@ -108,7 +108,7 @@ async def endpoints(config: Config, notice: Notice, learned: Learned | None = No
 def _network(config: Config, address: str | None, key: str | None, notice: Notice, learned: Learned) -> Endpoint:
     limits = _limits(config, redacted(address or "the endpoint"), notice)
     name = redacted(address or "")
-    client = _client(config, address, key, notice, limits, learned.get(name), has_answered=name in learned)
+    client = _client(config, address, key, notice, limits, learned.get(name))
     client.when_it_answers(lambda left_out: learned.setdefault(name, left_out))
     return Endpoint(client, limits)
 
@@ -120,14 +120,11 @@ def _client(
     notice: Notice = lambda text: None,
     limits: Limits | None = None,
     left_out: dict[str, str | None] | None = None,
-    *,
-    has_answered: bool = False,
 ) -> OpenAI:
     from selfinstruct.models.openai import OpenAI
 
     told = (lambda allowance: None) if limits is None else limits.told
-    known: dict[str, Any] = {"left_out": left_out, "has_answered": has_answered}
-    return OpenAI(base_url=address, api_key=key, timeout=config.timeout, notice=notice, told=told, **known)
+    return OpenAI(base_url=address, api_key=key, timeout=config.timeout, notice=notice, told=told, left_out=left_out)
 
 
 def _limits(config: Config, name: str, notice: Notice) -> Limits:
