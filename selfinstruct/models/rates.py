@@ -64,30 +64,37 @@ class Left:
 
 
 class Learned:
-    """A pace that refusals (HTTP 429) have taught. Refusals of calls sent before the last one's lesson teach nothing more.
+    """A pace that refusals (HTTP 429) have taught. Those of one burst teach one lesson, when all of them have come back.
 
-    A burst of them holds everything for as long as the server asks, or for a moment that grows while nothing passes. Then calls
-    go a little slower than those that were accepted in the second before it; slower still if that bursts as well. A lesson from
-    little is unsure and soon tried beyond; a sure one only after STEADY seconds, and by a hundredth each second. A server that
-    goes on refusing however slowly it is called teaches nothing about a pace: then, for a while, only its pauses are kept.
+    A burst holds everything for as long as the server asks, or for a moment that grows while nothing passes. What passes between
+    two moments at which a limit is used up is what it allows in that time, be it a window or a bucket: a little less is the pace
+    from then on. The gap to the pace before is soon tried again, and what lies beyond after a steady while. A server that goes on
+    refusing however slowly it is called teaches nothing about a pace: then, for a while, only the holds are kept. Where no pace
+    is known, calls begin few at a time and double, so that a burst is a small one.
     """
 
-    PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds of hold that no server asked for
-    STEADY = 10.0
-    STREAK = 2.0  # seconds within which another burst says that the lesson was too mild
-    DEAF = 30.0  # seconds without a lesson, after as many bursts in a row as there are factors
-    FACTORS = (0.97, 0.97, 0.95, 0.85)  # at least, by how many have come so
+    PAUSE, LONGEST_PAUSE = 0.12, 30.0  # seconds of hold that no server asked for
+    STEADY = 6.0  # seconds without a burst before more is tried
+    DEAF = 30.0  # seconds without a lesson once the pace has come down to a quarter for nothing; twice as long each time
+    LEAST = 0.1  # calls a second
+    FEW, DOUBLING = 32, 0.05  # calls to begin with, and the seconds in which they double
 
     def __init__(self, chance: Random) -> None:
         self._chance = chance
         self._accepted: dict[int, float] = {}  # calls of the last second that were not refused, with their moments
-        self._first = math.inf
-        self._burst_at = self._resumed_at = -math.inf
-        self._until = self._deaf_until = -math.inf
+        self._sent = 0  # the last call
+        # As the last hold ended: the last call of all, the last one refused and its moment; and since then.
+        self._sent_then = self._spent = 0
+        self._spent_at, self._resumed_at = math.inf, -math.inf
+        self._last, self._last_at, self._refused = 0, 0.0, 0
         self._is_to_learn = False
-        self._streak = self._closed = 0  # bursts in a row; of which nothing had passed since the one before
+        self._until = self._deaf_until = -math.inf
+        self._deaf, self._pause, self._few = self.DEAF, self.PAUSE, self.FEW
+        self._cost = 1.0  # of a burst, in quarters of a second: all is tried as much later
+        self._closed = 0  # holds in a row before which nothing had passed
         self._rate: Rate | None = None
-        self._growth, self._grown_at = 1.0, 0.0
+        self._rate_then = self._best = 0.0  # as the last hold ended; the best that was ever learned since it was deaf
+        self._ceiling, self._grown_at = math.inf, 0.0
 
     @property
     def per_second(self) -> float | None:
@@ -98,10 +105,16 @@ class Learned:
             return self._until - now
         if self._is_to_learn:
             self._learn(now)
-        return self._rate.delay(now) if self._rate else 0.0
+        pace = self._rate.delay(now) if self._rate else 0.0
+        begun = self._sent - self._sent_then
+        if begun < self._few or (self._rate and not self._closed):
+            return pace
+        return max(pace, self._resumed_at + self.DOUBLING * math.log2((begun + 1) / self._few) - now)
 
     def take(self, number: int, now: float) -> None:
-        self._first = min(self._first, now)
+        if not self._sent:
+            self._resumed_at = self._spent_at = now
+        self._sent = number
         while self._accepted:
             oldest = next(iter(self._accepted))
             if self._accepted[oldest] >= now - 1.0:
@@ -109,25 +122,23 @@ class Learned:
             del self._accepted[oldest]
         self._accepted[number] = now
         if self._rate:
-            self._grow(now)
+            self._grow(self._rate, now)
             self._rate.take(1, now)
 
     def refused(self, number: int, sent: float, retry_after: float | None, now: float) -> bool:
         """True for the first of a burst."""
         self._accepted.pop(number, None)
+        self._refused += number > self._spent
         if retry_after is not None:
             self._until = max(self._until, now + retry_after)
-        if sent <= self._burst_at:
+        if number <= self._sent_then:
             return False
-        is_open = any(sent > self._resumed_at and now - sent > 0.1 for sent in self._accepted.values())
-        self._closed = 0 if is_open or math.isinf(self._burst_at) else self._closed + 1
-        if is_open or self._rate is None:
-            self._streak = self._streak + 1 if now - self._resumed_at < self.STREAK else 0
-            self._is_to_learn = now >= self._deaf_until
-        if self._streak >= len(self.FACTORS):
-            self._rate, self._streak, self._is_to_learn, self._deaf_until = None, 0, False, now + self.DEAF
-        self._burst_at = now
-        pause = min(self.LONGEST_PAUSE, self.PAUSE * 2**self._closed) * self._chance.uniform(0.8, 1.2)
+        if number > self._last:
+            self._last, self._last_at = number, sent
+        if self._is_to_learn:
+            return False
+        self._is_to_learn = True
+        pause = min(self.LONGEST_PAUSE, self._pause * 1.5 ** min(self._closed, 50)) * self._chance.uniform(0.8, 1.2)
         self._until = max(self._until, now + (0.05 if retry_after is not None else pause))
         if self._rate:
             self._rate.hold(self._until)
@@ -135,31 +146,56 @@ class Learned:
 
     def _learn(self, now: float) -> None:
         """When the hold is over: by then all of the burst have come back, and what has not was accepted."""
+        passed = self._last - self._spent - self._refused
+        if now < self._deaf_until:
+            self._pause = min(self.PAUSE * self._refused / max(passed, 1), 10 * self.PAUSE)
+        elif passed > 0:
+            self._rate = self._taught(passed)
+            self._pause = self.PAUSE
+            if self._rate.per_second < self._best / 4:
+                self._rate, self._best, self._deaf_until, self._deaf = None, 0.0, now + self._deaf, 2 * self._deaf
         self._is_to_learn = False
-        seen = [moment for moment in self._accepted.values() if moment > self._burst_at - 1.0]
-        lately = sum(moment > self._burst_at - 0.25 for moment in seen)
-        factor = self.FACTORS[min(self._streak, len(self.FACTORS) - 1)]
-        if self._rate is None:
-            is_much = len(seen) >= 20 or (self._burst_at - self._first >= 1.0 and len(seen) >= 5)
-            self._rate, self._growth = Rate(max(0.97 * len(seen), 0.1)), 1.1 if is_much else 2.0
-        else:
-            before = self._rate.per_second
-            since = max(self._burst_at - 1.0, self._resumed_at)
-            passed = sum(moment >= since for moment in seen)
-            span = max(0.05, self._burst_at - since)
-            found = 0.97 * max((passed + 1) / span, 0.8 * 4 * lately if self._growth > 1.1 else 0)
-            self._rate.per_second = max(before * 0.5, min(before * factor, found), 0.1)
-            self._growth = 1.1 if self._growth > 1.1 else 1.0
-        self._rate.hold(now)
-        self._resumed_at = self._grown_at = now
+        self._closed = 0 if passed > 0 else self._closed + 1
+        self._few = 1 if self._closed else self.FEW // 4
+        self._sent_then, self._resumed_at = self._sent, now
+        self._spent, self._spent_at, self._refused = self._last, self._last_at, 0
+        self._cost = min(max(1.0, (now - self._last_at) / 0.25), 40.0)
+        if self._rate:
+            self._rate.hold(now)
+            self._rate_then, self._grown_at = self._rate.per_second, now
 
-    def _grow(self, now: float) -> None:
+    def _taught(self, passed: int) -> Rate:
+        """The pace, from the calls that passed since the limit was last used up."""
+        open_for, held = self._last_at - self._resumed_at, self._resumed_at - self._spent_at
+        lately = sum(moment > self._last_at - 1.0 for moment in self._accepted.values())
+        if self._rate is None:  # a bucket may have been full, and a window new: soon tried beyond if it was little
+            self._ceiling = 0.97 * lately if open_for >= 1.0 else math.inf
+            return Rate(0.97 * (lately if open_for >= 1.0 else passed))
+        before = self._rate.per_second
+        if before > 1.25 * self._rate_then and open_for >= 1.0:
+            found = float(lately)  # for most of the time it was not called as often as it allows
+        else:
+            found = passed / max(open_for + min(held, 0.6), 0.05)  # what a bucket saves up in a longer hold it may not keep
+        if passed < 10:
+            found = max(found, before / 2)
+        self._ceiling = 0.97 * before
+        self._rate.per_second = max(0.97 * min(before, found), self.LEAST)
+        if not self._best or open_for > self.STEADY:
+            self._best = max(self._best, self._rate.per_second)
+        return self._rate
+
+    def _grow(self, rate: Rate, now: float) -> None:
         """Only what is made use of."""
-        assert self._rate is not None
-        is_used = len(self._accepted) > 0.7 * self._rate.per_second * min(1.0, now - self._resumed_at)
-        if self._growth > 1.0 and now - self._grown_at >= (0.25 if self._growth < 2.0 else 0.15):
-            self._grown_at = now
-            self._rate.per_second *= self._growth if is_used else 1.0
-        elif now - self._grown_at >= 1.0 and now - self._resumed_at >= self.STEADY:
-            self._grown_at = now
-            self._rate.per_second *= 1.01 if is_used else 1.0
+        is_unsure = math.isinf(self._ceiling)
+        if now - self._grown_at < (0.12 if is_unsure else 0.25) * self._cost:
+            return
+        self._grown_at = now
+        pace, age = rate.per_second, now - self._resumed_at
+        if len(self._accepted) <= 0.7 * pace * min(1.0, age):
+            return
+        if is_unsure:
+            rate.per_second = 2 * pace
+            return
+        rate.per_second += 0.1 * max(self._ceiling - pace, 0.0)
+        if age >= self.STEADY * self._cost:
+            rate.per_second += 0.0025 * pace * age / self.STEADY
