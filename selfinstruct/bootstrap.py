@@ -45,6 +45,7 @@ class Step:
     outcomes: tuple[Outcome, ...]
     ends_turn: bool = False
     instance: Instance | None = None  # written together with the instruction (preset alpaca)
+    defects: tuple[Finding, ...] = ()  # of that instance
 
     @property
     def instruction(self) -> Instruction | None:
@@ -62,21 +63,28 @@ class Pace:
     concurrency: int
     turns: int = 0
     admitted: int = 0
-    committed: int = 0  # of the admitted
-    examples: int = 0
+    known: int = 0  # of the admitted: what has become of them, committed or not
+    examples: int = 0  # of the known
+    waiting: int = 0  # steps that an earlier one keeps from being committed
+    per_turn: float = 6.0  # admitted, as far as is known beforehand
     surplus: float = 1.0  # times what is needed: more than 1 where another round costs hours (models/batch.py)
 
     EAGER: ClassVar[int] = 64  # calls begun for each that can be under way, so that a slow one holds nobody up
 
     def instructions(self) -> int:
-        """How many instructions may be between admission and commitment."""
-        per_instruction = (self.examples + 1) / (self.committed + 1)
-        return min(self.EAGER * self.concurrency, math.ceil(self.surplus * (self.wanted - self.examples) / per_instruction))
+        """How many instructions may be between admission and their examples."""
+        per_instruction = (self.examples + 1) / (self.known + 1)
+        missing = max(self.wanted - self.examples, 0)
+        return min(self.EAGER * self.concurrency, math.ceil(self.surplus * missing / per_instruction))
+
+    def steps(self) -> int:
+        """How many steps may be between admission and commitment."""
+        return min(self.EAGER * self.concurrency, self.instructions() + self.waiting)
 
     def new_turns(self) -> int:
         """How many turns may be under way."""
-        per_turn = (self.admitted + 4) / (self.turns + 1)
-        missing = self.instructions() - (self.admitted - self.committed)
+        per_turn = (self.admitted + self.per_turn) / (self.turns + 1)
+        missing = self.instructions() - (self.admitted - self.known)
         return min(self.EAGER * self.concurrency, math.ceil(missing / per_turn))
 
 
@@ -89,26 +97,24 @@ class Bootstrap:
 
     async def steps(self) -> AsyncGenerator[Step, None]:
         """What is to be committed, in its order, for ever. Raises ModelError."""
-        async with aclosing(in_order(self._flesh_out, self._grow(), window=self._pace.instructions)) as steps:
+        async with aclosing(in_order(self._flesh_out, self._grow(), window=self._pace.steps)) as steps:
             async for step in steps:
-                self._pace.committed += any(isinstance(one, Instruction) for one in step.outcomes)
-                self._pace.examples += sum(isinstance(one, Example) for one in step.outcomes)
+                self._pace.waiting -= 1
                 yield step
 
     # ------------------------------------------------ the first stream: new instructions (section 2.2)
 
     async def _grow(self) -> AsyncGenerator[Step, None]:
         window = self._pace.new_turns
-        async with aclosing(
-            in_order(self._propose, self._turns(), window=lambda: min(self._lag(self._pool.turns), window()))
-        ) as turns:
+        async with aclosing(in_order(self._propose, self._turns(), window=lambda: min(self._open_turns(), window()))) as turns:
             async for turn, shown, reply in turns:
                 dropped: list[Outcome] = _reply_dropped("propose", turn, reply)
                 for draft in reply.parsed.drafts:
-                    outcome = self._admit(draft, turn, shown)
+                    reason, defects = self._why_not(draft)
+                    outcome = self._admit(draft, turn, shown, reason)
                     dropped.append(outcome)
                     if isinstance(outcome, Instruction):
-                        yield Step(turn, tuple(dropped), instance=draft.instance)
+                        yield Step(turn, tuple(dropped), instance=draft.instance, defects=tuple(defects))
                         dropped = []
                 self._pool.end_turn(turn)
                 self._pace.turns += 1
@@ -121,10 +127,14 @@ class Bootstrap:
             turn += 1
 
     def _lag(self, turn: int) -> int:
-        """Short at first, when every survivor is wanted as a demonstration soon. Depends on the turn's number alone, never
-        shrinks, and bounds how many turns are under way: what a turn is shown is always there when it starts.
-        """
+        """Short at first, when every survivor is wanted as a demonstration soon. Depends on the turn's number alone."""
         return min(self._config.lag, 4 + turn // 2)
+
+    def _open_turns(self) -> int:
+        """How many turns, from the first that has not ended, may be under way. They are shown what turns before gave that have
+        all ended: `turn - _lag(turn) < turns` holds up to turn `2 * turns + 6`.
+        """
+        return min(self._config.lag, self._pool.turns + 7)
 
     async def _propose(self, turn: int) -> tuple[int, tuple[str, ...], Reply]:
         shown = _demonstrations(self._config, self._pool, turn, after_turn=turn - self._lag(turn))
@@ -138,14 +148,21 @@ class Bootstrap:
     async def _proposed(self, turn: int, shown: Sequence[SeedTask | Instruction]) -> Reply:
         return await self._stages["propose"].ask(self._model, f"t{turn}", _propose_values(self._config, shown))
 
-    def _admit(self, draft: Draft, turn: int, shown: tuple[str, ...]) -> Instruction | Rejected:
+    def _why_not(self, draft: Draft) -> tuple[str | None, Sequence[Finding]]:
+        """The slug of what rejects it before it is compared with the pool, and what the checks find in its instance."""
         text = draft.instruction
         reason = filters.why_not_instruction(text, self._filters)
         if reason is None and not self._pool.is_comparable(text):
             reason = "no_tokens"
         if reason is None and draft.instance is not None:
             reason = filters.why_not_instances([draft.instance], at_most=1, control=True)[0]
-            reason = reason or self._defect(self._defects(text, draft.instance, None))
+        if reason is not None or draft.instance is None:
+            return reason, []
+        defects = self._defects(text, draft.instance, None)
+        return self._defect(defects), defects
+
+    def _admit(self, draft: Draft, turn: int, shown: tuple[str, ...], reason: str | None) -> Instruction | Rejected:
+        text = draft.instruction
         if reason is not None:
             instance = draft.instance
             given, output = (instance.input, instance.output) if instance else (None, None)
@@ -169,11 +186,16 @@ class Bootstrap:
 
     async def _flesh_out(self, step: Step) -> Step:
         instruction = step.instruction
-        if instruction is None:
-            return step
+        if instruction is not None:
+            step = await self._with_examples(step, instruction)
+            self._pace.known += 1
+            self._pace.examples += sum(isinstance(one, Example) for one in step.outcomes)
+        self._pace.waiting += 1
+        return step
+
+    async def _with_examples(self, step: Step, instruction: Instruction) -> Step:
         if step.instance is not None:
-            defects = self._defects(instruction.text, step.instance, None)
-            return replace(step, outcomes=(*step.outcomes, self._example(instruction, step.instance, 1, defects)))
+            return replace(step, outcomes=(*step.outcomes, self._example(instruction, step.instance, 1, step.defects)))
         values = {"instruction": instruction.text, "max_instances": self._config.max_instances_per_task}
         label = await self._stages["classify"].ask(self._model, instruction.id, values)
         instruction = replace(instruction, is_classification=label.parsed.is_classification)

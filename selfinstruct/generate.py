@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,9 +66,11 @@ async def generate(
             await at.batch.settled()
             return
         pool = run.pool(inputs.seeds)
-        pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
+        instructions = len(pool.machine)
+        pace = Pace(config.n, config.concurrency, pool.turns, instructions, instructions, run.funnel.examples)
+        pace.per_turn = 0.75 * config.new_per_turn  # of those asked for, most are new as long as the pool is small
         if config.batch:
-            pace = replace(pace, concurrency=ROUND, surplus=SURPLUS)
+            pace.concurrency, pace.surplus = ROUND, SURPLUS
         await _commit_all(run, Bootstrap(config, inputs.stages, at.model, pool, pace), at, notice, changed)
 
 

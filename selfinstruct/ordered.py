@@ -25,26 +25,32 @@ async def in_order(
 ) -> AsyncGenerator[Result, None]:
     """Yield `await work(item)` for every item, in the order of `items`, with up to `window()` calls under way or waiting.
 
-    `window` is asked anew before each start, so it may grow and shrink; below 1 it counts as 1. An error of `work` or of
+    `window` is asked anew whenever a call has ended, so it may grow and shrink; below 1 it counts as 1. An error of `work` or of
     `items` is raised in its place: after all results that come before it. Closing the generator cancels what is under way,
     waits for it, and closes `items`.
     """
     pending: deque[asyncio.Future[Result]] = deque()
     upcoming: asyncio.Future[Item | object] | None = None
+    news = asyncio.Event()
+
+    def begun(future: asyncio.Future[Any]) -> asyncio.Future[Any]:
+        future.add_done_callback(lambda _: news.set())
+        return future
+
     failure: Exception | None = None
     more = True
     try:
         while more or pending:
             if more and upcoming is None and len(pending) < max(1, window()):
-                upcoming = asyncio.ensure_future(_next(items))
-            waited_for = [future for future in (upcoming, pending[0] if pending else None) if future is not None]
-            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+                upcoming = begun(asyncio.ensure_future(_next(items)))
+            await news.wait()
+            news.clear()
             if upcoming is not None and upcoming.done():
                 failure = upcoming.exception() if isinstance(upcoming.exception(), Exception) else None  # type: ignore[assignment]
                 if failure is not None or (item := upcoming.result()) is _END:
                     more = False
                 else:
-                    pending.append(asyncio.ensure_future(work(item)))  # type: ignore[arg-type]
+                    pending.append(begun(asyncio.ensure_future(work(item))))  # type: ignore[arg-type]
                 upcoming = None
             while pending and pending[0].done():
                 yield pending.popleft().result()

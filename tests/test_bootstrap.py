@@ -488,8 +488,8 @@ def test_of_a_run_of_3000_at_200_at_once_under_two_percent_are_bought_beyond_the
 
 
 def test_a_window_never_closes_while_examples_are_missing() -> None:
-    for examples, committed, admitted, turns in [(0, 0, 0, 0), (99, 300, 300, 400), (99, 1, 500, 1), (0, 1000, 1000, 1000)]:
-        pace = Pace(wanted=100, concurrency=8, turns=turns, admitted=admitted, committed=committed, examples=examples)
+    for examples, known, admitted, turns in [(0, 0, 0, 0), (99, 300, 300, 400), (99, 1, 500, 1), (0, 1000, 1000, 1000)]:
+        pace = Pace(wanted=100, concurrency=8, turns=turns, admitted=admitted, known=known, examples=examples)
         assert 1 <= pace.instructions() <= Pace.EAGER * 8
         assert pace.new_turns() <= Pace.EAGER * 8
 

@@ -336,10 +336,11 @@ def test_a_finished_run_stays_as_it_is_and_can_grow(tmp_path: Path, undisturbed:
 def test_an_n_below_what_a_stopped_run_holds_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "run"
     with LoopbackServer(latency(0.03)) as server:
-        with begun(server, out, "--new-per-turn", 2, "--concurrency", 4) as process:
+        with begun(server, out, "--new-per-turn", 2, "--concurrency", 4, replies=28) as process:
             process.send_signal(signal.SIGTERM)
             assert finish(process).code == 143
         held, before = len(records(out / "examples.jsonl")), dataset(out)
+        assert 2 <= held < N
         assert "examples already; --n can only be raised" in generate(out, n=1).error
         assert dataset(out) == before
         for n in (held + 1, N):
