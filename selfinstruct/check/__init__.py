@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import cache
 
 from selfinstruct.check.across import Across
 from selfinstruct.check.arithmetic import wrong_arithmetic
@@ -95,6 +96,7 @@ def rejects(one: Finding, setting: str) -> bool:
     return one.slug in (rejecting(setting) or ()) and (setting != "certain" or one.severity == "error")
 
 
+@cache  # it is asked for every instance
 def rejecting(setting: str) -> frozenset[str] | None:
     """The slugs that reject under a setting: `certain`, `annotate` (none of them), or a comma list; None where `none` says that
     nothing is looked for. Raises UserError for a slug that there is not.

@@ -46,7 +46,7 @@ def truncated(row: Checked) -> Finding | None:
     if (
         "```" in text
         or (looks_like_code(last) and not (_OPEN_WORD.search(last) and len(last.split()) >= 7))
-        or re.search(r"https?://\S+$|@\S+$|[#\uff03]\s?\w+$", last)
+        or re.search(r"https?://\S+$|@\S+$", last)
     ):
         return None
     if text.endswith(",") and re.search(r"poem|song|verse|lyric|haiku|stanza|rhyme", row.instruction, re.I):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from selfinstruct.check.finding import Checked, Finding, found
+from selfinstruct.check.finding import Checked, Field, Finding, found
 
 _THING = r"(?:images?|pictures?|photos?|photographs?|drawings?|paintings?|illustrations?|sketch(?:es)?|diagrams?|flow ?charts?|logos?|posters?|infographics?|cartoons?|comic(?: strip)?s?|graphs?|bar charts?|pie charts?|charts?|screenshots?|memes?|animations?|gifs?|videos?|doodles?|portraits?|visuali[sz]ations?|mind ?maps?|collages?|icons?|audio clips?|maps?|t-?shirt designs?|scatter ?plots?|histograms?|line graphs?|selfies?|wallpapers?|storyboards?)"
 _VISUAL = (
@@ -43,7 +43,7 @@ _PLACEHOLDER = re.compile(
 )
 _OTHERS = re.compile(
     r"(?:\u753b|\u7ed8\u5236|\u7ed8)(?:\u4e00|\u51fa|\u4e2a|\u5f20|\u5e45|\u526f)|(?:\u751f\u6210|\u521b\u5efa|\u5236\u4f5c|\u8bbe\u8ba1)\u4e00?(?:\u5f20|\u5e45|\u4e2a|\u526f).{0,12}(?:\u56fe\u7247|\u56fe\u50cf|\u63d2\u56fe|\u6d77\u62a5|\u6807\u5fd7|\u56fe\u8868|\u6f2b\u753b)|(?:\u8fd9\u5f20|\u4e0b\u9762\u7684|\u4ee5\u4e0b|\u8fd9\u5e45|\u4e0b)(?:\u56fe|\u7167\u7247|\u56fe\u7247|\u56fe\u50cf|\u753b)"
-    r"|\b(?:dibuja|dibuje|pinta un|dessine|dessinez|zeichne|zeichnen sie|disegna|desenhe)\b|\b(?:esta|siguiente|cette|dieses?|questa|esta) (?:imagen|foto|image|photo|bild|immagine|imagem)\b|描述(?:这张|该|一下)?图片|给我看.{0,8}(?:照片|图片)|(?:写真|画像|絵)を(?:見せ|生成|作)|絵を描|\b(?:beschreibe?|zeig(?:e|en)?)(?: mir| uns)? (?:das|ein|den|die|eine|dieses) (?:bild|foto|zeichnung|grafik|diagramm)|\b(?:describe|mu\u00e9stra(?:me)?|ense\u00f1a(?:me)?) (?:la|una|esta) (?:foto|imagen)\b|\b(?:d\u00e9cris|montre)(?:-moi)? (?:l['\u2019]|une |la |cette )(?:image|photo)(?:イラスト|ロゴ|ポスター)を(?:描|作)|(?:この|次の)(?:画像|写真|絵)|(?:画像|写真)に(?:何|写)|(?:crea|cr\u00e9e|erstelle|genera) (?:una?|une|eine?) (?:imagen|image|bild|immagine|logo\\w*|cartel|affiche|poster|plakat)",
+    r"|\b(?:dibuja|dibuje|pinta un|dessine|dessinez|zeichne|zeichnen sie|disegna|desenhe)\b|\b(?:esta|siguiente|cette|dieses?|questa|esta) (?:imagen|foto|image|photo|bild|immagine|imagem)\b|描述(?:这张|该|一下)?图片|给我看.{0,8}(?:照片|图片)|(?:写真|画像|絵)を(?:見せ|生成|作)|絵を描|\b(?:beschreibe?|zeig(?:e|en)?)(?: mir| uns)? (?:das|ein|den|die|eine|dieses) (?:bild|foto|zeichnung|grafik|diagramm)|\b(?:describe|mu\u00e9stra(?:me)?|ense\u00f1a(?:me)?) (?:la|una|esta) (?:foto|imagen)\b|\b(?:d\u00e9cris|montre)(?:-moi)? (?:l['\u2019]|une |la |cette )(?:image|photo)|(?:イラスト|ロゴ|ポスター)を(?:描|作)|(?:この|次の)(?:画像|写真|絵)|(?:画像|写真)に(?:何|写)|(?:crea|cr\u00e9e|erstelle|genera) (?:una?|une|eine?) (?:imagen|image|bild|immagine|logo\w*|cartel|affiche|poster|plakat)",
     re.I,
 )
 _ASKS = re.compile(r"\W*(?:how|what|why|who|which|when|where|is|are|do|does|should)\b", re.I)
@@ -63,6 +63,9 @@ _VERBS_OF_OTHERS = (
     "ers",
     "gen",
 )  # with which a request in plain letters begins
+_IN_TEXT_OF_OTHERS = re.compile(
+    "如何|怎么|怎样|用文字|步骤|谁|\u4ee3\u7801|\u7a0b\u5e8f|c\u00f3digo|code|\u7ed3\u8bba|\u63cf\u8ff0\u6587\u5b57"
+)
 _HAN = re.compile("[\u3400-\u9fff]")
 _LOOKED_AT = re.compile("\u8fd9|\u4e0b|\u4ee5\u4e0b")
 _TABLE = re.compile(r"\|\s?-{2,}")
@@ -82,19 +85,12 @@ def image_request(row: Checked) -> Finding | None:
         if match and not ("chart" in match.group().lower() and _TABLE.search(row.output)):  # which shows the same
             return found("image_request", "instruction", match.group())
     if match := None if text.isascii() and lowered[:3] not in _VERBS_OF_OTHERS else _OTHERS.search(text):
-        if (
-            len(_HAN.findall(row.input)) > 6 and not _PLACEHOLDER.search(row.input) and _LOOKED_AT.match(match.group())
-        ):  # said in words
+        is_in_input = len(_HAN.findall(row.input)) > 6 and not _PLACEHOLDER.search(row.input) and _LOOKED_AT.match(match.group())
+        if is_in_input or _IN_TEXT_OF_OTHERS.search(text):
             return None
-        return (
-            found("image_request", "instruction", match.group())
-            if not re.search(
-                "如何|怎么|怎样|用文字|步骤|谁|\u4ee3\u7801|\u7a0b\u5e8f|c\u00f3digo|code|\u7ed3\u8bba|\u63cf\u8ff0\u6587\u5b57",
-                text,
-            )
-            else None
-        )
-    for field, words in (("input", row.input), ("output", row.output)):
+        return found("image_request", "instruction", match.group())
+    fields: tuple[tuple[Field, str], ...] = (("input", row.input), ("output", row.output))
+    for field, words in fields:
         if (
             len(words) < 300
             and ("." in words or "[" in words or field == "input")
@@ -102,5 +98,5 @@ def image_request(row: Checked) -> Finding | None:
             and not _FILES_ARE_NAMES.search(text)
             and (field == "input" or "[" in match.group())
         ):
-            return found("image_request", "input" if field == "input" else "output", match.group())
+            return found("image_request", field, match.group())
     return None
