@@ -12,17 +12,16 @@ results on in order, however the replies come in.
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from selfinstruct import filters
 from selfinstruct.check import Finding, Row, findings, rejecting, rejects
 from selfinstruct.config import Config
 from selfinstruct.models import Model, Request
 from selfinstruct.ordered import in_order
+from selfinstruct.pace import Pace
 from selfinstruct.parse import Draft
 from selfinstruct.pool import Pool, generator
 from selfinstruct.stage import Reply, Stage
@@ -51,41 +50,6 @@ class Step:
     def instruction(self) -> Instruction | None:
         last = self.outcomes[-1] if self.outcomes else None
         return last if isinstance(last, Instruction) else None
-
-
-@dataclass(slots=True)
-class Pace:
-    """How far each stream may run ahead. It decides what is bought when, never what comes out: towards the end only as much is
-    begun as the yield so far says is still needed.
-    """
-
-    wanted: int  # examples
-    concurrency: int
-    turns: int = 0
-    admitted: int = 0
-    known: int = 0  # of the admitted: what has become of them, committed or not
-    examples: int = 0  # of the known
-    waiting: int = 0  # steps that an earlier one keeps from being committed
-    per_turn: float = 6.0  # admitted, as far as is known beforehand
-    surplus: float = 1.0  # times what is needed: more than 1 where another round costs hours (models/batch.py)
-
-    EAGER: ClassVar[int] = 64  # calls begun for each that can be under way, so that a slow one holds nobody up
-
-    def instructions(self) -> int:
-        """How many instructions may be between admission and their examples."""
-        per_instruction = (self.examples + 1) / (self.known + 1)
-        missing = max(self.wanted - self.examples, 0)
-        return min(self.EAGER * self.concurrency, math.ceil(self.surplus * missing / per_instruction))
-
-    def steps(self) -> int:
-        """How many steps may be between admission and commitment."""
-        return min(self.EAGER * self.concurrency, self.instructions() + self.waiting)
-
-    def new_turns(self) -> int:
-        """How many turns may be under way."""
-        per_turn = (self.admitted + self.per_turn) / (self.turns + 1)
-        missing = self.instructions() - (self.admitted - self.known)
-        return min(self.EAGER * self.concurrency, math.ceil(missing / per_turn))
 
 
 class Bootstrap:

@@ -10,13 +10,14 @@ from typing import Any
 
 from selfinstruct import settings
 from selfinstruct.batching import ROUND, SURPLUS
-from selfinstruct.bootstrap import Bootstrap, Pace, Step
+from selfinstruct.bootstrap import Bootstrap, Step
 from selfinstruct.config import Config
 from selfinstruct.errors import Stalled
 from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import FOLDER, Inputs
 from selfinstruct.models.layers import Notice, when_there_is_room
 from selfinstruct.models.providers import LOCAL, only_model
+from selfinstruct.pace import Pace
 from selfinstruct.run import Run, recorded_config
 from selfinstruct.sitting import Sitting, sitting
 from selfinstruct.tasks import Example, Instruction

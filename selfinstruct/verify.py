@@ -6,7 +6,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import BinaryIO
 
-from selfinstruct.bootstrap import Bootstrap, Outcome, Pace
+from selfinstruct.bootstrap import Bootstrap, Outcome
 from selfinstruct.completions import Completions
 from selfinstruct.config import from_record
 from selfinstruct.errors import UserError
@@ -14,6 +14,7 @@ from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import FOLDER, Inputs
 from selfinstruct.models import Completion, Request
 from selfinstruct.models.meter import Meter
+from selfinstruct.pace import Pace
 from selfinstruct.pool import Pool
 from selfinstruct.run import DERIVED, differences, file_of, settings
 

@@ -23,7 +23,6 @@ from command import ENVIRONMENT, Ran, at, dataset, finish, invoke
 from server import LoopbackServer, failing, rejecting
 
 from selfinstruct.batches import Batches, left_open
-from selfinstruct.bootstrap import Pace
 from selfinstruct.completions import Completions
 from selfinstruct.config import configure
 from selfinstruct.models import Usage
@@ -33,6 +32,7 @@ from selfinstruct.models.batch_making import Making
 from selfinstruct.models.collector import Collector
 from selfinstruct.models.meter import Meter
 from selfinstruct.models.patient import Patient
+from selfinstruct.pace import Pace
 from selfinstruct.prices import Rate, price_of
 
 N = 20  # examples: five rounds of batches

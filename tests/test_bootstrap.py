@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from selfinstruct import filters
-from selfinstruct.bootstrap import Bootstrap, Pace, Step, first_request
+from selfinstruct.bootstrap import Bootstrap, Step, first_request
 from selfinstruct.config import Config, configure
 from selfinstruct.errors import ModelError, RequestFailed, Stalled, UserError
 from selfinstruct.funnel import Funnel
@@ -34,6 +34,7 @@ from selfinstruct.models.meter import Meter
 from selfinstruct.models.metered import Budget, Caps, Metered
 from selfinstruct.models.paced import Paced
 from selfinstruct.models.scripted import Scripted, reply
+from selfinstruct.pace import Pace
 from selfinstruct.run import DERIVED, Run
 from selfinstruct.similarity import rouge_l, tokens
 from selfinstruct.tasks import Example, Instruction, Rejected

@@ -54,7 +54,7 @@ FLOORS = (
         "models.collector",
     ),
     ("tasks", "journal", "models", "hub"),  # records of the dataset; files that survive a crash; what a model is; the Hub
-    ("errors", "ordered", "keywords"),  # (what the library's functions take)
+    ("errors", "ordered", "pace", "keywords"),  # (how far ahead; what the library's functions take)
     ("selfinstruct",),  # the version
 )
 
