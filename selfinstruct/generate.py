@@ -18,7 +18,8 @@ from selfinstruct.inputs import FOLDER, Inputs
 from selfinstruct.models.layers import Notice, when_there_is_room
 from selfinstruct.models.providers import LOCAL, only_model
 from selfinstruct.pace import Pace
-from selfinstruct.run import Run, recorded_config
+from selfinstruct.run import Run
+from selfinstruct.run_directory import recorded_config
 from selfinstruct.sitting import Sitting, sitting
 from selfinstruct.tasks import Example, Instruction
 

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 @dataclass(slots=True)
 class Pace:
-    """The windows of the two streams (bootstrap.py). It decides what is bought when, never what comes out: towards the end only as much is
-    begun as the yield so far says is still needed.
+    """The windows of the two streams (bootstrap.py). They decide what is bought when, never what comes out: towards the end only
+    as much is begun as the yield so far says is still needed.
     """
 
     wanted: int  # examples

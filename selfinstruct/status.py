@@ -17,7 +17,7 @@ from selfinstruct.models import Usage
 from selfinstruct.models.bodies import Learned, learned
 from selfinstruct.prices import Price, price_of
 from selfinstruct.progress import duration
-from selfinstruct.run import checkpointed, recorded_config
+from selfinstruct.run_directory import checkpointed, recorded_config
 
 
 @dataclass(frozen=True, slots=True)

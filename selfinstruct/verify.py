@@ -16,7 +16,7 @@ from selfinstruct.models import Completion, Request
 from selfinstruct.models.meter import Meter
 from selfinstruct.pace import Pace
 from selfinstruct.pool import Pool
-from selfinstruct.run import DERIVED, differences, file_of, settings
+from selfinstruct.run_directory import DERIVED, differences, file_of, recorded
 
 _EAGER = 4  # calls begun ahead; there is nothing to wait for
 
@@ -44,7 +44,7 @@ async def verify(directory: Path) -> Funnel:
 
     Returns the rebuilt run's funnel. Raises UserError naming the file and line of the first difference.
     """
-    record = settings(directory)
+    record = recorded(directory)
     if record is None:
         raise UserError(f"{directory}: no run here (no run.json); name the directory that 'generate' wrote")
     if any(one["after_turns"] for one in record["changes"]):

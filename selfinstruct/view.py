@@ -13,7 +13,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.funnel import Funnel
 from selfinstruct.inputs import FOLDER
 from selfinstruct.journal import Journal
-from selfinstruct.run import settings
+from selfinstruct.run_directory import recorded
 from selfinstruct.tasks import Example, Instruction, Rejected, SeedTask, read_seeds
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class RunView:
 def load_run(directory: Path | str) -> RunView:
     """Raises UserError if there is no run in `directory`."""
     directory = Path(directory)
-    record = settings(directory) if directory.is_dir() else None
+    record = recorded(directory) if directory.is_dir() else None
     if record is None:
         raise UserError(f"{directory}: no run here (no run.json); name the directory that 'generate' wrote")
     return RunView(directory, record, from_record(record["config"]))

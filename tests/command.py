@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from server import LoopbackServer
 
 from selfinstruct.cli import cli
-from selfinstruct.run import DERIVED
+from selfinstruct.run_directory import DERIVED
 
 ROOT = Path(__file__).parents[1]
 _FOREIGN = re.compile(r"OPENAI_|.*_PROXY\Z", re.IGNORECASE)

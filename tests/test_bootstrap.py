@@ -35,7 +35,8 @@ from selfinstruct.models.metered import Budget, Caps, Metered
 from selfinstruct.models.paced import Paced
 from selfinstruct.models.scripted import Scripted, reply
 from selfinstruct.pace import Pace
-from selfinstruct.run import DERIVED, Run
+from selfinstruct.run import Run
+from selfinstruct.run_directory import DERIVED
 from selfinstruct.similarity import rouge_l, tokens
 from selfinstruct.tasks import Example, Instruction, Rejected
 

@@ -26,7 +26,7 @@ from server import FAILURES, Call, LoopbackServer, error, failing, hostile, late
 
 from selfinstruct.models import Completion, Decoding, Request
 from selfinstruct.models.scripted import reply
-from selfinstruct.run import DERIVED
+from selfinstruct.run_directory import DERIVED
 
 PRESETS = {
     "chat": (),

@@ -27,6 +27,7 @@ FLOORS = (
     ("sitting",),  # layers and signals around paid work
     ("batching",),  # its requests in batches
     ("run", "progress"),  # the run directory; what a person sees
+    ("run_directory",),  # what stands in it
     ("spending", "batches"),  # every call sent, and every batch
     ("bootstrap", "completions", "inputs"),  # Figure 2; every reply paid for; seeds and templates
     ("stage", "settings"),  # one stage of the paper; from a file and a command line to a config

@@ -12,7 +12,7 @@ import pytest
 from command import Ran, at, control_characters, dataset, invoke, run
 from server import HOSTILE, LoopbackServer, error, hostile, saying
 
-from selfinstruct.run import DERIVED
+from selfinstruct.run_directory import DERIVED
 
 PARTS = (
     *HOSTILE,
@@ -67,14 +67,14 @@ def assert_pyarrow_loads(directory: Path) -> None:
     "words", [(), ("--preset", "paper"), ("--preset", "alpaca"), ("--preset", "small")], ids=lambda words: words[-1:]
 )
 def test_a_hostile_reply_is_its_own_escaped_text_on_the_screen_and_in_the_files(tmp_path: Path, words: tuple[str, ...]) -> None:
-    out = tmp_path / "run"
+    out, n = tmp_path / "run", 150 if "alpaca" in words else 25  # of twenty tasks in a reply
     with LoopbackServer(saying(peppered)) as server:
-        ran = invoke("generate", "--n", 25, "--out", out, *at(server), *words).done()
+        ran = invoke("generate", "--n", n, "--out", out, *at(server), *words).done()
     assert_harmless(ran, invoke("status", out).done(), invoke("verify", out).done())
     assert assert_loadable(out) > 1
     assert_pyarrow_loads(out)
     examples = [json.loads(line) for line in (out / "examples.jsonl").read_bytes().splitlines()]
-    assert len(examples) == 25
+    assert len(examples) == n
     texts = "".join(one["instruction"] + one["input"] + one["output"] for one in examples)
     assert words == ("--preset", "paper") or not set(texts) & set("\x00\x07\x08\x1b\x7f\x9b\ufffd")
 

@@ -95,7 +95,8 @@ def _sit(
     directory: Path, config: Config, inputs: Inputs, *, seconds: float | None, dry_run: bool, repair: bool, accept_change: bool
 ) -> None:
     from selfinstruct import plan
-    from selfinstruct.run import Run, checkpointed
+    from selfinstruct.run import Run
+    from selfinstruct.run_directory import checkpointed
 
     if dry_run:
         record = checkpointed(directory) if directory.is_dir() else None
