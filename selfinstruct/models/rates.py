@@ -75,7 +75,7 @@ class Learned:
 
     PAUSE, LONGEST_PAUSE = 0.12, 30.0  # seconds of hold that no server asked for
     STEADY = 6.0  # seconds without a burst before more is tried
-    DEAF = 30.0  # seconds without a lesson once the pace has come down to a quarter for nothing; twice as long each time
+    DEAF = 30.0  # seconds without a lesson once the pace has come down to a fraction for nothing; twice as long each time
     LEAST = 0.1  # calls a second
     FEW, DOUBLING = 32, 0.05  # calls to begin with, and the seconds in which they double
 
@@ -91,9 +91,10 @@ class Learned:
         self._until = self._deaf_until = -math.inf
         self._deaf, self._pause, self._few = self.DEAF, self.PAUSE, self.FEW
         self._cost = 1.0  # of a burst, in quarters of a second: all is tried as much later
+        self._back = self.DOUBLING  # seconds in which a refusal is back, and all that was sent before it was
         self._closed = 0  # holds in a row before which nothing had passed
         self._rate: Rate | None = None
-        self._rate_then = self._best = 0.0  # as the last hold ended; the best that was ever learned since it was deaf
+        self._rate_then = self._useless = 0.0  # as the last hold ended; below this, lessons have been no use
         self._ceiling, self._grown_at = math.inf, 0.0
 
     @property
@@ -109,7 +110,7 @@ class Learned:
         begun = self._sent - self._sent_then
         if begun < self._few or (self._rate and not self._closed):
             return pace
-        return max(pace, self._resumed_at + self.DOUBLING * math.log2((begun + 1) / self._few) - now)
+        return max(pace, self._resumed_at + self._back * math.log2((begun + 1) / self._few) - now)
 
     def take(self, number: int, now: float) -> None:
         if not self._sent:
@@ -139,7 +140,8 @@ class Learned:
             return False
         self._is_to_learn = True
         pause = min(self.LONGEST_PAUSE, self._pause * 1.5 ** min(self._closed, 50)) * self._chance.uniform(0.8, 1.2)
-        self._until = max(self._until, now + (0.05 if retry_after is not None else pause))
+        self._back = self.DOUBLING if now < self._deaf_until else max(1.2 * (now - sent), self.DOUBLING)
+        self._until = max(self._until, now + self._back, now + (0.0 if retry_after is not None else pause))
         if self._rate:
             self._rate.hold(self._until)
         return True
@@ -152,8 +154,8 @@ class Learned:
         elif passed > 0:
             self._rate = self._taught(passed)
             self._pause = self.PAUSE
-            if self._rate.per_second < self._best / 4:
-                self._rate, self._best, self._deaf_until, self._deaf = None, 0.0, now + self._deaf, 2 * self._deaf
+        if passed > 0 and self._spent:  # what the first burst has found may have been saved up
+            self._doubt(passed, now)
         self._is_to_learn = False
         self._closed = 0 if passed > 0 else self._closed + 1
         self._few = 1 if self._closed else self.FEW // 4
@@ -166,7 +168,7 @@ class Learned:
 
     def _taught(self, passed: int) -> Rate:
         """The pace, from the calls that passed since the limit was last used up."""
-        open_for, held = self._last_at - self._resumed_at, self._resumed_at - self._spent_at
+        open_for = self._last_at - self._resumed_at
         lately = sum(moment > self._last_at - 1.0 for moment in self._accepted.values())
         if self._rate is None:  # a bucket may have been full, and a window new: soon tried beyond if it was little
             self._ceiling = 0.97 * lately if open_for >= 1.0 else math.inf
@@ -175,14 +177,24 @@ class Learned:
         if before > 1.25 * self._rate_then and open_for >= 1.0:
             found = float(lately)  # for most of the time it was not called as often as it allows
         else:
-            found = passed / max(open_for + min(held, 0.6), 0.05)  # what a bucket saves up in a longer hold it may not keep
+            found = self._found(passed)
         if passed < 10:
             found = max(found, before / 2)
         self._ceiling = 0.97 * before
         self._rate.per_second = max(0.97 * min(before, found), self.LEAST)
-        if not self._best or open_for > self.STEADY:
-            self._best = max(self._best, self._rate.per_second)
         return self._rate
+
+    def _doubt(self, passed: int, now: float) -> None:
+        """Of a limit the pace comes down to what it is, and not much below."""
+        pace = min(self._rate.per_second if self._rate else math.inf, self._found(passed))
+        is_sure = passed >= 10 or self._last_at - self._resumed_at > self.STEADY
+        self._useless = max(self._useless, pace / (4 if is_sure else 16))
+        if self._rate and self._rate.per_second < self._useless:
+            self._rate, self._useless, self._deaf_until, self._deaf = None, 0.0, now + self._deaf, 2 * self._deaf
+
+    def _found(self, passed: int) -> float:
+        held = min(self._resumed_at - self._spent_at, 0.6)  # what a bucket saves up in a longer one it may not keep
+        return passed / max(self._last_at - self._resumed_at + held, 0.05)
 
     def _grow(self, rate: Rate, now: float) -> None:
         """Only what is made use of."""
