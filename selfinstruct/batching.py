@@ -20,7 +20,7 @@ from selfinstruct.models.providers import Endpoint, is_network
 if TYPE_CHECKING:
     from selfinstruct.models.openai import OpenAI
 
-SURPLUS = 1.15  # times what a run seems to need still: the last of many rounds should not be there for three requests
+SURPLUS = 1.05  # times what a run seems to need still: the last of many rounds should not be there for three requests
 ROUND = 4096  # stands for --concurrency in how far a run reads ahead: a batch should hold all that can be asked
 
 
