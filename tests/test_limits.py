@@ -136,6 +136,12 @@ def test_calls_that_were_sent_before_the_first_refusal_was_back_count_as_what_be
         assert refused <= 750 and took <= seconds, (took, refused)
 
 
+@pytest.mark.parametrize(("concurrency", "latency"), [(1, 0.02), (8, 2.0), (64, 5.0), (2, 30.0)])
+def test_slow_replies_and_few_calls_at_once_can_be_refused_as_well(concurrency: int, latency: float) -> None:
+    seconds, refused = drive(by_chance(0.1), 300, concurrency=concurrency, latency=latency)
+    assert refused >= 10 and seconds <= 60 + 2.2 * 300 * latency / concurrency, (seconds, refused)
+
+
 def test_refusals_that_have_nothing_to_do_with_the_pace_do_not_bring_it_down_for_long() -> None:
     seconds, refused = drive(by_chance(0.05), 2000)
     assert 60 <= refused <= 150 and seconds <= 35, (seconds, refused)

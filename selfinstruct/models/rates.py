@@ -168,16 +168,14 @@ class Learned:
 
     def _taught(self, passed: int) -> Rate:
         """The pace, from the calls that passed since the limit was last used up."""
-        open_for = self._last_at - self._resumed_at
-        lately = sum(moment > self._last_at - 1.0 for moment in self._accepted.values())
+        open_for, found = self._last_at - self._resumed_at, self._found(passed)
+        lately = max(sum(moment > self._last_at - 1.0 for moment in self._accepted.values()), found)
         if self._rate is None:  # a bucket may have been full, and a window new: soon tried beyond if it was little
             self._ceiling = 0.97 * lately if open_for >= 1.0 else math.inf
-            return Rate(0.97 * (lately if open_for >= 1.0 else passed))
+            return Rate(max(0.97 * (lately if open_for >= 1.0 else passed), self.LEAST))
         before = self._rate.per_second
         if before > 1.25 * self._rate_then and open_for >= 1.0:
-            found = float(lately)  # for most of the time it was not called as often as it allows
-        else:
-            found = self._found(passed)
+            found = lately  # for most of the time it was not called as often as it allows
         if passed < 10:
             found = max(found, before / 2)
         self._ceiling = 0.97 * before
@@ -194,7 +192,7 @@ class Learned:
 
     def _found(self, passed: int) -> float:
         held = min(self._resumed_at - self._spent_at, 0.6)  # what a bucket saves up in a longer one it may not keep
-        return passed / max(self._last_at - self._resumed_at + held, 0.05)
+        return passed / max(self._last_at - self._resumed_at + max(held, 0.0), 0.05)
 
     def _grow(self, rate: Rate, now: float) -> None:
         """Only what is made use of."""
