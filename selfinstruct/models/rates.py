@@ -185,7 +185,7 @@ class Learned:
     def _doubt(self, passed: int, now: float) -> None:
         """Of a limit the pace comes down to what it is, and not much below."""
         pace = min(self._rate.per_second if self._rate else math.inf, self._found(passed))
-        is_sure = passed >= 10 or self._last_at - self._resumed_at > self.STEADY
+        is_sure = passed >= 4 or self._last_at - self._resumed_at > self.STEADY
         self._useless = max(self._useless, pace / (4 if is_sure else 16))
         if self._rate and self._rate.per_second < self._useless:
             self._rate, self._useless, self._deaf_until, self._deaf = None, 0.0, now + self._deaf, 2 * self._deaf
