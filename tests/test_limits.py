@@ -58,8 +58,8 @@ def sliding(limit: int) -> Server:
     return serve
 
 
-def by_chance(share: float) -> Server:
-    chance = Random(1)
+def by_chance(share: float, seed: int = 1) -> Server:
+    chance = Random(seed)
     return lambda now: math.nan if chance.random() < share else None
 
 
@@ -140,6 +140,12 @@ def test_calls_that_were_sent_before_the_first_refusal_was_back_count_as_what_be
 def test_slow_replies_and_few_calls_at_once_can_be_refused_as_well(concurrency: int, latency: float) -> None:
     seconds, refused = drive(by_chance(0.1), 300, concurrency=concurrency, latency=latency)
     assert refused >= 10 and seconds <= 60 + 2.2 * 300 * latency / concurrency, (seconds, refused)
+
+
+def test_a_small_run_that_is_refused_by_chance_from_its_first_call_on_does_not_crawl() -> None:
+    for seed in range(10):
+        seconds, refused = drive(by_chance(0.2, seed), 60, concurrency=7, latency=0.01)
+        assert refused >= 5 and seconds <= 25, (seed, seconds, refused)
 
 
 def test_refusals_that_have_nothing_to_do_with_the_pace_do_not_bring_it_down_for_long() -> None:

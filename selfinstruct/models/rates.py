@@ -172,7 +172,8 @@ class Learned:
         lately = max(sum(moment > self._last_at - 1.0 for moment in self._accepted.values()), found)
         if self._rate is None:  # a bucket may have been full, and a window new: soon tried beyond if it was little
             self._ceiling = 0.97 * lately if open_for >= 1.0 else math.inf
-            return Rate(max(0.97 * (lately if open_for >= 1.0 else passed), self.LEAST))
+            first = lately if open_for >= 1.0 else passed if passed >= 10 else found  # a few say nothing of a second
+            return Rate(max(0.97 * first, self.LEAST))
         before = self._rate.per_second
         if before > 1.25 * self._rate_then and open_for >= 1.0:
             found = lately  # for most of the time it was not called as often as it allows
