@@ -38,7 +38,7 @@ async def settled(directory: Path, said: dict[str, Any], *, notice: Notice, ask:
         said = {**said, "model": LOCAL}
     config = settings.fresh(said)
     if not config.model:
-        config = settings.fresh({**said, "model": await only_model(config) if ask else "(the one that it serves)"})
+        config = settings.fresh({**said, "model": await only_model(config, ask=ask)})
     return config, None
 
 

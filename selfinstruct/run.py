@@ -74,14 +74,16 @@ class Run:
                     f"{directory}: this run began otherwise: {'; '.join(found)}. Go on as it began, choose another --out, "
                     "or add --accept-change to go on so from here"
                 )
+            checkpoint = None if repair else checkpointed(directory)
             # What former sittings found out that an endpoint does not take: asked again, it would refuse again.
-            self.learned = {} if repair else learned((checkpointed(directory) or {}).get("left_out"))
-            mark, end = (None, None) if repair else marks(directory)
+            self.learned = learned((checkpoint or {}).get("left_out"))
+            mark, end = marks(checkpoint)
             if mark is None and record and any(one["after_turns"] for one in record["changes"]):
                 raise UserError(
                     f"{directory}: cannot be built anew: its settings were changed on the way (see 'changes' in run.json)"
                 )
-            check_unchanged(directory, end or mark)
+            if checkpoint is not None:
+                check_unchanged(directory, checkpoint)
             self.meter = Meter()
             with disk_errors(directory):
                 self.completions = Completions(directory / "completions.jsonl", self.meter, skip_broken=repair)

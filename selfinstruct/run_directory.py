@@ -84,9 +84,8 @@ def checkpointed(directory: Path) -> dict[str, Any] | None:
         return None
 
 
-def marks(directory: Path) -> tuple[Mark | None, Mark | None]:
-    """The end of the last whole turn, and of a finished dataset, as checkpoint.json has them."""
-    record = checkpointed(directory)
+def marks(record: Mapping[str, Any] | None) -> tuple[Mark | None, Mark | None]:
+    """The end of the last whole turn, and of a finished dataset, as checkpoint.json's record has them."""
     if record is None:
         return None, None
     return Mark(**record["mark"]), Mark(**record["end"]) if record["end"] else None
@@ -120,11 +119,9 @@ def differences(before: Mapping[str, Any], config: Config, inputs: Inputs) -> li
     return found + [f"the template {name} is another" for name in prompts if before["prompts"].get(name) != prompts[name]]
 
 
-def check_unchanged(directory: Path, mark: Mark | None) -> None:
-    """Raises UserError if the files are not as they were at `mark`."""
-    if mark is None:
-        return
-    noted = (checkpointed(directory) or {})["completions"]
+def check_unchanged(directory: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Raises UserError if the files are not as they were at the checkpoint whose record this is."""
+    noted, last = checkpoint["completions"], checkpoint["end"] or checkpoint["mark"]
     path = directory / "completions.jsonl"
     if digest_of(path, noted["size"]) != noted["sha256"]:
         raise UserError(
@@ -132,7 +129,7 @@ def check_unchanged(directory: Path, mark: Mark | None) -> None:
             "or add --repair to go on with what it still holds"
         )
     for name in DERIVED:
-        if digest_of(directory / name, mark.sizes[name]) != mark.sha256[name]:
+        if digest_of(directory / name, last["sizes"][name]) != last["sha256"][name]:
             raise UserError(
                 f"{directory / name}: was changed or cut after this program wrote it; "
                 "keep a copy if you need it, and add --repair to build it anew from the replies"

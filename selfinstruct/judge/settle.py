@@ -27,7 +27,7 @@ async def settled(directory: Path, said: Mapping[str, Any], where: str = "judge"
     judge = _settled(directory, said, where)
     if judge.config.model:
         return judge
-    return _settled(directory, {**said, "model": await only_model(judge.config) if ask else "(the one that it serves)"}, where)
+    return _settled(directory, {**said, "model": await only_model(judge.config, ask=ask)}, where)
 
 
 def _settled(directory: Path, said: Mapping[str, Any], where: str) -> Judge:

@@ -147,11 +147,14 @@ def _key(config: Config, notice: Notice = lambda text: None) -> str | None:
     return api_key(config.key_file, is_wanted=not config.base_url, notice=notice)
 
 
-async def only_model(config: Config) -> str:
-    """The name of the one model that an endpoint serves; of several endpoints the first that answers is asked.
+async def only_model(config: Config, *, ask: bool = True) -> str:
+    """The name of the one model that an endpoint serves; of several endpoints the first that answers is asked. `ask`: whether it
+    may be; otherwise words that stand for the name.
 
     Raises UserError if it serves none or several, or if nobody answers.
     """
+    if not ask:
+        return "(the one that it serves)"
     address, names = await _first_answer(config)
     if len(names) == 1 and not is_network(names[0]):
         raise UserError(f"{address}: serves a model named {names[0]!r}, like this program's own; serve it by another name")
