@@ -69,10 +69,16 @@ async def generate(
             return
         pool = run.pool(inputs.seeds)
         instructions = len(pool.machine)
-        pace = Pace(config.n, config.concurrency, pool.turns, instructions, instructions, run.funnel.examples)
-        pace.per_turn = 0.75 * config.new_per_turn  # of those asked for, most are new as long as the pool is small
-        if config.batch:
-            pace.concurrency, pace.surplus = ROUND, SURPLUS
+        pace = Pace(
+            config.n,
+            ROUND if config.batch else config.concurrency,
+            turns=pool.turns,
+            admitted=instructions,
+            known=instructions,
+            examples=run.funnel.examples,
+            per_turn=0.75 * config.new_per_turn,  # of those asked for, most are new as long as the pool is small
+            surplus=SURPLUS if config.batch else 1.0,
+        )
         await _commit_all(run, Bootstrap(config, inputs.stages, at.model, pool, pace), at, notice, changed)
 
 
