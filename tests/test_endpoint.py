@@ -475,3 +475,21 @@ def test_a_run_that_goes_on_takes_a_few_lone_refusals_for_the_requests_own() -> 
     with LoopbackServer(failing("400")) as server:
         assert asyncio.run(fates({})) == [RequestFailed] * OpenAI.DOUBTS + [ModelError]
         assert asyncio.run(fates(None))[0] is ModelError
+
+
+def test_what_a_batch_file_refuses_is_the_requests_own_as_often_as_on_the_wire() -> None:
+    refusal = {"error": {"message": "cannot be done", "type": "invalid_request_error"}}
+
+    async def fates(known: dict[str, str | None] | None) -> list[type[Exception]]:
+        found: list[type[Exception]] = []
+        endpoint = OpenAI(base_url="http://127.0.0.1:9/v1", api_key="sk-test", timeout=20.0, left_out=known)
+        for _ in range(OpenAI.DOUBTS + 1):
+            try:
+                endpoint.read(400, refusal, CHAT, {})
+            except (ModelError, RequestFailed) as fate:
+                found.append(type(fate))
+        await endpoint.close()
+        return found
+
+    assert asyncio.run(fates({})) == [RequestFailed] * OpenAI.DOUBTS + [ModelError]
+    assert asyncio.run(fates(None))[0] is ModelError

@@ -107,12 +107,14 @@ class OpenAI:
             self._changed = asyncio.Event()
         while self._under_way and not self._answered:  # a refusal comes back before any reply does
             await self._changed.wait()
-        raise (doubt.of_request if self._answered or self._is_doubted() else doubt.of_run) from None
+        raise self._settled(doubt) from None
 
-    def _is_doubted(self) -> bool:
-        """Whether a refusal that nobody else is there to explain is taken for the request's own: a few are, if a run goes on."""
+    def _settled(self, doubt: Doubtful) -> Exception:
+        """A refusal is the request's own where others are answered; in a run that goes on, a few are even where nobody is."""
+        if self._answered:
+            return doubt.of_request
         self._doubts -= 1
-        return self._doubts >= 0
+        return doubt.of_request if self._doubts >= 0 else doubt.of_run
 
     def when_it_answers(self, do: Callable[[dict[str, str | None]], object]) -> None:
         """Have `do` called with what is left out (as it is, and will be) at the sitting's first answer."""
@@ -180,8 +182,8 @@ class OpenAI:
             # Nothing against the request: without the field it can be sent again at once.
             raise Transient(f"does not take '{rejection.field}'", retry_after=0.0, is_server_busy=True) from None
         except Doubtful as doubt:
-            is_own = self._answered or self._will_be_shorter(request, doubt.of_request)
-            raise (doubt.of_request if is_own else doubt.of_run) from None
+            is_first = self._will_be_shorter(request, doubt.of_request)
+            raise (doubt.of_request if is_first else self._settled(doubt)) from None
         self._has_answered()
         return self._without_secrets(completion)
 
