@@ -325,12 +325,12 @@ def test_a_wrong_key_and_a_wrong_model(tmp_path: Path) -> None:
         ("not an object", "check --base-url"),
         ("empty body", "check --base-url"),
         ("no choices", "answers without 'choices'"),
-        ("error in 200", "Provider returned error"),
+        pytest.param("error in 200", "Provider returned error", marks=pytest.mark.slow),
         ("500", "gave up after"),
         pytest.param("html 502", "gave up after", marks=pytest.mark.slow),
         pytest.param("429 ms", "gave up after", marks=pytest.mark.slow),
         pytest.param("reset", "gave up after", marks=pytest.mark.slow),
-        ("hang", "no reply in time; gave up after"),
+        pytest.param("hang", "no reply in time; gave up after", marks=pytest.mark.slow),
     ],
 )
 def test_an_endpoint_that_serves_nobody(tmp_path: Path, kind: str, wanted: str) -> None:

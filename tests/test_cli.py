@@ -279,6 +279,7 @@ def takes_a_call(listener: socket.socket, calls: list[socket.socket]) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_signal_while_a_server_is_asked_for_its_model_leaves_no_traceback(tmp_path: Path) -> None:
     calls: list[socket.socket] = []
     words = ("generate", "--out", tmp_path / "run", "--base-url")
@@ -337,6 +338,7 @@ def test_a_finished_run_stays_as_it_is_and_can_grow(tmp_path: Path, undisturbed:
     assert dataset(out) == dataset(undisturbed)
 
 
+@pytest.mark.slow
 def test_an_n_below_what_a_stopped_run_holds_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "run"
     with LoopbackServer(latency(0.03)) as server:

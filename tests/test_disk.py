@@ -135,6 +135,7 @@ def test_a_disk_that_is_full_from_the_start_is_said_in_one_line(disk: Path, undi
     assert dataset(directory) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_with_the_first_ones_number_and_host(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     directory = tmp_path / "run"
     command = ("generate", *OPTIONS, "--out", directory)
@@ -160,6 +161,7 @@ def test_of_processes_that_start_at_once_one_owns_the_run(tmp_path: Path, undist
     assert dataset(directory) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_dead_owner_holds_nothing(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     directory = tmp_path / "run"
     command = ("generate", *OPTIONS, "--out", directory)

@@ -106,7 +106,8 @@ def test_what_is_pushed_is_the_export_and_it_is_private(tmp_path: Path) -> None:
     assert SECRET not in ran.out + ran.err and not any(SECRET.encode() in text for text in exported.values())
 
 
-@pytest.mark.parametrize("status", [401, 403])  # a 500 is tried again by the hub's own library, for half a minute
+# A 500 is tried again by the hub's own library, for half a minute.
+@pytest.mark.parametrize("status", [401, pytest.param(403, marks=pytest.mark.slow)])
 def test_a_refused_push_is_one_line_without_the_token_and_the_export_stays(status: int, tmp_path: Path) -> None:
     with serving(Hub(status=status)) as hub:
         ran = push(hub, tmp_path)

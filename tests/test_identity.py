@@ -110,6 +110,7 @@ def test_a_model_behind_http_gives_what_it_gives_in_the_process(preset: str, tmp
     assert {name: data.replace(b'"model": "mentor"', b'"model": "scripted"') for name, data in over_http.items()} == inside
 
 
+@pytest.mark.slow  # the same with fewer: tests/test_bootstrap.py
 def test_500_examples_and_then_1000_are_the_1000_of_one_go(tmp_path: Path) -> None:
     whole = made(*SCRIPTED, "--n", 1000, out=tmp_path / "whole")
     half = made(*SCRIPTED, "--n", 500, "--concurrency", 64, out=tmp_path / "extended")

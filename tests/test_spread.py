@@ -71,7 +71,9 @@ def span(server: LoopbackServer) -> float:
     return max(moments) - min(moments)
 
 
-@pytest.mark.parametrize("options", [("--rpm", 1200), ("--tpm", 600_000)], ids=["requests", "tokens"])
+@pytest.mark.parametrize(
+    "options", [("--rpm", 1200), pytest.param(("--tpm", 600_000), marks=pytest.mark.slow)], ids=["requests", "tokens"]
+)
 def test_a_limit_that_the_user_names_is_kept(options: tuple[Any, ...], tmp_path: Path) -> None:
     with LoopbackServer() as server:
         invoke("generate", "--n", 20, "--out", tmp_path / "run", *at(server), "--concurrency", 64, *options).done()
