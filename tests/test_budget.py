@@ -282,10 +282,11 @@ def test_a_run_ends_cleanly_at_its_cap_and_goes_on_with_a_higher_one(tmp_path: P
         ended = run(*words, "--max-cost", "20", "--concurrency", "64")
         assert ended.code == 75, ended
         assert "stopped (--max-cost 20: $" in ended.out and f"--out {out} --max-cost MORE" in ended.out
-        spent = books(server, out)
-        assert 8 < spent <= 20
+        before = books(server, out)
+        assert 8 < before <= 20
         assert invoke("generate", "--out", out).code == 75  # the cap stays
-        assert books(server, out) == spent
+        spent = books(server, out)
+        assert before <= spent <= 20  # a call that was behind a larger one may be the first now, and fit
         told = json.loads(invoke("status", out, "--json").out)
         assert told["cost_usd"] == pytest.approx(spent) and told["calls"] == len(server.calls) and told["unknown_calls"] == 0
         invoke("generate", "--out", out, "--max-cost", "500").done()
