@@ -47,8 +47,8 @@ class Retried:
     `patience` seconds if it has ever answered, else a few tries (a wrong address must not take an hour).
     """
 
-    FIRST_TRIES = 4
-    PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds
+    FIRST_TRIES = 5
+    PAUSE, LONGEST_PAUSE = 0.2, 60.0  # seconds; the first is about a reply's time, for an error that comes alone
 
     def __init__(self, inner: Model, *, retries: int, patience: float, notice: Notice = lambda text: None) -> None:
         self._inner = inner
