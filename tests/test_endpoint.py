@@ -6,7 +6,7 @@ import asyncio
 import base64
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -458,38 +458,42 @@ def test_the_word_that_stands_for_no_key_is_no_secret() -> None:
     assert "none of the slots" in str(found)
 
 
-def test_a_run_that_goes_on_takes_a_few_lone_refusals_for_the_requests_own() -> None:
-    """What others were answered stands on record, so nobody else is there to ask; a server that refuses all still ends the run."""
+def lone_refusals(
+    known: dict[str, str | None] | None, ask: Callable[[OpenAI, int], Awaitable[object]], base_url: str
+) -> list[type]:
+    """The fates of as many refusals as are doubted and one more, with nobody else answered. `known`: as of OpenAI's left_out."""
 
-    async def fates(known: dict[str, str | None] | None) -> list[type[Exception]]:
-        found: list[type[Exception]] = []
-        endpoint = OpenAI(base_url=server.base_url, api_key="sk-test", timeout=20.0, left_out=known)
-        for seed in range(OpenAI.DOUBTS + 1):
+    async def fates() -> list[type]:
+        found: list[type] = []
+        endpoint = OpenAI(base_url=base_url, api_key="sk-test", timeout=20.0, left_out=known)
+        for number in range(OpenAI.DOUBTS + 1):
             try:
-                await endpoint.complete(with_changes(CHAT, seed=seed))
+                await ask(endpoint, number)
             except (ModelError, RequestFailed) as fate:
                 found.append(type(fate))
         await endpoint.close()
         return found
 
+    return asyncio.run(fates())
+
+
+def test_a_run_that_goes_on_takes_a_few_lone_refusals_for_the_requests_own() -> None:
+    """What others were answered stands on record, so nobody else is there to ask; a server that refuses all still ends the run."""
+
+    async def ask(endpoint: OpenAI, number: int) -> None:
+        await endpoint.complete(with_changes(CHAT, seed=number))
+
     with LoopbackServer(failing("400")) as server:
-        assert asyncio.run(fates({})) == [RequestFailed] * OpenAI.DOUBTS + [ModelError]
-        assert asyncio.run(fates(None))[0] is ModelError
+        assert lone_refusals({}, ask, server.base_url) == [RequestFailed] * OpenAI.DOUBTS + [ModelError]
+        assert lone_refusals(None, ask, server.base_url)[0] is ModelError
 
 
 def test_what_a_batch_file_refuses_is_the_requests_own_as_often_as_on_the_wire() -> None:
     refusal = {"error": {"message": "cannot be done", "type": "invalid_request_error"}}
 
-    async def fates(known: dict[str, str | None] | None) -> list[type[Exception]]:
-        found: list[type[Exception]] = []
-        endpoint = OpenAI(base_url="http://127.0.0.1:9/v1", api_key="sk-test", timeout=20.0, left_out=known)
-        for _ in range(OpenAI.DOUBTS + 1):
-            try:
-                endpoint.read(400, refusal, CHAT, {})
-            except (ModelError, RequestFailed) as fate:
-                found.append(type(fate))
-        await endpoint.close()
-        return found
+    async def read(endpoint: OpenAI, number: int) -> None:
+        endpoint.read(400, refusal, CHAT, {})
 
-    assert asyncio.run(fates({})) == [RequestFailed] * OpenAI.DOUBTS + [ModelError]
-    assert asyncio.run(fates(None))[0] is ModelError
+    nowhere = "http://127.0.0.1:9/v1"
+    assert lone_refusals({}, read, nowhere) == [RequestFailed] * OpenAI.DOUBTS + [ModelError]
+    assert lone_refusals(None, read, nowhere)[0] is ModelError
