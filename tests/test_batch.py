@@ -38,7 +38,7 @@ from selfinstruct.prices import Rate, price_of
 N = 20  # examples: five rounds of batches
 PRICED = ("--price-in", 1000, "--price-out", 2000)
 HALF = 0.5  # of these prices, for a batch
-QUICK = [(Collector, "IDLE", 0.03), (Batch, "PAUSE", 0.02), (Making, "SETTLE", 0.2), (Patient, "FIRST_PAUSE", 0.02)]
+QUICK = [(Collector, "IDLE", 0.03), (Batch, "PAUSE", 0.02), (Making, "SETTLE", 0.2), (Patient, "PAUSE", 0.02)]
 QUICKLY = "".join(
     f"from {kind.__module__} import {kind.__name__}\n{kind.__name__}.{name} = {value}\n" for kind, name, value in QUICK
 )

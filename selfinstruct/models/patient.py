@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from selfinstruct.errors import ModelError, Transient
-from selfinstruct.models.layers import Notice
+from selfinstruct.models.layers import Notice, Retried
 
 Result = TypeVar("Result")
 
@@ -17,7 +17,8 @@ Result = TypeVar("Result")
 class Patient:
     """Waits for an endpoint that is gone, `patience` seconds if it has ever answered, else a few tries."""
 
-    FIRST_TRIES, FIRST_PAUSE, LONGEST_PAUSE = 4, 0.5, 60.0  # pauses in seconds; they double
+    FIRST_TRIES = Retried.FIRST_TRIES
+    PAUSE, LONGEST_PAUSE = Retried.PAUSE, Retried.LONGEST_PAUSE  # seconds; they double
 
     def __init__(self, patience: float, notice: Notice) -> None:
         self._patience, self._notice = patience, notice
@@ -48,5 +49,5 @@ class Patient:
         return now - max(begun, self._last_answer or 0.0)
 
     def _pause(self, error: Transient, trial: int) -> float:
-        pause = min(self.FIRST_PAUSE * 2.0 ** min(trial - 1, 20), self.LONGEST_PAUSE)
+        pause = min(self.PAUSE * 2.0 ** min(trial - 1, 20), self.LONGEST_PAUSE)
         return pause if error.retry_after is None else max(pause, error.retry_after)
