@@ -82,8 +82,8 @@ class Run:
                 raise UserError(
                     f"{directory}: cannot be built anew: its settings were changed on the way (see 'changes' in run.json)"
                 )
-            if checkpoint is not None:
-                check_unchanged(directory, checkpoint)
+            if checkpoint is not None and mark is not None:
+                check_unchanged(directory, checkpoint["completions"], end or mark)
             self.meter = Meter()
             with disk_errors(directory):
                 self.completions = Completions(directory / "completions.jsonl", self.meter, skip_broken=repair)

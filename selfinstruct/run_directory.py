@@ -119,9 +119,8 @@ def differences(before: Mapping[str, Any], config: Config, inputs: Inputs) -> li
     return found + [f"the template {name} is another" for name in prompts if before["prompts"].get(name) != prompts[name]]
 
 
-def check_unchanged(directory: Path, checkpoint: Mapping[str, Any]) -> None:
-    """Raises UserError if the files are not as they were at the checkpoint whose record this is."""
-    noted, last = checkpoint["completions"], checkpoint["end"] or checkpoint["mark"]
+def check_unchanged(directory: Path, noted: Mapping[str, Any], last: Mark) -> None:
+    """Raises UserError if the files are not as they were at the checkpoint: `noted` of completions.jsonl, `last` of the derived."""
     path = directory / "completions.jsonl"
     if digest_of(path, noted["size"]) != noted["sha256"]:
         raise UserError(
@@ -129,7 +128,7 @@ def check_unchanged(directory: Path, checkpoint: Mapping[str, Any]) -> None:
             "or add --repair to go on with what it still holds"
         )
     for name in DERIVED:
-        if digest_of(directory / name, last["sizes"][name]) != last["sha256"][name]:
+        if digest_of(directory / name, last.sizes[name]) != last.sha256[name]:
             raise UserError(
                 f"{directory / name}: was changed or cut after this program wrote it; "
                 "keep a copy if you need it, and add --repair to build it anew from the replies"

@@ -32,7 +32,8 @@ journal._end_of_last_line = lambda file: journal.os.fstat(file).st_size
 """,
     "believes every checkpoint": """
 from selfinstruct import run
-run._check_unchanged = lambda directory, mark: None
+assert run.check_unchanged and run.Run._forget  # or there would be nothing to do wrong
+run.check_unchanged = lambda directory, noted, last: None
 run.Run._forget = lambda self, mark, end: None
 Journal = run.Journal
 Journal.truncate = lambda self, size: self._hash.update(self.path.read_bytes())
