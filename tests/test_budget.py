@@ -284,11 +284,15 @@ def test_a_run_ends_cleanly_at_its_cap_and_goes_on_with_a_higher_one(tmp_path: P
         assert "stopped (--max-cost 20: $" in ended.out and f"--out {out} --max-cost MORE" in ended.out
         before = books(server, out)
         assert 8 < before <= 20
-        assert invoke("generate", "--out", out).code == 75  # the cap stays
-        spent = books(server, out)
-        assert before <= spent <= 20  # a call that was behind a larger one may be the first now, and fit
+        spent = [before]
+        for _ in range(6):
+            assert invoke("generate", "--out", out).code == 75  # the cap stays
+            spent.append(books(server, out))
+        # A call that was behind a larger one may be the first after the next start, and fit; some day none does.
+        assert spent == sorted(spent) and spent[-1] <= 20
+        assert spent[-2] == spent[-1]
         told = json.loads(invoke("status", out, "--json").out)
-        assert told["cost_usd"] == pytest.approx(spent) and told["calls"] == len(server.calls) and told["unknown_calls"] == 0
+        assert told["cost_usd"] == pytest.approx(spent[-1]) and told["calls"] == len(server.calls) and told["unknown_calls"] == 0
         invoke("generate", "--out", out, "--max-cost", "500").done()
         invoke("generate", "--out", plain, "--n", "40", *at(server)).done()
     for name in ("examples.jsonl", "instructions.jsonl", "rejected.jsonl"):
