@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import openai
 import pytest
 from server import FAILURES, Behaviour, LoopbackServer, error, failing, latency, rejecting, saying, without_usage
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Completion, Decoding, Message, Request, Usage
 from selfinstruct.models.headers import retry_after
+from selfinstruct.models.layers import Retried
 from selfinstruct.models.openai import OpenAI
 
 CHAT = Request(
@@ -331,6 +334,34 @@ def test_an_error_that_comes_with_200_is_read_like_any_other(code: Any, words: A
     with LoopbackServer(refuse) as server:
         [_, found], _ = ask(server, with_changes(CHAT, seed=6), CHAT)
     assert type(found) is fate, found
+
+
+@pytest.mark.parametrize("kind", ["500", "429", "reset", "not json"])
+def test_what_a_failed_call_made_goes_with_its_last_reference(kind: str) -> None:
+    """A sitting collects garbage seldom, so an exception that holds the frame that holds it would stay, its reply and all. (What
+    aiohttp's own of a broken connection hold is not ours to say.)
+    """
+
+    async def main(server: LoopbackServer) -> list[object]:
+        endpoint = OpenAI(base_url=server.base_url, api_key=None, timeout=20.0)
+        retried = Retried(endpoint, retries=8, patience=60)
+        try:
+            await retried.complete(CHAT)
+            gc.collect()
+            gc.disable()
+            await asyncio.gather(*(retried.complete(with_changes(CHAT, seed=seed)) for seed in range(10, 20)))
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            return [one for one in gc.garbage if isinstance(one, (ModelError, RequestFailed, Transient, openai.OpenAIError))]
+        finally:
+            gc.set_debug(0)
+            gc.enable()
+            gc.garbage.clear()
+            await endpoint.close()
+
+    with LoopbackServer(failing(kind, attempts=1, when=lambda call: call.body["seed"] != CHAT.seed)) as server:
+        left = asyncio.run(main(server))
+        assert len(server.calls) == 21 and not left
 
 
 def test_no_credit_left_is_said_in_so_many_words() -> None:

@@ -74,8 +74,10 @@ class Retried:
             async for attempt in attempts:
                 with attempt:
                     if first is not None:
-                        known, first = first, None
-                        raise known
+                        try:
+                            raise first
+                        finally:
+                            first = None  # or it and this frame would hold each other: see sitting.py
                     return await self._once(request)
         except Transient as error:
             if trial.counted >= self._retries and self._others_answered_since(trial.begun):

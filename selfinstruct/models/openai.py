@@ -13,6 +13,7 @@ import logging
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -98,7 +99,7 @@ class OpenAI:
         try:
             return await self._accepted(request)
         except Doubtful as error:
-            doubt = error
+            doubt = error.with_traceback(None)
             if self._will_be_shorter(request, doubt.of_request):
                 raise doubt.of_request from None
         finally:
@@ -107,7 +108,10 @@ class OpenAI:
             self._changed = asyncio.Event()
         while self._under_way and not self._answered:  # a refusal comes back before any reply does
             await self._changed.wait()
-        raise self._settled(doubt) from None
+        try:
+            raise self._settled(doubt) from None
+        finally:
+            del doubt  # or what it holds and this frame would hold each other
 
     def _settled(self, doubt: Doubtful) -> Exception:
         """A refusal is the request's own where others are answered; in a run that goes on, a few are even where nobody is."""
@@ -205,11 +209,10 @@ class OpenAI:
         path = _PATHS[request.api]
         failed: Exception | None = None
         try:
-            # Not by its `create`: that walks through the messages with their types, for three fifths of a call's time.
-            raw = await self._client.post(path, cast_to=HttpResponse, body=body, options=_OPTIONS)
+            raw = await self._client.ask(path, body)
             self._hear(raw.headers)
         except _FOREIGN as error:
-            failed = error
+            failed = error.with_traceback(None)  # or it and this frame would hold each other: see sitting.py
         if failed is not None:  # out here, or a bug in what follows would show the server's words in its traceback
             if isinstance(failed, openai.APIStatusError):
                 self._hear(failed.response.headers)
@@ -228,6 +231,8 @@ class OpenAI:
         """A server for trying things out may repeat what it was sent, headers and all."""
         hidden = self._secrets.hidden_in_reply
         text, reasoning, reason = hidden(completion.text), hidden(completion.reasoning), hidden(completion.finish_reason)
+        if (text, reasoning, reason) == (completion.text, completion.reasoning, completion.finish_reason):
+            return completion
         return replace(completion, text=text, reasoning=reasoning, finish_reason=reason)
 
     def _hear(self, headers: Mapping[str, str]) -> None:
@@ -278,7 +283,7 @@ class OpenAI:
 
 
 class _Client(openai.AsyncOpenAI):
-    """Makes a call's request from an earlier one to the same path. Only the body differs, and to put the same address and headers
+    """Makes a call of an earlier one to the same path. Only the body differs, and to put the same options, address and headers
     together again takes the library longer than all the rest that it does for a call (scripts/bench_throughput).
 
     `_build_request` is not public: a version of the library without it would be slower here, and nothing else.
@@ -286,14 +291,27 @@ class _Client(openai.AsyncOpenAI):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._frames: dict[str, Frame] = {}
+        self._earlier: dict[str, tuple[Any, Frame]] = {}  # by path: a call's options, and what its request is made of
+
+    async def ask(self, path: str, body: Mapping[str, Any]) -> HttpResponse:
+        """Raises what the library raises."""
+        if path in self._earlier:
+            options = copy(self._earlier[path][0])
+            options.json_data = body
+            return await self.request(HttpResponse, options)
+        # Not by its `create`: that walks through the messages with their types, for three fifths of a call's time.
+        return await self.post(path, cast_to=HttpResponse, body=body, options=_OPTIONS)
 
     def _build_request(self, options: Any, **rest: Any) -> HttpRequest:
-        if options.url not in _PATHS.values():
+        path = options.url
+        if path not in _PATHS.values():
             return super()._build_request(options, **rest)
-        if options.url not in self._frames:
-            self._frames[options.url] = Frame.of(super()._build_request(options, **rest))
-        return self._frames[options.url].around(options.json_data)
+        if path not in self._earlier:
+            kept = copy(options)
+            kept.json_data = None
+            self._earlier[path] = kept, Frame.of(super()._build_request(options, **rest))
+        _, frame = self._earlier[path]
+        return frame.around(options.json_data)
 
 
 def _http_client(timeout: float) -> _Http:

@@ -97,10 +97,13 @@ class Bounded:
 
     SAMPLES = 50  # replies before there is a usual
     TIMES, LEAST = 8.0, 20.0  # times the slowest twentieth, and at least so many seconds
+    KEPT, EVERY = 200, 10  # of a stage's replies the last so many count, and are looked through once in so many
 
     def __init__(self, inner: Model) -> None:
         self._inner = inner
         self._seconds: dict[str, deque[float]] = {}
+        self._usual: dict[str, float] = {}  # seconds that a stage's slowest twentieth takes at least
+        self._since: Counter[str] = Counter()  # a stage's replies since that was looked up
         self._cut: Counter[str] = Counter()
 
     async def complete(self, request: Request) -> Completion:
@@ -112,7 +115,7 @@ class Bounded:
         except asyncio.TimeoutError:
             self._cut[request.key] += 1
             raise Transient(f"a reply of the stage {request.stage} took over {limit:.0f} s, far longer than usual") from None
-        self._seconds.setdefault(request.stage, deque(maxlen=200)).append(time.monotonic() - begun)
+        self._took(request.stage, time.monotonic() - begun)
         if self._cut:
             self._cut.pop(request.key, None)
         return completion
@@ -120,10 +123,16 @@ class Bounded:
     async def close(self) -> None:
         await self._inner.close()
 
+    def _took(self, stage: str, seconds: float) -> None:
+        kept = self._seconds.setdefault(stage, deque(maxlen=self.KEPT))
+        kept.append(seconds)
+        self._since[stage] += 1
+        if len(kept) >= self.SAMPLES and (stage not in self._usual or self._since[stage] >= self.EVERY):
+            self._usual[stage], self._since[stage] = sorted(kept)[int(len(kept) * 0.95)], 0
+
     def _limit(self, request: Request) -> float | None:
-        seconds = self._seconds.get(request.stage, ())
-        if len(seconds) < self.SAMPLES:
+        usual = self._usual.get(request.stage)
+        if usual is None:
             return None
-        slow = sorted(seconds)[int(len(seconds) * 0.95)]
         tries = self._cut[request.key] if self._cut else 0
-        return float(max(self.LEAST, self.TIMES * slow) * 2**tries)
+        return float(max(self.LEAST, self.TIMES * usual) * 2**tries)
