@@ -27,16 +27,16 @@ demonstrations = Pool.demonstrations
 Pool.demonstrations = lambda self, choose, after_turn, **rest: demonstrations(self, choose, after_turn=self.turns - 1, **rest)
 """,
     "goes on behind half a line": """
+from unittest.mock import patch
 from selfinstruct import journal
-journal._end_of_last_line = lambda file: journal.os.fstat(file).st_size
+patch.object(journal, "_end_of_last_line", lambda file: journal.os.fstat(file).st_size).start()
 """,
     "believes every checkpoint": """
+from unittest.mock import patch
 from selfinstruct import run
-assert run.check_unchanged and run.Run._forget  # or there would be nothing to do wrong
-run.check_unchanged = lambda directory, noted, last: None
-run.Run._forget = lambda self, mark, end: None
-Journal = run.Journal
-Journal.truncate = lambda self, size: self._hash.update(self.path.read_bytes())
+patch.object(run, "check_unchanged", lambda directory, noted, last: None).start()
+patch.object(run.Run, "_forget", lambda self, mark, end: None).start()
+patch.object(run.Journal, "truncate", lambda self, size: self._hash.update(self.path.read_bytes())).start()
 """,
 }
 
@@ -64,6 +64,7 @@ def test_a_hundred_kills_change_nothing(options: tuple[object, ...]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", SABOTAGE)
 def test_chaos_notices_a_run_that(wrong: str) -> None:
+    subprocess.run([sys.executable, "-c", SABOTAGE[wrong]], cwd=ROOT, check=True)  # what it replaces is there
     script = f"""
 import sys
 from importlib.machinery import SourceFileLoader
