@@ -364,6 +364,19 @@ def test_what_a_failed_call_made_goes_with_its_last_reference(kind: str) -> None
         assert len(server.calls) == 21 and not left
 
 
+def test_a_later_call_differs_from_the_first_one_in_its_body_alone() -> None:
+    """The openai client makes the first one to a path; the others are made like it."""
+    with LoopbackServer() as server:
+        found, _ = ask(server, CHAT, RAW, CHAT, RAW, with_changes(CHAT, messages=(Message("user", "Grüße \udcff"),)))
+        assert all(isinstance(one, Completion) for one in found), found
+        calls = server.calls
+    heads = [{**call.headers, "content-length": ""} for call in calls]
+    assert [call.path for call in calls] == ["/v1/chat/completions", "/v1/completions"] * 2 + ["/v1/chat/completions"]
+    assert heads[0] == heads[2] == heads[4] and heads[1] == heads[3] and heads[0]["authorization"] == "Bearer sk-test"
+    assert calls[0].body == calls[2].body and calls[1].body == calls[3].body
+    assert calls[4].body["messages"] == [{"role": "user", "content": "Grüße ?"}]
+
+
 def test_no_credit_left_is_said_in_so_many_words() -> None:
     async def refuse(call: Any, go_on: Any) -> Any:
         return error(402, "Insufficient credits", "payment_required")

@@ -16,6 +16,7 @@ from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Decoding, Message, Request
 from selfinstruct.models.fates import Doubtful, Refusal, Rejects, fate_of
 from selfinstruct.models.openai import OpenAI
+from selfinstruct.models.transport import Frame
 
 REQUEST = Request("propose", "t0", "mentor", "chat", (Message("user", "Go on."),), Decoding(max_tokens=10), 5)
 ENDPOINT = OpenAI(base_url="http://127.0.0.1:9/v1", api_key="none", timeout=5)  # never connects
@@ -40,8 +41,18 @@ def name_of(fate: Exception) -> str:
 
 def fate_in_the_client(error: BaseException, *, below: bool = False) -> Exception:
     """What becomes of an exception that is raised where requests are sent: by the openai client's HTTP client, or `below` it, by
-    aiohttp's session.
+    aiohttp's session. The same with the first call to a path, which goes through all of the client, and with a later one.
     """
+    ENDPOINT._frames.clear()
+    first = fate_of_a_call(error, below=below)
+    ENDPOINT._frames["/chat/completions"] = Frame.of(httpx2.Response(200, request=SENT))
+    later = fate_of_a_call(error, below=below)
+    assert name_of(first) == name_of(later)
+    assert str(first) == str(later) or isinstance(error, openai.APIStatusError)  # a refusal comes as a reply the second time
+    return later
+
+
+def fate_of_a_call(error: BaseException, *, below: bool) -> Exception:
 
     class Transport(httpx2.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

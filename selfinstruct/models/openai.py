@@ -13,9 +13,8 @@ import logging
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable, Mapping
-from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import openai
@@ -38,11 +37,12 @@ from selfinstruct.models.fates import (
 )
 from selfinstruct.models.headers import allowance, basic, retry_after
 from selfinstruct.models.keys import Secrets
-from selfinstruct.models.transport import FAILURES, Careful, Frame, HttpRequest, HttpResponse, TooLarge, breakage
+from selfinstruct.models.transport import FAILURES, Careful, Frame, HttpResponse, Reply, TooLarge, breakage
 
 _PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 _OPTIONS: Any = {"idempotency_key": "none"}  # is not sent; without one the library draws a UUID for each call
 _NO_KEY = "none"  # servers of one's own ask for none; the client wants a text
+Result = TypeVar("Result")
 _FOREIGN = (openai.OpenAIError, TooLarge, *FAILURES)  # every way in which a call fails
 
 
@@ -69,15 +69,15 @@ class OpenAI:
         left_out: dict[str, str | None] | None = None,
     ) -> None:
         login = urlsplit(base_url or "")
-        http_client = _http_client(timeout)
+        self._http = _http_client(timeout)
         try:
-            self._client = _Client(
+            self._client = openai.AsyncOpenAI(
                 base_url=redacted(base_url) if base_url else None,
                 api_key=api_key or _NO_KEY,
                 timeout=timeout,
                 max_retries=0,
                 default_headers=basic(login.username, login.password or "") if login.username is not None else None,
-                http_client=http_client,
+                http_client=self._http,
             )
         except FAILURES:
             raise UserError(f"--base-url {redacted(base_url or '')}: holds what no address can hold; copy it again") from None
@@ -85,6 +85,7 @@ class OpenAI:
         self._secrets = Secrets(api_key, (base_url, *urllib.request.getproxies().values()))
         for logger in _loggers():
             logger.addFilter(self._secrets)
+        self._frames: dict[str, Frame] = {}  # by path, of calls that were answered
         self._notice, self._told = notice, told
         self._left_out = {} if left_out is None else left_out
         self._answered = False  # in this sitting
@@ -147,15 +148,12 @@ class OpenAI:
 
     async def models(self) -> list[str]:
         """The names that the endpoint serves."""
-        failed: Exception | None = None
         try:
-            record = self.record((await self._client.models.with_raw_response.list()).text)
-        except (*_FOREIGN, Doubtful) as error:
-            failed = error
-        if failed is not None:
-            fate = failed if isinstance(failed, Doubtful) else self._fate(failed, {}, "")
-            fate = fate.of_run if isinstance(fate, Doubtful) else fate
-            raise fate if isinstance(fate, ModelError) else ModelError(f"{fate}; is it running?")
+            record = self.record((await self._heard(self._client.models.with_raw_response.list())).text)
+        except Doubtful as fate:
+            raise fate.of_run from None
+        except (RequestFailed, Transient) as fate:
+            raise ModelError(f"{fate}; is it running?") from None
         listed = record.get("data")
         names = [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one] if isinstance(listed, list) else []
         return [self._secrets.hidden_in_reply(name) for name in names]
@@ -193,39 +191,55 @@ class OpenAI:
 
     async def through(self, call: Callable[[Any], Awaitable[Any]], *, missing: str) -> Any:
         """One of the client's other calls; `missing` says what a 404 means. Raises Transient or ModelError."""
-        failed: Exception | None = None
         try:
-            return await call(self._client)
-        except _FOREIGN as error:
-            failed = error
-        if isinstance(failed, openai.NotFoundError):
-            raise ModelError(f"{self._refusal(failed).said}; {missing}")
-        fate = self._fate(failed, {}, "")
-        fate = fate.of_run if isinstance(fate, Doubtful) else fate
-        raise fate if isinstance(fate, (ModelError, Transient)) else ModelError(f"{self.address}: {fate}")
+            return await self._heard(call(self._client), missing=missing)
+        except Doubtful as doubt:
+            raise doubt.of_run from None
+        except RequestFailed as failure:
+            raise ModelError(f"{self.address}: {failure}") from None
+
+    # ------------------------------------------------ one call
 
     async def _once(self, request: Request) -> Completion:
         body = body_of(request, self._left_out)
-        path = _PATHS[request.api]
-        failed: Exception | None = None
-        try:
-            raw = await self._client.ask(path, body)
-            self._hear(raw.headers)
-        except _FOREIGN as error:
-            failed = error.with_traceback(None)  # or it and this frame would hold each other: see sitting.py
-        if failed is not None:  # out here, or a bug in what follows would show the server's words in its traceback
-            if isinstance(failed, openai.APIStatusError):
-                self._hear(failed.response.headers)
-            raise self._fate(failed, body, request.model)
-        record = self.record(raw.text)
+        reply = await self._heard(self._reply(_PATHS[request.api], body))
+        self._hear(reply.headers)
+        if reply.is_refusal:
+            raise fate_of(self._refusal(reply), body, request.model)
+        record = self.record(reply.text)
         completion = completion_of(record, request)
         if completion is None:
             status = status_within(record)
             if status is not None:
                 raise fate_of(refusal_in(record, self.address, status, self.words), body, request.model)
-            raise strange(self.address, f"answers without 'choices' ({self.words(raw.text)})")
+            raise strange(self.address, f"answers without 'choices' ({self.words(reply.text)})")
         self._has_answered()
         return self._without_secrets(completion)
+
+    async def _reply(self, path: str, body: Mapping[str, Any]) -> Reply:
+        """The client makes the first call to a path. The later ones differ from it in the body alone, and to put the same options,
+        address and headers together again takes the client longer than all the rest (scripts/bench_throughput).
+        """
+        if path in self._frames:
+            return await self._http.again(self._frames[path], body)
+        # Not by its `create`: that walks through the messages with their types, for three fifths of a call's time.
+        try:
+            response = await self._client.post(path, cast_to=HttpResponse, body=body, options=_OPTIONS)
+        except openai.APIStatusError as error:
+            return Reply.of(error.response)
+        self._frames[path] = Frame.of(response)
+        return Reply.of(response)
+
+    async def _heard(self, call: Awaitable[Result], *, missing: str = "") -> Result:
+        """What the libraries below say. Raises a fate; `missing`: what a 404 means, if not the usual."""
+        try:
+            return await call
+        except _FOREIGN as error:
+            failed: Exception = error.with_traceback(None)  # or it and this frame would hold each other: see sitting.py
+        # Out here, or a bug in what follows would show the server's words in its traceback.
+        if missing and isinstance(failed, openai.NotFoundError):
+            raise ModelError(f"{self._refusal(Reply.of(failed.response)).said}; {missing}")
+        raise self._fate(failed)
 
     def _without_secrets(self, completion: Completion) -> Completion:
         """A server for trying things out may repeat what it was sent, headers and all."""
@@ -262,10 +276,10 @@ class OpenAI:
         text = on_one_line(self._secrets.hidden(text))
         return text if len(text) <= 200 else text[:200] + "..."
 
-    def _fate(self, error: Exception, body: Mapping[str, Any], model: str) -> Exception:
-        """What a failed call means for the request and for the run; never holds a secret."""
+    def _fate(self, error: Exception) -> Exception:
+        """What a call that came to no reply means for the request and for the run; never holds a secret."""
         if isinstance(error, openai.APIStatusError):
-            return fate_of(self._refusal(error), body, model)
+            return fate_of(self._refusal(Reply.of(error.response)), {}, "")
         if isinstance(error, (openai.APIConnectionError, TooLarge, *FAILURES)):  # timeouts are of this kind too
             broken = breakage(error)
             kind = "late" if isinstance(error, openai.APITimeoutError) and error.__cause__ is None else broken.kind
@@ -276,42 +290,13 @@ class OpenAI:
             return strange(self.address, "answers in an unexpected form")
         return ModelError(f"{self.address}: {self.words(str(error))}")
 
-    def _refusal(self, error: openai.APIStatusError) -> Refusal:
-        record = error.body if isinstance(error.body, dict) else error.response.text
-        after = retry_after(error.response.headers, time.time())
-        return refusal_in(record, self.address, error.status_code, self.words, after)
-
-
-class _Client(openai.AsyncOpenAI):
-    """Makes a call of an earlier one to the same path. Only the body differs, and to put the same options, address and headers
-    together again takes the library longer than all the rest that it does for a call (scripts/bench_throughput).
-
-    `_build_request` is not public: a version of the library without it would be slower here, and nothing else.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._earlier: dict[str, tuple[Any, Frame]] = {}  # by path: a call's options, and what its request is made of
-
-    async def ask(self, path: str, body: Mapping[str, Any]) -> HttpResponse:
-        """Raises what the library raises."""
-        if path in self._earlier:
-            options = copy(self._earlier[path][0])
-            options.json_data = body
-            return await self.request(HttpResponse, options)
-        # Not by its `create`: that walks through the messages with their types, for three fifths of a call's time.
-        return await self.post(path, cast_to=HttpResponse, body=body, options=_OPTIONS)
-
-    def _build_request(self, options: Any, **rest: Any) -> HttpRequest:
-        path = options.url
-        if path not in _PATHS.values():
-            return super()._build_request(options, **rest)
-        if path not in self._earlier:
-            kept = copy(options)
-            kept.json_data = None
-            self._earlier[path] = kept, Frame.of(super()._build_request(options, **rest))
-        _, frame = self._earlier[path]
-        return frame.around(options.json_data)
+    def _refusal(self, reply: Reply) -> Refusal:
+        try:
+            record = json.loads(reply.text)
+        except (ValueError, RecursionError):
+            record = None
+        after = retry_after(reply.headers, time.time())
+        return refusal_in(record if isinstance(record, dict) else reply.text, self.address, reply.status, self.words, after)
 
 
 def _http_client(timeout: float) -> _Http:

@@ -8,9 +8,9 @@ import json
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import aiohttp
 import httpx2
@@ -30,9 +30,10 @@ _NO_CONNECTION_IN_TIME = (aiohttp.ConnectionTimeoutError, httpx2.PoolTimeout)
 _BROKEN = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, aiohttp.UploadAbortedError, httpx2.NetworkError, OSError)
 _MALFORMED = (aiohttp.ClientResponseError, httpx2.ProtocolError, httpx2.DecodingError, httpx2.SSEError)
 _TIMEOUT = (httpx2.TimeoutException, TimeoutError, asyncio.TimeoutError)
-FAILURES = (aiohttp.ClientError, httpx2.HTTPError, httpx2.InvalidURL)  # what may come through the openai client as it is
-HttpRequest: TypeAlias = httpx2.Request
+FAILURES = (aiohttp.ClientError, httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError)  # what may come as it is
 HttpResponse: TypeAlias = httpx2.Response
+Result = TypeVar("Result")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class TooLarge(Exception):
@@ -49,38 +50,106 @@ class Careful(httpx2.AsyncClient):
         self._seconds = seconds
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
+        async def sent() -> httpx2.Response:
+            response = await super(Careful, self).send(request, stream=True, **options)
+            return response if stream else await _closing(response, _whole)
+
+        return await self._in_time(request, sent())
+
+    async def again(self, frame: Frame, body: Mapping[str, Any]) -> Reply:
+        """An earlier call with another body: all that only `send` and the openai client around it would do has been done.
+
+        Raises FAILURES or TooLarge; a refusal is a reply.
+        """
+        request = frame.around(body)
+
+        async def sent() -> Reply:
+            return await _closing(await super(Careful, self).send(request, stream=True), _reply)
+
+        return await self._in_time(request, sent())
+
+    async def _in_time(self, request: httpx2.Request, call: Coroutine[Any, Any, Result]) -> Result:
         asked = request.extensions.get("timeout", {}).get("read") or 0.0
-        most = MOST_BYTES if request.method == "POST" else MOST_OF_A_FILE
         try:
             async with timeout(max(self._seconds, asked)):
-                response = await super().send(request, stream=True, **options)
-                try:
-                    return response if stream else await _whole(response, most)
-                except BaseException:
-                    await response.aclose()
-                    raise
+                return await call
         except (TimeoutError, asyncio.TimeoutError):
             raise httpx2.ReadTimeout("no whole reply in time", request=request) from None
         except ValueError as error:  # of what came: the request has its bytes by now
             raise httpx2.RemoteProtocolError(str(error), request=request) from error
 
 
-async def _whole(response: httpx2.Response, most: int) -> httpx2.Response:
-    said = {name.lower(): value for name, value in response.headers.raw}  # every look into the headers themselves walks them all
-    length = said.get(b"content-length", b"")
-    if length.isdigit() and b"content-encoding" not in said:
-        if int(length) > most:
-            raise TooLarge
-        await response.aread()
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a call came back with, be it a refusal."""
+
+    status: int
+    headers: dict[str, str]  # names in lower case
+    text: str
+
+    @classmethod
+    def of(cls, response: httpx2.Response) -> Reply:
+        return cls(response.status_code, _headers(response), response.text)
+
+    @property
+    def is_refusal(self) -> bool:
+        return not 200 <= self.status < 300
+
+
+async def _closing(response: httpx2.Response, read: Callable[[httpx2.Response], Awaitable[Result]]) -> Result:
+    try:
+        return await read(response)
+    except BaseException:
+        await response.aclose()
+        raise
+
+
+async def _reply(response: httpx2.Response) -> Reply:
+    """As `_whole`; what nearly every reply is, of a declared length and in UTF-8, does without most of the library's layers."""
+    headers = _headers(response)
+    if _length(headers, response) is None or _says_charset(headers):
+        return Reply.of(await _whole(response))
+    content = b"".join([chunk async for chunk in response.stream])  # type: ignore[union-attr]  # of an AsyncClient's it is async
+    await response.aclose()
+    return Reply(response.status_code, headers, content.decode("utf-8-sig", "replace"))
+
+
+async def _whole(response: httpx2.Response) -> httpx2.Response:
+    headers = _headers(response)
+    if _length(headers, response) is None:
+        response = await _counted(response)
     else:
-        response = await _counted(response, most)
-    response.encoding = _encoding(response) if b"charset" in said.get(b"content-type", b"").lower() else "utf-8-sig"
+        await response.aread()
+    response.encoding = _encoding(response) if _says_charset(headers) else "utf-8-sig"
     return response
 
 
-async def _counted(response: httpx2.Response, most: int) -> httpx2.Response:
-    """One whose length nobody knows before: it is packed, or comes in chunks."""
-    body = bytearray()
+def _headers(response: httpx2.Response) -> dict[str, str]:
+    """By name in lower case: every look into the library's own walks them all."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
+
+
+def _says_charset(headers: Mapping[str, str]) -> bool:
+    return "charset" in headers.get("content-type", "").lower()
+
+
+def _length(headers: Mapping[str, str], response: httpx2.Response) -> int | None:
+    """Bytes; None: nobody knows before, it is packed or comes in chunks. Raises TooLarge."""
+    length = headers.get("content-length", "")
+    if not (length.isascii() and length.isdigit()) or "content-encoding" in headers:
+        return None
+    if int(length) > _most(response):
+        raise TooLarge
+    return int(length)
+
+
+def _most(response: httpx2.Response) -> int:
+    return MOST_BYTES if response.request.method == "POST" else MOST_OF_A_FILE
+
+
+async def _counted(response: httpx2.Response) -> httpx2.Response:
+    """One whose length nobody knows before."""
+    body, most = bytearray(), _most(response)
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > most:
@@ -115,14 +184,20 @@ class Frame:
     extensions: dict[str, Any]
 
     @classmethod
-    def of(cls, request: httpx2.Request) -> Frame:
+    def of(cls, response: httpx2.Response) -> Frame:
+        """From a reply."""
+        request = (response.history or [response])[0].request
         headers = request.headers.copy()
         headers.pop("content-length", None)
         return cls(request.url, headers, request.extensions)
 
     def around(self, body: Mapping[str, Any]) -> httpx2.Request:
-        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        return httpx2.Request("POST", self.url, headers=self.headers, content=content, extensions=self.extensions)
+        content = _ENCODER.encode(body).encode("utf-8", "replace")
+        stream = httpx2.ByteStream(content)  # by `content=` it would go through all the headers again
+        request = httpx2.Request("POST", self.url, headers=self.headers, stream=stream, extensions=self.extensions)
+        request.headers["content-length"] = str(len(content))
+        request.read()
+        return request
 
 
 # ---------------------------------------------------------------- what broke
