@@ -214,6 +214,13 @@ class Bootstrap:
         )
 
 
+def rank(request: Request) -> tuple[int, int]:
+    """Who is needed first is asked first (models/paced.py): turns, of which few are under way, then instructions in their order.
+    What is asked a second time does not queue behind all that came after it, and hold it up.
+    """
+    return request.place.startswith("i"), int(request.place[1:])
+
+
 def first_request(config: Config, stages: Mapping[str, Stage], seeds: Sequence[SeedTask]) -> Request:
     """What a new run sends first."""
     shown = _demonstrations(config, Pool(seeds, config.threshold, config.tokenizer), turn=0, after_turn=-1)

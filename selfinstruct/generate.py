@@ -10,7 +10,7 @@ from typing import Any
 
 from selfinstruct import settings
 from selfinstruct.batching import ROUND, SURPLUS
-from selfinstruct.bootstrap import Bootstrap, Step
+from selfinstruct.bootstrap import Bootstrap, Step, rank
 from selfinstruct.config import Config
 from selfinstruct.errors import Stalled
 from selfinstruct.funnel import Funnel
@@ -63,7 +63,7 @@ async def generate(
     if run.is_finished and not run.batches.open:
         return
     config = run.config
-    async with sitting(config, run, notice=notice, waiting=waiting, seconds=seconds) as at:
+    async with sitting(config, run, notice=notice, waiting=waiting, seconds=seconds, rank=rank) as at:
         if run.is_finished and at.batch is not None:  # batches that were cancelled when it was: what have they cost?
             await at.batch.settled()
             return
@@ -78,6 +78,7 @@ async def generate(
             examples=run.funnel.examples,
             per_turn=0.75 * config.new_per_turn,  # of those asked for, most are new as long as the pool is small
             surplus=SURPLUS if config.batch else 1.0,
+            evenly=not config.batch,
         )
         await _commit_all(run, Bootstrap(config, inputs.stages, at.model, pool, pace), at, notice, changed)
 

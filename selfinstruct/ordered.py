@@ -43,17 +43,20 @@ async def in_order(
         while more or pending:
             if more and upcoming is None and len(pending) < max(1, window()):
                 upcoming = begun(asyncio.ensure_future(_next(items)))
-            await news.wait()
-            news.clear()
-            if upcoming is not None and upcoming.done():
+                await asyncio.sleep(0)  # most items are there at once
+            has_begun = upcoming is not None and upcoming.done()
+            if upcoming is not None and has_begun:
                 failure = upcoming.exception() if isinstance(upcoming.exception(), Exception) else None  # type: ignore[assignment]
                 if failure is not None or (item := upcoming.result()) is _END:
                     more = False
                 else:
                     pending.append(begun(asyncio.ensure_future(work(item))))  # type: ignore[arg-type]
                 upcoming = None
-            while pending and pending[0].done():
+            if pending and pending[0].done():  # one, and then the next call: whoever takes results slowly holds none up
                 yield pending.popleft().result()
+            elif not has_begun:
+                await news.wait()
+                news.clear()
         if failure is not None:
             raise failure
     finally:

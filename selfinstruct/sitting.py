@@ -19,14 +19,14 @@ from selfinstruct.batching import batching
 from selfinstruct.completions import Completions
 from selfinstruct.config import Config
 from selfinstruct.errors import CapReached, Interrupted, UserError
-from selfinstruct.models import Model
+from selfinstruct.models import Model, Request
 from selfinstruct.models.batch import Batch
 from selfinstruct.models.bodies import Learned
 from selfinstruct.models.layers import Notice, Recorded, Retried
 from selfinstruct.models.limits import Limited
 from selfinstruct.models.meter import Meter
 from selfinstruct.models.metered import Ledger, Metered
-from selfinstruct.models.paced import GRACE, Bounded, Paced
+from selfinstruct.models.paced import GRACE, Bounded, Paced, Rank
 from selfinstruct.models.providers import endpoints
 from selfinstruct.models.spread import Spread
 from selfinstruct.prices import budget
@@ -90,8 +90,9 @@ async def sitting(
     notice: Notice,
     waiting: Callable[[str], None] = lambda what: None,
     seconds: float | None = None,
+    rank: Callable[[Request], Rank] = lambda request: (0, 0),
 ) -> AsyncIterator[Sitting]:
-    """At most `seconds` long. `waiting` hears what is waited for, or nothing.
+    """At most `seconds` long. `waiting` hears what is waited for, or nothing. Calls of the lowest `rank` are made first.
 
     Raises UserError if no endpoint can be had or a cap cannot be held, and Interrupted inside when a signal, the clock or a cap
     ends it.
@@ -99,7 +100,7 @@ async def sitting(
     spending = budget(config, books.meter, books.spending, notice)
     async with endpoints(config, notice, books.learned) as found:
         spread = Spread([Limited(Metered(Bounded(one.model), spending), one.limits) for one in found], notice)
-        paced = Paced(spread, config.concurrency, spread.delay)
+        paced = Paced(spread, config.concurrency, spread.delay, rank)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
         record = books.completions
         async with batching(config, books.batches, record, found, spending, retried, notice=notice, waiting=waiting) as batch:

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from selfinstruct import filters
-from selfinstruct.bootstrap import Bootstrap, Step, first_request
+from selfinstruct.bootstrap import Bootstrap, Step, first_request, rank
 from selfinstruct.config import Config, configure
 from selfinstruct.errors import ModelError, RequestFailed, Stalled, UserError
 from selfinstruct.funnel import Funnel
@@ -97,7 +97,7 @@ def config_of(preset: str = "chat", n: int = N, **settings: Any) -> Config:
 async def go_on(run: Run, inputs: Inputs, model: Model) -> None:
     """`generate.generate` with a model of our own."""
     config = run.config
-    layered = Recorded(Paced(Metered(model, Budget(Caps(), run.meter)), config.concurrency), run.completions, run.meter)
+    layered = Recorded(Paced(Metered(model, Budget(Caps(), run.meter)), config.concurrency, rank=rank), run.completions, run.meter)
     pool = run.pool(inputs.seeds)
     pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
     async with aclosing(Bootstrap(config, inputs.stages, layered, pool, pace).steps()) as steps:
@@ -369,7 +369,7 @@ bench.sit(Path(sys.argv[1]), bench.config_of("chat", concurrency=20), Kills(5))
 def test_a_process_that_is_killed_again_and_again_gives_the_same_bytes(undisturbed: dict[str, Dataset], tmp_path: Path) -> None:
     """Killed by itself, in the middle of its work, with replies under way; between the lives a line is torn."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    for replies in (1, 30, 31, 90, 10**9):
+    for replies in (1, 30, 31, 60, 10**9):
         words = [sys.executable, "-c", KILLED, str(tmp_path), str(replies)]
         ended = subprocess.run(words, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
         assert ended.returncode == (0 if replies == 10**9 else -signal.SIGKILL), ended.stderr
@@ -487,6 +487,34 @@ def test_hardly_any_reply_is_bought_beyond_the_last_example(tmp_path: Path) -> N
 @pytest.mark.parametrize("preset", ["chat", "paper", "alpaca"])
 def test_of_a_run_of_3000_at_200_at_once_under_two_percent_are_bought_beyond_the_last_example(preset: str, tmp_path: Path) -> None:
     assert beyond_the_end(tmp_path, preset, 3000, 200) < 0.02
+
+
+def test_calls_of_all_stages_are_mixed_at_any_moment(tmp_path: Path) -> None:
+    """A turn's reply is the most work: a burst of them, and of what they lead to, holds all other replies up."""
+    stages: list[str] = []
+
+    class Watched(Slow):
+        async def complete(self, request: Request) -> Completion:
+            stages.append(request.stage)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            return reply(request)
+
+    with pytest.raises(ModelError):
+        sit(tmp_path, config_of(n=100_000), Ends(Watched(0), 2000))
+    for begin in range(400, 1800, 50):
+        mix = Counter(stages[begin : begin + 200])
+        assert 6 <= mix["propose"] <= 32 and 70 <= mix["classify"] <= 110, (begin, mix)
+
+
+def test_what_is_begun_grows_with_what_this_sitting_has_done() -> None:
+    pace = Pace(100_000, 8, known=500)
+    assert pace.instructions() == Pace.FIRST * 8
+    pace.known += 100
+    assert pace.instructions() == Pace.FIRST * 8 + 100
+    pace.known += 10_000
+    assert pace.instructions() == Pace.EAGER * 8
+    assert Pace(100_000, 8, known=500, evenly=False).instructions() == Pace.EAGER * 8
 
 
 def test_a_window_never_closes_while_examples_are_missing() -> None:

@@ -123,6 +123,36 @@ def test_never_more_calls_at_once_than_allowed_and_none_is_forgotten(concurrency
     assert provider.most == concurrency and provider.under_way == 0
 
 
+def test_of_the_calls_that_wait_those_of_the_lowest_rank_go_first_and_equal_ones_as_they_came() -> None:
+    async def answer(asked: Request, before: int) -> Completion:
+        await asyncio.sleep(0)
+        return completion(asked)
+
+    async def main() -> None:
+        provider = Provider(answer)
+        paced = Paced(provider, 1, rank=lambda asked: (0, int(asked.place[1:]) // 10))
+        await asyncio.gather(*(paced.complete(request(place)) for place in (25, 21, 11, 13, 5, 12, 22)))
+        assert provider.asked == ["t25", "t5", "t11", "t13", "t12", "t21", "t22"]
+
+    run(main())
+
+
+def test_a_place_that_a_cancelled_call_was_just_given_goes_to_the_next() -> None:
+    async def main() -> None:
+        async def answer(asked: Request, before: int) -> Completion:
+            await asyncio.sleep(0)
+            asyncio.get_running_loop().call_soon(calls[1].cancel)  # runs when the place is free, before the call has heard of it
+            return completion(asked)
+
+        provider = Provider(answer)
+        paced = Paced(provider, 1)
+        calls = [asyncio.ensure_future(paced.complete(request(place))) for place in range(3)]
+        found = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 60)
+        assert isinstance(found[1], asyncio.CancelledError) and provider.asked == ["t0", "t2"]
+
+    run(main())
+
+
 def test_a_call_that_waits_to_be_made_again_holds_no_place() -> None:
     async def answer(asked: Request, before: int) -> Completion:
         if asked.place == "t0" and not before:

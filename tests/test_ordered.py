@@ -124,6 +124,29 @@ def test_the_window_is_filled_and_counts_results_that_wait_for_the_head() -> Non
     run(main())
 
 
+def test_each_result_that_is_taken_makes_room_for_one_call() -> None:
+    """Where results are taken slowly, all would otherwise be used up first, and then as many calls begin at once."""
+
+    started: list[int] = []
+    is_full = asyncio.Event()
+
+    async def work(item: int) -> int:
+        started.append(item)
+        if len(started) == 10:
+            is_full.set()
+        await is_full.wait()
+        return item
+
+    async def main() -> None:
+        async with aclosing(in_order(work, numbers(200), window=lambda: 10)) as results:
+            for taken in range(1, 190):
+                assert await anext(results) == taken - 1
+                await turns(20)
+                assert taken + 8 <= len(started) <= taken + 10
+
+    run(main())
+
+
 def test_the_window_is_asked_anew_before_each_start() -> None:
     async def main() -> None:
         gates, width = Gates(), 2

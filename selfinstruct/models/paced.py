@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import math
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
+from itertools import count
+from typing import TypeAlias
 
 from selfinstruct.errors import ModelError, Transient
 from selfinstruct.models import Completion, Model, Request
 from selfinstruct.ordered import timeout
 
+Rank: TypeAlias = tuple[int, int]
 GRACE = 4.0  # seconds that a run which ends waits for the replies to what it has sent
 
 
 class Paced:
-    """At most `concurrency` calls at once. A call that waits to be made again holds no place.
+    """At most `concurrency` calls at once, those of the lowest `rank` first. A call that waits to be made again holds no place.
 
     `delay` tells how many seconds the next call has to wait for the endpoints' limits; infinite: until one that is under way has
     ended. It is asked for whoever is first in the line, again when a call ends, and never in between: waiting costs nothing.
@@ -25,9 +29,15 @@ class Paced:
     An endpoint that will not serve the run any more is not asked again, but what is under way may still come in: it is paid for.
     """
 
-    def __init__(self, inner: Model, concurrency: int, delay: Callable[[Request], float] = lambda request: 0.0) -> None:
-        self._inner, self._delay = inner, delay
-        self._places = asyncio.Semaphore(concurrency)
+    def __init__(
+        self,
+        inner: Model,
+        concurrency: int,
+        delay: Callable[[Request], float] = lambda request: 0.0,
+        rank: Callable[[Request], Rank] = lambda request: (0, 0),
+    ) -> None:
+        self._inner, self._delay, self._rank = inner, delay, rank
+        self._places = _Places(concurrency)
         self._line = asyncio.Lock()
         self._news = asyncio.Event()  # something has changed for the first in the line
         self._under_way = 0
@@ -37,7 +47,8 @@ class Paced:
         self._refusal: ModelError | None = None
 
     async def complete(self, request: Request) -> Completion:
-        async with self._places:
+        await self._places.take(self._rank(request))
+        try:
             async with self._line:
                 refusal = await self._turn(request)
             if refusal is None:  # nothing comes between a turn and its call, so that the next in the line sees it in the limits
@@ -52,6 +63,8 @@ class Paced:
                     self._news.set()
                     if not self._under_way:
                         self._idle.set()
+        finally:
+            self._places.give_back()
         await self._replies(GRACE)  # also before a call that was never sent fails: whoever hears of it may cancel the others
         raise refusal
 
@@ -89,6 +102,36 @@ class Paced:
         await self._inner.close()
 
 
+class _Places:
+    """So many at once. A free one goes to whoever waits with the lowest rank, of those to who has waited longest."""
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []  # a heap
+        self._arrivals = count()
+
+    async def take(self, rank: Rank) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        free = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (rank, next(self._arrivals), free))
+        try:
+            await free
+        except asyncio.CancelledError:
+            if free.done() and not free.cancelled():  # it was just given one
+                self.give_back()
+            raise
+
+    def give_back(self) -> None:
+        while self._waiting:
+            _, _, free = heapq.heappop(self._waiting)
+            if not free.done():
+                free.set_result(None)
+                return
+        self._free += 1
+
+
 class Bounded:
     """Cuts off a call that takes far longer than its stage's usual, so that one straggler holds nobody up for long.
 
@@ -97,13 +140,10 @@ class Bounded:
 
     SAMPLES = 50  # replies before there is a usual
     TIMES, LEAST = 8.0, 20.0  # times the slowest twentieth, and at least so many seconds
-    KEPT, EVERY = 200, 10  # of a stage's replies the last so many count, and are looked through once in so many
 
     def __init__(self, inner: Model) -> None:
         self._inner = inner
-        self._seconds: dict[str, deque[float]] = {}
-        self._usual: dict[str, float] = {}  # seconds that a stage's slowest twentieth takes at least
-        self._since: Counter[str] = Counter()  # a stage's replies since that was looked up
+        self._usual: defaultdict[str, _Usual] = defaultdict(lambda: _Usual(self.SAMPLES))  # by stage
         self._cut: Counter[str] = Counter()
 
     async def complete(self, request: Request) -> Completion:
@@ -115,7 +155,7 @@ class Bounded:
         except asyncio.TimeoutError:
             self._cut[request.key] += 1
             raise Transient(f"a reply of the stage {request.stage} took over {limit:.0f} s, far longer than usual") from None
-        self._took(request.stage, time.monotonic() - begun)
+        self._usual[request.stage].took(time.monotonic() - begun)
         if self._cut:
             self._cut.pop(request.key, None)
         return completion
@@ -123,16 +163,27 @@ class Bounded:
     async def close(self) -> None:
         await self._inner.close()
 
-    def _took(self, stage: str, seconds: float) -> None:
-        kept = self._seconds.setdefault(stage, deque(maxlen=self.KEPT))
-        kept.append(seconds)
-        self._since[stage] += 1
-        if len(kept) >= self.SAMPLES and (stage not in self._usual or self._since[stage] >= self.EVERY):
-            self._usual[stage], self._since[stage] = sorted(kept)[int(len(kept) * 0.95)], 0
-
     def _limit(self, request: Request) -> float | None:
-        usual = self._usual.get(request.stage)
+        usual = self._usual[request.stage].slow
         if usual is None:
             return None
         tries = self._cut[request.key] if self._cut else 0
-        return float(max(self.LEAST, self.TIMES * usual) * 2**tries)
+        return max(self.LEAST, self.TIMES * usual) * float(2**tries)
+
+
+class _Usual:
+    """How long a stage's replies take."""
+
+    KEPT, EVERY = 200, 10  # the last so many count, and are looked through once in so many
+
+    def __init__(self, samples: int) -> None:
+        self._samples = samples
+        self.slow: float | None = None  # seconds that the slowest twentieth takes at least
+        self._seconds: deque[float] = deque(maxlen=self.KEPT)
+        self._since = 0  # replies since they were looked through
+
+    def took(self, seconds: float) -> None:
+        self._seconds.append(seconds)
+        self._since += 1
+        if self._since >= (self._samples if self.slow is None else self.EVERY):
+            self.slow, self._since = sorted(self._seconds)[int(len(self._seconds) * 0.95)], 0
