@@ -116,12 +116,12 @@ async def sitting(
 @contextmanager
 def _seldom_collected() -> Iterator[None]:
     """Nearly all that a sitting makes goes when its last reference does. The garbage collector would walk a pool that only grows,
-    again and again: a twentieth of the time, and in pauses during which no reply is read (scripts/bench_throughput), and after
-    which replies come in bunches for seconds.
+    again and again: a twentieth of the time, and in pauses during which no reply is read, and after which replies come in bunches
+    for seconds (scripts/bench_throughput). So it looks once in a million objects: for what failed calls leave, some forty each.
     """
     before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(200_000, 5, 100)
+    gc.set_threshold(1_000_000, 20, 100)
     try:
         yield
     finally:
