@@ -401,7 +401,7 @@ def test_a_batch_is_found_again_at_an_endpoint_that_keeps_no_token(live: dict[st
 
 
 def test_more_is_asked_at_once_where_a_round_takes_hours() -> None:
-    assert (Pace(100, 99).instructions(), Pace(100, 99, surplus=1.5).instructions()) == (100, 150)
+    assert [Pace(100, 16, surplus=surplus, evenly=False).instructions() for surplus in (1.0, 1.5)] == [100, 150]
 
 
 def test_what_is_open_counts_at_its_worst_until_it_is_back(tmp_path: Path) -> None:

@@ -53,7 +53,6 @@ def fate_in_the_client(error: BaseException, *, below: bool = False) -> Exceptio
 
 
 def fate_of_a_call(error: BaseException, *, below: bool) -> Exception:
-
     class Transport(httpx2.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             raise error

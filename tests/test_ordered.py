@@ -126,7 +126,6 @@ def test_the_window_is_filled_and_counts_results_that_wait_for_the_head() -> Non
 
 def test_each_result_that_is_taken_makes_room_for_one_call() -> None:
     """Where results are taken slowly, all would otherwise be used up first, and then as many calls begin at once."""
-
     started: list[int] = []
     is_full = asyncio.Event()
 
