@@ -15,24 +15,30 @@ What a user can mend is a UserError. Everything heavy is imported when it is fir
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from selfinstruct.check import Finding
-    from selfinstruct.config import Config
-    from selfinstruct.errors import Interrupted, ModelError, NoRoom, SelfInstructError, Stalled, UserError
-    from selfinstruct.export import Exported
-    from selfinstruct.judge import Judgement, Quality
-    from selfinstruct.keywords import Exporting, Judging, Settings
-    from selfinstruct.library import check, export, generate, judge
+    from selfinstruct._api import check, export, generate, judge
+    from selfinstruct._keywords import Exporting, Judging, Settings
+    from selfinstruct.annotate import Judgement, Quality
+    from selfinstruct.asking.config import Config
+    from selfinstruct.data.examples import Example, Rejected
+    from selfinstruct.data.tasks import Instruction, SeedTask
+    from selfinstruct.defects import Finding
+    from selfinstruct.defects.survey import Survey
+    from selfinstruct.errors import (
+        Interrupted,
+        ModelError,
+        NoRoom,
+        SelfInstructError,
+        Stalled,
+        UserError,
+    )
+    from selfinstruct.exports import Exported
     from selfinstruct.models import Decoding
+    from selfinstruct.runs.view import RunView, load_run
     from selfinstruct.similarity import Match, RougeIndex, rouge_l
-    from selfinstruct.survey import Survey
-    from selfinstruct.tasks import Example, Instruction, Rejected, SeedTask
-    from selfinstruct.view import RunView, load_run
 
 __version__ = "0.1.0"
 __all__ = [
@@ -68,18 +74,19 @@ __all__ = [
     "rouge_l",
 ]
 _HOMES = {
-    "check": ("Finding",),
-    "config": ("Config",),
+    "_api": ("check", "export", "generate", "judge"),
+    "_keywords": ("Exporting", "Judging", "Settings"),
+    "annotate": ("Judgement", "Quality"),
+    "asking.config": ("Config",),
+    "data.examples": ("Example", "Rejected"),
+    "data.tasks": ("Instruction", "SeedTask"),
+    "defects": ("Finding",),
+    "defects.survey": ("Survey",),
     "errors": ("Interrupted", "ModelError", "NoRoom", "SelfInstructError", "Stalled", "UserError"),
-    "export": ("Exported",),
-    "judge": ("Judgement", "Quality"),
-    "keywords": ("Exporting", "Judging", "Settings"),
-    "library": ("check", "export", "generate", "judge"),
+    "exports": ("Exported",),
     "models": ("Decoding",),
+    "runs.view": ("RunView", "load_run"),
     "similarity": ("Match", "RougeIndex", "rouge_l"),
-    "survey": ("Survey",),
-    "tasks": ("Example", "Instruction", "Rejected", "SeedTask"),
-    "view": ("RunView", "load_run"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -95,16 +102,3 @@ if not TYPE_CHECKING:  # a type checker would take it to mean that every name is
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _Package(ModuleType):
-    """Four functions are called like the modules that do their work. Python binds a module to its package when it is first
-    imported, which must not put the module in the function's place: `from selfinstruct.check import ...` needs no binding.
-    """
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _HOME_OF and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -70,5 +70,9 @@ class Transient(SelfInstructError):
         super().__init__(detail)
         self.retry_after = retry_after  # seconds, as the server asked
         self.is_server_gone = is_server_gone  # nobody answered at all
-        self.is_server_busy = is_server_busy  # it wants to be called less often, whatever it is asked
-        self.may_be_charged = may_be_charged  # the server may have done the work, though nobody has seen it
+        self.is_server_busy = (
+            is_server_busy  # it wants to be called less often, whatever it is asked
+        )
+        self.may_be_charged = (
+            may_be_charged  # the server may have done the work, though nobody has seen it
+        )

@@ -37,7 +37,9 @@ class Course:
 class BatchServer(LoopbackServer):
     """`on` is called with what happens: "upload", "uploaded", "create", "created", "look", "content"."""
 
-    def __init__(self, *courses: Course, on: Callable[[str], None] = lambda what: None, **options: Any) -> None:
+    def __init__(
+        self, *courses: Course, on: Callable[[str], None] = lambda what: None, **options: Any
+    ) -> None:
         super().__init__(**options)
         self.courses = list(courses) or [Course()]
         self.on = on
@@ -47,7 +49,9 @@ class BatchServer(LoopbackServer):
         self.keeps_metadata = True
         self.strange: dict[str, Any] = {}  # what it says of every batch instead
         self.live = 0  # calls outside of batches
-        self.charged: list[tuple[int, int]] = []  # for each line that was answered: tokens of the prompt, of the completion
+        self.charged: list[
+            tuple[int, int]
+        ] = []  # for each line that was answered: tokens of the prompt, of the completion
         self._working: set[asyncio.Task[None]] = set()
 
     def _routes(self, app: web.Application) -> None:
@@ -65,8 +69,13 @@ class BatchServer(LoopbackServer):
     async def _upload(self, http: web.Request) -> web.Response:
         self.on("upload")
         headers = f"Content-Type: {http.headers['Content-Type']}\r\n\r\n".encode("ascii")
-        form = message_from_bytes(headers + await http.read(), policy=policy.HTTP)  # aiohttp's own reader warns about itself
-        parts = {part.get_param("name", header="content-disposition"): part.get_payload(decode=True) for part in form.iter_parts()}
+        form = message_from_bytes(
+            headers + await http.read(), policy=policy.HTTP
+        )  # aiohttp's own reader warns about itself
+        parts = {
+            part.get_param("name", header="content-disposition"): part.get_payload(decode=True)
+            for part in form.iter_parts()
+        }
         assert parts["purpose"] == b"batch" and isinstance(parts["file"], bytes)
         name = self._kept(parts["file"])
         self.on("uploaded")
@@ -111,12 +120,18 @@ class BatchServer(LoopbackServer):
         found = [*reversed(self.batches.values())]
         after = http.query.get("after")
         begin = 1 + next((at for at, one in enumerate(found) if one["id"] == after), -1)
-        return web.json_response({"object": "list", "data": found[begin : begin + 2], "has_more": len(found) > begin + 2})
+        return web.json_response(
+            {"object": "list", "data": found[begin : begin + 2], "has_more": len(found) > begin + 2}
+        )
 
     async def _look(self, http: web.Request) -> web.Response:
         self.on("look")
         batch = self.batches.get(http.match_info["id"])
-        return error(404, "No batch found", "invalid_request_error") if batch is None else web.json_response(batch | self.strange)
+        return (
+            error(404, "No batch found", "invalid_request_error")
+            if batch is None
+            else web.json_response(batch | self.strange)
+        )
 
     async def _cancel(self, http: web.Request) -> web.Response:
         batch = self.batches[http.match_info["id"]]
@@ -130,21 +145,38 @@ class BatchServer(LoopbackServer):
         await asyncio.sleep(course.seconds)
         if course.refused:
             code, words = course.refused
-            batch["errors"] = {"object": "list", "data": [{"code": code, "message": words, "line": None, "param": None}]}
+            batch["errors"] = {
+                "object": "list",
+                "data": [{"code": code, "message": words, "line": None, "param": None}],
+            }
             batch["status"] = "failed"
             return
         is_cancelled = batch["status"] == "cancelling" or course.cancelled > 0
-        not_done = int(len(lines) * (1.0 if batch["status"] == "cancelling" else max(course.expires, course.cancelled)))
+        not_done = int(
+            len(lines)
+            * (1.0 if batch["status"] == "cancelling" else max(course.expires, course.cancelled))
+        )
         chance = Random(len(self.sizes))
         done: list[dict[str, Any]] = []
         failed: list[dict[str, Any]] = []
         for number, line in enumerate(lines):
             if number >= len(lines) - not_done:
                 why = "batch_cancelled" if is_cancelled else "batch_expired"
-                failed.append({"custom_id": line["custom_id"], "response": None, "error": {"code": why, "message": "Too late."}})
+                failed.append(
+                    {
+                        "custom_id": line["custom_id"],
+                        "response": None,
+                        "error": {"code": why, "message": "Too late."},
+                    }
+                )
                 continue
             response = await self._line(line, (course.failing or {}).get(number), http)
-            record = {"id": f"r{number}", "custom_id": line["custom_id"], "response": response, "error": None}
+            record = {
+                "id": f"r{number}",
+                "custom_id": line["custom_id"],
+                "response": response,
+                "error": None,
+            }
             (done if response["status_code"] == 200 else failed).append(record)
         for records, name in ((done, "output_file_id"), (failed, "error_file_id")):
             kept = [one for one in records if chance.random() >= course.loses]
@@ -152,29 +184,61 @@ class BatchServer(LoopbackServer):
             if kept:
                 written = [json.dumps(one).encode("ascii") for one in kept]
                 if course.garbage:
-                    written = [part for line in written for part in (*_garbage(json.loads(line)["custom_id"]), line)]
+                    written = [
+                        part
+                        for line in written
+                        for part in (*_garbage(json.loads(line)["custom_id"]), line)
+                    ]
                 batch[name] = self._kept(b"".join(line + b"\n" for line in written))
-        batch["request_counts"] = {"total": len(lines), "completed": len(done), "failed": len(failed)}
-        batch["status"] = "cancelled" if is_cancelled else "expired" if course.expires else "completed"
+        batch["request_counts"] = {
+            "total": len(lines),
+            "completed": len(done),
+            "failed": len(failed),
+        }
+        batch["status"] = (
+            "cancelled" if is_cancelled else "expired" if course.expires else "completed"
+        )
 
-    async def _line(self, line: dict[str, Any], failure: str | None, http: web.Request) -> dict[str, Any]:
+    async def _line(
+        self, line: dict[str, Any], failure: str | None, http: web.Request
+    ) -> dict[str, Any]:
         assert set(line) == {"custom_id", "method", "url", "body"} and line["method"] == "POST"
         call = self._call(line["url"], {}, line["body"], http)
         response: Any = FAILURES[failure](call) if failure else await self._answer(call)
         body = json.loads(response.body)
         if response.status == 200:
             self.completed[call.key] += 1
-            self.charged.append((body["usage"]["prompt_tokens"], body["usage"]["completion_tokens"]))
+            self.charged.append(
+                (body["usage"]["prompt_tokens"], body["usage"]["completion_tokens"])
+            )
         return {"status_code": response.status, "request_id": "r", "body": body}
 
 
 def _garbage(key: str) -> list[bytes]:
     """Before a line: what is no line, of nobody, or a reply to `key` that cannot be read."""
     bodies: list[Any] = ["x", None, 7, [], {}, {"choices": "x"}, {"choices": [7]}]
-    responses: list[Any] = ["x", 7, {}, {"status_code": "200"}, *({"status_code": 200, "body": body} for body in bodies)]
+    responses: list[Any] = [
+        "x",
+        7,
+        {},
+        {"status_code": "200"},
+        *({"status_code": 200, "body": body} for body in bodies),
+    ]
     records = [{"custom_id": key, "response": one, "error": None} for one in responses]
-    records += [{"custom_id": key, "response": {"status_code": 500, "body": body}} for body in ("x", None, {"error": 7}, [7])]
-    strange: list[Any] = [*records, {"custom_id": [7]}, {"custom_id": None}, {}, [], None, 7, {"custom_id": key, "error": "x"}]
+    records += [
+        {"custom_id": key, "response": {"status_code": 500, "body": body}}
+        for body in ("x", None, {"error": 7}, [7])
+    ]
+    strange: list[Any] = [
+        *records,
+        {"custom_id": [7]},
+        {"custom_id": None},
+        {},
+        [],
+        None,
+        7,
+        {"custom_id": key, "error": "x"},
+    ]
     return [
         b"\xff\xfe\x00",
         b"",

@@ -40,12 +40,17 @@ def show(browser: webdriver.Chrome, page: Path) -> None:
     """Opens a page and waits until its figures are drawn and its rows are read."""
     browser.get(page.resolve().as_uri())
     wait = WebDriverWait(browser, 60, poll_frequency=0.05)
-    wait.until(lambda one: one.execute_script("return document.documentElement.dataset.rows") == "read")
+    wait.until(
+        lambda one: one.execute_script("return document.documentElement.dataset.rows") == "read"
+    )
 
 
 def look(browser: webdriver.Chrome, *, theme: str = "light", width: int = 1400) -> None:
     """As someone who prefers that theme sees it on a screen of that width."""
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]})
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": theme}]},
+    )
     size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 

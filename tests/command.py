@@ -19,12 +19,14 @@ from click.testing import CliRunner
 from server import LoopbackServer
 
 from selfinstruct.cli import cli
-from selfinstruct.run_directory import DERIVED
+from selfinstruct.runs.directory import DERIVED
 
 ROOT = Path(__file__).parents[1]
 _FOREIGN = re.compile(r"OPENAI_|.*_PROXY\Z", re.IGNORECASE)
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not _FOREIGN.match(name)}
-ENVIRONMENT["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # as this process finds it
+ENVIRONMENT["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+)  # as this process finds it
 _NOTICE = re.compile(
     r"waiting: |paused: |left out: |batch(?:es)? |examples \d+/\d+, |"
     r"\S+ does not take '\w+': left out from here on|\S+: \d+ of the last \d+ calls failed"
@@ -60,7 +62,11 @@ def invoke(*words: object, **environment: str) -> Ran:
     """The command in this process. What is no user's error and no exit comes out as it is."""
     unset = dict.fromkeys(filter(_FOREIGN.match, os.environ))
     result = CliRunner().invoke(
-        cli, list(map(str, words)), prog_name="selfinstruct", env={**unset, **environment}, catch_exceptions=False
+        cli,
+        list(map(str, words)),
+        prog_name="selfinstruct",
+        env={**unset, **environment},
+        catch_exceptions=False,
     )
     return Ran(result.exit_code, result.stdout, result.stderr)
 
@@ -125,4 +131,7 @@ def dataset(directory: Path) -> Mapping[str, bytes]:
 
 def control_characters(text: str) -> list[str]:
     """What a terminal might act on: every C0 and C1 control but newline and tab, bidirectional marks, separators."""
-    return re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", text)
+    return re.findall(
+        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]",
+        text,
+    )

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.check import ACROSS, CERTAIN, DEFECTS, Across, Row, findings
+from selfinstruct.defects import ACROSS, CERTAIN, DEFECTS, Across, Row, findings
 
 FOLDER = Path(__file__).parent / "labelled"
 SPLITS = ("dev", "test", "held", "last", "final")
@@ -56,7 +56,11 @@ FIRST: dict[str, dict[str, tuple[float, float]]] = {
         "output_equals_input": (0.94, 1.00),
         "no_input_spelling": (0.97, 0.97),
     },
-    "final": {"empty_output": (0.94, 1.00), "not_available": (0.88, 1.00), "output_equals_input": (0.90, 0.87)},
+    "final": {
+        "empty_output": (0.94, 1.00),
+        "not_available": (0.88, 1.00),
+        "output_equals_input": (0.90, 0.87),
+    },
 }
 
 
@@ -119,7 +123,11 @@ def measured(slug: str, split: str) -> Measure:
 
 def _found(one: Labelled, slug: str) -> set[str]:
     if slug not in ACROSS:
-        return {finding.slug for finding in findings(one.row, {slug}) if slug not in CERTAIN or finding.severity == "error"}
+        return {
+            finding.slug
+            for finding in findings(one.row, {slug})
+            if slug not in CERTAIN or finding.severity == "error"
+        }
     across = Across()
     for row in one.before:
         across.findings(row)

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from selfinstruct.models import Completion, Decoding, Message, Request
-from selfinstruct.models.scripted import reply
+from selfinstruct.models.scripted.model import reply
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -49,7 +49,9 @@ class Call:
     key: str
     attempt: int
     http: web.Request = field(repr=False)
-    status: int | None = None  # what was sent in full; None while it is under way and if the connection broke
+    status: int | None = (
+        None  # what was sent in full; None while it is under way and if the connection broke
+    )
     began: float = field(default_factory=time.monotonic, repr=False)
 
     def chance(self, seed: int) -> Random:
@@ -64,10 +66,21 @@ When = Callable[[Call], bool]
 # ---------------------------------------------------------------- bodies
 
 
-def error(status: int, message: str, type_: str, code: str | None = None, param: str | None = None, **headers: str) -> web.Response:
+def error(
+    status: int,
+    message: str,
+    type_: str,
+    code: str | None = None,
+    param: str | None = None,
+    **headers: str,
+) -> web.Response:
     """An error in OpenAI's form. Keywords are headers, with _ for -."""
     body = {"error": {"message": message, "type": type_, "param": param, "code": code}}
-    return web.json_response(body, status=status, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    return web.json_response(
+        body,
+        status=status,
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+    )
 
 
 def completion_body(
@@ -75,7 +88,9 @@ def completion_body(
 ) -> dict[str, Any]:
     """A reply in OpenAI's form, to /chat/completions or /completions; text None is a null content."""
     chat = call.path.endswith("/chat/completions")
-    choice: dict[str, Any] = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
+    choice: dict[str, Any] = (
+        {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
+    )
     return {
         "id": ("chatcmpl-" if chat else "cmpl-") + call.key[:24],
         "object": "chat.completion" if chat else "text_completion",
@@ -88,7 +103,9 @@ def completion_body(
 
 def _ascii_json(body: object) -> web.Response:
     # ASCII only: a lone surrogate travels as its \ud800 escape, as real servers send it.
-    return web.Response(body=json.dumps(body, ensure_ascii=True).encode("ascii"), content_type="application/json")
+    return web.Response(
+        body=json.dumps(body, ensure_ascii=True).encode("ascii"), content_type="application/json"
+    )
 
 
 # ---------------------------------------------------------------- failures, by name
@@ -96,13 +113,17 @@ def _ascii_json(body: object) -> web.Response:
 
 async def _reset(call: Call) -> web.StreamResponse:
     """Half a body, then a TCP reset."""
-    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": "4096"})
+    response = web.StreamResponse(
+        headers={"Content-Type": "application/json", "Content-Length": "4096"}
+    )
     await response.prepare(call.http)
     await response.write(b'{"id": "chatcmpl-half", "choices": [{"index": 0, "mess')
     transport = call.http.transport
     if transport is not None:
         await asyncio.sleep(0.01)  # lets the half go out first
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
         transport.abort()
     return response
 
@@ -113,7 +134,12 @@ async def _hang(call: Call) -> web.StreamResponse:
 
 
 def _json_error(status: int) -> web.Response:
-    return error(status, f"Scripted failure {status}.", "server_error" if status >= 500 else "invalid_request_error", str(status))
+    return error(
+        status,
+        f"Scripted failure {status}.",
+        "server_error" if status >= 500 else "invalid_request_error",
+        str(status),
+    )
 
 
 def _plainly(status: int) -> Callable[[Call], web.Response]:
@@ -125,18 +151,30 @@ def _http_date(seconds: float) -> str:
 
 
 def _too_many(**headers: str) -> web.Response:
-    return error(429, "Rate limit reached for requests. Please try again later.", "requests", "rate_limit_exceeded", **headers)
+    return error(
+        429,
+        "Rate limit reached for requests. Please try again later.",
+        "requests",
+        "rate_limit_exceeded",
+        **headers,
+    )
 
 
 def _html(status: int) -> web.Response:
-    return web.Response(status=status, text="<html><body><h1>Welcome</h1></body></html>", content_type="text/html")
+    return web.Response(
+        status=status, text="<html><body><h1>Welcome</h1></body></html>", content_type="text/html"
+    )
 
 
 _TOO_LONG = "This model's maximum context length is 4096 tokens. However, "
 FAILURES: dict[str, Callable[[Call], web.Response]] = {
     **{str(status): _plainly(status) for status in (400, 403, 408, 409, 422, 500, 502, 503, 504)},
-    "401": lambda call: error(401, "Incorrect API key provided: sk-te**cret.", "invalid_request_error", "invalid_api_key"),
-    "404": lambda call: error(404, "Invalid URL (POST /v2/chat/completions)", "invalid_request_error"),
+    "401": lambda call: error(
+        401, "Incorrect API key provided: sk-te**cret.", "invalid_request_error", "invalid_api_key"
+    ),
+    "404": lambda call: error(
+        404, "Invalid URL (POST /v2/chat/completions)", "invalid_request_error"
+    ),
     "model": lambda call: error(
         404,
         f"The model `{call.body.get('model')}` does not exist or you do not have access to it.",
@@ -147,9 +185,15 @@ FAILURES: dict[str, Callable[[Call], web.Response]] = {
     "429 seconds": lambda call: _too_many(Retry_After="1"),
     "429 date": lambda call: _too_many(Retry_After=_http_date(1)),
     "429 ms": lambda call: _too_many(retry_after_ms="50"),
-    "quota": lambda call: error(429, "You exceeded your current quota.", "insufficient_quota", "insufficient_quota"),
+    "quota": lambda call: error(
+        429, "You exceeded your current quota.", "insufficient_quota", "insufficient_quota"
+    ),
     "context openai": lambda call: error(
-        400, _TOO_LONG + "your messages resulted in 5120 tokens.", "invalid_request_error", "context_length_exceeded", "messages"
+        400,
+        _TOO_LONG + "your messages resulted in 5120 tokens.",
+        "invalid_request_error",
+        "context_length_exceeded",
+        "messages",
     ),
     "context llama.cpp": lambda call: web.json_response(
         {
@@ -177,12 +221,18 @@ FAILURES: dict[str, Callable[[Call], web.Response]] = {
     "content filter": lambda call: _ascii_json(completion_body(call, "", "content_filter")),
     "no choices": lambda call: _ascii_json({**completion_body(call, ""), "choices": []}),
     "null content": lambda call: _ascii_json(completion_body(call, None)),
-    "error in 200": lambda call: _ascii_json({"error": {"message": "Provider returned error", "code": 502}}),
-    "not json": lambda call: web.Response(text='{"id": "chatcmpl-1", "choices": [', content_type="application/json"),
+    "error in 200": lambda call: _ascii_json(
+        {"error": {"message": "Provider returned error", "code": 502}}
+    ),
+    "not json": lambda call: web.Response(
+        text='{"id": "chatcmpl-1", "choices": [', content_type="application/json"
+    ),
     "not an object": lambda call: _ascii_json(["a", "list"]),
     "html": lambda call: _html(200),
     "html 502": lambda call: _html(502),
-    "wrong type": lambda call: web.Response(text=json.dumps(completion_body(call, "No")), content_type="text/plain"),
+    "wrong type": lambda call: web.Response(
+        text=json.dumps(completion_body(call, "No")), content_type="text/plain"
+    ),
     "empty body": lambda call: web.Response(text="", content_type="application/json"),
 }
 _BROKEN: dict[str, Answer] = {"reset": _reset, "hang": _hang}
@@ -192,13 +242,23 @@ _BROKEN: dict[str, Answer] = {"reset": _reset, "hang": _hang}
 
 
 def failing(
-    kind: str, *, rate: float = 1.0, attempts: int | None = None, seed: int = 0, when: When = lambda call: True, before: bool = True
+    kind: str,
+    *,
+    rate: float = 1.0,
+    attempts: int | None = None,
+    seed: int = 0,
+    when: When = lambda call: True,
+    before: bool = True,
 ) -> Behaviour:
     """Fails a share of the calls, of each request only the first `attempts` (None: all); `kind` is a name of FAILURES, "reset" or
     "hang". before=False works first and fails then: the reply is made and lost."""
 
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
-        if (attempts is not None and call.attempt > attempts) or not when(call) or call.chance(seed).random() >= rate:
+        if (
+            (attempts is not None and call.attempt > attempts)
+            or not when(call)
+            or call.chance(seed).random() >= rate
+        ):
             return await go_on(call)
         if not before:
             await go_on(call)
@@ -209,7 +269,14 @@ def failing(
     return behave
 
 
-def latency(seconds: float = 0.0, *, spread: float = 0.0, tail: float = 0.0, factor: float = 25.0, seed: int = 0) -> Behaviour:
+def latency(
+    seconds: float = 0.0,
+    *,
+    spread: float = 0.0,
+    tail: float = 0.0,
+    factor: float = 25.0,
+    seed: int = 0,
+) -> Behaviour:
     """Waits `seconds`, up to `spread` more, and in a share `tail` of the calls `factor` times as long."""
 
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
@@ -263,7 +330,11 @@ def window_limit(per_window: int, *, seconds: float = 1.0, says: str = "") -> Be
 
 def api_key(key: str) -> Behaviour:
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
-        return await go_on(call) if call.headers.get("authorization") == f"Bearer {key}" else FAILURES["401"](call)
+        return (
+            await go_on(call)
+            if call.headers.get("authorization") == f"Bearer {key}"
+            else FAILURES["401"](call)
+        )
 
     return behave
 
@@ -281,7 +352,13 @@ def rejecting(*params: str) -> Behaviour:
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
         for param in params:
             if param in call.body:
-                return error(400, f"Unsupported parameter: '{param}'", "invalid_request_error", "unsupported_parameter", param)
+                return error(
+                    400,
+                    f"Unsupported parameter: '{param}'",
+                    "invalid_request_error",
+                    "unsupported_parameter",
+                    param,
+                )
         return await go_on(call)
 
     return behave
@@ -291,12 +368,18 @@ def context_limit(tokens: int, *, kind: str = "context openai") -> Behaviour:
     """Refuses prompts of more words than this."""
 
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
-        return FAILURES[kind](call) if len(_request(call, str).text.split()) > tokens else await go_on(call)
+        return (
+            FAILURES[kind](call)
+            if len(_request(call, str).text.split()) > tokens
+            else await go_on(call)
+        )
 
     return behave
 
 
-def saying(words: Callable[[Call, str], str] | str, *, usage: bool = True, when: When = lambda call: True) -> Behaviour:
+def saying(
+    words: Callable[[Call, str], str] | str, *, usage: bool = True, when: When = lambda call: True
+) -> Behaviour:
     """Replaces the reply's text, by other words or by a function of the call and the text; usage=False leaves its usage out."""
 
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
@@ -337,10 +420,14 @@ HOSTILE = (
 def hostile(call: Call, text: str) -> str:
     """For saying(): strews hostile characters between the words of the reply, by the call."""
     chance = call.chance(0)
-    return re.sub(" ", lambda space: f" {chance.choice(HOSTILE)} " if chance.random() < 0.2 else " ", text)
+    return re.sub(
+        " ", lambda space: f" {chance.choice(HOSTILE)} " if chance.random() < 0.2 else " ", text
+    )
 
 
-def raw(*parts: bytes | Iterable[bytes], when: When = lambda call: True, pause: float = 0.0) -> Behaviour:
+def raw(
+    *parts: bytes | Iterable[bytes], when: When = lambda call: True, pause: float = 0.0
+) -> Behaviour:
     """Sends these bytes and no others, HTTP or not, and hangs up; a part may be endless. `pause`: seconds between two pieces."""
 
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
@@ -348,7 +435,9 @@ def raw(*parts: bytes | Iterable[bytes], when: When = lambda call: True, pause: 
             return await go_on(call)
         transport = call.http.transport
         assert isinstance(transport, asyncio.Transport)
-        for piece in (piece for part in parts for piece in ([part] if isinstance(part, bytes) else part)):
+        for piece in (
+            piece for part in parts for piece in ([part] if isinstance(part, bytes) else part)
+        ):
             while transport.get_write_buffer_size() > 1_000_000 and not transport.is_closing():  # noqa: ASYNC110 (no event)
                 await asyncio.sleep(0.001)
             if transport.is_closing():
@@ -372,11 +461,15 @@ def _literals(template: Path) -> list[str]:
 
 def stage_by_templates(folder: Path = PROMPTS) -> Callable[[str], str]:
     """Tells a prompt's stage by the template whose literal text it holds; failing that, by cue phrases."""
-    known = [(path.name.partition(".")[0], _literals(path)) for path in sorted(folder.glob("*/*.txt"))]
+    known = [
+        (path.name.partition(".")[0], _literals(path)) for path in sorted(folder.glob("*/*.txt"))
+    ]
     known.sort(key=lambda one: -sum(map(len, one[1])))
 
     def stage_of(text: str) -> str:
-        return next((stage for stage, literals in known if all(part in text for part in literals)), None) or stage_by_cues(text)
+        return next(
+            (stage for stage, literals in known if all(part in text for part in literals)), None
+        ) or stage_by_cues(text)
 
     return stage_of
 
@@ -394,14 +487,26 @@ def stage_by_cues(text: str) -> str:
 
 
 _DECODING = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty")
-_KNOWN = {"model", "messages", "prompt", "stop", "seed", "response_format", "grammar", "max_completion_tokens", *_DECODING}
+_KNOWN = {
+    "model",
+    "messages",
+    "prompt",
+    "stop",
+    "seed",
+    "response_format",
+    "grammar",
+    "max_completion_tokens",
+    *_DECODING,
+}
 
 
 def _request(call: Call, stage_of: Callable[[str], str]) -> Request:
     body = call.body
     chat = call.path.endswith("/chat/completions")
     messages = (
-        [Message(part["role"], part["content"]) for part in body["messages"]] if chat else [Message("prompt", body["prompt"])]
+        [Message(part["role"], part["content"]) for part in body["messages"]]
+        if chat
+        else [Message("prompt", body["prompt"])]
     )
     stop = body.get("stop") or ()
     decoding = {name: body.get(name) for name in _DECODING}
@@ -493,7 +598,9 @@ class LoopbackServer:
         app.router.add_post("/v1/completions", self._completions)
         app.router.add_get("/v1/models", self._models)
         self._routes(app)
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+        )
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4096, ssl_context=self.tls)
         await site.start()
@@ -506,15 +613,22 @@ class LoopbackServer:
         """What else it serves (tests/batches.py)."""
 
     async def _models(self, http: web.Request) -> web.Response:
-        data = [{"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "loopback"} for name in self.models]
+        data = [
+            {"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "loopback"}
+            for name in self.models
+        ]
         return _ascii_json({"object": "list", "data": data})
 
     async def _completions(self, http: web.Request) -> web.StreamResponse:
         try:
             body = json.loads(await http.read())
         except ValueError:
-            return error(400, "We could not parse the JSON body of your request.", "invalid_request_error")
-        call = self._call(http.path, {name.lower(): value for name, value in http.headers.items()}, body, http)
+            return error(
+                400, "We could not parse the JSON body of your request.", "invalid_request_error"
+            )
+        call = self._call(
+            http.path, {name.lower(): value for name, value in http.headers.items()}, body, http
+        )
         self.in_flight += 1
         self.in_flight_max = max(self.in_flight_max, self.in_flight)
         try:
@@ -523,7 +637,9 @@ class LoopbackServer:
             self.in_flight -= 1
         return await self._sent(call, response) if isinstance(response, web.Response) else response
 
-    def _call(self, path: str, headers: dict[str, str], body: dict[str, Any], http: web.Request) -> Call:
+    def _call(
+        self, path: str, headers: dict[str, str], body: dict[str, Any], http: web.Request
+    ) -> Call:
         canonical = json.dumps([path, body], sort_keys=True, separators=(",", ":"))
         key = hashlib.sha256(canonical.encode("ascii")).hexdigest()
         self.received[key] += 1
@@ -557,7 +673,11 @@ class LoopbackServer:
         wanted = "messages" if call.path.endswith("/chat/completions") else "prompt"
         if not call.body.get(wanted) or not call.body.get("model"):
             return error(
-                400, f"Missing required parameter: '{wanted}'.", "invalid_request_error", "missing_required_parameter", wanted
+                400,
+                f"Missing required parameter: '{wanted}'.",
+                "invalid_request_error",
+                "missing_required_parameter",
+                wanted,
             )
         completion = self.model(_request(call, self.stage_of))
         used = completion.usage

@@ -17,7 +17,7 @@ from rapidfuzz.process import cdist
 from rouge_score import tokenizers
 from rouge_score.rouge_scorer import RougeScorer
 
-from selfinstruct.prompts import SEED_TASKS
+from selfinstruct.asking.templates import SEED_TASKS
 
 SIZES = [300, pytest.param(2000, marks=pytest.mark.slow)]
 
@@ -47,7 +47,11 @@ def test_n_examples_are_exactly_n_lines(n: int, two_runs: tuple[Path, Path, Ran]
     examples = records(run / "examples.jsonl")
     ids = [str(one["id"]) for one in examples]
     assert len(set(ids)) == n and all(one["instruction"] and one["output"] for one in examples)
-    order = [(int(found[1]), int(found[2])) for found in (re.fullmatch(r"i(\d+)-(\d+)", one) for one in ids) if found]
+    order = [
+        (int(found[1]), int(found[2]))
+        for found in (re.fullmatch(r"i(\d+)-(\d+)", one) for one in ids)
+        if found
+    ]
     assert len(order) == n and all(one < other for one, other in pairwise(order))
 
 
@@ -59,7 +63,10 @@ def test_another_concurrency_gives_the_same_bytes(two_runs: tuple[Path, Path, Ra
 def test_the_funnel_adds_up_to_what_was_proposed(n: int, two_runs: tuple[Path, Path, Ran]) -> None:
     """The printed counts are those of the files, and each sum is the sum of its parts."""
     run, _, ran = two_runs
-    printed = {label.strip(): int(count.replace(",", "")) for label, count in re.findall(r"(?m)^( *\S.*?) {2,}([\d,]+)  ", ran.out)}
+    printed = {
+        label.strip(): int(count.replace(",", ""))
+        for label, count in re.findall(r"(?m)^( *\S.*?) {2,}([\d,]+)  ", ran.out)
+    }
     rejected = records(run / "rejected.jsonl")
     dropped = Counter((one["what"], one["reason"]) for one in rejected)
     of = {
@@ -69,18 +76,31 @@ def test_the_funnel_adds_up_to_what_was_proposed(n: int, two_runs: tuple[Path, P
     admitted = len(records(run / "instructions.jsonl"))
     assert printed["instructions admitted"] == admitted
     assert printed["instructions proposed"] == admitted + sum(of["instruction"].values())
-    assert printed["instances written"] == n + sum(of["instance"].values()) and printed["examples"] == n
-    assert {label.removeprefix("dropped, "): count for label, count in printed.items() if label.startswith("dropped, ")} == {
+    assert (
+        printed["instances written"] == n + sum(of["instance"].values())
+        and printed["examples"] == n
+    )
+    assert {
+        label.removeprefix("dropped, "): count
+        for label, count in printed.items()
+        if label.startswith("dropped, ")
+    } == {
         **of["instruction"],
         **of["instance"],
     }
     replies = {
-        label.removeprefix("reply dropped, "): count for label, count in printed.items() if label.startswith("reply dropped, ")
+        label.removeprefix("reply dropped, "): count
+        for label, count in printed.items()
+        if label.startswith("reply dropped, ")
     }
-    assert replies == Counter(f"{one['stage']}: {one['reason']}" for one in rejected if one["what"] == "reply")
+    assert replies == Counter(
+        f"{one['stage']}: {one['reason']}" for one in rejected if one["what"] == "reply"
+    )
 
 
-def test_no_two_instructions_or_seeds_are_more_alike_than_allowed(n: int, two_runs: tuple[Path, Path, Ran]) -> None:
+def test_no_two_instructions_or_seeds_are_more_alike_than_allowed(
+    n: int, two_runs: tuple[Path, Path, Ran]
+) -> None:
     """ROUGE-L F at most 0.7 between every admitted instruction and all before it: by its formula for all pairs, and by
     rouge_score itself for the two thousand most alike.
     """
@@ -89,7 +109,10 @@ def test_no_two_instructions_or_seeds_are_more_alike_than_allowed(n: int, two_ru
     texts = seeds + [str(one["instruction"]) for one in records(run / "instructions.jsonl")]
     tokenizer = tokenizers.DefaultTokenizer(use_stemmer=False)
     words = [tokenizer.tokenize(text) for text in texts]
-    letters = {word: chr(0x4E00 + number) for number, word in enumerate(dict.fromkeys(word for one in words for word in one))}
+    letters = {
+        word: chr(0x4E00 + number)
+        for number, word in enumerate(dict.fromkeys(word for one in words for word in one))
+    }
     lengths = np.array([len(one) for one in words], dtype=np.float64)
     spelled = ["".join(map(letters.__getitem__, one)) for one in words]  # a character a word
     common = cdist(spelled, spelled, scorer=LCSseq.similarity, dtype=np.float64, workers=2)
@@ -100,6 +123,8 @@ def test_no_two_instructions_or_seeds_are_more_alike_than_allowed(n: int, two_ru
     assert len(first) > 50_000
     worst = heapq.nlargest(2000, range(len(first)), key=scores[first, second].__getitem__)
     scorer = RougeScorer(["rougeL"], use_stemmer=False)
-    exact = [scorer.score(texts[first[one]], texts[second[one]])["rougeL"].fmeasure for one in worst]
+    exact = [
+        scorer.score(texts[first[one]], texts[second[one]])["rougeL"].fmeasure for one in worst
+    ]
     assert exact == pytest.approx([scores[first[one], second[one]] for one in worst])
     assert 0.6 < max(exact) <= 0.7

@@ -13,16 +13,22 @@ import pytest
 from command import at, dataset, invoke
 from server import LoopbackServer, context_limit, error
 
-from selfinstruct.completions import Completions
-from selfinstruct.config import configure, from_record
-from selfinstruct.inputs import Inputs
+from selfinstruct.asking.config import configure, from_record
+from selfinstruct.asking.stage import Reply
 from selfinstruct.models import Completion, Request, Usage
-from selfinstruct.models.meter import Meter
-from selfinstruct.models.scripted import reply
-from selfinstruct.parse.thinking import without_thinking
-from selfinstruct.stage import Reply
+from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.scripted.model import reply
+from selfinstruct.parsing.thinking import without_thinking
+from selfinstruct.runs.completions import Completions
+from selfinstruct.runs.inputs import Inputs
 
-VALUES = {"demonstrations": "1. Sing a song.", "n": 8, "next": 2, "instruction": "Name a river.", "max_instances": 3}
+VALUES = {
+    "demonstrations": "1. Sing a song.",
+    "n": 8,
+    "next": 2,
+    "instruction": "Name a river.",
+    "max_instances": 3,
+}
 GOOD = "1. Name the longest river of the country.\n2. Sort these words by their length."
 
 
@@ -58,12 +64,17 @@ def asked(stage: str, *said: Completion, **settings: Any) -> tuple[Reply, list[R
         (Completion("<think>Enough.</think>", "stop"), "empty_reply"),
     ],
 )
-def test_a_reply_that_holds_nothing_is_asked_for_again_by_another_seed_alone(said: Completion, reason: str) -> None:
+def test_a_reply_that_holds_nothing_is_asked_for_again_by_another_seed_alone(
+    said: Completion, reason: str
+) -> None:
     found, requests = asked("propose", said, Completion(GOOD, "stop"))
     assert len(found.parsed.drafts) == 2 and found.parsed.reason is None
     assert [one.parsed.reason for one in found.before] == [reason]
     first, second = requests
-    assert first.seed != second.seed and (first.place, first.messages) == (second.place, second.messages)
+    assert first.seed != second.seed and (first.place, first.messages) == (
+        second.place,
+        second.messages,
+    )
 
 
 def test_never_more_often_than_attempts() -> None:
@@ -87,7 +98,9 @@ def test_a_run_from_before_there_were_attempts_has_one() -> None:
     record = configure({"model": "scripted"}).record()
     del record["attempts"]
     assert from_record(record).attempts == 1
-    assert [configure({"preset": name}).attempts for name in ("chat", "alpaca", "paper", "small")] == [2, 2, 1, 1]
+    assert [
+        configure({"preset": name}).attempts for name in ("chat", "alpaca", "paper", "small")
+    ] == [2, 2, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +131,9 @@ def test_a_reply_reads_back_as_it_was_paid_for_and_so_does_one_from_before(tmp_p
         file.write(json.dumps({**old, "usage": usage}) + "\n")
     meter = Meter()
     record = Completions(path, meter)
-    assert record.get(request.key) == paid and record.get("0" * 32) == Completion("No", "stop", Usage(1, 2))
+    assert record.get(request.key) == paid and record.get("0" * 32) == Completion(
+        "No", "stop", Usage(1, 2)
+    )
     assert meter.usage == Usage(10, 10, 7, 6)
     record.close()
 
@@ -127,12 +142,16 @@ def every_third_empty(request: Request) -> Completion:
     return Completion("", "stop", Usage(1, 0)) if request.seed % 3 == 0 else reply(request)
 
 
-def test_every_dropped_reply_is_written_down_and_the_dataset_is_a_function_all_the_same(tmp_path: Path) -> None:
+def test_every_dropped_reply_is_written_down_and_the_dataset_is_a_function_all_the_same(
+    tmp_path: Path,
+) -> None:
     found = []
     with LoopbackServer(model=every_third_empty) as server:
         for concurrency in (1, 32):
             out = tmp_path / str(concurrency)
-            invoke("generate", *at(server), "--n", 15, "--concurrency", concurrency, "--out", out).done()
+            invoke(
+                "generate", *at(server), "--n", 15, "--concurrency", concurrency, "--out", out
+            ).done()
             found.append(dataset(out))
             invoke("verify", out).done()
     assert found[0] == found[1]
@@ -140,21 +159,31 @@ def test_every_dropped_reply_is_written_down_and_the_dataset_is_a_function_all_t
     assert Counter(one["reason"] for one in dropped if one["what"] == "reply")["empty_reply"] > 3
 
 
-def test_a_turn_whose_prompt_does_not_fit_shows_half_and_records_what_was_shown(tmp_path: Path) -> None:
+def test_a_turn_whose_prompt_does_not_fit_shows_half_and_records_what_was_shown(
+    tmp_path: Path,
+) -> None:
     async def too_long(call: Any, go_on: Any) -> Any:
         asks_for_tasks = any("\n5. " in one["content"] for one in call.body["messages"])
         words = "maximum context length is 64 tokens"
-        return error(400, words, "invalid_request_error", "context_length_exceeded") if asks_for_tasks else await go_on(call)
+        return (
+            error(400, words, "invalid_request_error", "context_length_exceeded")
+            if asks_for_tasks
+            else await go_on(call)
+        )
 
     with LoopbackServer(too_long) as server:
         invoke("generate", *at(server), "--n", 5, "--out", tmp_path / "run").done()
     files = dataset(tmp_path / "run")
-    assert {len(json.loads(line)["demonstrations"]) for line in files["instructions.jsonl"].splitlines()} == {4}
+    assert {
+        len(json.loads(line)["demonstrations"]) for line in files["instructions.jsonl"].splitlines()
+    } == {4}
     assert b'"reason": "context_overflow"' in files["rejected.jsonl"]
     invoke("verify", tmp_path / "run").done()
 
 
 def test_a_context_in_which_nothing_fits_ends_the_run_with_one_line(tmp_path: Path) -> None:
     with LoopbackServer(context_limit(3)) as server:
-        said = invoke("generate", *at(server), "--n", 5, "--concurrency", 2, "--out", tmp_path / "run").error
+        said = invoke(
+            "generate", *at(server), "--n", 5, "--concurrency", 2, "--out", tmp_path / "run"
+        ).error
     assert "does not fit" in said and "--demos" in said

@@ -12,12 +12,25 @@ from typing import Any
 
 import pytest
 from command import Ran, at, dataset, invoke
-from server import NONSENSE, LoopbackServer, api_key, failing, only_models, saying, stage_by_templates
+from server import (
+    NONSENSE,
+    LoopbackServer,
+    api_key,
+    failing,
+    only_models,
+    saying,
+    stage_by_templates,
+)
 
-from selfinstruct.prompts import PROMPTS
+from selfinstruct.asking.templates import PROMPTS
 
 SCRIPTED = ("--model", "scripted")
-SEED = {"id": "a", "name": "a", "instruction": "Name a bird that can swim.", "instances": [{"input": "", "output": "A penguin."}]}
+SEED = {
+    "id": "a",
+    "name": "a",
+    "instruction": "Name a bird that can swim.",
+    "instances": [{"input": "", "output": "A penguin."}],
+}
 
 
 def generate(out: Path, *words: object, n: int = 5, **environment: str) -> Ran:
@@ -28,7 +41,9 @@ def generate(out: Path, *words: object, n: int = 5, **environment: str) -> Ran:
 def closed_port() -> Iterator[str]:
     """An address that nobody listens at."""
     with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))  # held and not listening, so that nobody else takes it meanwhile
+        held.bind(
+            ("127.0.0.1", 0)
+        )  # held and not listening, so that nobody else takes it meanwhile
         yield f"http://127.0.0.1:{held.getsockname()[1]}/v1"
 
 
@@ -54,7 +69,10 @@ def closed_port() -> Iterator[str]:
         ("--stall-turns 0", "--stall-turns 0: must be at least 1"),
         ("--preset best", "'best' is not one of 'chat', 'paper', 'alpaca', 'small'"),
         ("--api rest", "'rest' is not one of 'chat', 'completions'"),
-        ("--preset alpaca --response-format json_object", "--response-format json_object: must be text"),
+        (
+            "--preset alpaca --response-format json_object",
+            "--response-format json_object: must be text",
+        ),
         ("--temperature hot", "--temperature hot: must be a number, or STAGE=number"),
         ("--temperature clasify=0.1", "propose, classify, input_first, output_first"),
         ("--temperature 6", "--temperature 6 must be between 0 and 5"),
@@ -71,7 +89,10 @@ def closed_port() -> Iterator[str]:
         ("--model \udcff", "--model \\udcff: is no UTF-8"),
         ("--model scripted --base-url http://127.0.0.1:9/v1", "leave one of the two out"),
         ("--model local:/nowhere/model.gguf", "/nowhere/model.gguf"),
-        ("--model remote:model.gguf", "no key: set OPENAI_API_KEY or --key-file, name a server of your own with --base-url"),
+        (
+            "--model remote:model.gguf",
+            "no key: set OPENAI_API_KEY or --key-file, name a server of your own with --base-url",
+        ),
         ("--modle scripted", "No such option '--modle'"),
         ("twenty", "unexpected extra argument (twenty) (see 'selfinstruct generate --help')"),
     ],
@@ -81,7 +102,9 @@ def test_an_option_that_makes_no_sense(tmp_path: Path, words: str, wanted: str) 
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("words", ["--help-me", "generat", "init", "status", "verify", "status here there"])
+@pytest.mark.parametrize(
+    "words", ["--help-me", "generat", "init", "status", "verify", "status here there"]
+)
 def test_a_command_that_makes_no_sense(words: str) -> None:
     assert "(see 'selfinstruct" in invoke(*words.split()).error
 
@@ -106,10 +129,19 @@ def test_an_address_that_is_none(tmp_path: Path, address: str) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_more_than_a_thousand_examples_are_not_begun_on_the_embedded_model_unasked(tmp_path: Path) -> None:
+def test_more_than_a_thousand_examples_are_not_begun_on_the_embedded_model_unasked(
+    tmp_path: Path,
+) -> None:
     error = generate(tmp_path / "run", n=1001).error
-    assert "--n 1001" in error and "--model local" in error and "--base-url" in error and "OPENAI_API_KEY" in error
-    assert invoke("generate", "--n", 1000, "--out", tmp_path / "run", "--dry-run").out.startswith("model: the embedded")
+    assert (
+        "--n 1001" in error
+        and "--model local" in error
+        and "--base-url" in error
+        and "OPENAI_API_KEY" in error
+    )
+    assert invoke("generate", "--n", 1000, "--out", tmp_path / "run", "--dry-run").out.startswith(
+        "model: the embedded"
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,7 +168,9 @@ def test_more_than_a_thousand_examples_are_not_begun_on_the_embedded_model_unask
         ("openai-api-key = 'sk-1'", "does not belong into a file; set OPENAI_API_KEY"),
     ],
 )
-def test_a_configuration_that_makes_no_sense(tmp_path: Path, text: str | bytes, wanted: str) -> None:
+def test_a_configuration_that_makes_no_sense(
+    tmp_path: Path, text: str | bytes, wanted: str
+) -> None:
     file = tmp_path / "run.toml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     error = invoke("generate", "--config", file, "--out", tmp_path / "run", *SCRIPTED).error
@@ -146,14 +180,19 @@ def test_a_configuration_that_makes_no_sense(tmp_path: Path, text: str | bytes, 
 
 @pytest.mark.parametrize("name", ["missing.toml", ""])
 def test_a_configuration_that_cannot_be_read(tmp_path: Path, name: str) -> None:
-    assert "cannot read the configuration" in generate(tmp_path / "run", "--config", tmp_path / name).error
+    assert (
+        "cannot read the configuration"
+        in generate(tmp_path / "run", "--config", tmp_path / name).error
+    )
 
 
 # ---------------------------------------------------------------- seed tasks and templates
 
 
 def line(**changes: Any) -> str:
-    return json.dumps({name: value for name, value in {**SEED, **changes}.items() if value != "absent"})
+    return json.dumps(
+        {name: value for name, value in {**SEED, **changes}.items() if value != "absent"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,7 +202,10 @@ def line(**changes: Any) -> str:
         ("\n \n", "holds no seed task"),
         (f"{line()}\n{{", ":2: not JSON"),
         (f"{line()}\n\n\n[1]", ":4: a seed task is a JSON object, not list"),
-        (f"{line()}\n{line(name='b')}", ":2: id 'a' is taken by line 1; give each seed task its own"),
+        (
+            f"{line()}\n{line(name='b')}",
+            ":2: id 'a' is taken by line 1; give each seed task its own",
+        ),
         (line(instruction="absent"), ":1: 'instruction' is missing"),
         (line(instruction=5), ":1: 'instruction' must be a text, not 5"),
         (line(instruction=" "), ":1: 'instruction' is empty"),
@@ -186,24 +228,45 @@ def test_seed_tasks_that_make_no_sense(tmp_path: Path, text: str | bytes, wanted
 
 def test_seed_tasks_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
-        assert "cannot read the seed tasks" in generate(tmp_path / "run", *SCRIPTED, "--seed-tasks", path).error
+        assert (
+            "cannot read the seed tasks"
+            in generate(tmp_path / "run", *SCRIPTED, "--seed-tasks", path).error
+        )
 
 
 @pytest.mark.parametrize(
     ("name", "text", "wanted"),
     [
-        ("propose.txt", "--- user\n{{demonstrations}}\n{{nxt}}", ":3: unknown name 'nxt' (known: demonstrations, n, next)"),
+        (
+            "propose.txt",
+            "--- user\n{{demonstrations}}\n{{nxt}}",
+            ":3: unknown name 'nxt' (known: demonstrations, n, next)",
+        ),
         ("classify.txt", "--- user\nIs it?", "never uses {{instruction}}"),
         ("input_first.txt", "{{instruction}}", "has no section; put '--- user'"),
-        ("input_first.txt", "--- usr\n{{instruction}}", ":1: unknown section 'usr' (known: system, user, assistant, prompt)"),
-        ("input_first.txt", "--- system\n\n--- user\n{{instruction}}", "the section '--- system' is empty"),
+        (
+            "input_first.txt",
+            "--- usr\n{{instruction}}",
+            ":1: unknown section 'usr' (known: system, user, assistant, prompt)",
+        ),
+        (
+            "input_first.txt",
+            "--- system\n\n--- user\n{{instruction}}",
+            "the section '--- system' is empty",
+        ),
         ("output_first.txt", b"--- user\n\xff{{instruction}}", "not UTF-8 (byte 9)"),
-        ("propse.txt", "--- user\n{{demonstrations}}", "no stage has a template of this name (known: propose.txt"),
+        (
+            "propse.txt",
+            "--- user\n{{demonstrations}}",
+            "no stage has a template of this name (known: propose.txt",
+        ),
         ("chat/propse.txt", "--- user\n{{demonstrations}}", "no stage has a template of this name"),
         ("README.txt", "Mine.", "no stage has a template of this name"),
     ],
 )
-def test_templates_that_make_no_sense(tmp_path: Path, name: str, text: str | bytes, wanted: str) -> None:
+def test_templates_that_make_no_sense(
+    tmp_path: Path, name: str, text: str | bytes, wanted: str
+) -> None:
     file = tmp_path / "prompts" / name
     file.parent.mkdir(parents=True)
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -213,9 +276,15 @@ def test_templates_that_make_no_sense(tmp_path: Path, name: str, text: str | byt
 
 
 def test_a_directory_without_templates_is_not_passed_over_in_silence(tmp_path: Path) -> None:
-    assert "no such directory of prompts" in generate(tmp_path / "run", *SCRIPTED, "--prompts", tmp_path / "missing").error
+    assert (
+        "no such directory of prompts"
+        in generate(tmp_path / "run", *SCRIPTED, "--prompts", tmp_path / "missing").error
+    )
     invoke("init", tmp_path / "mine")
-    assert "holds no template" in generate(tmp_path / "run", *SCRIPTED, "--prompts", tmp_path / "mine").error  # it is mine/prompts
+    assert (
+        "holds no template"
+        in generate(tmp_path / "run", *SCRIPTED, "--prompts", tmp_path / "mine").error
+    )  # it is mine/prompts
 
 
 def test_what_init_would_overwrite_stays(tmp_path: Path) -> None:
@@ -232,15 +301,26 @@ def test_what_init_would_overwrite_stays(tmp_path: Path) -> None:
 
 def test_a_directory_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
-    assert "holds something else (thesis.tex) and no run; choose another --out" in generate(tmp_path, *SCRIPTED).error
+    assert (
+        "holds something else (thesis.tex) and no run; choose another --out"
+        in generate(tmp_path, *SCRIPTED).error
+    )
     assert "cannot be used as a run directory" in generate(tmp_path / "thesis.tex", *SCRIPTED).error
-    assert "cannot be used as a run directory" in generate(tmp_path / "thesis.tex" / "run", *SCRIPTED).error
-    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("thesis.tex", "mine")]
+    assert (
+        "cannot be used as a run directory"
+        in generate(tmp_path / "thesis.tex" / "run", *SCRIPTED).error
+    )
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [
+        ("thesis.tex", "mine")
+    ]
 
 
 def test_a_lock_that_cannot_be_taken(tmp_path: Path) -> None:
     (tmp_path / "run" / "lock").mkdir(parents=True)
-    assert "cannot be written (Is a directory); choose another --out" in generate(tmp_path / "run", *SCRIPTED).error
+    assert (
+        "cannot be written (Is a directory); choose another --out"
+        in generate(tmp_path / "run", *SCRIPTED).error
+    )
 
 
 def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
@@ -262,11 +342,22 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
     finally:
         os.seteuid(user)
     assert "cannot be written (Permission denied); choose another --out" in found[0].error
-    assert "cannot be used as a run directory (Permission denied); choose another --out" in found[1].error
+    assert (
+        "cannot be used as a run directory (Permission denied); choose another --out"
+        in found[1].error
+    )
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": 99, "config": {}}', '{"format": 1}', '{"format": 1, "config": {"n": 5}}']
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"format": 99, "config": {}}',
+        '{"format": 1}',
+        '{"format": 1, "config": {"n": 5}}',
+    ],
 )
 def test_a_damaged_record_of_the_run(tmp_path: Path, text: str) -> None:
     run = tmp_path / "run"
@@ -290,20 +381,27 @@ def test_no_run_where_one_is_looked_for(tmp_path: Path) -> None:
 def test_no_key(tmp_path: Path) -> None:
     for key in ("", "  "):
         error = generate(tmp_path / "run", "--model", "gpt-4o-mini", OPENAI_API_KEY=key).error
-        assert error == "no key: set OPENAI_API_KEY or --key-file, name a server of your own with --base-url, or use --model local"
+        assert (
+            error
+            == "no key: set OPENAI_API_KEY or --key-file, name a server of your own with --base-url, or use --model local"
+        )
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("key", ["sk-t\u00e9st", "sk-\u201ctest\u201d", "sk-te\nst", "sk te"])
 def test_a_key_that_no_header_can_hold_is_named_but_not_shown(tmp_path: Path, key: str) -> None:
-    error = generate(tmp_path / "run", "--model", "m", "--base-url", "http://127.0.0.1:9/v1", OPENAI_API_KEY=key).error
+    error = generate(
+        tmp_path / "run", "--model", "m", "--base-url", "http://127.0.0.1:9/v1", OPENAI_API_KEY=key
+    ).error
     assert error.startswith("OPENAI_API_KEY: character ") and "sk" not in error
 
 
 def test_a_wrong_key_and_a_wrong_model(tmp_path: Path) -> None:
     with LoopbackServer(api_key("sk-right"), only_models("mentor")) as server:
         wrong_key = generate(tmp_path / "run", *at(server), OPENAI_API_KEY="sk-wrong").error
-        wrong_model = generate(tmp_path / "run", *at(server, model="tutor"), OPENAI_API_KEY="sk-right").error
+        wrong_model = generate(
+            tmp_path / "run", *at(server, model="tutor"), OPENAI_API_KEY="sk-right"
+        ).error
         generate(tmp_path / "run", *at(server), OPENAI_API_KEY="sk-right").done()
     assert "HTTP 401" in wrong_key and "set OPENAI_API_KEY" in wrong_key
     assert "HTTP 404" in wrong_model and "check --model 'tutor'" in wrong_model
@@ -317,7 +415,10 @@ def test_a_wrong_key_and_a_wrong_model(tmp_path: Path) -> None:
         ("quota", "no credit left"),
         ("400", "does not accept the requests of this run"),
         ("422", "does not accept the requests of this run"),
-        ("context openai", "show less (--demos), ask for less (--max-tokens), or serve more context"),
+        (
+            "context openai",
+            "show less (--demos), ask for less (--max-tokens), or serve more context",
+        ),
         ("context llama.cpp", "serve more context"),
         ("context vllm", "serve more context"),
         ("html", "answers with a web page (Welcome)"),
@@ -335,7 +436,9 @@ def test_a_wrong_key_and_a_wrong_model(tmp_path: Path) -> None:
 )
 def test_an_endpoint_that_serves_nobody(tmp_path: Path, kind: str, wanted: str) -> None:
     with LoopbackServer(failing(kind)) as server:
-        error = generate(tmp_path / "run", *at(server), "--timeout", "0.2" if kind == "hang" else "30").error
+        error = generate(
+            tmp_path / "run", *at(server), "--timeout", "0.2" if kind == "hang" else "30"
+        ).error
         address = server.base_url
     assert wanted in error and address in error
     assert not (tmp_path / "run").exists()
@@ -376,7 +479,9 @@ def test_a_server_that_speaks_no_http(tmp_path: Path) -> None:
     assert address in error and "is no HTTP" in error and "whether it is https://" in error
 
 
-def test_without_a_models_name_the_only_one_that_an_endpoint_serves_is_taken(tmp_path: Path) -> None:
+def test_without_a_models_name_the_only_one_that_an_endpoint_serves_is_taken(
+    tmp_path: Path,
+) -> None:
     for models, wanted in (
         ((), "serves 0 models; name one"),
         (("one", "two"), "serves 2 models (one, two); name one"),
@@ -389,7 +494,10 @@ def test_without_a_models_name_the_only_one_that_an_endpoint_serves_is_taken(tmp
         generate(tmp_path / "run", *at(server, model=None)).done()
         assert server.requests[0]["model"] == "\x1b[31mmentor\x9b\u202e"
     record = (tmp_path / "run" / "run.json").read_text()
-    assert "\\u001b[31mmentor\\u009b\\u202e" in record and json.loads(record)["config"]["model"] == "\x1b[31mmentor\x9b\u202e"
+    assert (
+        "\\u001b[31mmentor\\u009b\\u202e" in record
+        and json.loads(record)["config"]["model"] == "\x1b[31mmentor\x9b\u202e"
+    )
     assert "\\x1b[31mmentor\\x9b\\u202e" in invoke("status", tmp_path / "run").done().out
 
 
@@ -447,18 +555,24 @@ HOPELESS = {
 }
 
 
-def test_a_request_that_never_works_is_dropped_and_recorded_and_the_run_goes_on(tmp_path: Path) -> None:
+def test_a_request_that_never_works_is_dropped_and_recorded_and_the_run_goes_on(
+    tmp_path: Path,
+) -> None:
     """Alone, at every concurrency, and it is not tried again by a run that goes on."""
 
     def of(number: int) -> Callable[[Any], bool]:
         return lambda call: int(call.key, 16) % 24 == number
 
-    with LoopbackServer(*(failing(kind, when=of(number)) for number, kind in enumerate(HOPELESS))) as server:
+    with LoopbackServer(
+        *(failing(kind, when=of(number)) for number, kind in enumerate(HOPELESS))
+    ) as server:
         for concurrency in (2, 16):
             run = tmp_path / str(concurrency)
             for n in (10, 50):
                 generate(run, *at(server), "--retries", 1, "--concurrency", concurrency, n=n).done()
-            rejected = [json.loads(text) for text in (run / "rejected.jsonl").read_text().splitlines()]
+            rejected = [
+                json.loads(text) for text in (run / "rejected.jsonl").read_text().splitlines()
+            ]
             dropped = [one for one in rejected if one["reason"] in HOPELESS.values()]
             assert {one["reason"] for one in dropped} == set(HOPELESS.values())
             assert all(one["what"] == "reply" for one in dropped)
@@ -470,13 +584,18 @@ def test_a_request_that_never_works_is_dropped_and_recorded_and_the_run_goes_on(
 # ---------------------------------------------------------------- a model that gives nothing
 
 
-def test_nonsense_for_ever_ends_with_a_diagnosis_and_goes_on_with_a_better_model(tmp_path: Path) -> None:
+def test_nonsense_for_ever_ends_with_a_diagnosis_and_goes_on_with_a_better_model(
+    tmp_path: Path,
+) -> None:
     run = tmp_path / "run"
     with LoopbackServer(saying(NONSENSE)) as server:
         error = generate(run, *at(server), "--stall-turns", 5, n=20).error
         again = generate(run, *at(server), "--stall-turns", 9, n=20).error
         asked = len(server.calls)
-    assert "stopped: 5 turns in a row gave no new instruction (accepted so far: 0 of 0 proposed, 0.0%" in error
+    assert (
+        "stopped: 5 turns in a row gave no new instruction (accepted so far: 0 of 0 proposed, 0.0%"
+        in error
+    )
     assert "commonest reasons: reply propose: no_list 10x" in error
     assert "rejected.jsonl" in error and "higher --stall-turns" in error
     assert "stopped: 9 turns in a row" in again and asked < 60
@@ -490,12 +609,22 @@ def test_nonsense_for_ever_ends_with_a_diagnosis_and_goes_on_with_a_better_model
 @pytest.mark.parametrize(
     ("stages", "words", "what"),
     [
-        (("propose",), "9. Name a bird that can swim.\n10. Name a bird that can swim well.", "gave no new instruction"),
+        (
+            ("propose",),
+            "9. Name a bird that can swim.\n10. Name a bird that can swim well.",
+            "gave no new instruction",
+        ),
         (("input_first", "output_first"), NONSENSE, "instructions in a row gave no example"),
-        (("input_first", "output_first"), "Input: same\nOutput: same", "instructions in a row gave no example"),
+        (
+            ("input_first", "output_first"),
+            "Input: same\nOutput: same",
+            "instructions in a row gave no example",
+        ),
     ],
 )
-def test_the_same_for_ever_ends_as_well(tmp_path: Path, stages: tuple[str, ...], words: str, what: str) -> None:
+def test_the_same_for_ever_ends_as_well(
+    tmp_path: Path, stages: tuple[str, ...], words: str, what: str
+) -> None:
     stage_of = stage_by_templates(PROMPTS)
 
     def is_meant(call: Any) -> bool:

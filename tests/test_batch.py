@@ -22,25 +22,31 @@ from batches import BatchServer, Course
 from command import ENVIRONMENT, Ran, at, dataset, finish, invoke
 from server import LoopbackServer, failing, rejecting
 
-from selfinstruct.batches import Batches, left_open
-from selfinstruct.completions import Completions
-from selfinstruct.config import configure
+from selfinstruct.asking.config import configure
 from selfinstruct.models import Usage
-from selfinstruct.models.batch import Batch
-from selfinstruct.models.batch_api import BatchApi
-from selfinstruct.models.batch_making import Making
-from selfinstruct.models.collector import Collector
-from selfinstruct.models.meter import Meter
-from selfinstruct.models.patient import Patient
-from selfinstruct.pace import Pace
-from selfinstruct.prices import Rate, price_of
+from selfinstruct.models.batch.api import BatchApi
+from selfinstruct.models.batch.batch import Batch
+from selfinstruct.models.batch.collector import Collector
+from selfinstruct.models.batch.patience import Patient
+from selfinstruct.models.batch.submission import Making
+from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.money.prices import Rate, price_of
+from selfinstruct.recipes.pace import Pace
+from selfinstruct.runs.batches import Batches, left_open
+from selfinstruct.runs.completions import Completions
 
 N = 20  # examples: five rounds of batches
 PRICED = ("--price-in", 1000, "--price-out", 2000)
 HALF = 0.5  # of these prices, for a batch
-QUICK = [(Collector, "IDLE", 0.03), (Batch, "PAUSE", 0.02), (Making, "SETTLE", 0.2), (Patient, "PAUSE", 0.02)]
+QUICK = [
+    (Collector, "IDLE", 0.03),
+    (Batch, "PAUSE", 0.02),
+    (Making, "SETTLE", 0.2),
+    (Patient, "PAUSE", 0.02),
+]
 QUICKLY = "".join(
-    f"from {kind.__module__} import {kind.__name__}\n{kind.__name__}.{name} = {value}\n" for kind, name, value in QUICK
+    f"from {kind.__module__} import {kind.__name__}\n{kind.__name__}.{name} = {value}\n"
+    for kind, name, value in QUICK
 )
 
 
@@ -72,7 +78,9 @@ def slowly(*values: object) -> ParameterSet:
 
 def bill(server: BatchServer) -> float:
     """USD, by the server's own books."""
-    return HALF * sum(prompt * 1000 + completion * 2000 for prompt, completion in server.charged) / 1e6
+    return (
+        HALF * sum(prompt * 1000 + completion * 2000 for prompt, completion in server.charged) / 1e6
+    )
 
 
 def told(out: Path) -> dict[str, Any]:
@@ -89,13 +97,25 @@ def told(out: Path) -> dict[str, Any]:
     [
         (Course(),),
         (Course(), Course(seconds=0.3, expires=0.4), Course(expires=1.0), Course()),
-        (Course(failing={0: "500", 2: "429"}), Course(failing=dict.fromkeys(range(5, 15), "503")), Course()),
+        (
+            Course(failing={0: "500", 2: "429"}),
+            Course(failing=dict.fromkeys(range(5, 15), "503")),
+            Course(),
+        ),
         (Course(failing=dict.fromkeys(range(100), "500")), Course()),  # an error file alone
         (Course(loses=0.3), Course(loses=0.3), Course(loses=1.0), Course()),
         (Course(refused=("token_limit_exceeded", "Enqueued token limit reached.")), Course()),
         (Course(garbage=True),),
     ],
-    ids=["smoothly", "expired", "partly failed", "error file only", "lines missing", "too many tokens", "garbage"],
+    ids=[
+        "smoothly",
+        "expired",
+        "partly failed",
+        "error file only",
+        "lines missing",
+        "too many tokens",
+        "garbage",
+    ],
 )
 def test_a_batched_run_gives_the_live_runs_bytes_however_its_batches_go(
     courses: tuple[Course, ...], live: dict[str, bytes], tmp_path: Path
@@ -123,7 +143,9 @@ def test_another_interface_and_a_field_that_is_not_taken_give_them_as_well(tmp_p
     assert dataset(tmp_path / "run") == dataset(tmp_path / "live")
 
 
-def test_big_batches_are_split(live: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_big_batches_are_split(
+    live: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Collector, "MOST", 10)
     with BatchServer(Course(seconds=0.05)) as server:
         through(server, tmp_path / "by number").done()
@@ -131,7 +153,9 @@ def test_big_batches_are_split(live: dict[str, bytes], tmp_path: Path, monkeypat
     monkeypatch.setattr(Collector, "MOST_BYTES", 10_000)
     with BatchServer() as server:
         through(server, tmp_path / "by size").done()
-        assert max(map(len, server.files.values())) <= 10_000 and dataset(tmp_path / "by size") == live
+        assert (
+            max(map(len, server.files.values())) <= 10_000 and dataset(tmp_path / "by size") == live
+        )
 
 
 def test_every_token_is_counted_once_and_costs_half(tmp_path: Path) -> None:
@@ -140,7 +164,9 @@ def test_every_token_is_counted_once_and_costs_half(tmp_path: Path) -> None:
     meter = Meter()
     Completions(tmp_path / "run" / "completions.jsonl", meter, read_only=True)
     prompt, completion = (sum(counts) for counts in zip(*server.charged, strict=True))
-    assert meter.usage == Usage(prompt, completion, batch_prompt_tokens=prompt, batch_completion_tokens=completion)
+    assert meter.usage == Usage(
+        prompt, completion, batch_prompt_tokens=prompt, batch_completion_tokens=completion
+    )
     assert meter.requests == len(server.charged)
     said = told(tmp_path / "run")
     assert said["cost_usd"] == pytest.approx(bill(server)) and said["calls"] == sum(server.sizes)
@@ -151,11 +177,19 @@ def test_a_lost_reply_may_be_on_the_bill_and_counts_at_its_worst(tmp_path: Path)
     with BatchServer(Course(), Course(loses=0.4), Course()) as server:
         through(server, tmp_path / "run", *PRICED).done()
     said = told(tmp_path / "run")
-    assert said["unknown_calls"] > 0 and said["cost_usd"] < bill(server) <= said["cost_usd"] + said["unknown_cost_usd"]
+    assert (
+        said["unknown_calls"] > 0
+        and said["cost_usd"] < bill(server) <= said["cost_usd"] + said["unknown_cost_usd"]
+    )
     with BatchServer() as other:
-        invoke("generate", "--out", tmp_path / "run", "--n", N + 1, "--base-url", other.base_url).done()
+        invoke(
+            "generate", "--out", tmp_path / "run", "--n", N + 1, "--base-url", other.base_url
+        ).done()
     again = told(tmp_path / "run")  # read from the files
-    assert (again["unknown_calls"], again["unknown_cost_usd"]) == (said["unknown_calls"], said["unknown_cost_usd"])
+    assert (again["unknown_calls"], again["unknown_cost_usd"]) == (
+        said["unknown_calls"],
+        said["unknown_cost_usd"],
+    )
 
 
 def test_replies_from_before_there_were_batches_still_load() -> None:
@@ -164,12 +198,30 @@ def test_replies_from_before_there_were_batches_still_load() -> None:
 
 
 def test_a_dry_run_tells_the_batch_price() -> None:
-    words = ("generate", "--dry-run", "--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--n", 1000, *PRICED)
+    words = (
+        "generate",
+        "--dry-run",
+        "--model",
+        "m",
+        "--base-url",
+        "http://127.0.0.1:9/v1",
+        "--n",
+        1000,
+        *PRICED,
+    )
     costs = []
     for more in ((), ("--batch",), ("--batch", "--price-batch", 0.25)):
-        line = next(one for one in invoke(*words, *more).done().out.splitlines() if "  cost " in one)
+        line = next(
+            one for one in invoke(*words, *more).done().out.splitlines() if "  cost " in one
+        )
         assert ("at the batch price" in line) == bool(more)
-        costs.append([float(word.strip("$,").replace(",", "")) for word in line.split() if word.startswith("$")])
+        costs.append(
+            [
+                float(word.strip("$,").replace(",", ""))
+                for word in line.split()
+                if word.startswith("$")
+            ]
+        )
     assert costs[1] == pytest.approx([one / 2 for one in costs[0]], abs=0.01)
     assert costs[2] == pytest.approx([one / 4 for one in costs[0]], abs=0.01)
 
@@ -181,20 +233,26 @@ def test_prices_of_batches_and_of_cached_tokens_are_those_of_the_list() -> None:
     assert mini is not None and older is not None
     assert (mini.live, mini.batch) == (Rate(0.25, 2.0, 0.025), Rate(0.125, 1.0, 0.0125))
     assert older.batch == Rate(0.075, 0.3)  # in a batch it has no discount for what is cached
-    assert [one.cost(usage) for one in (mini, older) for usage in (cached, cached.in_batch())] == pytest.approx(
-        [0.025, 0.0125, 0.075, 0.075]
-    )
+    assert [
+        one.cost(usage) for one in (mini, older) for usage in (cached, cached.in_batch())
+    ] == pytest.approx([0.025, 0.0125, 0.075, 0.075])
     said = price_of(configure({"model": "gpt-5-mini", "price_batch": 0.8}))
-    assert said is not None and (said.batch.prompt, said.batch.completion) == pytest.approx((0.2, 1.6))
+    assert said is not None and (said.batch.prompt, said.batch.completion) == pytest.approx(
+        (0.2, 1.6)
+    )
     mixed = Usage(300, 20, 100) + Usage(500, 40, 200).in_batch()
-    assert mini.cost(mixed) == pytest.approx(mini.cost(Usage(300, 20, 100)) + mini.cost(Usage(500, 40, 200).in_batch()))
+    assert mini.cost(mixed) == pytest.approx(
+        mini.cost(Usage(300, 20, 100)) + mini.cost(Usage(500, 40, 200).in_batch())
+    )
 
 
 @pytest.mark.parametrize(
     ("cap", "more"),
     [("--max-cost", 4.0), slowly("--max-tokens-total", 6_000), slowly("--max-requests", 15)],
 )
-def test_a_cap_ends_a_batched_run_and_a_higher_one_goes_on(cap: str, more: float, live: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_cap_ends_a_batched_run_and_a_higher_one_goes_on(
+    cap: str, more: float, live: dict[str, bytes], tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     with BatchServer(Course(), Course(failing={0: "500"}), Course()) as server:
         ended = through(server, out, *PRICED, cap, more)
@@ -207,19 +265,29 @@ def test_a_cap_ends_a_batched_run_and_a_higher_one_goes_on(cap: str, more: float
 
 def spent(server: BatchServer, cap: str) -> float:
     tokens = sum(map(sum, server.charged))
-    return {"--max-cost": bill(server), "--max-tokens-total": tokens, "--max-requests": sum(server.sizes)}[cap]
+    return {
+        "--max-cost": bill(server),
+        "--max-tokens-total": tokens,
+        "--max-requests": sum(server.sizes),
+    }[cap]
 
 
 # ---------------------------------------------------------------- failures
 
 
 def test_a_request_that_is_refused_alone_is_lost_alone_and_recorded(tmp_path: Path) -> None:
-    with BatchServer(Course(), Course(failing={0: "content filter", 1: "400", 2: "context openai"}), Course()) as server:
+    with BatchServer(
+        Course(), Course(failing={0: "content filter", 1: "400", 2: "context openai"}), Course()
+    ) as server:
         through(server, tmp_path / "run").done()
         assert not server.bought_twice
-    rejected = [json.loads(line) for line in (tmp_path / "run" / "rejected.jsonl").read_text().splitlines()]
+    rejected = [
+        json.loads(line) for line in (tmp_path / "run" / "rejected.jsonl").read_text().splitlines()
+    ]
     reasons = Counter(one["reason"] for one in rejected if one["what"] == "reply")
-    assert reasons["content_filter"] and reasons["bad_request"] and reasons["context_overflow"], reasons
+    assert reasons["content_filter"] and reasons["bad_request"] and reasons["context_overflow"], (
+        reasons
+    )
 
 
 def test_a_request_that_always_fails_while_others_do_not_is_given_up(tmp_path: Path) -> None:
@@ -234,7 +302,10 @@ def test_a_request_that_always_fails_while_others_do_not_is_given_up(tmp_path: P
 @pytest.mark.parametrize(
     ("course", "words"),
     [
-        (Course(refused=("invalid_json_line", "This line is not parseable.")), "refused (This line is not parseable.)"),
+        (
+            Course(refused=("invalid_json_line", "This line is not parseable.")),
+            "refused (This line is not parseable.)",
+        ),
         (Course(cancelled=0.5), "was cancelled"),
         (Course(failing=dict.fromkeys(range(99), "401")), "HTTP 401"),
         slowly(Course(failing=dict.fromkeys(range(99), "model")), "HTTP 404"),
@@ -254,14 +325,26 @@ def test_a_batch_that_helps_nobody_ends_the_sitting_and_the_next_one_begins_anot
 
 def test_requests_that_nobody_answers_end_the_sitting(tmp_path: Path) -> None:
     with BatchServer(Course(failing=dict.fromkeys(range(99), "500"))) as server:
-        assert "no request was answered, and so 2 times" in through(server, tmp_path / "run", "--retries", 2).error
+        assert (
+            "no request was answered, and so 2 times"
+            in through(server, tmp_path / "run", "--retries", 2).error
+        )
 
 
 def test_an_endpoint_without_batches_is_told_from_one_that_is_gone(tmp_path: Path) -> None:
     with LoopbackServer() as server:
         said = invoke("generate", *at(server), "--n", N, "--out", tmp_path / "run", "--batch").error
     assert "no batch endpoint (leave out --batch)" in said
-    said = invoke("generate", "--model", "m", "--base-url", server.base_url, "--out", tmp_path / "gone", "--batch").error
+    said = invoke(
+        "generate",
+        "--model",
+        "m",
+        "--base-url",
+        server.base_url,
+        "--out",
+        tmp_path / "gone",
+        "--batch",
+    ).error
     assert "cannot connect" in said
 
 
@@ -279,7 +362,9 @@ def test_an_endpoint_without_batches_is_told_from_one_that_is_gone(tmp_path: Pat
     ],
     ids=str,
 )
-def test_what_no_batch_endpoint_should_say_ends_in_one_line_at_worst(strange: dict[str, Any], tmp_path: Path) -> None:
+def test_what_no_batch_endpoint_should_say_ends_in_one_line_at_worst(
+    strange: dict[str, Any], tmp_path: Path
+) -> None:
     with BatchServer() as server:
         server.strange = strange
         ran = through(server, tmp_path / "run", "--retries", 2, *PRICED)
@@ -289,18 +374,31 @@ def test_what_no_batch_endpoint_should_say_ends_in_one_line_at_worst(strange: di
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--model", "scripted"), "'scripted' is this program's own and has no batch endpoint; leave --batch out"),
+        (
+            ("--model", "scripted"),
+            "'scripted' is this program's own and has no batch endpoint; leave --batch out",
+        ),
         (("--model", "local"), "'local' is this program's own and has no batch endpoint"),
-        (("--model", "local:some.gguf"), "'local:some.gguf' is this program's own and has no batch endpoint"),
-        (("--model", "m", "--base-url", "http://a/v1", "--base-url", "http://b/v1"), "--batch: needs one --base-url"),
+        (
+            ("--model", "local:some.gguf"),
+            "'local:some.gguf' is this program's own and has no batch endpoint",
+        ),
+        (
+            ("--model", "m", "--base-url", "http://a/v1", "--base-url", "http://b/v1"),
+            "--batch: needs one --base-url",
+        ),
     ],
 )
-def test_what_has_no_batch_endpoint_says_so(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+def test_what_has_no_batch_endpoint_says_so(
+    words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
     assert said in invoke("generate", *words, "--out", tmp_path / "run", "--batch").error
     assert not (tmp_path / "run").exists()
 
 
-def test_a_server_that_breaks_connections_is_waited_for(live: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_server_that_breaks_connections_is_waited_for(
+    live: dict[str, bytes], tmp_path: Path
+) -> None:
     """Before and after it has done what it was asked: a batch is not made twice."""
     happened: Counter[str] = Counter()
 
@@ -390,7 +488,9 @@ def test_wherever_a_process_dies_nothing_is_lost_or_bought_twice_and_the_cost_is
         assert (said["calls"], said["open_batches"]) == (sum(server.sizes), [])
 
 
-def test_a_batch_is_found_again_at_an_endpoint_that_keeps_no_token(live: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_batch_is_found_again_at_an_endpoint_that_keeps_no_token(
+    live: dict[str, bytes], tmp_path: Path
+) -> None:
     with BatchServer() as server:
         server.keeps_metadata = False
         with dying(tmp_path / "run", "created", 2) as left, pytest.raises(Killed):
@@ -401,7 +501,9 @@ def test_a_batch_is_found_again_at_an_endpoint_that_keeps_no_token(live: dict[st
 
 
 def test_more_is_asked_at_once_where_a_round_takes_hours() -> None:
-    assert [Pace(100, 16, surplus=surplus, evenly=False).instructions() for surplus in (1.0, 1.5)] == [100, 150]
+    assert [
+        Pace(100, 16, surplus=surplus, evenly=False).instructions() for surplus in (1.0, 1.5)
+    ] == [100, 150]
 
 
 def test_what_is_open_counts_at_its_worst_until_it_is_back(tmp_path: Path) -> None:
@@ -419,28 +521,39 @@ def test_what_is_open_counts_at_its_worst_until_it_is_back(tmp_path: Path) -> No
         assert 1.0 < bill(server) <= cap and told(left)["cost_usd"] == pytest.approx(bill(server))
 
 
-@pytest.mark.parametrize("seed", [pytest.param(seed, marks=[pytest.mark.slow] if seed else []) for seed in range(20)])
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=[pytest.mark.slow] if seed else []) for seed in range(20)]
+)
 def test_no_cap_is_passed_by_the_servers_books_whatever_dies_and_whatever_fails(
     seed: int, live: dict[str, bytes], tmp_path: Path
 ) -> None:
     chance = Random(seed)
     cap = chance.choice(["--max-cost", "--max-tokens-total", "--max-requests"])
-    most = chance.uniform(0.1, 0.7) * {"--max-cost": 9.0, "--max-tokens-total": 16_000, "--max-requests": 40}[cap]
+    most = (
+        chance.uniform(0.1, 0.7)
+        * {"--max-cost": 9.0, "--max-tokens-total": 16_000, "--max-requests": 40}[cap]
+    )
     most = round(most, 2) if cap == "--max-cost" else int(most)
     courses = [
         Course(
             expires=chance.choice([0.0, 0.0, 0.5]),
             loses=chance.choice([0.0, 0.0, 0.3]),
-            failing=dict.fromkeys(chance.sample(range(30), chance.choice([0, 3])), chance.choice(["500", "429"])),
+            failing=dict.fromkeys(
+                chance.sample(range(30), chance.choice([0, 3])), chance.choice(["500", "429"])
+            ),
         )
         for _ in range(30)
     ]
     out = tmp_path / "0"
-    with BatchServer(Course(), *courses) as server:  # a run in which nothing at all was answered is taken away again
+    with BatchServer(
+        Course(), *courses
+    ) as server:  # a run in which nothing at all was answered is taken away again
         for sitting in range(3):
             step = chance.choice(list(STEPS))
             try:
-                with dying(out, step, chance.randint(1, 12 if step.startswith("half") else 3)) as left:
+                with dying(
+                    out, step, chance.randint(1, 12 if step.startswith("half") else 3)
+                ) as left:
                     through(server, out, *PRICED, cap, most)
             except Killed:
                 out = left.rename(tmp_path / str(sitting + 1))
@@ -452,7 +565,11 @@ def test_no_cap_is_passed_by_the_servers_books_whatever_dies_and_whatever_fails(
     assert dataset(out) == live
     said = told(out)
     assert said["calls"] == sum(server.sizes)
-    assert said["cost_usd"] <= bill(server) + 1e-9 <= said["cost_usd"] + said["unknown_cost_usd"] + 2e-9
+    assert (
+        said["cost_usd"]
+        <= bill(server) + 1e-9
+        <= said["cost_usd"] + said["unknown_cost_usd"] + 2e-9
+    )
 
 
 def stopping(what: str, number: int) -> Callable[[str], None]:
@@ -467,7 +584,9 @@ def stopping(what: str, number: int) -> Callable[[str], None]:
     return hear
 
 
-def test_a_signal_leaves_batches_open_and_says_so_and_status_shows_them(live: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_signal_leaves_batches_open_and_says_so_and_status_shows_them(
+    live: dict[str, bytes], tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     with BatchServer(Course(seconds=0.6), Course(), on=stopping("look", 3)) as server:
         ran = through(server, out, *PRICED)
@@ -475,32 +594,47 @@ def test_a_signal_leaves_batches_open_and_says_so_and_status_shows_them(live: di
         assert "batches that stay open: batch_0; the same command goes on with them" in ran.err
         assert f"selfinstruct generate --out {out}" in ran.out
         status = invoke("status", out).done().out
-        assert "  batch        batch_0: 4 requests, $" in status and "at most, not counted below until they are back" in status
+        assert (
+            "  batch        batch_0: 4 requests, $" in status
+            and "at most, not counted below until they are back" in status
+        )
         through(server, out).done()
         assert server.sizes[0] == 4 and not server.bought_twice
     assert dataset(out) == live
 
 
-def test_a_run_that_goes_on_without_batches_still_takes_what_is_open(live: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_run_that_goes_on_without_batches_still_takes_what_is_open(
+    live: dict[str, bytes], tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     with BatchServer(Course(seconds=0.6), Course(), on=stopping("look", 3)) as server:
         through(server, out, *PRICED)
         two = ("--base-url", server.base_url, "--base-url", server.base_url + "/")
         refused = invoke("generate", *two, "--out", out, "--no-batch").error
-        assert "batches are open (batch_0); go on with the one --base-url and --model that they went to" in refused
+        assert (
+            "batches are open (batch_0); go on with the one --base-url and --model that they went to"
+            in refused
+        )
         invoke("generate", *at(server), "--out", out, "--no-batch").done()
         assert len(server.batches) == 1 and server.live > 0 and not server.bought_twice
         spent = bill(server) + sum(
-            (call["usage"]["prompt_tokens"] * 1000 + call["usage"]["completion_tokens"] * 2000) / 1e6
+            (call["usage"]["prompt_tokens"] * 1000 + call["usage"]["completion_tokens"] * 2000)
+            / 1e6
             for call in map(json.loads, (out / "completions.jsonl").read_text("utf-8").splitlines())
             if "batch_prompt_tokens" not in call["usage"]
         )
         said = told(out)
-        assert said["cost_usd"] == pytest.approx(spent) and said["calls"] == server.live + 4 and said["unknown_calls"] == 0
+        assert (
+            said["cost_usd"] == pytest.approx(spent)
+            and said["calls"] == server.live + 4
+            and said["unknown_calls"] == 0
+        )
     assert dataset(out) == live and not any(left_open(out))
 
 
-def test_a_run_that_is_whole_cancels_what_nobody_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_whole_cancels_what_nobody_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It waits a moment for what that has cost; a longer run takes what was done of it."""
     monkeypatch.setattr(Collector, "MOST", 8)
     out = tmp_path / "run"
@@ -520,11 +654,15 @@ def test_the_same_command_settles_what_a_finished_run_has_left_open(tmp_path: Pa
     with BatchServer() as server:
         through(server, out, *PRICED).done()
         made, cost = dataset(out), told(out)["cost_usd"]
-        log.write_text(log.read_text("utf-8").rpartition('{"batch"')[0], "utf-8")  # as if it had died before the last line
+        log.write_text(
+            log.read_text("utf-8").rpartition('{"batch"')[0], "utf-8"
+        )  # as if it had died before the last line
         assert len(told(out)["open_batches"]) == 1
         invoke("generate", "--out", out).done()
     said = told(out)
-    assert (said["open_batches"], said["unknown_calls"]) == ([], 0) and said["cost_usd"] == cost == pytest.approx(bill(server))
+    assert (said["open_batches"], said["unknown_calls"]) == ([], 0) and said[
+        "cost_usd"
+    ] == cost == pytest.approx(bill(server))
     assert dataset(out) == made and not any(left_open(out))
 
 
@@ -543,9 +681,26 @@ def test_a_damaged_log_is_named(tmp_path: Path) -> None:
 def process(server: BatchServer, out: Path, *words: object) -> subprocess.Popen[bytes]:
     """The command in a process of its own, quick."""
     program = QUICKLY + "from selfinstruct.cli import main\nmain()"
-    command = [sys.executable, "-c", program, "generate", *at(server), "--n", N, "--out", out, "--batch", *PRICED, *words]
+    command = [
+        sys.executable,
+        "-c",
+        program,
+        "generate",
+        *at(server),
+        "--n",
+        N,
+        "--out",
+        out,
+        "--batch",
+        *PRICED,
+        *words,
+    ]
     return subprocess.Popen(
-        list(map(str, command)), env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        list(map(str, command)),
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -591,8 +746,8 @@ def test_a_process_killed_while_it_records_replies_loses_and_buys_again_nothing(
         QUICKLY
         + f"""
 import os, signal
-from selfinstruct.completions import Completions
-from selfinstruct.config import configure
+from selfinstruct.runs.completions import Completions
+from selfinstruct.asking.config import configure
 from selfinstruct.cli import main
 put, done = Completions.put, []
 def dying(self, *arguments):
@@ -606,7 +761,9 @@ main()
     )
     with BatchServer() as server:
         words = ("generate", *at(server), "--n", N, "--out", out, "--batch", *PRICED)
-        dead = subprocess.run([sys.executable, "-c", program, *map(str, words)], env=ENVIRONMENT, capture_output=True)
+        dead = subprocess.run(
+            [sys.executable, "-c", program, *map(str, words)], env=ENVIRONMENT, capture_output=True
+        )
         assert dead.returncode == -signal.SIGKILL
         finish(process(server, out)).done()
         assert not server.bought_twice

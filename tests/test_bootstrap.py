@@ -21,24 +21,25 @@ from typing import Any
 
 import pytest
 
-from selfinstruct import filters
-from selfinstruct.bootstrap import Bootstrap, Step, first_request, rank
-from selfinstruct.config import Config, configure
+from selfinstruct.asking.config import Config, configure
+from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import ModelError, RequestFailed, Stalled, UserError
-from selfinstruct.funnel import Funnel
-from selfinstruct.generate import Drought
-from selfinstruct.inputs import Inputs
 from selfinstruct.models import Completion, Model, Request
-from selfinstruct.models.layers import Recorded
-from selfinstruct.models.meter import Meter
-from selfinstruct.models.metered import Budget, Caps, Metered
-from selfinstruct.models.paced import Paced
-from selfinstruct.models.scripted import Scripted, reply
-from selfinstruct.pace import Pace
-from selfinstruct.run import Run
-from selfinstruct.run_directory import DERIVED
+from selfinstruct.models.limits.concurrency import Paced
+from selfinstruct.models.money.budget import Budget, Caps, Metered
+from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.record import Recorded
+from selfinstruct.models.scripted.model import Scripted, reply
+from selfinstruct.recipes import filters
+from selfinstruct.recipes.bootstrap import Bootstrap, Step, first_request, rank
+from selfinstruct.recipes.pace import Pace
+from selfinstruct.runs.directory import DERIVED
+from selfinstruct.runs.funnel import Funnel
+from selfinstruct.runs.generation import Drought
+from selfinstruct.runs.inputs import Inputs
+from selfinstruct.runs.run import Run
 from selfinstruct.similarity import rouge_l, tokens
-from selfinstruct.tasks import Example, Instruction, Rejected
 
 ROOT = Path(__file__).parents[1]
 PRESETS = ("chat", "paper", "alpaca", "small")
@@ -97,9 +98,20 @@ def config_of(preset: str = "chat", n: int = N, **settings: Any) -> Config:
 async def go_on(run: Run, inputs: Inputs, model: Model) -> None:
     """`generate.generate` with a model of our own."""
     config = run.config
-    layered = Recorded(Paced(Metered(model, Budget(Caps(), run.meter)), config.concurrency, rank=rank), run.completions, run.meter)
+    layered = Recorded(
+        Paced(Metered(model, Budget(Caps(), run.meter)), config.concurrency, rank=rank),
+        run.completions,
+        run.meter,
+    )
     pool = run.pool(inputs.seeds)
-    pace = Pace(config.n, config.concurrency, pool.turns, len(pool.machine), len(pool.machine), run.funnel.examples)
+    pace = Pace(
+        config.n,
+        config.concurrency,
+        pool.turns,
+        len(pool.machine),
+        len(pool.machine),
+        run.funnel.examples,
+    )
     async with aclosing(Bootstrap(config, inputs.stages, layered, pool, pace).steps()) as steps:
         async for step in steps:
             for outcome in step.outcomes:
@@ -135,7 +147,9 @@ def records(directory: Path, name: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module", params=PRESETS)
-def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
+def finished(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Run]:
     """A run of each preset, under random latencies."""
     directory = tmp_path_factory.mktemp(request.param)
     return directory, sit(directory, config_of(request.param), Slow(1))
@@ -144,16 +158,27 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 # ------------------------------------------------------------------------------------------------ what a run gives
 
 
-def test_a_run_has_exactly_its_n_examples_each_with_an_output_and_an_id_of_its_own(finished: tuple[Path, Run]) -> None:
+def test_a_run_has_exactly_its_n_examples_each_with_an_output_and_an_id_of_its_own(
+    finished: tuple[Path, Run],
+) -> None:
     directory, run = finished
     examples = records(directory, "examples.jsonl")
     assert len(examples) == N == run.funnel.examples
     assert len({one["id"] for one in examples}) == N
     assert all(one["output"].strip() and one["instruction"].strip() for one in examples)
-    assert list(examples[0]) == ["id", "instruction", "input", "output", "is_classification", "provenance"]
+    assert list(examples[0]) == [
+        "id",
+        "instruction",
+        "input",
+        "output",
+        "is_classification",
+        "provenance",
+    ]
 
 
-def test_every_example_is_of_an_instruction_that_was_admitted_in_the_same_order(finished: tuple[Path, Run]) -> None:
+def test_every_example_is_of_an_instruction_that_was_admitted_in_the_same_order(
+    finished: tuple[Path, Run],
+) -> None:
     directory, _ = finished
     admitted = {one["id"]: one for one in records(directory, "instructions.jsonl")}
     assert list(admitted) == [f"i{number:06d}" for number in range(1, len(admitted) + 1)]
@@ -177,7 +202,9 @@ def test_no_task_has_more_examples_than_allowed_nor_one_twice(finished: tuple[Pa
     assert len({(one["instruction"], one["input"], one["output"]) for one in examples}) == N
 
 
-def test_every_demonstration_was_in_the_pool_when_its_turn_began(finished: tuple[Path, Run]) -> None:
+def test_every_demonstration_was_in_the_pool_when_its_turn_began(
+    finished: tuple[Path, Run],
+) -> None:
     directory, run = finished
     config, seeds = run.config, {seed.id for seed in Inputs.read(run.config).seeds}
     turn_of = {one["id"]: one["turn"] for one in records(directory, "instructions.jsonl")}
@@ -190,11 +217,15 @@ def test_every_demonstration_was_in_the_pool_when_its_turn_began(finished: tuple
 
 def test_the_models_own_instructions_become_demonstrations(finished: tuple[Path, Run]) -> None:
     directory, run = finished
-    shown = {shown for one in records(directory, "instructions.jsonl") for shown in one["demonstrations"]}
+    shown = {
+        shown for one in records(directory, "instructions.jsonl") for shown in one["demonstrations"]
+    }
     assert any(one.startswith("i0") for one in shown) == bool(run.config.machine_demos)
 
 
-def test_the_funnel_adds_up_against_a_count_of_the_replies_themselves(finished: tuple[Path, Run]) -> None:
+def test_the_funnel_adds_up_against_a_count_of_the_replies_themselves(
+    finished: tuple[Path, Run],
+) -> None:
     """Every instruction and instance in completions.jsonl, parsed once more, is admitted or rejected, once and with a reason; but
     for what was bought beyond the last example, which the files do not speak of.
     """
@@ -212,26 +243,47 @@ def test_the_funnel_adds_up_against_a_count_of_the_replies_themselves(finished: 
             "next": run.config.demos + 1,
             "instruction": ids.get(one["place"]),
         }
-        request = stages[one["stage"]].request(one["place"], {**values, "max_instances": run.config.max_instances_per_task})
+        request = stages[one["stage"]].request(
+            one["place"], {**values, "max_instances": run.config.max_instances_per_task}
+        )
         parsed = (
             stages[one["stage"]]
-            .read(Completion(one["text"], one["finish_reason"], error=one.get("error")), request.messages)
+            .read(
+                Completion(one["text"], one["finish_reason"], error=one.get("error")),
+                request.messages,
+            )
             .parsed
         )
         if one["stage"] == "propose":
             turn = int(one["place"][1:])
             proposed.update(draft.instruction for draft in parsed.drafts if turn < last_turn)
         elif one["place"] in ids:
-            instances.update((ids[one["place"]], each.input, each.output) for each in parsed.instances)
-    admitted, rejected = records(directory, "instructions.jsonl"), records(directory, "rejected.jsonl")
+            instances.update(
+                (ids[one["place"]], each.input, each.output) for each in parsed.instances
+            )
+    admitted, rejected = (
+        records(directory, "instructions.jsonl"),
+        records(directory, "rejected.jsonl"),
+    )
     told = Counter(one["instruction"] for one in admitted if one["turn"] < last_turn)
-    told.update(one["text"] for one in rejected if one["what"] == "instruction" and one["turn"] < last_turn)
+    told.update(
+        one["text"] for one in rejected if one["what"] == "instruction" and one["turn"] < last_turn
+    )
     assert told == proposed
     if "classify" in stages:
-        kept = Counter((one["instruction"], one["input"], one["output"]) for one in records(directory, "examples.jsonl"))
-        kept.update((one["text"], one["input"], one["output"]) for one in rejected if one["what"] == "instance")
+        kept = Counter(
+            (one["instruction"], one["input"], one["output"])
+            for one in records(directory, "examples.jsonl")
+        )
+        kept.update(
+            (one["text"], one["input"], one["output"])
+            for one in rejected
+            if one["what"] == "instance"
+        )
         beyond = instances - kept  # of the last instruction
-        assert not kept - instances and {text for text, _, _ in beyond} <= {admitted[-1]["instruction"]}
+        assert not kept - instances and {text for text, _, _ in beyond} <= {
+            admitted[-1]["instruction"]
+        }
     counted = Funnel(turns=run.funnel.turns)
     counted.admitted, counted.examples = len(admitted), N
     counted.classification = sum(bool(one["is_classification"]) for one in admitted)
@@ -241,14 +293,22 @@ def test_the_funnel_adds_up_against_a_count_of_the_replies_themselves(finished: 
 
 def test_what_was_dropped_says_what_it_resembles_and_how_much(finished: tuple[Path, Run]) -> None:
     directory, run = finished
-    duplicates = [one for one in records(directory, "rejected.jsonl") if one["reason"] == "near_duplicate"]
+    duplicates = [
+        one for one in records(directory, "rejected.jsonl") if one["reason"] == "near_duplicate"
+    ]
     assert duplicates
     for one in duplicates:
         kind = run.config.tokenizer
-        assert one["similarity"] == rouge_l(tokens(one["similar_to"], kind), tokens(one["text"], kind)) > run.config.threshold
+        assert (
+            one["similarity"]
+            == rouge_l(tokens(one["similar_to"], kind), tokens(one["text"], kind))
+            > run.config.threshold
+        )
 
 
-def test_no_two_instructions_are_more_alike_than_the_threshold_by_the_reference_itself(finished: tuple[Path, Run]) -> None:
+def test_no_two_instructions_are_more_alike_than_the_threshold_by_the_reference_itself(
+    finished: tuple[Path, Run],
+) -> None:
     """Every pair by our formula, which test_similarity.py holds to the reference, and the closest by `rouge_score`."""
     directory, run = finished
     pool = [seed.instruction for seed in Inputs.read(run.config).seeds]
@@ -256,9 +316,13 @@ def test_no_two_instructions_are_more_alike_than_the_threshold_by_the_reference_
     for one in records(directory, "instructions.jsonl"):
         text = one["instruction"]
         split = tokens(text, run.config.tokenizer)
-        pairs += [(rouge_l(tokens(other, run.config.tokenizer), split), other, text) for other in pool]
+        pairs += [
+            (rouge_l(tokens(other, run.config.tokenizer), split), other, text) for other in pool
+        ]
         pool.append(text)
-    from rouge_score.rouge_scorer import RougeScorer  # slow to import, and the processes below need none
+    from rouge_score.rouge_scorer import (
+        RougeScorer,  # slow to import, and the processes below need none
+    )
 
     scorer = RougeScorer(["rougeL"], use_stemmer=False)
     for score, other, text in sorted(pairs, reverse=True)[:200]:
@@ -269,7 +333,9 @@ def test_no_two_instructions_are_more_alike_than_the_threshold_by_the_reference_
 
 def test_what_was_kept_passes_the_filters_once_more(finished: tuple[Path, Run]) -> None:
     directory, run = finished
-    chosen = {"paper": filters.PAPER_FILTERS, "alpaca": filters.ALPACA_FILTERS}.get(run.config.preset, filters.CHAT_FILTERS)
+    chosen = {"paper": filters.PAPER_FILTERS, "alpaca": filters.ALPACA_FILTERS}.get(
+        run.config.preset, filters.CHAT_FILTERS
+    )
     for one in records(directory, "instructions.jsonl"):
         assert filters.why_not_instruction(one["instruction"], chosen) is None
 
@@ -285,7 +351,10 @@ def test_a_finished_run_stays_as_it_is(finished: tuple[Path, Run]) -> None:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dataset]:
-    return {preset: made(tmp_path_factory.mktemp("undisturbed"), config_of(preset)) for preset in PRESETS}
+    return {
+        preset: made(tmp_path_factory.mktemp("undisturbed"), config_of(preset))
+        for preset in PRESETS
+    }
 
 
 @pytest.mark.parametrize("concurrency", [1, 8, 64, 200])
@@ -293,22 +362,37 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dataset]:
 def test_the_dataset_is_the_same_bytes_whatever_the_concurrency_and_the_latencies(
     preset: str, concurrency: int, undisturbed: dict[str, Dataset], tmp_path: Path
 ) -> None:
-    assert made(tmp_path, config_of(preset, concurrency=concurrency), Slow(concurrency)) == undisturbed[preset]
+    assert (
+        made(tmp_path, config_of(preset, concurrency=concurrency), Slow(concurrency))
+        == undisturbed[preset]
+    )
 
 
 @pytest.mark.parametrize("pattern", range(3))
-def test_the_dataset_is_the_same_bytes_in_real_time(pattern: int, undisturbed: dict[str, Dataset], tmp_path: Path) -> None:
-    assert made(tmp_path, config_of("chat", concurrency=32), Slow(pattern, seconds=0.004)) == undisturbed["chat"]
+def test_the_dataset_is_the_same_bytes_in_real_time(
+    pattern: int, undisturbed: dict[str, Dataset], tmp_path: Path
+) -> None:
+    assert (
+        made(tmp_path, config_of("chat", concurrency=32), Slow(pattern, seconds=0.004))
+        == undisturbed["chat"]
+    )
 
 
-def test_another_seed_number_gives_another_dataset(undisturbed: dict[str, Dataset], tmp_path: Path) -> None:
+def test_another_seed_number_gives_another_dataset(
+    undisturbed: dict[str, Dataset], tmp_path: Path
+) -> None:
     other = made(tmp_path, config_of("chat", seed=1))
     assert all(other[name] != undisturbed["chat"][name] for name in DERIVED)
 
 
 @pytest.mark.parametrize("lag", [1, 3, 1000])
 def test_any_lag_gives_one_dataset_of_its_own(lag: int, tmp_path: Path) -> None:
-    runs = [made(tmp_path / str(number), config_of("chat", 60, lag=lag, concurrency=number), Slow(number)) for number in (1, 50)]
+    runs = [
+        made(
+            tmp_path / str(number), config_of("chat", 60, lag=lag, concurrency=number), Slow(number)
+        )
+        for number in (1, 50)
+    ]
     assert runs[0] == runs[1]
 
 
@@ -327,7 +411,9 @@ def test_a_run_that_is_extended_equals_one_that_was_longer_from_the_start(
 @pytest.mark.slow
 def test_five_hundred_examples_and_then_a_thousand_equal_a_thousand(tmp_path: Path) -> None:
     sit(tmp_path / "extended", config_of("chat", 500, concurrency=64), Scripted())
-    assert made(tmp_path / "extended", config_of("chat", 1000), Scripted()) == made(tmp_path / "whole", config_of("chat", 1000))
+    assert made(tmp_path / "extended", config_of("chat", 1000), Scripted()) == made(
+        tmp_path / "whole", config_of("chat", 1000)
+    )
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -335,7 +421,9 @@ def test_a_run_whose_server_stops_again_and_again_loses_nothing_and_buys_nothing
     preset: str, undisturbed: dict[str, Dataset], tmp_path: Path
 ) -> None:
     model, chance, stops = Slow(4), Random(preset), 0
-    while not (tmp_path / "examples.jsonl").exists() or len(records(tmp_path, "examples.jsonl")) < N:
+    while (
+        not (tmp_path / "examples.jsonl").exists() or len(records(tmp_path, "examples.jsonl")) < N
+    ):
         try:
             sit(
                 tmp_path,
@@ -366,12 +454,20 @@ bench.sit(Path(sys.argv[1]), bench.config_of("chat", concurrency=20), Kills(5))
 """
 
 
-def test_a_process_that_is_killed_again_and_again_gives_the_same_bytes(undisturbed: dict[str, Dataset], tmp_path: Path) -> None:
+def test_a_process_that_is_killed_again_and_again_gives_the_same_bytes(
+    undisturbed: dict[str, Dataset], tmp_path: Path
+) -> None:
     """Killed by itself, in the middle of its work, with replies under way; between the lives a line is torn."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     for replies in (1, 30, 31, 60, 10**9):
         words = [sys.executable, "-c", KILLED, str(tmp_path), str(replies)]
-        ended = subprocess.run(words, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+        ended = subprocess.run(
+            words,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert ended.returncode == (0 if replies == 10**9 else -signal.SIGKILL), ended.stderr
         if ended.returncode:
             for name in ("completions.jsonl", *DERIVED):
@@ -382,11 +478,15 @@ def test_a_process_that_is_killed_again_and_again_gives_the_same_bytes(undisturb
     assert len(keys) == len(set(keys))
 
 
-def test_a_process_in_which_strings_hash_otherwise_gives_the_same_bytes(undisturbed: dict[str, Dataset], tmp_path: Path) -> None:
+def test_a_process_in_which_strings_hash_otherwise_gives_the_same_bytes(
+    undisturbed: dict[str, Dataset], tmp_path: Path
+) -> None:
     code = "import sys, pathlib, test_bootstrap as b; b.sit(pathlib.Path(sys.argv[1]), b.config_of('chat'), b.Scripted())"
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "1"}, check=True
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "1"},
+        check=True,
     )
     assert dataset(tmp_path) == undisturbed["chat"]
 
@@ -394,16 +494,25 @@ def test_a_process_in_which_strings_hash_otherwise_gives_the_same_bytes(undistur
 # ------------------------------------------------------------------------------------------------ failures on the way
 
 
-def test_a_request_that_fails_for_good_is_dropped_with_its_reason_and_the_run_goes_on(tmp_path: Path) -> None:
+def test_a_request_that_fails_for_good_is_dropped_with_its_reason_and_the_run_goes_on(
+    tmp_path: Path,
+) -> None:
     class Picky(Slow):
         async def complete(self, request: Request) -> Completion:
             if int(request.key, 16) % 7 == 0:
                 raise RequestFailed("content_filter", "no \x1b[31m words")
             return await super().complete(request)
 
-    runs = [made(tmp_path / str(number), config_of("chat", 60, concurrency=number), Picky(number)) for number in (2, 40)]
+    runs = [
+        made(tmp_path / str(number), config_of("chat", 60, concurrency=number), Picky(number))
+        for number in (2, 40)
+    ]
     assert runs[0] == runs[1]
-    dropped = [one for one in records(tmp_path / "2", "rejected.jsonl") if one["reason"] == "content_filter"]
+    dropped = [
+        one
+        for one in records(tmp_path / "2", "rejected.jsonl")
+        if one["reason"] == "content_filter"
+    ]
     assert {one["stage"] for one in dropped} >= {"propose", "classify", "input_first"}
     assert all(one["what"] == "reply" and one["text"] == "no \x1b[31m words" for one in dropped)
     assert b"\x1b" not in b"".join(runs[0].values())
@@ -416,7 +525,10 @@ def test_hostile_replies_make_neither_a_stop_nor_a_line_that_does_not_load(tmp_p
         async def complete(self, request: Request) -> Completion:
             completion = await super().complete(request)
             return replace(
-                completion, text=completion.text.replace(" about ", f" {hostile} ").replace("Output: ", f"Output: {hostile}", 1)
+                completion,
+                text=completion.text.replace(" about ", f" {hostile} ").replace(
+                    "Output: ", f"Output: {hostile}", 1
+                ),
             )
 
     data = made(tmp_path, config_of("paper", 40), Hostile(1))
@@ -451,7 +563,9 @@ def test_fewer_examples_than_a_run_holds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="examples already; --n can only be raised"):
         sit(tmp_path, config_of("chat", 1), Scripted())
     assert dataset(tmp_path) == before
-    assert made(tmp_path, config_of("chat", 200)) == made(tmp_path.with_name("whole"), config_of("chat", 200))
+    assert made(tmp_path, config_of("chat", 200)) == made(
+        tmp_path.with_name("whole"), config_of("chat", 200)
+    )
 
 
 # ------------------------------------------------------------------------------------------------ pace and drought
@@ -474,7 +588,11 @@ def beyond_the_end(directory: Path, preset: str, n: int, concurrency: int) -> fl
     used = [
         one
         for one in bought
-        if (int(one["place"][1:]) < run.funnel.turns if one["stage"] == "propose" else one["place"] in admitted)
+        if (
+            int(one["place"][1:]) < run.funnel.turns
+            if one["stage"] == "propose"
+            else one["place"] in admitted
+        )
     ]
     return 1 - len(used) / begun
 
@@ -485,7 +603,9 @@ def test_hardly_any_reply_is_bought_beyond_the_last_example(tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["chat", "paper", "alpaca"])
-def test_of_a_run_of_3000_at_200_at_once_under_two_percent_are_bought_beyond_the_last_example(preset: str, tmp_path: Path) -> None:
+def test_of_a_run_of_3000_at_200_at_once_under_two_percent_are_bought_beyond_the_last_example(
+    preset: str, tmp_path: Path
+) -> None:
     assert beyond_the_end(tmp_path, preset, 3000, 200) < 0.02
 
 
@@ -518,8 +638,20 @@ def test_what_is_begun_grows_with_what_this_sitting_has_done() -> None:
 
 
 def test_a_window_never_closes_while_examples_are_missing() -> None:
-    for examples, known, admitted, turns in [(0, 0, 0, 0), (99, 300, 300, 400), (99, 1, 500, 1), (0, 1000, 1000, 1000)]:
-        pace = Pace(wanted=100, concurrency=8, turns=turns, admitted=admitted, known=known, examples=examples)
+    for examples, known, admitted, turns in [
+        (0, 0, 0, 0),
+        (99, 300, 300, 400),
+        (99, 1, 500, 1),
+        (0, 1000, 1000, 1000),
+    ]:
+        pace = Pace(
+            wanted=100,
+            concurrency=8,
+            turns=turns,
+            admitted=admitted,
+            known=known,
+            examples=examples,
+        )
         assert 1 <= pace.instructions() <= Pace.EAGER * 8
         assert pace.new_turns() <= Pace.EAGER * 8
 
@@ -535,7 +667,9 @@ def taken(steps: Iterator[Step], turns: int) -> int:
         try:
             drought.take(each)
         except Stalled as stop:
-            assert f"{turns} turns in a row gave no new ins" in str(stop) or f"{2 * turns} instructions in a row gave" in str(stop)  # noqa: PT017
+            said = str(stop)
+            reasons = (f"{turns} turns in a row gave no new", f"{2 * turns} instructions in a row")
+            assert any(reason in said for reason in reasons)
             return count
     raise AssertionError("it bears everything")
 
@@ -562,7 +696,11 @@ def test_a_model_that_writes_nonsense_for_ever_ends_with_a_diagnosis(tmp_path: P
     async def main() -> None:
         drought = Drought(config.stall_turns, run.funnel)
         layered = Recorded(Paced(Nonsense(1), 8), run.completions, Meter())
-        async with aclosing(Bootstrap(config, inputs.stages, layered, run.pool(inputs.seeds), Pace(config.n, 8)).steps()) as steps:
+        async with aclosing(
+            Bootstrap(
+                config, inputs.stages, layered, run.pool(inputs.seeds), Pace(config.n, 8)
+            ).steps()
+        ) as steps:
             async for each in steps:
                 for outcome in each.outcomes:
                     run.commit(outcome)
@@ -570,7 +708,8 @@ def test_a_model_that_writes_nonsense_for_ever_ends_with_a_diagnosis(tmp_path: P
                 drought.take(each)
 
     with pytest.raises(
-        Stalled, match=r"5 turns in a row gave no new instruction \(accepted so far: 0 of 0 .*reply propose: no_list 10x"
+        Stalled,
+        match=r"5 turns in a row gave no new instruction \(accepted so far: 0 of 0 .*reply propose: no_list 10x",
     ):
         asyncio.run(main())
     run.close()
@@ -587,12 +726,16 @@ def test_the_first_prompt_shows_numbered_seeds_and_the_number_that_comes_next(pr
     shown = [
         seed
         for seed in inputs.seeds
-        if " ".join(seed.instruction.split()).rstrip(":") in request.text or seed.instruction in request.text
+        if " ".join(seed.instruction.split()).rstrip(":") in request.text
+        or seed.instruction in request.text
     ]
     assert len(shown) >= config.demos
     for number in range(1, config.demos + 1):
         assert f"\n{number}. " in f"\n{request.text}"
-    assert preset == "small" or f"{config.demos + 1}" in request.text.rpartition(f"\n{config.demos}. ")[2]
+    assert (
+        preset == "small"
+        or f"{config.demos + 1}" in request.text.rpartition(f"\n{config.demos}. ")[2]
+    )
     assert (request.stage, request.place) == ("propose", "t0")
     assert request == first_request(config, inputs.stages, inputs.seeds)
 
@@ -605,22 +748,31 @@ INPUT_FIRST = "--- prompt\nTask: {{instruction}}\n"
     ("template", "said"),
     [
         (PROPOSE + "{{next}}.", " Dance a slow waltz now.\n3. Cook rice for two."),
-        (PROPOSE + "{{next}}. Instruction:", " Dance a slow waltz now.\n3. Instruction: Cook rice for two."),
+        (
+            PROPOSE + "{{next}}. Instruction:",
+            " Dance a slow waltz now.\n3. Instruction: Cook rice for two.",
+        ),
         (PROPOSE + "More:", "\n2. Dance a slow waltz now.\n3. Cook rice for two."),
         (PROPOSE, "\n2. Dance a slow waltz now.\n3. Cook rice for two."),
         (PROPOSE, "2. Dance a slow waltz now.\n3. Cook rice for two."),
     ],
 )
-def test_what_a_raw_prompt_begins_is_part_of_the_reply_and_what_it_shows_is_not(template: str, said: str, tmp_path: Path) -> None:
+def test_what_a_raw_prompt_begins_is_part_of_the_reply_and_what_it_shows_is_not(
+    template: str, said: str, tmp_path: Path
+) -> None:
     tmp_path.joinpath("propose.txt").write_text(template)
     stage = Inputs.read(config_of("small", prompts=str(tmp_path))).stages["propose"]
     messages = stage.request("t0", {"demonstrations": "1. Sing.", "n": 3, "next": 2}).messages
     drafts = stage.read(Completion(said, "stop"), messages).parsed.drafts
-    assert [draft.instruction for draft in drafts] == ["Dance a slow waltz now.", "Cook rice for two."]
+    assert [draft.instruction for draft in drafts] == [
+        "Dance a slow waltz now.",
+        "Cook rice for two.",
+    ]
 
 
 @pytest.mark.parametrize(
-    "instruction", ["Name a fruit.", "Name a fruit that grows on trees in cold countries.", "Fill in the blank:"]
+    "instruction",
+    ["Name a fruit.", "Name a fruit that grows on trees in cold countries.", "Fill in the blank:"],
 )
 @pytest.mark.parametrize(
     ("template", "said"),

@@ -15,27 +15,42 @@ from hypothesis import given
 from hypothesis import strategies as some
 from server import LoopbackServer, failing, latency
 
-from selfinstruct.config import configure
+from selfinstruct.asking.config import configure
 from selfinstruct.errors import CapReached, ModelError, NoRoom, RequestFailed, Transient, UserError
 from selfinstruct.models import Completion, Decoding, Message, Request, Usage
-from selfinstruct.models.meter import Meter
-from selfinstruct.models.metered import Budget, Caps, Metered, NoLedger, worst
-from selfinstruct.prices import budget, price_of
-from selfinstruct.spending import Spending
+from selfinstruct.models.money.budget import Budget, Caps, Metered, NoLedger, worst
+from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.money.prices import budget, price_of
+from selfinstruct.runs.spending import Spending
 
 CHAOS = Path(__file__).resolve().parents[1] / "scripts" / "chaos_budget"
 PRICED = ("--price-in", "1000", "--price-out", "2000")
 
 
-def request(place: int = 0, text: str = "Hello.", max_tokens: int | None = 100, **extra: int) -> Request:
+def request(
+    place: int = 0, text: str = "Hello.", max_tokens: int | None = 100, **extra: int
+) -> Request:
     messages = (Message("user", text),)
-    return Request("propose", f"t{place}", "m", "chat", messages, Decoding(max_tokens=max_tokens), 0, extra=tuple(extra.items()))
+    return Request(
+        "propose",
+        f"t{place}",
+        "m",
+        "chat",
+        messages,
+        Decoding(max_tokens=max_tokens),
+        0,
+        extra=tuple(extra.items()),
+    )
 
 
 class Server:
     """A model with books of its own: it charges what it has worked on, whether its reply arrives or not."""
 
-    def __init__(self, outcome: Callable[[int], Exception | None] = lambda number: None, usage: Usage = Usage(20, 60)) -> None:
+    def __init__(
+        self,
+        outcome: Callable[[int], Exception | None] = lambda number: None,
+        usage: Usage = Usage(20, 60),
+    ) -> None:
         self.charged, self.calls, self.most_at_once, self._under_way = Usage(), 0, 0, 0
         self._outcome, self._usage = outcome, usage
 
@@ -64,12 +79,18 @@ def dollars(usage: Usage) -> float:
 
 def all_at_once(model: Metered, count: int) -> list[Completion | BaseException]:
     async def main() -> list[Completion | BaseException]:
-        return await asyncio.gather(*(model.complete(request(number)) for number in range(count)), return_exceptions=True)
+        return await asyncio.gather(
+            *(model.complete(request(number)) for number in range(count)), return_exceptions=True
+        )
 
     return asyncio.run(main())
 
 
-@pytest.mark.parametrize("caps", [Caps(cost=2.0), Caps(tokens=2000), Caps(requests=20)], ids=["cost", "tokens", "requests"])
+@pytest.mark.parametrize(
+    "caps",
+    [Caps(cost=2.0), Caps(tokens=2000), Caps(requests=20)],
+    ids=["cost", "tokens", "requests"],
+)
 def test_a_thousand_calls_at_once_stay_below_the_cap_and_use_what_can_be_used(caps: Caps) -> None:
     server, meter = Server(), Meter()
     outcomes = all_at_once(Metered(server, Budget(caps, meter, cost=dollars)), 1000)
@@ -86,7 +107,11 @@ def test_a_thousand_calls_at_once_stay_below_the_cap_and_use_what_can_be_used(ca
 
 def test_a_run_without_a_cap_waits_for_nothing() -> None:
     server = Server()
-    assert not [one for one in all_at_once(Metered(server, Budget(Caps(), Meter())), 300) if not isinstance(one, Completion)]
+    assert not [
+        one
+        for one in all_at_once(Metered(server, Budget(Caps(), Meter())), 300)
+        if not isinstance(one, Completion)
+    ]
     assert server.most_at_once == 300
 
 
@@ -99,7 +124,12 @@ FREE = Transient("HTTP 429", may_be_charged=False)
     some.floats(0.2, 6.0, allow_nan=False),
 )
 def test_whatever_goes_wrong_the_books_never_pass_the_cap(outcomes: list[str], cap: float) -> None:
-    errors = {"paid": None, "lost": LOST, "free": FREE, "refused": RequestFailed("bad_request", "no")}
+    errors = {
+        "paid": None,
+        "lost": LOST,
+        "free": FREE,
+        "refused": RequestFailed("bad_request", "no"),
+    }
     server, meter = Server(lambda number: errors[outcomes[(number - 1) % len(outcomes)]]), Meter()
     all_at_once(Metered(server, Budget(Caps(cost=cap), meter, cost=dollars)), len(outcomes))
     assert dollars(server.charged) <= dollars(meter.usage + meter.unknown) <= cap
@@ -139,7 +169,9 @@ def test_what_is_left_of_a_cap_is_not_worth_a_batch_if_it_holds_a_fraction_of_wh
     asyncio.run(main())
 
 
-def test_a_server_that_counts_more_than_can_be_is_believed_and_more_is_reserved_from_then_on() -> None:
+def test_a_server_that_counts_more_than_can_be_is_believed_and_more_is_reserved_from_then_on() -> (
+    None
+):
     said: list[str] = []
     limits = Budget(Caps(cost=100.0), Meter(), cost=dollars, notice=said.append)
     server = Server(usage=Usage(20, 400))
@@ -155,17 +187,34 @@ def test_a_server_that_counts_more_than_can_be_is_believed_and_more_is_reserved_
 @pytest.mark.parametrize(
     ("asked", "at_least"),
     [
-        (request(text="短い指示" * 50), Usage(600, 100)),  # three bytes a letter, each possibly a token
+        (
+            request(text="短い指示" * 50),
+            Usage(600, 100),
+        ),  # three bytes a letter, each possibly a token
         (request(max_tokens=100, n=4), Usage(6, 400)),
         (request(max_tokens=100, max_tokens_=7), Usage(6, 100)),
         (request(max_tokens=None), Usage(6, 1000)),
-        (Request("propose", "t0", "m", "chat", (Message("user", "\ud800"),), Decoding(max_tokens=5), 0), Usage(1, 5)),
+        (
+            Request(
+                "propose",
+                "t0",
+                "m",
+                "chat",
+                (Message("user", "\ud800"),),
+                Decoding(max_tokens=5),
+                0,
+            ),
+            Usage(1, 5),
+        ),
     ],
     ids=["three bytes a letter", "n", "extra", "no limit", "half a character"],
 )
 def test_the_worst_case_is_never_too_small(asked: Request, at_least: Usage) -> None:
     found = worst(asked)
-    assert found.prompt_tokens >= at_least.prompt_tokens and found.completion_tokens >= at_least.completion_tokens
+    assert (
+        found.prompt_tokens >= at_least.prompt_tokens
+        and found.completion_tokens >= at_least.completion_tokens
+    )
 
 
 def test_extra_body_raises_what_a_reply_can_take() -> None:
@@ -210,8 +259,10 @@ def test_a_call_that_died_stays_on_the_bill_when_a_batch_brings_its_reply(tmp_pa
         assert (meter.calls, meter.unknown, meter.unknown_calls) == (1, Usage(10, 100), 1)
 
 
-def test_a_long_file_is_tidied_up_and_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("selfinstruct.spending._TIDY_FROM", 100_000)
+def test_a_long_file_is_tidied_up_and_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selfinstruct.runs.spending._TIDY_FROM", 100_000)
     first, _ = spending(tmp_path)
     for number in range(3_000):
         first.sent(f"{number:032x}", Usage(10, 100))
@@ -236,8 +287,10 @@ def test_a_damaged_line_counts_as_the_dearest_call(tmp_path: Path) -> None:
     assert (meter.calls, meter.unknown) == (2, Usage(10, 100))
 
 
-def test_a_full_disk_holds_a_call_back_until_it_is_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("selfinstruct.models.layers.ROOM_PAUSE", 0.01)
+def test_a_full_disk_holds_a_call_back_until_it_is_written_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("selfinstruct.models.disk.ROOM_PAUSE", 0.01)
 
     class Full(NoLedger):
         left = 2
@@ -259,7 +312,9 @@ def test_a_refusal_of_the_whole_run_costs_nothing() -> None:
 
     async def main() -> None:
         with pytest.raises(ModelError):
-            await Metered(Server(lambda number: ModelError("no credit")), Budget(Caps(), meter)).complete(request())
+            await Metered(
+                Server(lambda number: ModelError("no credit")), Budget(Caps(), meter)
+            ).complete(request())
 
     asyncio.run(main())
     assert (meter.calls, meter.unknown_calls) == (1, 0)
@@ -270,9 +325,15 @@ def test_a_refusal_of_the_whole_run_costs_nothing() -> None:
 
 def books(server: LoopbackServer, out: Path) -> float:
     """USD of what is on record, as the server counted it."""
-    lines = [json.loads(line)["usage"] for line in (out / "completions.jsonl").read_text("utf-8").splitlines()]
+    lines = [
+        json.loads(line)["usage"]
+        for line in (out / "completions.jsonl").read_text("utf-8").splitlines()
+    ]
     assert len(lines) == len(server.completed)
-    return float(sum(one["prompt_tokens"] * 1000 + one["completion_tokens"] * 2000 for one in lines)) / 1e6
+    return (
+        float(sum(one["prompt_tokens"] * 1000 + one["completion_tokens"] * 2000 for one in lines))
+        / 1e6
+    )
 
 
 def test_a_run_ends_cleanly_at_its_cap_and_goes_on_with_a_higher_one(tmp_path: Path) -> None:
@@ -281,7 +342,9 @@ def test_a_run_ends_cleanly_at_its_cap_and_goes_on_with_a_higher_one(tmp_path: P
         words = ("generate", "--out", out, "--n", "40", *at(server), *PRICED)
         ended = run(*words, "--max-cost", "20", "--concurrency", "64")
         assert ended.code == 75, ended
-        assert "stopped (--max-cost 20: $" in ended.out and f"--out {out} --max-cost MORE" in ended.out
+        assert (
+            "stopped (--max-cost 20: $" in ended.out and f"--out {out} --max-cost MORE" in ended.out
+        )
         before = books(server, out)
         assert 8 < before <= 20
         spent = [before]
@@ -292,7 +355,11 @@ def test_a_run_ends_cleanly_at_its_cap_and_goes_on_with_a_higher_one(tmp_path: P
         assert spent == sorted(spent) and spent[-1] <= 20
         assert spent[-2] == spent[-1]
         told = json.loads(invoke("status", out, "--json").out)
-        assert told["cost_usd"] == pytest.approx(spent[-1]) and told["calls"] == len(server.calls) and told["unknown_calls"] == 0
+        assert (
+            told["cost_usd"] == pytest.approx(spent[-1])
+            and told["calls"] == len(server.calls)
+            and told["unknown_calls"] == 0
+        )
         invoke("generate", "--out", out, "--max-cost", "500").done()
         invoke("generate", "--out", plain, "--n", "40", *at(server)).done()
     for name in ("examples.jsonl", "instructions.jsonl", "rejected.jsonl"):
@@ -301,7 +368,9 @@ def test_a_run_ends_cleanly_at_its_cap_and_goes_on_with_a_higher_one(tmp_path: P
 
 def test_calls_that_are_made_again_count(tmp_path: Path) -> None:
     with LoopbackServer(failing("500", rate=0.3, attempts=1)) as server:
-        ended = run("generate", "--out", tmp_path / "run", "--n", "200", *at(server), "--max-requests", "60")
+        ended = run(
+            "generate", "--out", tmp_path / "run", "--n", "200", *at(server), "--max-requests", "60"
+        )
         assert ended.code == 75 and "--max-requests 60: 60 calls were sent" in ended.out
         assert len(server.calls) == 60
 
@@ -317,21 +386,32 @@ def test_calls_that_are_made_again_count(tmp_path: Path) -> None:
         (("--max-tokens-total", "-7"), "--max-tokens-total -7: must be at least 1"),
     ],
 )
-def test_a_cap_that_cannot_be_held_is_refused_and_nothing_is_left(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+def test_a_cap_that_cannot_be_held_is_refused_and_nothing_is_left(
+    words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
-    assert said in invoke("generate", "--out", out, "--model", "m", "--base-url", "http://127.0.0.1:9/v1", *words).error
+    assert (
+        said
+        in invoke(
+            "generate", "--out", out, "--model", "m", "--base-url", "http://127.0.0.1:9/v1", *words
+        ).error
+    )
     assert not out.exists()
 
 
 def test_a_cap_below_the_first_call_stops_before_anything_is_sent(tmp_path: Path) -> None:
     with LoopbackServer() as server:
-        ended = run("generate", "--out", tmp_path / "run", *at(server), *PRICED, "--max-cost", "0.01")
+        ended = run(
+            "generate", "--out", tmp_path / "run", *at(server), *PRICED, "--max-cost", "0.01"
+        )
         assert ended.code == 75 and "nothing is kept" in ended.out
         assert not [call for call in server.calls if call.path.endswith("completions")]
 
 
 def test_what_runs_here_costs_nothing_and_a_cap_is_no_trouble(tmp_path: Path) -> None:
-    run("generate", "--model", "scripted", "--n", "10", "--out", tmp_path / "run", "--max-cost", "1").done()
+    run(
+        "generate", "--model", "scripted", "--n", "10", "--out", tmp_path / "run", "--max-cost", "1"
+    ).done()
 
 
 def test_prices_are_those_of_usual_prompts_not_of_the_longest() -> None:
@@ -342,7 +422,12 @@ def test_prices_are_those_of_usual_prompts_not_of_the_longest() -> None:
 
 def test_a_budget_needs_a_price() -> None:
     with pytest.raises(UserError):
-        budget(configure({"model": "nobody/knows", "max_cost": 1.0}), Meter(), NoLedger(), lambda text: None)
+        budget(
+            configure({"model": "nobody/knows", "max_cost": 1.0}),
+            Meter(),
+            NoLedger(),
+            lambda text: None,
+        )
 
 
 def chaos(*words: str) -> None:

@@ -12,28 +12,28 @@ CHAOS = ROOT / "scripts" / "chaos"
 # What a process of the tortured run does wrong, as code that runs before the command line does.
 SABOTAGE = {
     "forgets a reply now and then": """
-from selfinstruct.completions import Completions
+from selfinstruct.runs.completions import Completions
 put = Completions.put
 Completions.put = lambda self, key, *rest: int(key, 16) % 8 and put(self, key, *rest)
 """,
     "buys again what is on record": """
-from selfinstruct.completions import Completions
+from selfinstruct.runs.completions import Completions
 get = Completions.get
 Completions.get = lambda self, key: None if int(key, 16) % 8 == 0 else get(self, key)
 """,
     "shows the pool as it is now": """
-from selfinstruct.pool import Pool
+from selfinstruct.recipes.pool import Pool
 demonstrations = Pool.demonstrations
 Pool.demonstrations = lambda self, choose, after_turn, **rest: demonstrations(self, choose, after_turn=self.turns - 1, **rest)
 """,
     "goes on behind half a line": """
 from unittest.mock import patch
-from selfinstruct import journal
+from selfinstruct.runs import journal
 patch.object(journal, "_end_of_last_line", lambda file: journal.os.fstat(file).st_size).start()
 """,
     "believes every checkpoint": """
 from unittest.mock import patch
-from selfinstruct import run
+from selfinstruct.runs import run
 patch.object(run, "check_unchanged", lambda directory, noted, last: None).start()
 patch.object(run.Run, "_forget", lambda self, mark, end: None).start()
 patch.object(run.Journal, "truncate", lambda self, size: self._hash.update(self.path.read_bytes())).start()
@@ -43,7 +43,9 @@ patch.object(run.Journal, "truncate", lambda self, size: self._hash.update(self.
 
 def chaos(*options: object, script: str | None = None) -> subprocess.CompletedProcess[str]:
     begin = [sys.executable, CHAOS] if script is None else [sys.executable, "-c", script]
-    return subprocess.run([*begin, *map(str, options)], capture_output=True, text=True, timeout=1500, check=False)
+    return subprocess.run(
+        [*begin, *map(str, options)], capture_output=True, text=True, timeout=1500, check=False
+    )
 
 
 @pytest.mark.slow  # by default tests/test_bootstrap.py and tests/test_cli.py kill
@@ -54,7 +56,10 @@ def test_runs_killed_again_and_again_end_as_if_nothing_had_happened() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [("--kills", 100), ("--kills", 20, "--runs", 2, "--preset", "paper", "--n", 150, "--seed", 1)])
+@pytest.mark.parametrize(
+    "options",
+    [("--kills", 100), ("--kills", 20, "--runs", 2, "--preset", "paper", "--n", 150, "--seed", 1)],
+)
 def test_a_hundred_kills_change_nothing(options: tuple[object, ...]) -> None:
     done = chaos(*options)
     sys.stdout.write(done.stdout)  # the table, for pytest -rP
@@ -64,7 +69,9 @@ def test_a_hundred_kills_change_nothing(options: tuple[object, ...]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", SABOTAGE)
 def test_chaos_notices_a_run_that(wrong: str) -> None:
-    subprocess.run([sys.executable, "-c", SABOTAGE[wrong]], cwd=ROOT, check=True)  # what it replaces is there
+    subprocess.run(
+        [sys.executable, "-c", SABOTAGE[wrong]], cwd=ROOT, check=True
+    )  # what it replaces is there
     script = f"""
 import sys
 from importlib.machinery import SourceFileLoader

@@ -11,7 +11,7 @@ import pytest
 from command import ROOT, invoke
 from labelled_set import SLUGS, SPLITS, measured, rows
 
-from selfinstruct.check import ACROSS, CERTAIN, DEFECTS, Row, findings, rejecting, rejects
+from selfinstruct.defects import ACROSS, CERTAIN, DEFECTS, Row, findings, rejecting, rejects
 
 CHINESE = ROOT.parent / "shared" / "data" / "rouge" / "zh_2000.jsonl"
 DOCS = ROOT / "docs" / "checks.md"
@@ -27,7 +27,10 @@ def test_every_class_has_thirty_cases_and_a_hundred_look_alikes() -> None:
         assert len(alike) >= 100, slug
 
 
-@pytest.mark.parametrize(("slug", "split"), [(slug, split) for split in SPLITS for slug in SLUGS if measured(slug, split).hard])
+@pytest.mark.parametrize(
+    ("slug", "split"),
+    [(slug, split) for split in SPLITS for slug in SLUGS if measured(slug, split).hard],
+)
 def test_what_is_found_is_there_and_most_of_it_is_found(slug: str, split: str) -> None:
     found = measured(slug, split)
     assert found.precision >= 0.95, found.false
@@ -38,12 +41,17 @@ def test_few_real_rows_are_rejected_and_every_one_counts() -> None:
     if not CHINESE.exists():
         pytest.skip("the real data is not here")
     real = [Row(**json.loads(line)) for line in CHINESE.read_text("utf-8").split("\n") if line]
-    rejected = [one for one in real if any(rejects(finding, "certain") for finding in findings(one))]
+    rejected = [
+        one for one in real if any(rejects(finding, "certain") for finding in findings(one))
+    ]
     assert len(rejected) < 0.01 * len(real)
 
 
 def test_a_finding_may_be_less_certain_than_its_class() -> None:
-    sure, perhaps = (findings(Row(task, "He walks home.", "He walks home."))[0] for task in ("Explain it.", "Use the past tense."))
+    sure, perhaps = (
+        findings(Row(task, "He walks home.", "He walks home."))[0]
+        for task in ("Explain it.", "Use the past tense.")
+    )
     assert sure.slug == perhaps.slug == "output_equals_input"
     assert rejects(sure, "certain") and not rejects(perhaps, "certain")
     assert rejects(perhaps, "output_equals_input") and not rejects(sure, "annotate")
@@ -51,17 +59,38 @@ def test_a_finding_may_be_less_certain_than_its_class() -> None:
 
 def test_of_a_long_field_the_end_and_every_letter_are_seen() -> None:
     prose = "The sea is calm and the boats come home. " * 1500
-    assert {one.slug for one in findings(Row("Write a story.", "", f"{prose}They saw a whale that was larger than the"))} == {
-        "truncated"
-    }
-    assert findings(Row("Write a story.", "", prose + "\x00" + prose))[0].slug == "control_characters"
+    assert {
+        one.slug
+        for one in findings(
+            Row("Write a story.", "", f"{prose}They saw a whale that was larger than the")
+        )
+    } == {"truncated"}
+    assert (
+        findings(Row("Write a story.", "", prose + "\x00" + prose))[0].slug == "control_characters"
+    )
     leaked = findings(Row("Write a story.", "", f"{prose}\n\n### Instruction:"))[0]
-    assert leaked.slug == "leaked_prompt" and leaked.fix is None  # the middle, which was not seen, would be lost
+    assert (
+        leaked.slug == "leaked_prompt" and leaked.fix is None
+    )  # the middle, which was not seen, would be lost
 
 
 HOSTILE = ("\n", "1. ", "01 ", "1 + ", "中")
 MORE_HOSTILE = (
-    *(" \n", "a ", "###\n", "Example 1\nInput: x\n", "input: a\n", "www.a.", "a@", "+1 ", "x = ", "\\n", "```", "write a ", '"'),
+    *(
+        " \n",
+        "a ",
+        "###\n",
+        "Example 1\nInput: x\n",
+        "input: a\n",
+        "www.a.",
+        "a@",
+        "+1 ",
+        "x = ",
+        "\\n",
+        "```",
+        "write a ",
+        '"',
+    ),
     *(
         "translate it in the ",
         "the following image ",
@@ -78,7 +107,9 @@ MORE_HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("unit", [*HOSTILE, *(pytest.param(one, marks=pytest.mark.slow) for one in MORE_HOSTILE)])
+@pytest.mark.parametrize(
+    "unit", [*HOSTILE, *(pytest.param(one, marks=pytest.mark.slow) for one in MORE_HOSTILE)]
+)
 def test_no_text_makes_a_check_run_away(unit: str) -> None:
     """Eight times the text costs about eight times the time: its square sixty-four times, and what explodes never ends."""
 
@@ -119,18 +150,29 @@ def test_what_was_repaired_needs_no_repair(tmp_path: Path) -> None:
             "input": one.row.input,
             "output": one.row.output,
         }
-        for number, one in enumerate(one for split in SPLITS for one in rows(split) if one.home in REPAIRED)
+        for number, one in enumerate(
+            one for split in SPLITS for one in rows(split) if one.home in REPAIRED
+        )
     ]
-    first.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records), "utf-8")
+    first.write_text(
+        "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records), "utf-8"
+    )
     done = invoke("check", first, "--ignore", "near_duplicate", "--fix", "--out", second).done().out
     assert int(re.search(r"([\d,]+) examples repaired", done)[1].replace(",", "")) > 100  # type: ignore[index]
-    assert "0 examples repaired" in invoke("check", second, "--ignore", "near_duplicate", "--fix", "--out", third).done().out
+    assert (
+        "0 examples repaired"
+        in invoke("check", second, "--ignore", "near_duplicate", "--fix", "--out", third).done().out
+    )
     assert second.read_bytes() == third.read_bytes()
     repaired = [json.loads(line) for line in second.read_text("utf-8").split("\n") if line]
     assert [list(one) for one in repaired] == [list(one) for one in records]
-    assert [(one["n"], one["tags"]) for one in repaired] == [(one["n"], one["tags"]) for one in records]
+    assert [(one["n"], one["tags"]) for one in repaired] == [
+        (one["n"], one["tags"]) for one in records
+    ]
     changed = [(one, other) for one, other in zip(records, repaired, strict=True) if one != other]
-    assert all(any(finding.fix is not None for finding in findings(_row(one))) for one, _ in changed)
+    assert all(
+        any(finding.fix is not None for finding in findings(_row(one))) for one, _ in changed
+    )
     assert not any(finding.fix is not None for one in repaired for finding in findings(_row(one)))
 
 
@@ -144,7 +186,9 @@ def test_findings_are_no_failure_unless_asked(tmp_path: Path) -> None:
     assert "exact_duplicate" in invoke("check", data).done().out
     assert invoke("check", data, "--strict").code == 1
     found = json.loads(invoke("check", data, "--json", "--ignore", "exact_duplicate").done().out)
-    assert found["findings"] == {"no_input_spelling": {"severity": "warning", "count": 2, "rejecting": 0}}
+    assert found["findings"] == {
+        "no_input_spelling": {"severity": "warning", "count": 2, "rejecting": 0}
+    }
 
 
 def test_every_finding_is_told_with_its_place(tmp_path: Path) -> None:
@@ -152,7 +196,13 @@ def test_every_finding_is_told_with_its_place(tmp_path: Path) -> None:
     data.write_text(PAIR.replace("Oak", "N/A").replace("Name a", "Draw a") * 5)
     invoke("check", data, "--every", told, "--ignore", "exact_duplicate").done()
     found = [json.loads(line) for line in told.read_text("utf-8").splitlines()]
-    assert [one["where"] for one in found if one["slug"] == "not_available" and one["rejects"]] == [1, 2, 3, 4, 5]
+    assert [one["where"] for one in found if one["slug"] == "not_available" and one["rejects"]] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
     assert [one["repairable"] for one in found if one["slug"] == "no_input_spelling"] == [True] * 5
     assert "never overwritten" in invoke("check", data, "--every", data).error
 
@@ -161,17 +211,26 @@ def test_what_is_no_example_stays_in_a_repaired_copy(tmp_path: Path) -> None:
     data, out = tmp_path / "data.jsonl", tmp_path / "out.jsonl"
     data.write_text(PAIR + '{"note": 1}\n' + PAIR)
     assert "1 records are no example" in invoke("check", data, "--fix", "--out", out).done().out
-    assert [json.loads(line).get("note") for line in out.read_text().splitlines()] == [None, 1, None]
+    assert [json.loads(line).get("note") for line in out.read_text().splitlines()] == [
+        None,
+        1,
+        None,
+    ]
 
 
 def test_an_unknown_defect_is_named() -> None:
-    assert "nonsense" in invoke("generate", "--model", "scripted", "--reject", "nonsense", "--dry-run").error
+    assert (
+        "nonsense"
+        in invoke("generate", "--model", "scripted", "--reject", "nonsense", "--dry-run").error
+    )
 
 
 def test_the_documentation_and_the_code_know_the_same_defects() -> None:
     text, _, measured_too = DOCS.read_text("utf-8").partition("<!-- measured")
     classes = re.findall(r"^\| `(\w+)` \| (\w+) \| (yes|no) \|", text, re.M)
-    assert classes == [(slug, one.severity, "yes" if slug in CERTAIN else "no") for slug, one in DEFECTS.items()]
+    assert classes == [
+        (slug, one.severity, "yes" if slug in CERTAIN else "no") for slug, one in DEFECTS.items()
+    ]
     measures = re.findall(r"^\| `(\w+)` \|", measured_too.partition("<!-- end")[0], re.M)
     assert measures == list(DEFECTS)
     assert rejecting("certain") == CERTAIN and not CERTAIN & ACROSS
@@ -184,5 +243,9 @@ def test_the_measured_table_is_the_one_that_is_measured() -> None:
         assert line is not None, slug
         for split, cell in zip(SPLITS, line[1].split("|"), strict=False):
             found = measured(slug, split)
-            told = f"{found.positives}+{found.negatives}: {found.precision:.2f} {found.recall:.2f}" if found.hard else ""
+            told = (
+                f"{found.positives}+{found.negatives}: {found.precision:.2f} {found.recall:.2f}"
+                if found.hard
+                else ""
+            )
             assert cell.strip() == told, (slug, split)

@@ -21,12 +21,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import ENVIRONMENT, PATIENCE, Ran, at, control_characters, dataset, finish, invoke, run, running, start, wait_for
-from server import FAILURES, Call, LoopbackServer, error, failing, hostile, latency, rejecting, saying, without_usage
+from command import (
+    ENVIRONMENT,
+    PATIENCE,
+    Ran,
+    at,
+    control_characters,
+    dataset,
+    finish,
+    invoke,
+    run,
+    running,
+    start,
+    wait_for,
+)
+from server import (
+    FAILURES,
+    Call,
+    LoopbackServer,
+    error,
+    failing,
+    hostile,
+    latency,
+    rejecting,
+    saying,
+    without_usage,
+)
 
 from selfinstruct.models import Completion, Decoding, Request
-from selfinstruct.models.scripted import reply
-from selfinstruct.run_directory import DERIVED
+from selfinstruct.models.scripted.model import reply
+from selfinstruct.runs.directory import DERIVED
 
 PRESETS = {
     "chat": (),
@@ -67,13 +91,24 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_makes_exactly_n_examples_the_same_at_every_concurrency(tmp_path: Path, name: str) -> None:
+def test_every_preset_makes_exactly_n_examples_the_same_at_every_concurrency(
+    tmp_path: Path, name: str
+) -> None:
     ran = []
     with LoopbackServer(latency(spread=0.01)) as server:
         for concurrency in (1, 32):
-            done = generate(tmp_path / str(concurrency), *at(server), *PRESETS[name], "--concurrency", concurrency, n=12).done()
+            done = generate(
+                tmp_path / str(concurrency),
+                *at(server),
+                *PRESETS[name],
+                "--concurrency",
+                concurrency,
+                n=12,
+            ).done()
             ran += [done]
-        assert {call.path for call in server.calls} == {f"/v1/{'' if name in RAW else 'chat/'}completions"}
+        assert {call.path for call in server.calls} == {
+            f"/v1/{'' if name in RAW else 'chat/'}completions"
+        }
     assert ran[0].out.replace("/1/", "/32/") == ran[1].out and ran[0].err == ""
     assert dataset(tmp_path / "1") == dataset(tmp_path / "32")
     examples = records(tmp_path / "1" / "examples.jsonl")
@@ -87,7 +122,11 @@ def test_every_preset_makes_exactly_n_examples_the_same_at_every_concurrency(tmp
     ("field", "words", "names"),
     [
         ("seed", (), ["seed"]),
-        ("response_format", ("--response-format", "json_schema"), ["json_schema", "json_object"]),  # step by step
+        (
+            "response_format",
+            ("--response-format", "json_schema"),
+            ["json_schema", "json_object"],
+        ),  # step by step
         ("max_tokens", (), ["max_tokens"]),
     ],
 )
@@ -107,22 +146,44 @@ def test_a_field_that_a_server_does_not_take_changes_nothing_but_itself(
 def test_a_server_that_takes_no_penalties_serves_the_paper_preset(tmp_path: Path) -> None:
     with LoopbackServer(rejecting("presence_penalty", "frequency_penalty")) as server:
         ran = generate(tmp_path / "run", *at(server), "--preset", "paper").done()
-    assert re.findall(r"does not take '(\w+)'", ran.err) == ["presence_penalty", "frequency_penalty"]
+    assert re.findall(r"does not take '(\w+)'", ran.err) == [
+        "presence_penalty",
+        "frequency_penalty",
+    ]
 
 
-def test_a_server_that_counts_no_tokens_changes_no_byte_of_the_dataset(tmp_path: Path, undisturbed: Path) -> None:
+def test_a_server_that_counts_no_tokens_changes_no_byte_of_the_dataset(
+    tmp_path: Path, undisturbed: Path
+) -> None:
     with LoopbackServer(without_usage()) as server:
         generate(tmp_path / "run", *at(server), n=N).done()
     assert dataset(tmp_path / "run") == dataset(undisturbed)
-    assert json.loads(invoke("status", "--json", tmp_path / "run").done().out)["prompt_tokens"] > 1000
+    assert (
+        json.loads(invoke("status", "--json", tmp_path / "run").done().out)["prompt_tokens"] > 1000
+    )
 
 
 @pytest.mark.slow
 def test_accidents_on_the_way_change_no_byte(tmp_path: Path, undisturbed: Path) -> None:
     """Each kind hits about one request in thirty, at its first try: errors, resets, pages of HTML, replies without any."""
-    kinds = ["429", "429 ms", "408", "409", "500", "502", "503", "504", "html 502", "html", "not json", "not an object"]
+    kinds = [
+        "429",
+        "429 ms",
+        "408",
+        "409",
+        "500",
+        "502",
+        "503",
+        "504",
+        "html 502",
+        "html",
+        "not json",
+        "not an object",
+    ]
     kinds += ["empty body", "no choices", "error in 200", "reset"]
-    accidents = [failing(kind, rate=0.03, attempts=1, seed=number) for number, kind in enumerate(kinds)]
+    accidents = [
+        failing(kind, rate=0.03, attempts=1, seed=number) for number, kind in enumerate(kinds)
+    ]
     lost = failing("reset", rate=0.02, attempts=1, seed=99, before=False)
     with LoopbackServer(*accidents, lost) as server:
         generate(tmp_path / "run", *at(server), n=N).done()
@@ -132,7 +193,9 @@ def test_accidents_on_the_way_change_no_byte(tmp_path: Path, undisturbed: Path) 
 
 
 @pytest.mark.slow
-def test_waiting_as_long_as_a_server_asks_and_hanging_calls_change_no_byte(tmp_path: Path, undisturbed: Path) -> None:
+def test_waiting_as_long_as_a_server_asks_and_hanging_calls_change_no_byte(
+    tmp_path: Path, undisturbed: Path
+) -> None:
     kinds = ("429 seconds", "429 date", "hang")
     slow = [failing(kind, rate=0.03, attempts=1, seed=number) for number, kind in enumerate(kinds)]
     with LoopbackServer(*slow) as server:
@@ -141,7 +204,9 @@ def test_waiting_as_long_as_a_server_asks_and_hanging_calls_change_no_byte(tmp_p
     assert dataset(tmp_path / "run") == dataset(undisturbed)
 
 
-def test_a_server_that_wants_to_be_called_less_often_is_no_reason_to_drop_a_request(tmp_path: Path, undisturbed: Path) -> None:
+def test_a_server_that_wants_to_be_called_less_often_is_no_reason_to_drop_a_request(
+    tmp_path: Path, undisturbed: Path
+) -> None:
     with LoopbackServer(failing("429 ms", rate=0.2)) as server:
         generate(tmp_path / "run", *at(server), "--retries", 1, "--concurrency", 64, n=N).done()
         assert server.statuses[429] > 8
@@ -150,17 +215,27 @@ def test_a_server_that_wants_to_be_called_less_often_is_no_reason_to_drop_a_requ
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["500", "502", "reset", "html"])
-def test_a_server_that_is_gone_for_a_while_is_no_reason_to_drop_a_request(tmp_path: Path, kind: str) -> None:
+def test_a_server_that_is_gone_for_a_while_is_no_reason_to_drop_a_request(
+    tmp_path: Path, kind: str
+) -> None:
     """However often it is asked meanwhile: nobody else is answered either. A small run, where few requests take turns."""
     small = ("generate", "--n", 4, "--concurrency", 2, "--retries", 3)
     with LoopbackServer() as server:
         finish(start(*small, "--out", tmp_path / "undisturbed", *at(server))).done()
     with (
         LoopbackServer(latency(0.02)) as server,
-        running(*small, "--out", tmp_path / "run", *at(server), until=lambda: sum(server.completed.values()) >= 3) as process,
+        running(
+            *small,
+            "--out",
+            tmp_path / "run",
+            *at(server),
+            until=lambda: sum(server.completed.values()) >= 3,
+        ) as process,
     ):
         healthy, server.behaviours = server.behaviours, (failing(kind),)
-        wait_for(lambda: max(server.received.values()) > 4)  # four failures of one request: more than its retries
+        wait_for(
+            lambda: max(server.received.values()) > 4
+        )  # four failures of one request: more than its retries
         server.behaviours = healthy
         finish(process).done()
     assert dataset(tmp_path / "run") == dataset(tmp_path / "undisturbed")
@@ -174,7 +249,9 @@ def telling(secret: str) -> Any:
         if int(call.key, 16) % 8 == 0:
             return error(400, f"Bad request of {said}", "invalid_request_error")
         return (
-            error(503, f"Busy, {said}", "server_error") if call.attempt == 1 and int(call.key, 16) % 8 == 1 else await go_on(call)
+            error(503, f"Busy, {said}", "server_error")
+            if call.attempt == 1 and int(call.key, 16) % 8 == 1
+            else await go_on(call)
         )
 
     return tell
@@ -189,14 +266,18 @@ def test_neither_key_nor_password_is_printed_or_written_anywhere(tmp_path: Path)
         return "".join([ran.out, ran.err, *written, *map(str, tmp_path.iterdir())])
 
     with LoopbackServer(telling(key)) as server:
-        ran = run("generate", "--n", 10, "--out", tmp_path / "run", *at(server), OPENAI_API_KEY=key).done()
+        ran = run(
+            "generate", "--n", 10, "--out", tmp_path / "run", *at(server), OPENAI_API_KEY=key
+        ).done()
         assert server.calls[0].headers["authorization"] == f"Bearer {key}"
     assert "PLANTED" not in everything(ran) and "bad_request" in everything(ran)
     with LoopbackServer(telling(password)) as server:
         address = server.base_url.replace("//", f"//ann:{password}@")
         words = ("--out", tmp_path / "run", "--model", "mentor", "--base-url", address)
         for more in ((), ("--dry-run",)):
-            assert "PLANTED" not in everything(invoke("generate", "--n", 20, *words, *more, OPENAI_API_KEY=key).done())
+            assert "PLANTED" not in everything(
+                invoke("generate", "--n", 20, *words, *more, OPENAI_API_KEY=key).done()
+            )
         assert server.calls[0].headers["authorization"].startswith("Basic ")
         server.behaviours = (failing("401"),)
         ran = invoke("generate", "--n", 30, *words, OPENAI_API_KEY=key)
@@ -207,7 +288,9 @@ def test_neither_key_nor_password_is_printed_or_written_anywhere(tmp_path: Path)
 # ---------------------------------------------------------------- stopped and resumed
 
 
-def begun(server: LoopbackServer, out: Path, *words: object, replies: int = 20) -> AbstractContextManager[subprocess.Popen[bytes]]:
+def begun(
+    server: LoopbackServer, out: Path, *words: object, replies: int = 20
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """A process that is some replies into a run of N examples."""
     before = sum(server.completed.values())
     return running(
@@ -218,7 +301,13 @@ def begun(server: LoopbackServer, out: Path, *words: object, replies: int = 20) 
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGINT, 130), *(pytest.param(*one, marks=pytest.mark.slow) for one in ((signal.SIGTERM, 143), (signal.SIGHUP, 129)))],
+    [
+        (signal.SIGINT, 130),
+        *(
+            pytest.param(*one, marks=pytest.mark.slow)
+            for one in ((signal.SIGTERM, 143), (signal.SIGHUP, 129))
+        ),
+    ],
 )
 def test_a_signal_ends_the_run_cleanly_and_the_same_command_goes_on(
     tmp_path: Path, undisturbed: Path, number: signal.Signals, code: int
@@ -233,14 +322,20 @@ def test_a_signal_ends_the_run_cleanly_and_the_same_command_goes_on(
         told = re.search(rf"stopped \({number.name}\): {counts}; go on with: (.+)\n", ran.out)
         assert told and told[4] == f"selfinstruct generate --out '{out}'"
         assert int(told[1]) == len(records(out / "examples.jsonl")) < N
-        assert int(told[2]) == len(records(out / "completions.jsonl")) == sum(server.completed.values())
+        assert (
+            int(told[2])
+            == len(records(out / "completions.jsonl"))
+            == sum(server.completed.values())
+        )
         assert "stopped; the same generate command goes on" in invoke("status", out).done().out
         assert "goes on at" in invoke("generate", "--out", out).done().out
         assert not server.bought_twice
     assert dataset(out) == dataset(undisturbed)
 
 
-def test_a_kill_in_the_middle_and_the_same_command_again_give_the_same_bytes(tmp_path: Path, undisturbed: Path) -> None:
+def test_a_kill_in_the_middle_and_the_same_command_again_give_the_same_bytes(
+    tmp_path: Path, undisturbed: Path
+) -> None:
     with LoopbackServer(latency(0.03)) as server:
         with begun(server, tmp_path / "run") as process:
             process.kill()
@@ -253,7 +348,9 @@ def test_a_kill_in_the_middle_and_the_same_command_again_give_the_same_bytes(tmp
 def test_a_signal_before_the_first_reply_keeps_nothing_and_says_so(tmp_path: Path) -> None:
     with (
         LoopbackServer(failing("hang")) as server,
-        running("generate", "--out", tmp_path / "run", *at(server), until=lambda: bool(server.calls)) as process,
+        running(
+            "generate", "--out", tmp_path / "run", *at(server), until=lambda: bool(server.calls)
+        ) as process,
     ):
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)  # two at once would be one
@@ -293,11 +390,17 @@ def test_a_signal_while_a_server_is_asked_for_its_model_leaves_no_traceback(tmp_
     assert (ran.code, ran.out, ran.err) == (130, "", "stopped (SIGINT)\n")
 
 
-def test_time_that_is_up_ends_a_sitting_with_a_code_of_its_own(tmp_path: Path, undisturbed: Path) -> None:
+def test_time_that_is_up_ends_a_sitting_with_a_code_of_its_own(
+    tmp_path: Path, undisturbed: Path
+) -> None:
     out = tmp_path / "run"
     with LoopbackServer(latency(0.1)) as server:
         stopped = generate(out, *at(server), "--max-hours", 0.5 / 3600, "--concurrency", 4, n=N)
-        assert stopped.code == 75 and "stopped (time is up): " in stopped.out and "go on with" in stopped.out
+        assert (
+            stopped.code == 75
+            and "stopped (time is up): " in stopped.out
+            and "go on with" in stopped.out
+        )
         generate(out, "--concurrency", 64, n=N).done()
         assert not server.bought_twice
     assert dataset(out) == dataset(undisturbed)
@@ -305,7 +408,9 @@ def test_time_that_is_up_ends_a_sitting_with_a_code_of_its_own(tmp_path: Path, u
 
 def test_an_endpoint_that_refuses_does_not_lose_what_it_is_still_writing(tmp_path: Path) -> None:
     """A request is refused at once; the replies to those before it come in later and are paid for."""
-    with LoopbackServer(failing("quota", when=lambda call: int(call.key, 16) % 9 == 0), latency(0.5)) as server:
+    with LoopbackServer(
+        failing("quota", when=lambda call: int(call.key, 16) % 9 == 0), latency(0.5)
+    ) as server:
         assert "no credit left" in generate(tmp_path / "run", *at(server), n=N).error
         assert sum(server.completed.values())
         server.behaviours = (latency(0.01),)
@@ -315,8 +420,13 @@ def test_an_endpoint_that_refuses_does_not_lose_what_it_is_still_writing(tmp_pat
 
 def test_one_run_belongs_to_one_process_and_status_may_look(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    with LoopbackServer(latency(0.1)) as server, begun(server, out, "--concurrency", 2, replies=5) as process:
-        assert f"{out}: in use by process {process.pid} on " in generate(out, *at(server), n=N).error
+    with (
+        LoopbackServer(latency(0.1)) as server,
+        begun(server, out, "--concurrency", 2, replies=5) as process,
+    ):
+        assert (
+            f"{out}: in use by process {process.pid} on " in generate(out, *at(server), n=N).error
+        )
         live = invoke("status", out).done().out
         assert f"{out}: running, process {process.pid} on " in live and f" of {N}\n" in live
         assert f"mentor at {server.base_url}" in live
@@ -331,8 +441,12 @@ def test_a_finished_run_stays_as_it_is_and_can_grow(tmp_path: Path, undisturbed:
         first = generate(out, *at(server)).done()
         before, asked = dataset(out), len(server.calls)
         again = generate(out).done()
-        assert again.out.endswith(first.out) and len(server.calls) == asked and dataset(out) == before
-        assert f"{out}: holds 20 examples already; --n can only be raised" in generate(out, n=19).error
+        assert (
+            again.out.endswith(first.out) and len(server.calls) == asked and dataset(out) == before
+        )
+        assert (
+            f"{out}: holds 20 examples already; --n can only be raised" in generate(out, n=19).error
+        )
         assert dataset(out) == before and f"{out}: finished\n" in invoke("status", out).done().out
         generate(out, n=N).done()
     assert dataset(out) == dataset(undisturbed)
@@ -369,14 +483,19 @@ def test_a_changed_file_is_found_refused_and_built_anew(tmp_path: Path) -> None:
         assert path.read_bytes() == whole
 
 
-def test_settings_that_change_the_data_are_refused_by_name_and_those_that_do_not_are_free(tmp_path: Path) -> None:
+def test_settings_that_change_the_data_are_refused_by_name_and_those_that_do_not_are_free(
+    tmp_path: Path,
+) -> None:
     out, mine = tmp_path / "run", tmp_path / "mine"
     generate(out, "--model", "scripted", n=10).done()
     before = dataset(out)
     invoke("init", mine)
     seeds, template = mine / "seed_tasks.jsonl", mine / "prompts" / "chat" / "classify.txt"
     own = ("--seed-tasks", seeds, "--prompts", mine / "prompts")
-    assert "10 examples in" in generate(out, *own, "--stall-turns", 9, "--concurrency", 3, n=10).done().out
+    assert (
+        "10 examples in"
+        in generate(out, *own, "--stall-turns", 9, "--concurrency", 3, n=10).done().out
+    )
     seeds.write_text("\n".join(seeds.read_text().splitlines()[:-1]))
     template.write_text(template.read_text() + "\nBe brief.\n")
     other = (*own, "--temperature", "propose=0.5", "--seed", 1, "--model", "mentor")
@@ -396,7 +515,9 @@ def test_settings_that_change_the_data_are_refused_by_name_and_those_that_do_not
         generate(out, *other, "--accept-change", "--base-url", server.base_url, n=20).done()
         assert "Be brief." in json.dumps(server.requests)
     after = dataset(out)
-    kept = {name: before[name].splitlines()[:-8] for name in DERIVED}  # whole turns stay, the last one is made anew
+    kept = {
+        name: before[name].splitlines()[:-8] for name in DERIVED
+    }  # whole turns stay, the last one is made anew
     assert all(after[name].splitlines()[: len(kept[name])] == kept[name] for name in DERIVED)
     assert len(records(out / "examples.jsonl")) == 20
     [change] = json.loads((out / "run.json").read_text())["changes"]
@@ -411,14 +532,26 @@ def test_a_dry_run_sends_nothing_and_shows_the_first_prompt(tmp_path: Path) -> N
     out = ""
     with silent_port() as (address, listener):
         for model in (("--model", "mentor"), ()):
-            out = generate(tmp_path / "run", "--dry-run", "--base-url", address, *model, n=52_000).done().out
-            assert "plan: 52,000 examples" in out and "requests" in out and "tokens" in out and address in out
+            out = (
+                generate(tmp_path / "run", "--dry-run", "--base-url", address, *model, n=52_000)
+                .done()
+                .out
+            )
+            assert (
+                "plan: 52,000 examples" in out
+                and "requests" in out
+                and "tokens" in out
+                and address in out
+            )
         assert not takes_a_call(listener, [])
     assert not (tmp_path / "run").exists()
     with LoopbackServer() as server:
         generate(tmp_path / "run", *at(server), "--concurrency", 1, n=5).done()
         first, calls = server.requests[0]["messages"], len(server.calls)
-        assert "plan: 15 examples (5 of 20 are there already)" in generate(tmp_path / "run", "--dry-run").done().out
+        assert (
+            "plan: 15 examples (5 of 20 are there already)"
+            in generate(tmp_path / "run", "--dry-run").done().out
+        )
         assert len(server.calls) == calls
     shown = "".join(f"--- {one['role']}\n{one['content']}\n" for one in first)
     assert out.endswith(f"\n{shown}--- end; nothing was sent\n")
@@ -429,7 +562,10 @@ def test_a_plan_in_dollars(tmp_path: Path) -> None:
     out = generate(tmp_path / "run", *words, "--price-in", 1, "--price-out", 2, n=1000).done().out
     found = re.search(r"cost +\$([\d.]+) to \$([\d.]+)\n", out)
     assert found and 0 < float(found[1]) < float(found[2])
-    assert "no price for 'mentor'; give --price-in and --price-out" in generate(tmp_path / "run", *words).done().out
+    assert (
+        "no price for 'mentor'; give --price-in and --price-out"
+        in generate(tmp_path / "run", *words).done().out
+    )
 
 
 def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
@@ -451,9 +587,18 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_pa
         """
     )
     words = ("generate", "--config", file, "--demos", 5)
-    assert f"7 examples in {out}" in invoke(*words, "--top-p", 0.6, "--top-p", "classify=0.7").done().out
+    assert (
+        f"7 examples in {out}"
+        in invoke(*words, "--top-p", 0.6, "--top-p", "classify=0.7").done().out
+    )
     config = json.loads((out / "run.json").read_text())["config"]
-    assert [config[name] for name in ("n", "demos", "machine_demos", "lag", "preset")] == [7, 5, 1, 256, "chat"]
+    assert [config[name] for name in ("n", "demos", "machine_demos", "lag", "preset")] == [
+        7,
+        5,
+        1,
+        256,
+        "chat",
+    ]
     names = ("temperature", "top_p", "max_tokens", "stop")
     assert [config["propose"][name] for name in names] == [0.9, 0.6, 1024, ["END"]]
     assert [config["classify"][name] for name in names] == [0.3, 0.7, 5, ["END"]]
@@ -462,20 +607,37 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_pa
 
 
 def test_stops_are_written_as_a_command_line_can(tmp_path: Path) -> None:
-    words = ("--stop", "\\n\\n", "--stop", "Ünd\\t", "--stop", "classify=Ende。\\n", "--stop", "a\\\\b")
+    words = (
+        "--stop",
+        "\\n\\n",
+        "--stop",
+        "Ünd\\t",
+        "--stop",
+        "classify=Ende。\\n",
+        "--stop",
+        "a\\\\b",
+    )
     generate(tmp_path / "run", "--model", "scripted", *words, n=1)
     config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
     assert config["propose"]["stop"] == ["\n\n", "Ünd\t", "a\\b"]
     assert config["classify"]["stop"] == ["\n\n", "Ünd\t", "Ende。\n", "a\\b"]
 
 
-def test_addresses_and_keys_come_from_the_environment_and_the_command_line_wins(tmp_path: Path) -> None:
+def test_addresses_and_keys_come_from_the_environment_and_the_command_line_wins(
+    tmp_path: Path,
+) -> None:
     with LoopbackServer() as one, LoopbackServer() as other:
         environment = {"OPENAI_BASE_URL": one.base_url, "OPENAI_API_KEY": "sk-1"}
         generate(tmp_path / "a", "--model", "mentor", n=5, **environment).done()
         generate(tmp_path / "b", *at(other), n=5, **environment).done()
-        assert one.calls and other.calls and {call.headers["authorization"] for call in one.calls} == {"Bearer sk-1"}
-        ran = generate(tmp_path / "c", "--model", "scripted", "--dry-run", n=5, **environment).done()
+        assert (
+            one.calls
+            and other.calls
+            and {call.headers["authorization"] for call in one.calls} == {"Bearer sk-1"}
+        )
+        ran = generate(
+            tmp_path / "c", "--model", "scripted", "--dry-run", n=5, **environment
+        ).done()
         assert one.base_url not in ran.out  # it needs no endpoint
     assert dataset(tmp_path / "a") == dataset(tmp_path / "b")
 
@@ -484,13 +646,26 @@ def test_what_init_wrote_and_a_user_edited_is_what_is_sent(tmp_path: Path) -> No
     mine = tmp_path / "my files"
     told = invoke("init", mine).done().out
     assert f"generate --seed-tasks '{mine}/seed_tasks.jsonl' --prompts '{mine}/prompts'" in told
-    task = {"id": "x", "instruction": "Fold a heron\u2028out of paper.", "instances": [{"input": "", "output": "Crease it."}]}
-    (mine / "seed_tasks.jsonl").write_text("\ufeff" + json.dumps(task, ensure_ascii=False) + "\r\n\n", "utf-8")
+    task = {
+        "id": "x",
+        "instruction": "Fold a heron\u2028out of paper.",
+        "instances": [{"input": "", "output": "Crease it."}],
+    }
+    (mine / "seed_tasks.jsonl").write_text(
+        "\ufeff" + json.dumps(task, ensure_ascii=False) + "\r\n\n", "utf-8"
+    )
     template = mine / "prompts" / "chat" / "propose.txt"
     added = "Answer like a {heron}, in 'JSON': {\"a\": 1}."
     template.write_text(template.read_text().replace("--- user\n", f"--- user\n{added}\n"))
     with LoopbackServer() as server:
-        words = ("--seed-tasks", mine / "seed_tasks.jsonl", "--prompts", mine / "prompts", "--concurrency", 1)
+        words = (
+            "--seed-tasks",
+            mine / "seed_tasks.jsonl",
+            "--prompts",
+            mine / "prompts",
+            "--concurrency",
+            1,
+        )
         generate(tmp_path / "run", *at(server), *words, n=5).done()
         sent = "\n".join(one["content"] for one in server.requests[0]["messages"])
         assert added in sent and "1. Fold a heron out of paper.\n" in sent
@@ -509,9 +684,22 @@ def test_paths_that_are_no_utf8_are_no_trouble(tmp_path: Path) -> None:
 
 def test_an_old_terminals_encoding_does_not_end_a_run_that_is_done(tmp_path: Path) -> None:
     seeds = tmp_path / "seeds.jsonl"
-    task = {"id": "x", "instruction": "What is 鷺 in English?", "instances": [{"input": "", "output": "Heron."}]}
+    task = {
+        "id": "x",
+        "instruction": "What is 鷺 in English?",
+        "instances": [{"input": "", "output": "Heron."}],
+    }
     seeds.write_text(json.dumps(task), "utf-8")
-    words = ("generate", "--model", "scripted", "--out", tmp_path / "run", "--seed-tasks", seeds, "--dry-run")
+    words = (
+        "generate",
+        "--model",
+        "scripted",
+        "--out",
+        tmp_path / "run",
+        "--seed-tasks",
+        seeds,
+        "--dry-run",
+    )
     assert "What is \\u9dfa in English?" in run(*words, PYTHONIOENCODING="latin-1").done().out
     assert "What is 鷺 in English?" in run(*words, PYTHONIOENCODING="utf-8").done().out
 
@@ -527,9 +715,22 @@ def test_on_a_terminal_a_bar_shows_and_a_hostile_model_cannot_reach_it(tmp_path:
     """Nothing but text, line ends and the bar's carriage returns; tqdm draws with block characters and no escapes."""
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 150, 0, 0))
-    words = ("--n", "20", "--concurrency", "4", "--price-in", "1", "--price-out", "1", "--out", str(tmp_path / "run"))
+    words = (
+        "--n",
+        "20",
+        "--concurrency",
+        "4",
+        "--price-in",
+        "1",
+        "--price-out",
+        "1",
+        "--out",
+        str(tmp_path / "run"),
+    )
     with (
-        LoopbackServer(rejecting("seed"), saying(hostile, when=now_and_then), latency(0.02)) as server,
+        LoopbackServer(
+            rejecting("seed"), saying(hostile, when=now_and_then), latency(0.02)
+        ) as server,
         open(controller, "rb", buffering=0) as screen,
         subprocess.Popen(
             [sys.executable, "-m", "selfinstruct", "generate", *words, *at(server)],
@@ -548,6 +749,8 @@ def test_on_a_terminal_a_bar_shows_and_a_hostile_model_cannot_reach_it(tmp_path:
             pass
         assert process.wait(PATIENCE) == 0
     text = shown.decode()
-    assert re.search(r"examples: +\d+%\|.*\| \d+/20 \[", text) and "requests/s" in text and "$" in text
+    assert (
+        re.search(r"examples: +\d+%\|.*\| \d+/20 \[", text) and "requests/s" in text and "$" in text
+    )
     assert "does not take 'seed'" in text and "20 examples in" in text
     assert set(control_characters(text)) <= {"\r"}

@@ -8,9 +8,19 @@ from typing import Any
 
 import pytest
 
-from selfinstruct.config import FREE, PRESETS, STAGES, Config, changes, check, configure, from_record, redacted
+from selfinstruct.asking.config import (
+    FREE,
+    PRESETS,
+    STAGES,
+    Config,
+    changes,
+    check,
+    configure,
+    from_record,
+)
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
+from selfinstruct.text import redacted
 
 DECIDING = [one.name for one in fields(Config) if one.name not in FREE]
 
@@ -47,18 +57,35 @@ def test_the_papers_values_are_the_papers() -> None:
         2,
     )
     assert (config.new_per_turn, config.max_instances_per_task) == (7, 5)
-    assert (config.propose.temperature, config.propose.top_p, config.propose.presence_penalty) == (0.7, 0.5, 2.0)
+    assert (config.propose.temperature, config.propose.top_p, config.propose.presence_penalty) == (
+        0.7,
+        0.5,
+        2.0,
+    )
     assert (config.propose.frequency_penalty, config.propose.max_tokens) == (0.0, 1024)
     assert {"\n\n", "\n16"} <= set(config.propose.stop)
     assert (config.classify.temperature, config.classify.max_tokens) == (0.0, 3)
     for decoding, longest in ((config.input_first, 350), (config.output_first, 300)):
-        assert (decoding.temperature, decoding.presence_penalty, decoding.max_tokens) == (0.0, 1.5, longest)
+        assert (decoding.temperature, decoding.presence_penalty, decoding.max_tokens) == (
+            0.0,
+            1.5,
+            longest,
+        )
 
 
 def test_alpacas_values_are_alpacas() -> None:
     config = configure({"preset": "alpaca"})
-    assert (config.demos, config.machine_demos, config.new_per_turn, config.max_instances_per_task) == (3, 0, 20, 1)
-    assert (config.propose.temperature, config.propose.top_p, config.propose.max_tokens) == (1.0, 1.0, 3072)
+    assert (
+        config.demos,
+        config.machine_demos,
+        config.new_per_turn,
+        config.max_instances_per_task,
+    ) == (3, 0, 20, 1)
+    assert (config.propose.temperature, config.propose.top_p, config.propose.max_tokens) == (
+        1.0,
+        1.0,
+        3072,
+    )
     assert config.stages == ("propose",)
 
 
@@ -69,8 +96,12 @@ def test_later_layers_win_over_earlier_ones_and_all_over_the_preset() -> None:
     assert config.propose == PRESETS["paper"]["propose"]
 
 
-def test_a_stages_decoding_is_changed_field_by_field_and_none_leaves_a_field_to_the_server() -> None:
-    config = configure({"preset": "paper", "propose": {"temperature": 0.2}}, {"propose": {"top_p": None}})
+def test_a_stages_decoding_is_changed_field_by_field_and_none_leaves_a_field_to_the_server() -> (
+    None
+):
+    config = configure(
+        {"preset": "paper", "propose": {"temperature": 0.2}}, {"propose": {"top_p": None}}
+    )
     assert config.propose == replace(PRESETS["paper"]["propose"], temperature=0.2, top_p=None)
     assert config.classify == PRESETS["paper"]["classify"]
 
@@ -95,14 +126,26 @@ def test_a_stages_decoding_is_changed_field_by_field_and_none_leaves_a_field_to_
         ({"stall_turns": 0}, "--stall-turns 0: must be at least 1"),
         ({"api": "x"}, "--api x: must be one of chat, completions"),
         ({"tokenizer": "x"}, "--tokenizer x: must be one of rouge, unicode"),
-        ({"response_format": "x"}, "--response-format x: must be one of text, json_object, json_schema"),
-        ({"preset": "alpaca", "machine_demos": 1}, "--machine-demos 1: must be 0 with --preset alpaca"),
+        (
+            {"response_format": "x"},
+            "--response-format x: must be one of text, json_object, json_schema",
+        ),
+        (
+            {"preset": "alpaca", "machine_demos": 1},
+            "--machine-demos 1: must be 0 with --preset alpaca",
+        ),
         (
             {"preset": "alpaca", "response_format": "json_object"},
             "--response-format json_object: must be text with --preset alpaca",
         ),
-        ({"base_url": "localhost:8000"}, "--base-url localhost:8000: must be an address such as http://"),
-        ({"base_url": "http://[::1"}, "--base-url (not an address): must be an address such as http://"),
+        (
+            {"base_url": "localhost:8000"},
+            "--base-url localhost:8000: must be an address such as http://",
+        ),
+        (
+            {"base_url": "http://[::1"},
+            "--base-url (not an address): must be an address such as http://",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_named_with_what_would(settings: dict[str, Any], words: str) -> None:
@@ -138,8 +181,14 @@ def test_what_only_decides_how_fast_and_where_may_change(name: str) -> None:
 
 def test_several_changes_are_named_one_by_one() -> None:
     before = configure({"model": "m"})
-    after = replace(before, seed=3, threshold=0.5, classify=replace(before.classify, temperature=0.1), n=10**6)
-    assert [line.split(" was ")[0] for line in changes(before, after)] == ["seed", "threshold", "classify.temperature"]
+    after = replace(
+        before, seed=3, threshold=0.5, classify=replace(before.classify, temperature=0.1), n=10**6
+    )
+    assert [line.split(" was ")[0] for line in changes(before, after)] == [
+        "seed",
+        "threshold",
+        "classify.temperature",
+    ]
 
 
 def test_every_setting_has_one_line_of_help() -> None:

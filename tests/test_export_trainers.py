@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from selfinstruct.export import Export, export
-from selfinstruct.tasks import Example
-from selfinstruct.view import load_run
+from selfinstruct.data.examples import Example
+from selfinstruct.exports import Export, export
+from selfinstruct.runs.view import load_run
 
 pytestmark = pytest.mark.slow  # installs transformers and more: a minute or two
 SYSTEM = "Be kind."
@@ -99,7 +99,12 @@ print(json.dumps(found))
 # As docs/export.md tells users to write them.
 ENTRIES: list[dict[str, Any]] = [
     {"path": "alpaca/train.jsonl", "ds_type": "json", "type": "alpaca"},
-    {"path": "messages/train.jsonl", "ds_type": "json", "type": "chat_template", "field_messages": "messages"},
+    {
+        "path": "messages/train.jsonl",
+        "ds_type": "json",
+        "type": "chat_template",
+        "field_messages": "messages",
+    },
     {
         "path": "sharegpt/train.jsonl",
         "ds_type": "json",
@@ -116,7 +121,10 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("trainers") / "venv"
     subprocess.run([sys.executable, "-m", "venv", home], check=True)
     trainers = ["--no-deps", "trl>=1.16", "llamafactory>=0.9.5", "axolotl>=0.19"]
-    for words in (trainers, ["transformers", "datasets", "jinja2", "colorama", "addict", "pydantic"]):
+    for words in (
+        trainers,
+        ["transformers", "datasets", "jinja2", "colorama", "addict", "pydantic"],
+    ):
         command = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", *words]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return home / "bin" / "python"
@@ -129,7 +137,9 @@ def folder(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("alpaca", "messages", "sharegpt", "prompt-completion"):
         export([finished], out / name, Export(format=name))
     for name in ("alpaca", "messages", "sharegpt"):
-        export([finished], out / f"split-{name}", Export(format=name, system=SYSTEM, split="0.8/0.2"))
+        export(
+            [finished], out / f"split-{name}", Export(format=name, system=SYSTEM, split="0.8/0.2")
+        )
     return out
 
 
@@ -139,7 +149,12 @@ def examples(finished: Path) -> list[Example]:
 
 
 def told(python: Path, program: str, *words: object) -> Any:
-    ran = subprocess.run([python, "-c", EMPTY + program, *map(str, words)], capture_output=True, text=True, timeout=300)
+    ran = subprocess.run(
+        [python, "-c", EMPTY + program, *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert ran.returncode == 0, ran.stderr[-2000:]
     return json.loads(ran.stdout.splitlines()[-1])
 
@@ -148,24 +163,47 @@ def asked(one: Example, joint: str = "\n\n") -> str:
     return f"{one.instruction}{joint}{one.input}" if one.input else one.instruction
 
 
-def test_trl_takes_messages_sharegpt_and_prompt_completion(python: Path, folder: Path, examples: list[Example]) -> None:
+def test_trl_takes_messages_sharegpt_and_prompt_completion(
+    python: Path, folder: Path, examples: list[Example]
+) -> None:
     found = told(python, TOKENIZER + TRL, folder)
-    assert found["conversational"] == [150, 150, 0] and found["keys"] == [["messages"], ["completion", "prompt"]]
-    assert found["roles"] == ["gpt", "human"]  # TRL renames the fields, not the speakers: its chat templates want `messages`
-    assert found["texts"] == [f"<user>{asked(one)}</user><assistant>{one.output}</assistant>" for one in examples]
+    assert found["conversational"] == [150, 150, 0] and found["keys"] == [
+        ["messages"],
+        ["completion", "prompt"],
+    ]
+    assert found["roles"] == [
+        "gpt",
+        "human",
+    ]  # TRL renames the fields, not the speakers: its chat templates want `messages`
+    assert found["texts"] == [
+        f"<user>{asked(one)}</user><assistant>{one.output}</assistant>" for one in examples
+    ]
 
 
-def test_llama_factory_reads_its_entries_and_every_text(python: Path, folder: Path, examples: list[Example]) -> None:
+def test_llama_factory_reads_its_entries_and_every_text(
+    python: Path, folder: Path, examples: list[Example]
+) -> None:
     found = told(python, LLAMA_FACTORY, folder, "split-alpaca", "split-messages", "split-sharegpt")
     assert len(found) == 3
     for name, threads in found.items():
-        joint = "\n" if name.endswith("alpaca") else "\n\n"  # its own way to join an instruction and an input
-        truth = [[["system", SYSTEM], ["user", asked(one, joint)], ["assistant", one.output]] for one in examples]
+        joint = (
+            "\n" if name.endswith("alpaca") else "\n\n"
+        )  # its own way to join an instruction and an input
+        truth = [
+            [["system", SYSTEM], ["user", asked(one, joint)], ["assistant", one.output]]
+            for one in examples
+        ]
         assert sorted(threads) == sorted(truth), name
 
 
-def test_axolotl_takes_the_entries_of_our_documents_and_every_text(python: Path, folder: Path, examples: list[Example]) -> None:
+def test_axolotl_takes_the_entries_of_our_documents_and_every_text(
+    python: Path, folder: Path, examples: list[Example]
+) -> None:
     found = told(python, TOKENIZER + AXOLOTL, folder, json.dumps(ENTRIES))
-    assert [row[:3] for row in found["alpaca/train.jsonl"]] == [[one.instruction, one.input, one.output] for one in examples]
+    assert [row[:3] for row in found["alpaca/train.jsonl"]] == [
+        [one.instruction, one.input, one.output] for one in examples
+    ]
     for name in ("messages", "sharegpt"):
-        assert found[f"{name}/train.jsonl"] == [[["user", asked(one)], ["assistant", one.output]] for one in examples]
+        assert found[f"{name}/train.jsonl"] == [
+            [["user", asked(one)], ["assistant", one.output]] for one in examples
+        ]

@@ -14,11 +14,13 @@ import pytest
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Decoding, Message, Request
-from selfinstruct.models.fates import Doubtful, Refusal, Rejects, fate_of
-from selfinstruct.models.openai import OpenAI
-from selfinstruct.models.transport import Frame
+from selfinstruct.models.openai.client import OpenAI
+from selfinstruct.models.openai.errors import Doubtful, Refusal, Rejects, fate_of
+from selfinstruct.models.openai.transport import Frame
 
-REQUEST = Request("propose", "t0", "mentor", "chat", (Message("user", "Go on."),), Decoding(max_tokens=10), 5)
+REQUEST = Request(
+    "propose", "t0", "mentor", "chat", (Message("user", "Go on."),), Decoding(max_tokens=10), 5
+)
 ENDPOINT = OpenAI(base_url="http://127.0.0.1:9/v1", api_key="none", timeout=5)  # never connects
 SENT = httpx2.Request("POST", "http://127.0.0.1:9/v1/chat/completions")
 REFUSED = OSError(111, "Connection refused")
@@ -48,7 +50,9 @@ def fate_in_the_client(error: BaseException, *, below: bool = False) -> Exceptio
     ENDPOINT._frames["/chat/completions"] = Frame.of(httpx2.Response(200, request=SENT))
     later = fate_of_a_call(error, below=below)
     assert name_of(first) == name_of(later)
-    assert str(first) == str(later) or isinstance(error, openai.APIStatusError)  # a refusal comes as a reply the second time
+    assert str(first) == str(later) or isinstance(
+        error, openai.APIStatusError
+    )  # a refusal comes as a reply the second time
     return later
 
 
@@ -93,7 +97,10 @@ def classes(library: str, *roots: type[BaseException]) -> set[str]:
 STATUSES = {  # a bare one, without words that say more
     **dict.fromkeys((101, 300, 301, 304), "the run | again charged"),
     **dict.fromkeys((401, 402, 403, 404, 407, 511), "the run"),
-    **dict.fromkeys((405, 406, 410, 411, 414, 415, 418, 421, 426, 428, 431, 451), "the run | this one: bad_request"),
+    **dict.fromkeys(
+        (405, 406, 410, 411, 414, 415, 418, 421, 426, 428, 431, 451),
+        "the run | this one: bad_request",
+    ),
     **dict.fromkeys((400, 422), "the run | this one: bad_request"),
     413: "the run | this one: context_overflow",
     **dict.fromkeys((408, 409, 425), "again"),
@@ -127,7 +134,11 @@ OF_OTHERS = {"InvalidWebhookSignatureError"}  # no OpenAIError: only what checks
 def of_openai() -> dict[str, type[BaseException]]:
     """All that it exports. In other corners of it there are more, defined as they are imported."""
     exported = (getattr(openai, name) for name in dir(openai) if "Error" in name)
-    return {one.__name__: one for one in exported if isinstance(one, type) and issubclass(one, BaseException)}
+    return {
+        one.__name__: one
+        for one in exported
+        if isinstance(one, type) and issubclass(one, BaseException)
+    }
 
 
 def test_the_table_knows_every_exception_of_openai() -> None:
@@ -140,12 +151,22 @@ def test_an_exception_from_a_far_corner_of_openai_ends_the_run_too() -> None:
 
 
 def made(kind: type[BaseException]) -> BaseException:
-    status = {"AuthenticationError": 401, "OAuthError": 401, "InternalServerError": 500}.get(kind.__name__)
+    status = {"AuthenticationError": 401, "OAuthError": 401, "InternalServerError": 500}.get(
+        kind.__name__
+    )
     status = status or getattr(kind, "status_code", 418)
     status = status if isinstance(status, int) else 418
     found = kind.__new__(kind)  # whatever their constructors want, it is nothing that is looked at
     Exception.__init__(found, "words")
-    vars(found).update(message="words", request=SENT, body=None, code=None, param=None, type=None, status_code=status)
+    vars(found).update(
+        message="words",
+        request=SENT,
+        body=None,
+        code=None,
+        param=None,
+        type=None,
+        status_code=status,
+    )
     vars(found).update(response=httpx2.Response(status, request=SENT))
     return found
 
@@ -157,7 +178,10 @@ def test_every_exception_of_openai_has_its_fate(name: str) -> None:
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_every_status_has_its_fate(status: int) -> None:
-    assert name_of(fate_of(Refusal("http://there/v1", status, "words"), {}, "mentor")) == STATUSES[status]
+    assert (
+        name_of(fate_of(Refusal("http://there/v1", status, "words"), {}, "mentor"))
+        == STATUSES[status]
+    )
 
 
 # ---------------------------------------------------------------- what carries the requests
@@ -175,19 +199,38 @@ OF_HTTPX2 = {
 }  # fmt: skip
 OF_AIOHTTP = {
     "ClientError": "again gone charged",
-    **dict.fromkeys(("ClientConnectionError", "ClientConnectionResetError", "ClientOSError"), "again gone charged"),
+    **dict.fromkeys(
+        ("ClientConnectionError", "ClientConnectionResetError", "ClientOSError"),
+        "again gone charged",
+    ),
     **dict.fromkeys(("ServerConnectionError", "ServerDisconnectedError"), "again gone charged"),
     **dict.fromkeys(("ClientPayloadError", "UploadAbortedError"), "again gone charged"),
     **dict.fromkeys(("ServerTimeoutError", "SocketTimeoutError"), "again charged"),
     "ConnectionTimeoutError": "again gone",
-    **dict.fromkeys(("ClientConnectorError", "ClientConnectorDNSError", "ClientConnectorSSLError", "ClientSSLError"), "again gone"),
+    **dict.fromkeys(
+        (
+            "ClientConnectorError",
+            "ClientConnectorDNSError",
+            "ClientConnectorSSLError",
+            "ClientSSLError",
+        ),
+        "again gone",
+    ),
     **dict.fromkeys(("ClientProxyConnectionError", "UnixClientConnectorError"), "again gone"),
     **dict.fromkeys(("ClientConnectorCertificateError", "ServerFingerprintMismatch"), "the run"),
-    **dict.fromkeys(("ClientResponseError", "ContentTypeError", "WSServerHandshakeError"), "the run | again charged"),
+    **dict.fromkeys(
+        ("ClientResponseError", "ContentTypeError", "WSServerHandshakeError"),
+        "the run | again charged",
+    ),
     "ClientHttpProxyError": "the run",
     **dict.fromkeys(("TooManyRedirects", "RedirectClientError"), "the run | again charged"),
-    **dict.fromkeys(("InvalidURL", "InvalidUrlClientError", "InvalidUrlRedirectClientError"), "the run | again charged"),
-    **dict.fromkeys(("NonHttpUrlClientError", "NonHttpUrlRedirectClientError"), "the run | again charged"),
+    **dict.fromkeys(
+        ("InvalidURL", "InvalidUrlClientError", "InvalidUrlRedirectClientError"),
+        "the run | again charged",
+    ),
+    **dict.fromkeys(
+        ("NonHttpUrlClientError", "NonHttpUrlRedirectClientError"), "the run | again charged"
+    ),
 }
 
 
@@ -196,7 +239,12 @@ def of_aiohttp() -> dict[str, type[BaseException]]:
 
 
 def aiohttps(kind: type[BaseException]) -> Any:
-    info: Any = aiohttp.RequestInfo(url="http://there", method="POST", headers={}, real_url="http://there")  # type: ignore[arg-type]
+    info: Any = aiohttp.RequestInfo(
+        url="http://there",  # type: ignore[arg-type]
+        method="POST",
+        headers={},  # type: ignore[arg-type]
+        real_url="http://there",  # type: ignore[arg-type]
+    )
     key: Any = aiohttp.client_reqrep.ConnectionKey("there", 443, True, True, None, None, None)
     build: Any = kind
     if issubclass(kind, aiohttp.ClientConnectorCertificateError):
@@ -223,7 +271,11 @@ def test_the_tables_know_every_exception_of_what_carries_the_requests() -> None:
 @pytest.mark.parametrize("name", OF_HTTPX2)
 def test_every_exception_of_httpx2_has_its_fate(name: str) -> None:
     kind: Any = getattr(httpx2, name)
-    error = kind("words", request=SENT, response=httpx2.Response(500)) if name == "HTTPStatusError" else kind("words")
+    error = (
+        kind("words", request=SENT, response=httpx2.Response(500))
+        if name == "HTTPStatusError"
+        else kind("words")
+    )
     assert name_of(fate_in_the_client(error)) == OF_HTTPX2[name]
 
 
@@ -233,7 +285,10 @@ def test_every_exception_of_aiohttp_has_its_fate(name: str) -> None:
     assert name_of(fate_in_the_client(aiohttps(of_aiohttp()[name]), below=True)) == OF_AIOHTTP[name]
 
 
-@pytest.mark.parametrize("error", [UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates"), ValueError("too many digits")])
+@pytest.mark.parametrize(
+    "error",
+    [UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates"), ValueError("too many digits")],
+)
 def test_a_reply_that_trips_the_client_up_is_no_http(error: Exception) -> None:
     assert name_of(fate_in_the_client(error, below=True)) == "the run | again charged"
 
@@ -251,23 +306,53 @@ def test_a_bug_stays_a_bug() -> None:
     [
         (404, "model_not_found", "words", "the run", "check --model 'mentor'"),
         (404, "", "The model `mentor` does not exist.", "the run", "check --model 'mentor'"),
-        (404, "", "model 'llama' not found, try pulling it first", "the run", "check --model 'mentor'"),
+        (
+            404,
+            "",
+            "model 'llama' not found, try pulling it first",
+            "the run",
+            "check --model 'mentor'",
+        ),
         (404, "", "Not Found", "the run", "check --base-url, which usually ends in /v1"),
         (404, "", "Invalid URL (POST /v2/chat/completions)", "the run", "no such path"),
-        (400, "", "The plain HTTP request was sent to HTTPS port", "the run", "write https:// instead"),
-        (400, "", "Client sent an HTTP request to an HTTPS server.", "the run", "write https:// instead"),
+        (
+            400,
+            "",
+            "The plain HTTP request was sent to HTTPS port",
+            "the run",
+            "write https:// instead",
+        ),
+        (
+            400,
+            "",
+            "Client sent an HTTP request to an HTTPS server.",
+            "the run",
+            "write https:// instead",
+        ),
         (429, "insufficient_quota", "words", "the run", "no credit left"),
-        (429, "", "Request too large for gpt-4o on tokens per min", "the run | this one: context_overflow", ""),
+        (
+            429,
+            "",
+            "Request too large for gpt-4o on tokens per min",
+            "the run | this one: context_overflow",
+            "",
+        ),
         (451, "", "words", "the run | this one: bad_request", ""),
         (403, "", "Your input was flagged by moderation.", "this one: content_filter", ""),
     ],
 )
-def test_words_and_codes_say_more_than_a_status(status: int, code: str, words: str, fate: str, hint: str) -> None:
+def test_words_and_codes_say_more_than_a_status(
+    status: int, code: str, words: str, fate: str, hint: str
+) -> None:
     found = fate_of(Refusal("http://there/v1", status, words, code), {"seed": 1}, "mentor")
     assert name_of(found) == fate
     assert hint in str(found)
 
 
 def test_a_field_that_is_refused_is_left_out() -> None:
-    found = fate_of(Refusal("http://there/v1", 400, "Unsupported parameter: 'seed'", param="seed"), {"seed": 1}, "mentor")
+    found = fate_of(
+        Refusal("http://there/v1", 400, "Unsupported parameter: 'seed'", param="seed"),
+        {"seed": 1},
+        "mentor",
+    )
     assert isinstance(found, Rejects) and found.field == "seed"

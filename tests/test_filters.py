@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfinstruct import filters
-from selfinstruct.filters import ALPACA_FILTERS, CHAT_FILTERS, PAPER_FILTERS, why_not_instances, why_not_instruction
-from selfinstruct.tasks import Instance
+from selfinstruct.data.tasks import Instance
+from selfinstruct.recipes import filters
+from selfinstruct.recipes.filters import (
+    ALPACA_FILTERS,
+    CHAT_FILTERS,
+    PAPER_FILTERS,
+    why_not_instances,
+    why_not_instruction,
+)
 
 FINE = [
     "Write a short poem about the sea.",
@@ -33,13 +39,16 @@ def chat(text: str) -> str | None:
 
 @pytest.mark.parametrize("text", FINE)
 @pytest.mark.parametrize("chosen", [PAPER_FILTERS, ALPACA_FILTERS, CHAT_FILTERS])
-def test_a_good_instruction_passes_every_filter(text: str, chosen: tuple[filters.InstructionFilter, ...]) -> None:
+def test_a_good_instruction_passes_every_filter(
+    text: str, chosen: tuple[filters.InstructionFilter, ...]
+) -> None:
     assert why_not_instruction(text, chosen) is None
 
 
 @pytest.mark.parametrize("chosen", [PAPER_FILTERS, ALPACA_FILTERS, CHAT_FILTERS])
 @pytest.mark.parametrize(
-    ("count", "reason"), [(0, "empty"), (1, "too_short"), (3, "too_short"), (4, None), (150, None), (151, "too_long")]
+    ("count", "reason"),
+    [(0, "empty"), (1, "too_short"), (3, "too_short"), (4, None), (150, None), (151, "too_long")],
 )
 def test_three_words_are_too_few_and_a_hundred_and_fifty_one_too_many(
     chosen: tuple[filters.InstructionFilter, ...], count: int, reason: str | None
@@ -59,7 +68,9 @@ def test_words_are_blocked_where_the_paper_blocks_them_and_only_there() -> None:
     assert paper("Where should I go today, and why?") is None
     assert paper("Say what a paragraph or a mapping is") is None
     assert paper("Describe a video for new parents.") is None
-    assert why_not_instruction("Describe a video for new parents.", ALPACA_FILTERS) == "blocked_word"
+    assert (
+        why_not_instruction("Describe a video for new parents.", ALPACA_FILTERS) == "blocked_word"
+    )
     assert chat("Describe a video for new parents.") == "blocked_word"
     assert chat("Explain how to open a file in Python and map a list.") is None
 
@@ -105,16 +116,30 @@ def test_an_instruction_of_any_script_may_begin_as_its_script_begins_sentences(t
 
 @pytest.mark.parametrize(
     "text",
-    ["- write a poem about it", "* write a poem about it", "? what is this about", "| a | b | c |", "…and then they left us"],
+    [
+        "- write a poem about it",
+        "* write a poem about it",
+        "? what is this about",
+        "| a | b | c |",
+        "…and then they left us",
+    ],
 )
 def test_a_symbol_in_front_is_named(text: str) -> None:
     assert chat(text) == "starts_with_punctuation"
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [("写诗", "too_short"), ("写一首诗", "too_short"), ("写一首好诗吧", None), ("翻译 this", "too_short")]
+    ("text", "reason"),
+    [
+        ("写诗", "too_short"),
+        ("写一首诗", "too_short"),
+        ("写一首好诗吧", None),
+        ("翻译 this", "too_short"),
+    ],
 )
-def test_scripts_without_spaces_are_measured_by_their_letters(text: str, reason: str | None) -> None:
+def test_scripts_without_spaces_are_measured_by_their_letters(
+    text: str, reason: str | None
+) -> None:
     assert chat(text) == reason
 
 
@@ -122,10 +147,14 @@ def test_a_long_text_without_spaces_is_too_long() -> None:
     assert chat("字" * 300) is None and chat("字" * 302) == "too_long"
 
 
-@pytest.mark.parametrize("letter", ["\x00", "\x07", "\x1b", "\x7f", "\x9b", chr(0xD800), chr(0xDFFF), "\ufffd"])
+@pytest.mark.parametrize(
+    "letter", ["\x00", "\x07", "\x1b", "\x7f", "\x9b", chr(0xD800), chr(0xDFFF), "\ufffd"]
+)
 def test_control_characters_are_named(letter: str) -> None:
     assert chat(f"Write a poem{letter} about the sea") == "control_characters"
-    assert why_not_instances([Instance("a", f"b{letter}")], at_most=1, control=True) == ["control_characters"]
+    assert why_not_instances([Instance("a", f"b{letter}")], at_most=1, control=True) == [
+        "control_characters"
+    ]
     assert why_not_instances([Instance("a", f"b{letter}")], at_most=1, control=False) == [None]
 
 
@@ -158,9 +187,19 @@ def test_each_instance_is_judged_by_the_papers_rules_in_their_order() -> None:
 
 def test_one_input_with_two_outputs_takes_all_instances_of_the_task_with_it() -> None:
     assert verdicts(("a", "1"), ("b", "1"), ("a", "2")) == ["conflicting_outputs"] * 3
-    assert verdicts(("a", "1"), ("b", ""), ("a", "2")) == ["conflicting_outputs", "empty_output", "conflicting_outputs"]
-    assert verdicts(("a", "1"), ("a", "")) == [None, "empty_output"]  # an invalid one conflicts with nothing
-    assert verdicts(("", "1"), ("", "2")) == [None, None]  # without an input there may be several answers
+    assert verdicts(("a", "1"), ("b", ""), ("a", "2")) == [
+        "conflicting_outputs",
+        "empty_output",
+        "conflicting_outputs",
+    ]
+    assert verdicts(("a", "1"), ("a", "")) == [
+        None,
+        "empty_output",
+    ]  # an invalid one conflicts with nothing
+    assert verdicts(("", "1"), ("", "2")) == [
+        None,
+        None,
+    ]  # without an input there may be several answers
 
 
 def test_duplicates_go_and_then_what_is_too_many() -> None:
@@ -170,22 +209,42 @@ def test_duplicates_go_and_then_what_is_too_many() -> None:
         None,
         "too_many_instances",
     ]
-    assert verdicts(("a", "1"), ("b", "2"), ("b", "2"), at_most=1) == [None, "too_many_instances", "too_many_instances"]
+    assert verdicts(("a", "1"), ("b", "2"), ("b", "2"), at_most=1) == [
+        None,
+        "too_many_instances",
+        "too_many_instances",
+    ]
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["", "a", "b", "a:"]), st.sampled_from(["", "a", "1", "2", "2:"])), max_size=7),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "a", "b", "a:"]), st.sampled_from(["", "a", "1", "2", "2:"])
+        ),
+        max_size=7,
+    ),
     st.integers(1, 4),
 )
-def test_what_is_kept_is_sound_unique_consistent_and_not_too_many(pairs: list[tuple[str, str]], at_most: int) -> None:
+def test_what_is_kept_is_sound_unique_consistent_and_not_too_many(
+    pairs: list[tuple[str, str]], at_most: int
+) -> None:
     found = verdicts(*pairs, at_most=at_most)
     kept = [pair for pair, verdict in zip(pairs, found, strict=True) if verdict is None]
     assert len(kept) == len(set(kept)) <= at_most
-    assert all(output and output != given_ and not (given_ + "|" + output).endswith(":") for given_, output in kept)
-    assert len({given_ for given_, _ in kept if given_}) == len([given_ for given_, _ in kept if given_])
+    assert all(
+        output and output != given_ and not (given_ + "|" + output).endswith(":")
+        for given_, output in kept
+    )
+    assert len({given_ for given_, _ in kept if given_}) == len(
+        [given_ for given_, _ in kept if given_]
+    )
 
 
 def test_a_task_that_needs_no_input_has_one_instance_unless_repeated_ones_are_wanted() -> None:
     answers = [Instance("", "Paris."), Instance("", "Rome."), Instance("north", "Oslo.")]
-    assert why_not_instances(answers, at_most=5, control=True, repeated=False) == [None, "too_many_instances", None]
+    assert why_not_instances(answers, at_most=5, control=True, repeated=False) == [
+        None,
+        "too_many_instances",
+        None,
+    ]
     assert why_not_instances(answers, at_most=5, control=True) == [None, None, None]

@@ -34,13 +34,20 @@ class Hub:
         path = request.path
         if path == "/api/repos/create":
             self.created = await request.json()
-            return web.json_response({"url": f"{self.url}/datasets/me/it", "name": "me/it", "id": "1"})
+            return web.json_response(
+                {"url": f"{self.url}/datasets/me/it", "name": "me/it", "id": "1"}
+            )
         if path == "/api/validate-yaml":
             return web.json_response({"errors": [], "warnings": []})
         if path.endswith("/preupload/main"):
             files = (await request.json())["files"]
             return web.json_response(
-                {"files": [{"path": one["path"], "uploadMode": "regular", "shouldIgnore": False} for one in files]}
+                {
+                    "files": [
+                        {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}
+                        for one in files
+                    ]
+                }
             )
         if path.endswith("/commit/main"):
             if self.status != 200:
@@ -48,8 +55,16 @@ class Hub:
             for line in (await request.text()).splitlines():
                 record = json.loads(line)
                 if record["key"] == "file":
-                    self.files[record["value"]["path"]] = base64.b64decode(record["value"]["content"])
-            return web.json_response({"commitUrl": f"{self.url}/datasets/me/it/commit/1", "commitOid": "1", "success": True})
+                    self.files[record["value"]["path"]] = base64.b64decode(
+                        record["value"]["content"]
+                    )
+            return web.json_response(
+                {
+                    "commitUrl": f"{self.url}/datasets/me/it/commit/1",
+                    "commitOid": "1",
+                    "success": True,
+                }
+            )
         return web.json_response({"id": "me/it", "sha": "0", "siblings": [], "xetEnabled": False})
 
 
@@ -89,26 +104,53 @@ def push(hub: Hub, tmp_path: Path) -> Any:
     pytest.importorskip("pyarrow")
     source = tmp_path / "run"
     run("generate", "--model", "scripted", "--n", "30", "--out", source).done()
-    words = ("export", source, "--format", "hf", "--out", tmp_path / "mine", "--push-to-hub", "me/it")
-    return run(*words, HF_ENDPOINT=hub.url, HF_TOKEN=SECRET, HF_HOME=str(tmp_path / "home"), HF_HUB_DISABLE_TELEMETRY="1")
+    words = (
+        "export",
+        source,
+        "--format",
+        "hf",
+        "--out",
+        tmp_path / "mine",
+        "--push-to-hub",
+        "me/it",
+    )
+    return run(
+        *words,
+        HF_ENDPOINT=hub.url,
+        HF_TOKEN=SECRET,
+        HF_HOME=str(tmp_path / "home"),
+        HF_HUB_DISABLE_TELEMETRY="1",
+    )
 
 
 def test_what_is_pushed_is_the_export_and_it_is_private(tmp_path: Path) -> None:
     with serving(Hub()) as hub:
         ran = push(hub, tmp_path).done()
     exported = {
-        str(path.relative_to(tmp_path / "mine")): path.read_bytes() for path in (tmp_path / "mine").rglob("*.*") if path.is_file()
+        str(path.relative_to(tmp_path / "mine")): path.read_bytes()
+        for path in (tmp_path / "mine").rglob("*.*")
+        if path.is_file()
     }
-    assert hub.files == exported and set(exported) == {"README.md", "data/train.parquet", "export.json"}
-    assert (hub.created.get("private") is True or hub.created.get("visibility") == "private") and hub.created["type"] == "dataset"
+    assert hub.files == exported and set(exported) == {
+        "README.md",
+        "data/train.parquet",
+        "export.json",
+    }
+    assert (
+        hub.created.get("private") is True or hub.created.get("visibility") == "private"
+    ) and hub.created["type"] == "dataset"
     assert hub.tokens == {f"Bearer {SECRET}"}
     assert f"pushed to {hub.url}/datasets/me/it" in ran.out
-    assert SECRET not in ran.out + ran.err and not any(SECRET.encode() in text for text in exported.values())
+    assert SECRET not in ran.out + ran.err and not any(
+        SECRET.encode() in text for text in exported.values()
+    )
 
 
 # A 500 is tried again by the hub's own library, for half a minute.
 @pytest.mark.parametrize("status", [401, pytest.param(403, marks=pytest.mark.slow)])
-def test_a_refused_push_is_one_line_without_the_token_and_the_export_stays(status: int, tmp_path: Path) -> None:
+def test_a_refused_push_is_one_line_without_the_token_and_the_export_stays(
+    status: int, tmp_path: Path
+) -> None:
     with serving(Hub(status=status)) as hub:
         ran = push(hub, tmp_path)
     assert "was not uploaded" in ran.error and SECRET not in ran.out + ran.err

@@ -18,10 +18,10 @@ import pytest
 from command import ROOT, at, dataset, invoke, run
 from server import LoopbackServer, latency
 
-from selfinstruct.config import FREE, STAGES, Config
+from selfinstruct.asking.config import FREE, STAGES, Config
 from selfinstruct.models import Completion, Decoding, Request
-from selfinstruct.models.scripted import reply
-from selfinstruct.pool import sampling_seed
+from selfinstruct.models.scripted.model import reply
+from selfinstruct.seeding import sampling_seed
 
 N = 40
 SCRIPTED = ("generate", "--model", "scripted")
@@ -43,20 +43,26 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     with LoopbackServer() as server:
-        return made("generate", *at(server), "--n", N, out=tmp_path_factory.mktemp("served") / "run")
+        return made(
+            "generate", *at(server), "--n", N, out=tmp_path_factory.mktemp("served") / "run"
+        )
 
 
 # ---------------------------------------------------------------- where, when and how fast
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "random"])
-def test_the_order_of_sets_decides_nothing(hash_seed: str, scripted: dict[str, bytes], tmp_path: Path) -> None:
+def test_the_order_of_sets_decides_nothing(
+    hash_seed: str, scripted: dict[str, bytes], tmp_path: Path
+) -> None:
     ran = run(*SCRIPTED, "--n", N, "--out", tmp_path / "run", PYTHONHASHSEED=hash_seed)
     assert ran.code == 0, ran
     assert dataset(tmp_path / "run") == scripted
 
 
-@pytest.mark.parametrize("environment", [{"LC_ALL": "C", "TZ": "Asia/Tokyo"}, {"PYTHONOPTIMIZE": "2", "PYTHONUTF8": "0"}])
+@pytest.mark.parametrize(
+    "environment", [{"LC_ALL": "C", "TZ": "Asia/Tokyo"}, {"PYTHONOPTIMIZE": "2", "PYTHONUTF8": "0"}]
+)
 def test_nor_do_the_locale_the_time_zone_and_pythons_switches(
     environment: dict[str, str], scripted: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -66,22 +72,61 @@ def test_nor_do_the_locale_the_time_zone_and_pythons_switches(
 
 
 @pytest.mark.parametrize("concurrency", [1, 8, 64, 256])
-def test_nor_does_the_concurrency(concurrency: int, scripted: dict[str, bytes], served: dict[str, bytes], tmp_path: Path) -> None:
-    assert made(*SCRIPTED, "--n", N, "--concurrency", concurrency, out=tmp_path / "scripted") == scripted
+def test_nor_does_the_concurrency(
+    concurrency: int, scripted: dict[str, bytes], served: dict[str, bytes], tmp_path: Path
+) -> None:
+    assert (
+        made(*SCRIPTED, "--n", N, "--concurrency", concurrency, out=tmp_path / "scripted")
+        == scripted
+    )
     with LoopbackServer(latency(0.001, spread=0.01)) as server:
-        assert made("generate", *at(server), "--n", N, "--concurrency", concurrency, out=tmp_path / "served") == served
+        assert (
+            made(
+                "generate",
+                *at(server),
+                "--n",
+                N,
+                "--concurrency",
+                concurrency,
+                out=tmp_path / "served",
+            )
+            == served
+        )
 
 
 @pytest.mark.parametrize(
-    "pattern", [number if number < 5 else pytest.param(number, marks=pytest.mark.slow) for number in range(20)]
+    "pattern",
+    [
+        number if number < 5 else pytest.param(number, marks=pytest.mark.slow)
+        for number in range(20)
+    ],
 )
-def test_nor_does_any_pattern_of_latencies(pattern: int, served: dict[str, bytes], tmp_path: Path) -> None:
+def test_nor_does_any_pattern_of_latencies(
+    pattern: int, served: dict[str, bytes], tmp_path: Path
+) -> None:
     chance = Random(pattern)
     seconds, spread = 0.02 * chance.random() ** 2, 0.05 * chance.random() ** 2
-    waits = latency(seconds, spread=spread, tail=0.1 * chance.random(), factor=chance.uniform(2, 10), seed=pattern)
+    waits = latency(
+        seconds,
+        spread=spread,
+        tail=0.1 * chance.random(),
+        factor=chance.uniform(2, 10),
+        seed=pattern,
+    )
     concurrency = chance.choice([4, 16, 64, 256])
     with LoopbackServer(waits) as server:
-        assert made("generate", *at(server), "--n", N, "--concurrency", concurrency, out=tmp_path / "run") == served
+        assert (
+            made(
+                "generate",
+                *at(server),
+                "--n",
+                N,
+                "--concurrency",
+                concurrency,
+                out=tmp_path / "run",
+            )
+            == served
+        )
 
 
 def by_its_place(seed: int) -> Callable[[Request], Completion]:
@@ -91,7 +136,11 @@ def by_its_place(seed: int) -> Callable[[Request], Completion]:
     places = [("propose", f"t{turn}") for turn in range(1000)]
     places += [(stage, f"i{number:06d}") for stage in STAGES[1:] for number in range(1000)]
     draws: tuple[tuple[int, ...], ...] = ((), (1,))  # the first attempt and the second
-    known = {sampling_seed(seed, stage, place, *draw): (stage, place) for stage, place in places for draw in draws}
+    known = {
+        sampling_seed(seed, stage, place, *draw): (stage, place)
+        for stage, place in places
+        for draw in draws
+    }
 
     def answer(request: Request) -> Completion:
         stage, place = known[request.seed]
@@ -101,13 +150,18 @@ def by_its_place(seed: int) -> Callable[[Request], Completion]:
 
 
 @pytest.mark.parametrize("preset", ["chat", "paper", "alpaca"])
-def test_a_model_behind_http_gives_what_it_gives_in_the_process(preset: str, tmp_path: Path) -> None:
+def test_a_model_behind_http_gives_what_it_gives_in_the_process(
+    preset: str, tmp_path: Path
+) -> None:
     """So nothing of a request or a reply is lost or changed on the way."""
     options = ("--n", N, "--preset", preset, "--seed", 3)
     with LoopbackServer(latency(spread=0.01), model=by_its_place(3)) as server:
         over_http = made("generate", *at(server), *options, out=tmp_path / "served")
     inside = made(*SCRIPTED, *options, out=tmp_path / "scripted")
-    assert {name: data.replace(b'"model": "mentor"', b'"model": "scripted"') for name, data in over_http.items()} == inside
+    assert {
+        name: data.replace(b'"model": "mentor"', b'"model": "scripted"')
+        for name, data in over_http.items()
+    } == inside
 
 
 @pytest.mark.slow  # the same with fewer: tests/test_bootstrap.py
@@ -123,7 +177,9 @@ def test_an_extension_buys_only_what_is_new(tmp_path: Path) -> None:
     """A finished sitting breaks off what is under way, as many requests as there may be at once, and nothing else is lost."""
     with LoopbackServer(latency(0.002)) as server:
         for n in (40, 41, 60, 100):
-            extended = made("generate", *at(server), "--n", n, "--concurrency", 2, out=tmp_path / "extended")
+            extended = made(
+                "generate", *at(server), "--n", n, "--concurrency", 2, out=tmp_path / "extended"
+            )
         assert len(server.bought_twice) <= 2 * 3
         assert extended == made("generate", *at(server), "--n", 100, out=tmp_path / "whole")
 
@@ -134,7 +190,11 @@ def test_another_python_makes_the_same_bytes(version: str, tmp_path: Path) -> No
     python = interpreter(version)
     if python is None:
         pytest.skip(f"no Python {version} here")
-    alone = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "OPENAI"))}
+    alone = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "VIRTUAL_ENV", "OPENAI"))
+    }
     copy = tmp_path / "source"  # a build leaves nothing in the checkout
     copy.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", "seed_tasks.jsonl"):
@@ -149,11 +209,24 @@ def test_another_python_makes_the_same_bytes(version: str, tmp_path: Path) -> No
     )  # fmt: skip
     if installed.returncode:
         pytest.skip(f"cannot be installed for Python {version}: {installed.stderr.strip()[-300:]}")
-    command = [str(environment / "bin" / "selfinstruct"), *SCRIPTED, "--n", "500", "--out", str(tmp_path / "theirs")]
-    done = subprocess.run(command, env=alone, cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = [
+        str(environment / "bin" / "selfinstruct"),
+        *SCRIPTED,
+        "--n",
+        "500",
+        "--out",
+        str(tmp_path / "theirs"),
+    ]
+    done = subprocess.run(
+        command, env=alone, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "theirs" / "run.json").read_text())["python"].startswith(f"{version}.")
-    assert dataset(tmp_path / "theirs") == made(*SCRIPTED, "--n", 500, "--concurrency", 5, out=tmp_path / "ours")
+    assert json.loads((tmp_path / "theirs" / "run.json").read_text())["python"].startswith(
+        f"{version}."
+    )
+    assert dataset(tmp_path / "theirs") == made(
+        *SCRIPTED, "--n", 500, "--concurrency", 5, out=tmp_path / "ours"
+    )
 
 
 def interpreter(version: str) -> str | None:
@@ -239,7 +312,11 @@ def option(name: str, value: object) -> tuple[str, ...]:
 
 
 def everything(directory: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
 
 
 def refused(directory: Path, *words: str) -> str:
@@ -255,13 +332,19 @@ def test_every_setting_is_free_or_refused_and_has_its_test() -> None:
     decided = {one.name for one in fields(Config)} - FREE - set(STAGES)
     assert decided == OTHER.keys()
     assert {one.name for one in fields(Decoding)} == OTHER_DECODING.keys()
-    assert {"seed_tasks", "prompts", *FREELY} == FREE  # those two are read, and judged by what is in them
+    assert {
+        "seed_tasks",
+        "prompts",
+        *FREELY,
+    } == FREE  # those two are read, and judged by what is in them
 
 
 @pytest.mark.parametrize("name", OTHER)
 def test_a_setting_that_decides_the_data_is_named_and_refused(name: str, copy: Path) -> None:
     recorded = json.loads((copy / "run.json").read_text())["config"][name]
-    assert f"{name} was {recorded!r} and is now {OTHER[name]!r}" in refused(copy, *option(name, OTHER[name])).split("; ")
+    assert f"{name} was {recorded!r} and is now {OTHER[name]!r}" in refused(
+        copy, *option(name, OTHER[name])
+    ).split("; ")
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -276,7 +359,11 @@ def test_so_is_every_decoding_value_of_every_stage(stage: str, name: str, copy: 
 
 def test_all_changes_are_named_at_once(copy: Path) -> None:
     said = refused(copy, "--seed", "1", "--temperature", "0.25", "--demos", "6")
-    assert re.findall(r"([\w.]+) was", said) == ["seed", "demos", *(f"{stage}.temperature" for stage in STAGES)]
+    assert re.findall(r"([\w.]+) was", said) == [
+        "seed",
+        "demos",
+        *(f"{stage}.temperature" for stage in STAGES),
+    ]
 
 
 def test_so_are_other_seed_tasks(copy: Path, tmp_path: Path) -> None:
@@ -300,9 +387,13 @@ def test_so_is_another_template(stage: str, copy: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FREELY)
-def test_what_decides_only_how_fast_and_where_is_free(name: str, copy: Path, tmp_path: Path) -> None:
+def test_what_decides_only_how_fast_and_where_is_free(
+    name: str, copy: Path, tmp_path: Path
+) -> None:
     words = dict.fromkeys([name], FREELY[name]) | ({} if name == "n" else {"n": 21})
-    ran = invoke("generate", "--out", copy, *(part for each in words.items() for part in option(*each)))
+    ran = invoke(
+        "generate", "--out", copy, *(part for each in words.items() for part in option(*each))
+    )
     assert ran.code == 0, ran
     assert dataset(copy) == made(*SCRIPTED, "--n", 21, out=tmp_path / "whole")
 
@@ -316,7 +407,11 @@ def test_an_accepted_change_is_written_down_and_holds_from_the_next_turn_on(copy
         accepted = json.loads((copy / "run.json").read_text())
     assert [change["what"] for change in accepted["changes"]] == [["demos was 8 and is now 6"]]
     turns = accepted["changes"][0]["after_turns"]
-    kept = [line for line in before["instructions.jsonl"].splitlines(keepends=True) if json.loads(line)["turn"] < turns]
+    kept = [
+        line
+        for line in before["instructions.jsonl"].splitlines(keepends=True)
+        if json.loads(line)["turn"] < turns
+    ]
     now = dataset(copy)["instructions.jsonl"].splitlines(keepends=True)
     assert now[: len(kept)] == kept
     assert {len(json.loads(line)["demonstrations"]) for line in now[len(kept) :]} == {6}

@@ -20,19 +20,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from selfinstruct.errors import UserError
-from selfinstruct.journal import Journal, Lock, digest_of, holder, locked, write_whole
+from selfinstruct.runs.journal import Journal, Lock, digest_of, holder, locked, write_whole
 
 ROOT = Path(__file__).parents[1]
 HOLD = """
 import sys
 from pathlib import Path
-from selfinstruct.journal import Lock
+from selfinstruct.runs.journal import Lock
 lock = Lock(Path(sys.argv[1]))
 print("held", flush=True)
 input()
 """
 WHOLE = '{"text": "naïve 日本 \\ud800"}'
-LINES = st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=30), max_size=8)
+LINES = st.lists(
+    st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=30),
+    max_size=8,
+)
 
 
 @pytest.fixture
@@ -94,7 +97,11 @@ def test_what_was_appended_is_with_the_operating_system_at_once(path: Path) -> N
         offsets = [journal.append(line) for line in ("one", WHOLE, "")]
         assert path.read_bytes() == f"one\n{WHOLE}\n\n".encode()
         assert [journal.read(offset) for offset in offsets] == ["one", WHOLE, ""]
-        assert list(journal.lines()) == [(0, b"one"), (offsets[1], WHOLE.encode()), (offsets[2], b"")]
+        assert list(journal.lines()) == [
+            (0, b"one"),
+            (offsets[1], WHOLE.encode()),
+            (offsets[2], b""),
+        ]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -180,7 +187,9 @@ def test_of_a_line_that_does_not_fit_nothing_is_left(path: Path) -> None:
         assert journal.digest() == sha256(path.read_bytes())
 
 
-def test_a_digest_is_of_the_first_bytes_and_none_for_a_file_that_is_shorter_or_missing(path: Path) -> None:
+def test_a_digest_is_of_the_first_bytes_and_none_for_a_file_that_is_shorter_or_missing(
+    path: Path,
+) -> None:
     path.write_bytes(b"one\ntwo\n")
     assert digest_of(path, 4) == sha256(b"one\n")
     assert digest_of(path, 8) == sha256(b"one\ntwo\n")

@@ -20,13 +20,13 @@ from command import at, finish, invoke, run, running, start
 from server import Call, LoopbackServer, failing, latency, rejecting, saying
 from test_batch import QUICK
 
-from selfinstruct.journal import Lock
-from selfinstruct.judge import PAPER, Quality, quality, settled, wilson
-from selfinstruct.judge.sample import sampled
-from selfinstruct.parse.judge import judge as read
+from selfinstruct.annotate import PAPER, Quality, quality, settled, wilson
+from selfinstruct.annotate.sample import sampled
+from selfinstruct.data.examples import Example
+from selfinstruct.parsing.verdict import judge as read
+from selfinstruct.runs.journal import Lock
+from selfinstruct.runs.view import load_run
 from selfinstruct.stats.quality import PAPER_QUALITY, count_quality, judgements_of
-from selfinstruct.tasks import Example
-from selfinstruct.view import load_run
 
 N = 40
 SCRIPTED = ("--model", "scripted")
@@ -67,10 +67,14 @@ def judgements(directory: Path) -> list[dict[str, Any]]:
 
 
 def replies(directory: Path) -> int:
-    return sum(path.read_bytes().count(b"\n") for path in (directory / "judge").glob("*/completions.jsonl"))
+    return sum(
+        path.read_bytes().count(b"\n") for path in (directory / "judge").glob("*/completions.jsonl")
+    )
 
 
-def example(number: int = 1, instruction: str = "Sing.", input: str = "", output: str = "La.") -> Example:
+def example(
+    number: int = 1, instruction: str = "Sing.", input: str = "", output: str = "La."
+) -> Example:
     return Example(f"i{number:06d}-1", instruction, input, output, False, {})
 
 
@@ -81,14 +85,23 @@ def test_every_example_gets_a_line_in_its_order_and_the_table_counts_them(direct
     ran = invoke("judge", directory, *SCRIPTED).done()
     found = judgements(directory)
     assert [one["id"] for one in found] == [one.id for one in load_run(directory).examples()]
-    assert all(list(one)[:7] == ["id", "score", "is_valid", "input_fits", "output_right", "reason", "model"] for one in found)
+    assert all(
+        list(one)[:7]
+        == ["id", "score", "is_valid", "input_fits", "output_right", "reason", "model"]
+        for one in found
+    )
     right = sum(bool(one["output_right"]) for one in found)
     judged = sum(one["score"] is not None for one in found)
-    assert re.search(rf"the output is right +116 = 58.0% \(51.1% to 64.6%\) +{right} = {right / judged:.1%}\n", ran.out)
+    assert re.search(
+        rf"the output is right +116 = 58.0% \(51.1% to 64.6%\) +{right} = {right / judged:.1%}\n",
+        ran.out,
+    )
     assert f"{N} examples are judged" in ran.out
 
 
-def test_a_sample_is_one_example_of_each_of_so_many_instructions_and_stays_when_more_are_judged(directory: Path) -> None:
+def test_a_sample_is_one_example_of_each_of_so_many_instructions_and_stays_when_more_are_judged(
+    directory: Path,
+) -> None:
     ran = invoke("judge", directory, *SCRIPTED, "--sample", 15).done()
     drawn = judgements(directory)
     of = {one.id: one.instruction for one in load_run(directory).examples()}
@@ -115,41 +128,58 @@ def test_the_draw_is_the_seed_s_and_a_longer_run_keeps_most_of_it() -> None:
 def test_a_dry_run_sends_and_writes_nothing(directory: Path) -> None:
     before = sorted(directory.rglob("*"))
     with LoopbackServer() as server:
-        ran = invoke("judge", directory, *at(server), "--dry-run", "--price-in", 1, "--price-out", 2).done()
+        ran = invoke(
+            "judge", directory, *at(server), "--dry-run", "--price-in", 1, "--price-out", 2
+        ).done()
         assert not server.calls
     assert sorted(directory.rglob("*")) == before
-    assert f"plan: {N} examples to be judged; 0 are on record already" in ran.out and "$0." in ran.out
+    assert (
+        f"plan: {N} examples to be judged; 0 are on record already" in ran.out and "$0." in ran.out
+    )
 
 
 # ---------------------------------------------------------------- whatever happens on the way
 
 
 @pytest.mark.parametrize("concurrency", [1, 64])
-def test_the_concurrency_decides_nothing(concurrency: int, directory: Path, undisturbed: bytes) -> None:
+def test_the_concurrency_decides_nothing(
+    concurrency: int, directory: Path, undisturbed: bytes
+) -> None:
     with LoopbackServer(latency(0.001, spread=0.02)) as server:
         invoke("judge", directory, *at(server), "--concurrency", concurrency).done()
     assert (directory / "judgements.jsonl").read_bytes() == undisturbed
 
 
 def test_nor_do_failures_and_nothing_is_bought_twice(directory: Path, undisturbed: bytes) -> None:
-    trouble = [failing(kind, rate=0.15, attempts=1, seed=seed) for seed, kind in enumerate(("500", "429 ms", "reset", "html 502"))]
+    trouble = [
+        failing(kind, rate=0.15, attempts=1, seed=seed)
+        for seed, kind in enumerate(("500", "429 ms", "reset", "html 502"))
+    ]
     with LoopbackServer(*trouble) as server:
         invoke("judge", directory, *at(server)).done()
         assert server.statuses[500] and server.statuses[429] and not server.bought_twice
     assert (directory / "judgements.jsonl").read_bytes() == undisturbed
 
 
-def test_a_server_without_schemas_is_asked_in_words_and_that_is_known_to_the_next_sitting(directory: Path) -> None:
+def test_a_server_without_schemas_is_asked_in_words_and_that_is_known_to_the_next_sitting(
+    directory: Path,
+) -> None:
     with LoopbackServer(rejecting("response_format")) as server:
         invoke("judge", directory, *at(server), "--concurrency", 1, "--sample", 5).done()
         first = len(server.calls)
         invoke("judge", directory, "--concurrency", 1).done()
         assert not any("response_format" in body for body in server.requests[first:])
-        assert [body.get("response_format", {}).get("type") for body in server.requests[:3]] == ["json_schema", "json_object", None]
+        assert [body.get("response_format", {}).get("type") for body in server.requests[:3]] == [
+            "json_schema",
+            "json_object",
+            None,
+        ]
     assert sum(one["score"] is not None for one in judgements(directory)) > 0.9 * N
 
 
-def test_the_same_command_goes_on_and_asks_nothing_again(directory: Path, undisturbed: bytes) -> None:
+def test_the_same_command_goes_on_and_asks_nothing_again(
+    directory: Path, undisturbed: bytes
+) -> None:
     with LoopbackServer() as server:
         invoke("judge", directory, *at(server)).done()
         calls = len(server.calls)
@@ -161,10 +191,14 @@ def test_the_same_command_goes_on_and_asks_nothing_again(directory: Path, undist
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [3, 12, 30])
-def test_kill_9_loses_nothing_that_was_received(after: int, directory: Path, undisturbed: bytes) -> None:
+def test_kill_9_loses_nothing_that_was_received(
+    after: int, directory: Path, undisturbed: bytes
+) -> None:
     with LoopbackServer(latency(0.02, spread=0.03)) as server:
         words = ("judge", directory, *at(server), "--concurrency", 4)
-        with running(*words, until=lambda: (directory / "judge").exists() and replies(directory) >= after) as process:
+        with running(
+            *words, until=lambda: (directory / "judge").exists() and replies(directory) >= after
+        ) as process:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
         on_record, calls = replies(directory), len(server.calls)
@@ -175,13 +209,21 @@ def test_kill_9_loses_nothing_that_was_received(after: int, directory: Path, und
 
 
 @pytest.mark.slow
-def test_a_signal_ends_it_cleanly_and_what_was_paid_for_is_readable(directory: Path, undisturbed: bytes) -> None:
+def test_a_signal_ends_it_cleanly_and_what_was_paid_for_is_readable(
+    directory: Path, undisturbed: bytes
+) -> None:
     with LoopbackServer(latency(0.05)) as server:
         words = ("judge", directory, *at(server), "--concurrency", 4)
-        with running(*words, until=lambda: (directory / "judge").exists() and replies(directory) >= 8) as process:
+        with running(
+            *words, until=lambda: (directory / "judge").exists() and replies(directory) >= 8
+        ) as process:
             process.send_signal(signal.SIGINT)
             ran = finish(process)
-        assert ran.code == 130 and "stopped (SIGINT)" in ran.out and "go on with: selfinstruct judge" in ran.out
+        assert (
+            ran.code == 130
+            and "stopped (SIGINT)" in ran.out
+            and "go on with: selfinstruct judge" in ran.out
+        )
         assert len(judgements(directory)) == replies(directory)
         run(*words).done()
         assert not server.bought_twice
@@ -202,12 +244,16 @@ def test_a_cap_holds_over_all_sittings(
 ) -> None:
     with LoopbackServer() as server:
         ran = invoke("judge", directory, *at(server), *cap)
-        assert ran.code == 75 and f"stopped ({cap[0]}" in ran.out and f"{cap[0]} MORE" in ran.out, ran
+        assert ran.code == 75 and f"stopped ({cap[0]}" in ran.out and f"{cap[0]} MORE" in ran.out, (
+            ran
+        )
         calls = len(server.calls)
         assert 0 < calls <= 15 if cap[0] == "--max-requests" else 0 < calls < N
         assert len(judgements(directory)) == calls  # also what came before its turn
         assert invoke("judge", directory).code == 75
-        assert len(server.calls) <= calls + 1  # a shorter example that comes first now may still fit
+        assert (
+            len(server.calls) <= calls + 1
+        )  # a shorter example that comes first now may still fit
         invoke("judge", directory, *more).done()
     assert (directory / "judgements.jsonl").read_bytes() == undisturbed
 
@@ -234,23 +280,39 @@ def test_a_disk_that_cannot_be_written_is_a_users_error(directory: Path) -> None
 
 
 def about(one: Example) -> Callable[[Call], bool]:
-    shown = json.dumps({"instruction": one.instruction, "input": one.input, "output": one.output}, ensure_ascii=False)
+    shown = json.dumps(
+        {"instruction": one.instruction, "input": one.input, "output": one.output},
+        ensure_ascii=False,
+    )
     return lambda call: bool(call.body["messages"][-1]["content"] == shown)
 
 
-def test_a_reply_without_a_verdict_is_asked_for_again_and_then_written_down(directory: Path) -> None:
+def test_a_reply_without_a_verdict_is_asked_for_again_and_then_written_down(
+    directory: Path,
+) -> None:
     first, second = list(load_run(directory).examples())[:2]
     odd = about(first)
     with LoopbackServer(saying("I would rather not say.", when=odd)) as server:
         invoke("judge", directory, *at(server)).done()
         asked = [call.body for call in server.calls if odd(call)]
-    assert [body["temperature"] for body in asked] == [0.0, 0.7, 0.7] and len({body["seed"] for body in asked}) == 3
+    assert [body["temperature"] for body in asked] == [0.0, 0.7, 0.7] and len(
+        {body["seed"] for body in asked}
+    ) == 3
     lines = {one["id"]: one for one in judgements(directory)}
     bad = lines[first.id]
     assert (bad["score"], bad["is_valid"], bad["error"]) == (None, None, "broken_json")
     assert bad["reason"] == "no verdict in 3 attempts: the reply was no JSON object"
     assert lines[second.id]["score"] is not None and "error" not in lines[second.id]
-    ran = invoke("export", directory, "--format", "alpaca", "--keep", "score>=1", "--out", directory / "good.json").done()
+    ran = invoke(
+        "export",
+        directory,
+        "--format",
+        "alpaca",
+        "--keep",
+        "score>=1",
+        "--out",
+        directory / "good.json",
+    ).done()
     assert re.search(r"dropped, not score>=1: \d+ \(\d+ of them not judged\)", ran.out)
 
 
@@ -265,7 +327,10 @@ def test_what_the_server_refuses_is_asked_once_and_says_so(directory: Path) -> N
 def test_a_wrong_key_leaves_no_trace(directory: Path) -> None:
     before = sorted(directory.rglob("*"))
     with LoopbackServer(failing("401")) as server:
-        assert "set OPENAI_API_KEY" in invoke("judge", directory, *at(server), OPENAI_API_KEY="sk-wrong").error
+        assert (
+            "set OPENAI_API_KEY"
+            in invoke("judge", directory, *at(server), OPENAI_API_KEY="sk-wrong").error
+        )
     assert sorted(directory.rglob("*")) == before
 
 
@@ -338,7 +403,9 @@ def test_nothing_in_an_example_can_pass_for_the_prompt(text: str, directory: Pat
 
 
 def test_a_reason_in_any_script_comes_back_as_it_was_said(directory: Path) -> None:
-    said = json.dumps({**json.loads(GOOD), "reason": "输出正确。\u2028 \x1b[31m"}, ensure_ascii=False)
+    said = json.dumps(
+        {**json.loads(GOOD), "reason": "输出正确。\u2028 \x1b[31m"}, ensure_ascii=False
+    )
     with LoopbackServer(saying(said)) as server:
         invoke("judge", directory, *at(server), "--sample", 3).done()
     assert "输出正确。" in (directory / "judgements.jsonl").read_text("utf-8")
@@ -349,13 +416,18 @@ def test_a_reason_in_any_script_comes_back_as_it_was_said(directory: Path) -> No
 # ---------------------------------------------------------------- several judges, and a run that goes on
 
 
-def test_another_judge_takes_over_only_when_told_and_going_back_costs_nothing(directory: Path) -> None:
+def test_another_judge_takes_over_only_when_told_and_going_back_costs_nothing(
+    directory: Path,
+) -> None:
     with LoopbackServer() as server:
         invoke("judge", directory, *at(server)).done()
         first = (directory / "judgements.jsonl").read_bytes()
         refused = invoke("judge", directory, *at(server, model="other")).error
         assert "model was 'mentor' and is now 'other'" in refused and "--replace" in refused
-        assert "temperature was 0.0 and is now 1.0" in invoke("judge", directory, "--temperature", 1).error
+        assert (
+            "temperature was 0.0 and is now 1.0"
+            in invoke("judge", directory, "--temperature", 1).error
+        )
         invoke("judge", directory, *at(server, model="other"), "--replace").done()
         assert {one["model"] for one in judgements(directory)} == {"other"}
         calls = len(server.calls)
@@ -366,19 +438,37 @@ def test_another_judge_takes_over_only_when_told_and_going_back_costs_nothing(di
 
 def test_another_judge_that_never_answers_leaves_the_first_one_s_word(directory: Path) -> None:
     invoke("judge", directory, *SCRIPTED).done()
-    before = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file() and path.name != "lock"}
+    before = {
+        path: path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and path.name != "lock"
+    }
     with LoopbackServer(failing("401")) as server:
         assert "HTTP 401" in invoke("judge", directory, *at(server), "--replace").error
-    assert {path: path.read_bytes() for path in directory.rglob("*") if path.is_file() and path.name != "lock"} == before
+    assert {
+        path: path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and path.name != "lock"
+    } == before
     invoke("judge", directory).done()
 
 
 def test_a_template_of_one_s_own_is_kept_with_its_judge(directory: Path, tmp_path: Path) -> None:
     invoke("init", tmp_path / "mine").done()
     template = tmp_path / "mine" / "prompts" / "chat" / "judge.txt"
-    template.write_text(template.read_text("utf-8").replace("strict and fair expert", "kind teacher"), "utf-8")
+    template.write_text(
+        template.read_text("utf-8").replace("strict and fair expert", "kind teacher"), "utf-8"
+    )
     with LoopbackServer() as server:
-        invoke("judge", directory, *at(server), "--prompts", tmp_path / "mine" / "prompts", "--sample", 5).done()
+        invoke(
+            "judge",
+            directory,
+            *at(server),
+            "--prompts",
+            tmp_path / "mine" / "prompts",
+            "--sample",
+            5,
+        ).done()
         template.unlink()
         invoke("judge", directory, "--sample", 10).done()
         assert all("kind teacher" in body["messages"][0]["content"] for body in server.requests)
@@ -396,7 +486,9 @@ def test_a_run_that_is_under_way_is_judged_as_it_stands(directory: Path) -> None
 
 def test_a_longer_run_is_judged_from_where_it_was(directory: Path, undisturbed: bytes) -> None:
     whole = (directory / "examples.jsonl").read_bytes()
-    (directory / "examples.jsonl").write_bytes(b"".join(whole.splitlines(keepends=True)[:15]) + b'{"id": "torn')
+    (directory / "examples.jsonl").write_bytes(
+        b"".join(whole.splitlines(keepends=True)[:15]) + b'{"id": "torn'
+    )
     with LoopbackServer() as server:
         invoke("judge", directory, *at(server)).done()
         assert undisturbed.startswith((directory / "judgements.jsonl").read_bytes())
@@ -410,7 +502,10 @@ def test_two_judges_at_once_are_one_too_many(directory: Path) -> None:
     (directory / "judge").mkdir()
     lock = Lock(directory / "judge" / "lock")
     try:
-        assert f"{directory / 'judge'}: in use by process {os.getpid()}" in invoke("judge", directory, *SCRIPTED).error
+        assert (
+            f"{directory / 'judge'}: in use by process {os.getpid()}"
+            in invoke("judge", directory, *SCRIPTED).error
+        )
     finally:
         lock.release()
 
@@ -420,7 +515,10 @@ def test_generating_and_judging_at_the_same_time_disturb_neither(tmp_path: Path)
     words = ("--model", "scripted", "--n", 1500)
     run("generate", *words, "--out", tmp_path / "alone").done()
     generating = start("generate", *words, "--out", tmp_path / "both")
-    while not (tmp_path / "both" / "examples.jsonl").exists() or not (tmp_path / "both" / "examples.jsonl").stat().st_size:
+    while (
+        not (tmp_path / "both" / "examples.jsonl").exists()
+        or not (tmp_path / "both" / "examples.jsonl").stat().st_size
+    ):
         assert generating.poll() is None
     run("judge", tmp_path / "both", *SCRIPTED).done()
     finish(generating).done()
@@ -446,12 +544,18 @@ def test_the_paper_s_column_is_what_the_paper_gives() -> None:
     assert [PAPER.share(name) for name in ROWS] == [0.92, 0.79, 0.58, 0.54]
 
 
-@pytest.mark.parametrize(("count", "of"), [(184, 200), (108, 200), (1, 3), (0, 10), (10, 10), (5, 1000)])
-def test_an_interval_s_ends_are_where_the_count_would_be_just_likely_enough(count: int, of: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "of"), [(184, 200), (108, 200), (1, 3), (0, 10), (10, 10), (5, 1000)]
+)
+def test_an_interval_s_ends_are_where_the_count_would_be_just_likely_enough(
+    count: int, of: int
+) -> None:
     """Wilson's definition: shares p with |count/of - p| = 1.96 standard deviations of a share that is p."""
     low, high = wilson(count, of)
     for end in (low, high):
-        assert abs(count / of - end) == pytest.approx(1.959964 * math.sqrt(end * (1 - end) / of), rel=1e-5, abs=1e-9)
+        assert abs(count / of - end) == pytest.approx(
+            1.959964 * math.sqrt(end * (1 - end) / of), rel=1e-5, abs=1e-9
+        )
     assert 0 <= low <= count / of <= high <= 1
     assert (count == 0) == (low == 0) and (count == of) == (high == 1)
 
@@ -462,37 +566,76 @@ def test_known_intervals() -> None:
 
 
 def test_quality_adds_up() -> None:
-    line = {"id": "a", "score": 4, "is_valid": True, "input_fits": True, "output_right": False, "reason": "", "model": "m"}
-    found = quality([line, {**line, "output_right": True, "score": 5}, {"id": "b", "score": None, "error": "bad_score"}])
+    line = {
+        "id": "a",
+        "score": 4,
+        "is_valid": True,
+        "input_fits": True,
+        "output_right": False,
+        "reason": "",
+        "model": "m",
+    }
+    found = quality(
+        [
+            line,
+            {**line, "output_right": True, "score": 5},
+            {"id": "b", "score": None, "error": "bad_score"},
+        ]
+    )
     assert (found.judged, found.is_valid, found.output_right, found.all_three) == (2, 2, 1, 1)
     assert found.mean_score == 4.5 and dict(found.without) == {"bad_score": 1}
     assert json.loads(json.dumps(found.to_record()))["output_right"]["share"] == 0.5
-    assert any("without a verdict: bad_score 1" in one for one in found.lines(model="m", is_sample=False))
+    assert any(
+        "without a verdict: bad_score 1" in one for one in found.lines(model="m", is_sample=False)
+    )
     assert list(Quality().lines(model="m", is_sample=True)) and Quality().mean_score is None
 
 
 def test_the_report_s_table_counts_as_the_judge_s_does(directory: Path) -> None:
-    assert [getattr(PAPER_QUALITY, name).yes for name in ROWS] == [getattr(PAPER, name) for name in ROWS]
+    assert [getattr(PAPER_QUALITY, name).yes for name in ROWS] == [
+        getattr(PAPER, name) for name in ROWS
+    ]
     with LoopbackServer(saying("No.", when=about(next(load_run(directory).examples())))) as server:
         invoke("judge", directory, *at(server), "--attempts", 1).done()
     view = load_run(directory)
-    ours, theirs = quality(view.judgements()), count_quality((one.id for one in view.examples()), judgements_of(view))
+    ours, theirs = (
+        quality(view.judgements()),
+        count_quality((one.id for one in view.examples()), judgements_of(view)),
+    )
     assert theirs is not None and sum(ours.without.values()) >= 1
     assert [(getattr(theirs, name).yes, getattr(theirs, name).of) for name in ROWS] == [
         (getattr(ours, name), ours.judged) for name in ROWS
     ]
-    assert theirs.scores == tuple(ours.scores[score] for score in range(1, 6)) and theirs.mean_score == ours.mean_score
+    assert (
+        theirs.scores == tuple(ours.scores[score] for score in range(1, 6))
+        and theirs.mean_score == ours.mean_score
+    )
 
 
 def test_the_judge_s_answers_filter_an_export(directory: Path) -> None:
     invoke("judge", directory, *SCRIPTED, "--sample", 25).done()
-    wanted = {one["id"] for one in judgements(directory) if one["output_right"] and one["score"] and one["score"] >= 4}
+    wanted = {
+        one["id"]
+        for one in judgements(directory)
+        if one["output_right"] and one["score"] and one["score"] >= 4
+    }
     keep = ("--keep", "score>=4", "--keep", "output_right=true")
-    ran = invoke("export", directory, "--format", "alpaca", "--out", directory / "good.json", *keep).done()
+    ran = invoke(
+        "export", directory, "--format", "alpaca", "--out", directory / "good.json", *keep
+    ).done()
     assert f"kept {len(wanted)}\n" in ran.out and f"({N - 25} of them not judged)" in ran.out
     assert (
         "is_valid is true or false"
-        in invoke("export", directory, "--format", "alpaca", "--out", directory / "b.json", "--keep", "is_valid=5").error
+        in invoke(
+            "export",
+            directory,
+            "--format",
+            "alpaca",
+            "--out",
+            directory / "b.json",
+            "--keep",
+            "is_valid=5",
+        ).error
     )
 
 

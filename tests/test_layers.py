@@ -13,13 +13,16 @@ import pytest
 
 from selfinstruct.errors import ModelError, NoRoom, RequestFailed, Transient
 from selfinstruct.models import Completion, Decoding, Message, Model, Request, Usage
-from selfinstruct.models.layers import Recorded, Retried
-from selfinstruct.models.meter import Meter
-from selfinstruct.models.metered import Budget, Caps, Metered
-from selfinstruct.models.paced import Bounded, Paced
+from selfinstruct.models.limits.concurrency import Bounded, Paced
+from selfinstruct.models.money.budget import Budget, Caps, Metered
+from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.record import Recorded
+from selfinstruct.models.retry import Retried
 
 T = TypeVar("T")
-Answer = Callable[[Request, int], Awaitable[Completion]]  # the request, and how many times it came before
+Answer = Callable[
+    [Request, int], Awaitable[Completion]
+]  # the request, and how many times it came before
 
 
 class Provider:
@@ -123,7 +126,9 @@ def test_never_more_calls_at_once_than_allowed_and_none_is_forgotten(concurrency
     assert provider.most == concurrency and provider.under_way == 0
 
 
-def test_of_the_calls_that_wait_those_of_the_lowest_rank_go_first_and_equal_ones_as_they_came() -> None:
+def test_of_the_calls_that_wait_those_of_the_lowest_rank_go_first_and_equal_ones_as_they_came() -> (
+    None
+):
     async def answer(asked: Request, before: int) -> Completion:
         await asyncio.sleep(0)
         return completion(asked)
@@ -131,7 +136,9 @@ def test_of_the_calls_that_wait_those_of_the_lowest_rank_go_first_and_equal_ones
     async def main() -> None:
         provider = Provider(answer)
         paced = Paced(provider, 1, rank=lambda asked: (0, int(asked.place[1:]) // 10))
-        await asyncio.gather(*(paced.complete(request(place)) for place in (25, 21, 11, 13, 5, 12, 22)))
+        await asyncio.gather(
+            *(paced.complete(request(place)) for place in (25, 21, 11, 13, 5, 12, 22))
+        )
         assert provider.asked == ["t25", "t5", "t11", "t13", "t12", "t21", "t22"]
 
     run(main())
@@ -141,7 +148,9 @@ def test_a_place_that_a_cancelled_call_was_just_given_goes_to_the_next() -> None
     async def main() -> None:
         async def answer(asked: Request, before: int) -> Completion:
             await asyncio.sleep(0)
-            asyncio.get_running_loop().call_soon(calls[1].cancel)  # runs when the place is free, before the call has heard of it
+            asyncio.get_running_loop().call_soon(
+                calls[1].cancel
+            )  # runs when the place is free, before the call has heard of it
             return completion(asked)
 
         provider = Provider(answer)
@@ -182,7 +191,12 @@ def test_after_a_stop_nothing_new_is_sent_and_what_was_sent_is_waited_for() -> N
         assert not stopping.done()
         reply.set()
         await stopping
-        assert provider.asked == ["t0", "t1"] and [one.done() for one in calls] == [True, True, False, False]
+        assert provider.asked == ["t0", "t1"] and [one.done() for one in calls] == [
+            True,
+            True,
+            False,
+            False,
+        ]
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
@@ -204,7 +218,9 @@ def test_a_stop_waits_no_longer_than_its_grace() -> None:
     run(main())
 
 
-def test_when_an_endpoint_refuses_the_run_nothing_more_is_sent_what_is_under_way_comes_in_and_everybody_hears_of_it() -> None:
+def test_when_an_endpoint_refuses_the_run_nothing_more_is_sent_what_is_under_way_comes_in_and_everybody_hears_of_it() -> (
+    None
+):
     """Also those that were never sent: they may be the ones whose results come first."""
 
     async def answer(asked: Request, before: int) -> Completion:
@@ -218,7 +234,9 @@ def test_when_an_endpoint_refuses_the_run_nothing_more_is_sent_what_is_under_way
         paced = Paced(provider, 3)
         calls = [asyncio.ensure_future(paced.complete(request(place))) for place in range(8)]
         await asyncio.wait(calls, return_when=asyncio.FIRST_EXCEPTION, timeout=60)
-        assert not provider.under_way  # whoever hears of it first may cancel the others, whose replies are paid for
+        assert (
+            not provider.under_way
+        )  # whoever hears of it first may cancel the others, whose replies are paid for
         found = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 60)
         assert found[0] == completion(request(0)) and found[2] == completion(request(2))
         assert [str(one) for one in found if isinstance(one, ModelError)] == ["no credit left"] * 6
@@ -234,7 +252,9 @@ class Tight(Bounded):
     SAMPLES, LEAST, TIMES = 3, 0.03, 3.0
 
 
-def test_a_call_far_beyond_the_usual_is_cut_off_and_given_twice_the_time_when_it_is_made_again() -> None:
+def test_a_call_far_beyond_the_usual_is_cut_off_and_given_twice_the_time_when_it_is_made_again() -> (
+    None
+):
     async def answer(asked: Request, before: int) -> Completion:
         if asked.place == "t9":
             await asyncio.sleep(0.1)
@@ -288,12 +308,20 @@ def test_a_call_that_was_cancelled_is_no_straggler() -> None:
 
 def test_a_call_is_made_again_until_it_is_answered() -> None:
     provider = Provider(failing(3))
-    assert run(Quick(provider, retries=8, patience=60).complete(request(0))) == completion(request(0))
+    assert run(Quick(provider, retries=8, patience=60).complete(request(0))) == completion(
+        request(0)
+    )
     assert provider.asked == ["t0"] * 4
 
 
 @pytest.mark.parametrize(
-    "error", [RequestFailed("context_overflow", "too long"), ModelError("no key"), ZeroDivisionError(), KeyError("bug")]
+    "error",
+    [
+        RequestFailed("context_overflow", "too long"),
+        ModelError("no key"),
+        ZeroDivisionError(),
+        KeyError("bug"),
+    ],
 )
 def test_what_will_not_pass_is_not_made_again(error: Exception) -> None:
     provider = Provider(failing(1, lambda: error))
@@ -324,7 +352,11 @@ def test_a_request_that_fails_while_others_are_answered_fails_alone() -> None:
 
     provider = Provider(answer)
     meter, shelf = Meter(), Shelf()
-    model = Recorded(Quick(Paced(Metered(provider, Budget(Caps(), meter)), 2), retries=5, patience=60), shelf, meter)
+    model = Recorded(
+        Quick(Paced(Metered(provider, Budget(Caps(), meter)), 2), retries=5, patience=60),
+        shelf,
+        meter,
+    )
     replies = run(all_of(model, 20))
     assert replies[3] == Completion("HTTP 500 (boom)", "error", error="server_error")
     assert [one for one in replies if one.error] == [replies[3]]
@@ -332,12 +364,16 @@ def test_a_request_that_fails_while_others_are_answered_fails_alone() -> None:
     assert provider.asked.count("t3") >= 5
     assert (meter.requests, meter.failed, meter.usage) == (20, 1, Usage(57, 38))
     before = len(provider.asked)
-    assert run(all_of(model, 20)) == replies and len(provider.asked) == before  # it is part of the function
+    assert (
+        run(all_of(model, 20)) == replies and len(provider.asked) == before
+    )  # it is part of the function
 
 
 def test_a_server_that_never_answered_is_given_up_after_a_few_tries() -> None:
     provider = Provider(failing(99, gone))
-    with pytest.raises(ModelError, match=r"cannot connect; gave up after \d+ s, start again when it answers"):
+    with pytest.raises(
+        ModelError, match=r"cannot connect; gave up after \d+ s, start again when it answers"
+    ):
         run(Quick(provider, retries=50, patience=3600).complete(request(0)))
     assert provider.asked == ["t0"] * Retried.FIRST_TRIES
 
@@ -386,7 +422,9 @@ def test_a_server_that_comes_back_goes_on_as_if_nothing_had_been() -> None:
     assert notices == ["waiting: cannot connect"]  # said once, not by every request
 
 
-def test_patience_counts_from_the_servers_last_answer_and_not_from_when_a_request_was_first_made() -> None:
+def test_patience_counts_from_the_servers_last_answer_and_not_from_when_a_request_was_first_made() -> (
+    None
+):
     begun = time.monotonic()
 
     async def answer(asked: Request, before: int) -> Completion:
@@ -449,7 +487,9 @@ def test_a_server_that_is_busy_has_nothing_against_a_request() -> None:
         return completion(asked)
 
     provider = Provider(answer)
-    assert run(all_of(Quick(Paced(provider, 2), retries=1, patience=60), 40))[0] == completion(request(0))
+    assert run(all_of(Quick(Paced(provider, 2), retries=1, patience=60), 40))[0] == completion(
+        request(0)
+    )
     assert provider.asked.count("t0") == 21
 
 
@@ -476,7 +516,9 @@ def test_tokens_are_counted_by_stage_and_an_error_of_the_run_is_not() -> None:
     assert meter.by_stage == {"propose": Usage(3, 2), "classify": Usage(3, 2)}
 
 
-def test_what_is_on_record_is_never_bought_again_and_what_is_new_is_kept_before_anybody_sees_it() -> None:
+def test_what_is_on_record_is_never_bought_again_and_what_is_new_is_kept_before_anybody_sees_it() -> (
+    None
+):
     provider, shelf = Provider(at_once), Shelf()
     model = Recorded(provider, shelf, Meter())
     first = run(all_of(model, 10))
@@ -489,7 +531,9 @@ def test_nothing_goes_on_record_that_was_not_answered() -> None:
 
     async def main() -> None:
         with pytest.raises(ModelError):
-            await Recorded(Provider(failing(1, lambda: ModelError("x"))), shelf, Meter()).complete(request(0))
+            await Recorded(Provider(failing(1, lambda: ModelError("x"))), shelf, Meter()).complete(
+                request(0)
+            )
         hanging = Provider(lambda asked, before: asyncio.Event().wait())  # type: ignore[arg-type, return-value]
         never = Recorded(hanging, shelf, Meter())
         call = asyncio.ensure_future(never.complete(request(1)))
@@ -504,8 +548,14 @@ def test_nothing_goes_on_record_that_was_not_answered() -> None:
 
 def test_a_reply_that_finds_the_disk_full_is_kept_until_there_is_room() -> None:
     provider, shelf, notices = Provider(at_once), Shelf(full=1), list[str]()
-    assert run(Recorded(provider, shelf, Meter(), notices.append).complete(request(0))) == completion(request(0))
-    assert provider.asked == ["t0"] and shelf.puts == ["t0"] and notices == ["paused: the disk is full"]
+    assert run(
+        Recorded(provider, shelf, Meter(), notices.append).complete(request(0))
+    ) == completion(request(0))
+    assert (
+        provider.asked == ["t0"]
+        and shelf.puts == ["t0"]
+        and notices == ["paused: the disk is full"]
+    )
 
 
 def test_closing_reaches_the_provider_through_every_layer() -> None:
@@ -547,6 +597,13 @@ def test_equal_requests_have_one_key_and_every_field_changes_it() -> None:
 def test_the_key_is_the_same_on_every_machine() -> None:
     """Pinned: a run resumed under another Python must find its replies."""
     asked = Request(
-        "propose", "t0", "m", "chat", (Message("user", "naïve \ud800 日本"),), Decoding(0.7, stop=("\n",)), 5, extra=(("k", [1.5]),)
+        "propose",
+        "t0",
+        "m",
+        "chat",
+        (Message("user", "naïve \ud800 日本"),),
+        Decoding(0.7, stop=("\n",)),
+        5,
+        extra=(("k", [1.5]),),
     )
     assert asked.key == "7cb1f1506d4e8dbe3d42a8fedc7c2974"

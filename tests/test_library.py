@@ -22,32 +22,43 @@ from server import LoopbackServer, failing, latency
 from test_floors import HEAVY
 
 import selfinstruct
-from selfinstruct.config import Config
-from selfinstruct.export import Export
-from selfinstruct.judge.judge import NAMES
-from selfinstruct.settings import DECODING
+from selfinstruct.annotate.judges import NAMES
+from selfinstruct.asking.config import Config
+from selfinstruct.asking.settings import DECODING
+from selfinstruct.exports import Export
 
 QUIET: Mapping[str, Any] = {"model": "scripted", "progress": False}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> selfinstruct.RunView:
-    return selfinstruct.generate(tmp_path_factory.mktemp("library") / "run", model="scripted", n=40, progress=False)
+    return selfinstruct.generate(
+        tmp_path_factory.mktemp("library") / "run", model="scripted", n=40, progress=False
+    )
 
 
 def python(program: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
 def test_the_program_in_the_readme_works_as_it_stands(tmp_path: Path) -> None:
-    found = re.search(r"## Library\n.*?```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    found = re.search(
+        r"## Library\n.*?```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL
+    )
     assert found is not None and 5 < len(found[1].splitlines()) <= 12
     for _ in range(2):  # and again, where it goes on from what is there
         ran = python(found[1], tmp_path)
         assert ran.returncode == 0, ran.stderr
-        assert re.search(r"all three right: \d+%\n\d+ examples in tried\.json\n\Z", ran.stdout), ran.stdout
+        assert re.search(r"all three right: \d+%\n\d+ examples in tried\.json\n\Z", ran.stdout), (
+            ran.stdout
+        )
     assert json.loads((tmp_path / "tried.json").read_text("utf-8"))
 
 
@@ -61,20 +72,23 @@ def test_nothing_heavy_is_imported_before_it_is_needed(tmp_path: Path) -> None:
 
 
 def test_every_name_is_there_and_documented() -> None:
-    assert sorted(selfinstruct.__all__) == selfinstruct.__all__ and set(selfinstruct.__all__) <= set(dir(selfinstruct))
+    assert sorted(selfinstruct.__all__) == selfinstruct.__all__ and set(
+        selfinstruct.__all__
+    ) <= set(dir(selfinstruct))
     for name in selfinstruct.__all__:
         assert getattr(selfinstruct, name).__doc__, name
     with pytest.raises(AttributeError, match="no attribute 'generat'"):
         selfinstruct.generat  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_no_module_takes_the_place_of_a_function_that_is_called_like_it() -> None:
+def test_no_module_is_called_like_a_public_function() -> None:
     for module in pkgutil.walk_packages(selfinstruct.__path__, "selfinstruct."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    for name in ("generate", "judge", "check", "export"):
-        assert callable(getattr(selfinstruct, name)), name
-        assert import_module(f"selfinstruct.{name}") is sys.modules[f"selfinstruct.{name}"]
+    modules = {name.rpartition(".")[2] for name in sys.modules if name.startswith("selfinstruct.")}
+    functions = {name for name in selfinstruct.__all__ if name.islower() and name != "__version__"}
+    assert functions >= {"generate", "judge", "check", "export"}
+    assert not functions & modules
 
 
 def test_what_the_functions_take_is_what_the_commands_take() -> None:
@@ -85,7 +99,12 @@ def test_what_the_functions_take_is_what_the_commands_take() -> None:
 
 
 def get_names(kind: type) -> list[str]:
-    return list(get_type_hints(kind, {**vars(import_module("selfinstruct.keywords")), "Decoding": selfinstruct.Decoding}))
+    return list(
+        get_type_hints(
+            kind,
+            {**vars(import_module("selfinstruct._keywords")), "Decoding": selfinstruct.Decoding},
+        )
+    )
 
 
 def test_the_surface_is_typed(run: selfinstruct.RunView, tmp_path: Path) -> None:
@@ -94,12 +113,20 @@ def test_the_surface_is_typed(run: selfinstruct.RunView, tmp_path: Path) -> None
     index.add("Name three rivers.")
     match: selfinstruct.Match | None = index.nearest("Name three rivers.", above=0.7)
     survey: selfinstruct.Survey = selfinstruct.check(str(run.directory), only=["refusal"])
-    written: selfinstruct.Exported = selfinstruct.export([run, run.directory], tmp_path / "a.jsonl", keep=["turn>=0"])
+    written: selfinstruct.Exported = selfinstruct.export(
+        [run, run.directory], tmp_path / "a.jsonl", keep=["turn>=0"]
+    )
     again: selfinstruct.RunView = selfinstruct.load_run(run.directory)
     examples: list[selfinstruct.Example] = list(again.examples())
     config: selfinstruct.Config = again.config
-    assert match is not None and survey.examples == len(examples) == config.n == 40 and written.kept <= 40
-    with pytest.raises(selfinstruct.UserError, match=r"generate\(\): unknown setting 'modle' \(known: "):
+    assert (
+        match is not None
+        and survey.examples == len(examples) == config.n == 40
+        and written.kept <= 40
+    )
+    with pytest.raises(
+        selfinstruct.UserError, match=r"generate\(\): unknown setting 'modle' \(known: "
+    ):
         selfinstruct.generate(tmp_path / "b", modle="scripted")  # type: ignore[call-arg]
     with pytest.raises(selfinstruct.UserError, match="'n' must be a whole number, not 'ten'"):
         selfinstruct.generate(tmp_path / "b", n="ten")  # type: ignore[arg-type]
@@ -120,8 +147,12 @@ def test_a_run_is_the_command_s_byte_for_byte(run: selfinstruct.RunView, tmp_pat
     assert dataset(tmp_path / "run") == dataset(run.directory)
     invoke("judge", tmp_path / "run", "--model", "scripted").done()
     quality = selfinstruct.judge(run, **QUIET)
-    assert (tmp_path / "run" / "judgements.jsonl").read_bytes() == (run.directory / "judgements.jsonl").read_bytes()
-    assert quality.judged == 40 == sum(quality.scores.values()) and len(list(run.judgements())) == 40
+    assert (tmp_path / "run" / "judgements.jsonl").read_bytes() == (
+        run.directory / "judgements.jsonl"
+    ).read_bytes()
+    assert (
+        quality.judged == 40 == sum(quality.scores.values()) and len(list(run.judgements())) == 40
+    )
 
 
 def test_settings_are_said_in_python_s_types(tmp_path: Path) -> None:
@@ -138,24 +169,43 @@ def test_settings_are_said_in_python_s_types(tmp_path: Path) -> None:
         )
         assert one.calls and other.calls and all(body["min_p"] == 0.1 for body in one.requests)
     config = run.config
-    assert (config.propose.temperature, config.classify.temperature, config.propose.stop) == (0.5, 0.25, ("\n\n\n",))
+    assert (config.propose.temperature, config.classify.temperature, config.propose.stop) == (
+        0.5,
+        0.25,
+        ("\n\n\n",),
+    )
 
 
 def test_the_same_call_goes_on_and_a_higher_n_makes_it_longer(tmp_path: Path) -> None:
     with LoopbackServer() as server:
         with pytest.raises(selfinstruct.Interrupted, match="--max-requests 9") as caught:
-            selfinstruct.generate(str(tmp_path / "run"), model="m", base_url=server.base_url, n=30, max_requests=9, progress=False)
+            selfinstruct.generate(
+                str(tmp_path / "run"),
+                model="m",
+                base_url=server.base_url,
+                n=30,
+                max_requests=9,
+                progress=False,
+            )
         assert caught.value.code == 75 and isinstance(caught.value, selfinstruct.SelfInstructError)
         selfinstruct.generate(tmp_path / "run", n=30, max_requests=1000, progress=False)
         calls = len(server.calls)
         assert len(list(selfinstruct.generate(tmp_path / "run", progress=False).examples())) == 30
         assert len(server.calls) == calls and not server.bought_twice
-        assert len(list(selfinstruct.generate(tmp_path / "run", n=40, progress=False).examples())) == 40
+        assert (
+            len(list(selfinstruct.generate(tmp_path / "run", n=40, progress=False).examples()))
+            == 40
+        )
 
 
-def test_an_endpoint_that_refuses_is_a_model_error_and_leaves_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_that_refuses_is_a_model_error_and_leaves_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    with LoopbackServer(failing("401")) as server, pytest.raises(selfinstruct.ModelError, match="HTTP 401"):
+    with (
+        LoopbackServer(failing("401")) as server,
+        pytest.raises(selfinstruct.ModelError, match="HTTP 401"),
+    ):
         selfinstruct.generate(tmp_path / "run", model="m", base_url=server.base_url, progress=False)
     assert not (tmp_path / "run").exists()
 
@@ -205,7 +255,12 @@ def test_ctrl_c_ends_it_and_the_run_goes_on(tmp_path: Path) -> None:
     out = tmp_path / "run"
     with LoopbackServer(latency(0.02)) as server:
         program = STOPPED.format(out=str(out), url=server.base_url)
-        process = subprocess.Popen([sys.executable, "-c", program], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         wait_for(lambda: len(server.calls) > 40 or process.poll() is not None)
         process.send_signal(signal.SIGINT)
         said, complaints = process.communicate(timeout=30)

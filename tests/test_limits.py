@@ -12,12 +12,14 @@ import pytest
 
 from selfinstruct.errors import RequestFailed, Transient
 from selfinstruct.models import Allowance, Completion, Decoding, Message, Remaining, Request
-from selfinstruct.models.breaker import Breaker
-from selfinstruct.models.headers import allowance, seconds_of
-from selfinstruct.models.limits import Limits
+from selfinstruct.models.limits.breaker import Breaker
+from selfinstruct.models.limits.limits import Limits
+from selfinstruct.models.openai.headers import allowance, seconds_of
 
 REQUEST = Request("propose", "t0", "m", "chat", (Message("user", "Hello."),), Decoding(), 0)
-Server = Callable[[float], float | None]  # at a moment: None takes the call, else the Retry-After (nan: none said)
+Server = Callable[
+    [float], float | None
+]  # at a moment: None takes the call, else the Retry-After (nan: none said)
 
 
 def window(limit: int, *, says: bool) -> Server:
@@ -63,7 +65,14 @@ def by_chance(share: float, seed: int = 1) -> Server:
     return lambda now: math.nan if chance.random() < share else None
 
 
-def drive(server: Server, requests: int, *, concurrency: int = 64, latency: float = 0.2, back: float = 0.005) -> tuple[float, int]:
+def drive(
+    server: Server,
+    requests: int,
+    *,
+    concurrency: int = 64,
+    latency: float = 0.2,
+    back: float = 0.005,
+) -> tuple[float, int]:
     """Seconds until all are answered, and how many calls were refused. `back`: seconds until a refusal is."""
     now, refused, answered = 0.3, 0, 0
     limits = Limits(clock=lambda: now)
@@ -73,7 +82,10 @@ def drive(server: Server, requests: int, *, concurrency: int = 64, latency: floa
         while waiting and limits.under_way < concurrency and limits.delay(REQUEST) <= 0:
             waiting, count = waiting - 1, count + 1
             call, verdict = limits.begin(REQUEST), server(now)
-            heapq.heappush(events, (now + (latency if verdict is None else back), count, "reply", (call, verdict)))
+            heapq.heappush(
+                events,
+                (now + (latency if verdict is None else back), count, "reply", (call, verdict)),
+            )
         delay = limits.delay(REQUEST) if waiting and limits.under_way < concurrency else math.inf
         if events and events[0][0] <= now + delay:
             now, _, kind, what = heapq.heappop(events)
@@ -101,12 +113,22 @@ def drive(server: Server, requests: int, *, concurrency: int = 64, latency: floa
         window(100, says=False),
         window(100, says=True),
         bucket(100, 100),
-        bucket(100, 10, says=True),  # some milliseconds: the whole line would come again in the next moment
+        bucket(
+            100, 10, says=True
+        ),  # some milliseconds: the whole line would come again in the next moment
         bucket(100, 10),
     ],
-    ids=["window", "window and Retry-After", "bucket of 100", "bucket of 10 and Retry-After", "bucket of 10"],
+    ids=[
+        "window",
+        "window and Retry-After",
+        "bucket of 100",
+        "bucket of 10 and Retry-After",
+        "bucket of 10",
+    ],
 )
-def test_a_thousand_requests_at_a_hundred_a_second_take_little_over_ten_seconds_with_few_refusals(server: Server) -> None:
+def test_a_thousand_requests_at_a_hundred_a_second_take_little_over_ten_seconds_with_few_refusals(
+    server: Server,
+) -> None:
     seconds, refused = drive(server, 1000)
     assert refused <= 100 and seconds <= 11.5, (seconds, refused)
 
@@ -121,23 +143,36 @@ def test_a_thousand_requests_at_a_hundred_a_second_take_little_over_ten_seconds_
         (lambda: bucket(100, 1), 5000, 60),
         (lambda: bucket(2, 2), 200, 102),
     ],
-    ids=["window", "sliding window", "bucket of 500", "bucket of 3,000 and Retry-After", "bucket of 1", "two a second"],
+    ids=[
+        "window",
+        "sliding window",
+        "bucket of 500",
+        "bucket of 3,000 and Retry-After",
+        "bucket of 1",
+        "two a second",
+    ],
 )
 @pytest.mark.parametrize("concurrency", [64, 256])
-def test_a_limit_is_learned_once_and_kept_to(server: Callable[[], Server], requests: int, seconds: float, concurrency: int) -> None:
+def test_a_limit_is_learned_once_and_kept_to(
+    server: Callable[[], Server], requests: int, seconds: float, concurrency: int
+) -> None:
     took, refused = drive(server(), requests, concurrency=concurrency)
     assert refused <= 60 and took <= seconds, (took, refused)
 
 
 @pytest.mark.parametrize("back", [0.05, 0.2, 1.0])
-def test_calls_that_were_sent_before_the_first_refusal_was_back_count_as_what_became_of_them(back: float) -> None:
+def test_calls_that_were_sent_before_the_first_refusal_was_back_count_as_what_became_of_them(
+    back: float,
+) -> None:
     for server, requests, seconds in [(bucket(2, 2), 200, 110), (bucket(100, 100), 5000, 53)]:
         took, refused = drive(server, requests, concurrency=256, back=back)
         assert refused <= 750 and took <= seconds, (took, refused)
 
 
 @pytest.mark.parametrize(("concurrency", "latency"), [(1, 0.02), (8, 2.0), (64, 5.0), (2, 30.0)])
-def test_slow_replies_and_few_calls_at_once_can_be_refused_as_well(concurrency: int, latency: float) -> None:
+def test_slow_replies_and_few_calls_at_once_can_be_refused_as_well(
+    concurrency: int, latency: float
+) -> None:
     seconds, refused = drive(by_chance(0.1), 300, concurrency=concurrency, latency=latency)
     assert refused >= 10 and seconds <= 60 + 2.2 * 300 * latency / concurrency, (seconds, refused)
 
@@ -210,19 +245,34 @@ def test_a_run_whose_requests_mostly_fail_for_good_is_told_why() -> None:
         call = limits.begin(REQUEST)
         limits.lost(RequestFailed("content_filter", "no"))
         limits.end(call)
-    with pytest.raises(Exception, match="20 of the last 20 requests failed for good, most of them with: content_filter"):
+    with pytest.raises(
+        Exception,
+        match="20 of the last 20 requests failed for good, most of them with: content_filter",
+    ):
         limits.begin(REQUEST)
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("1m2.5s", 62.5), ("120ms", 0.12), ("7", 7.0), ("6m0s", 360.0), ("1970-01-01T00:00:09Z", 9.0), ("soon", None), ("", None)],
+    [
+        ("1m2.5s", 62.5),
+        ("120ms", 0.12),
+        ("7", 7.0),
+        ("6m0s", 360.0),
+        ("1970-01-01T00:00:09Z", 9.0),
+        ("soon", None),
+        ("", None),
+    ],
 )
 def test_durations_are_read_as_providers_write_them(text: str, seconds: float | None) -> None:
     assert seconds_of(text, 0.0) == seconds
 
 
 def test_headers_say_what_is_left() -> None:
-    headers = {"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "59", "x-ratelimit-reset-requests": "1s"}
+    headers = {
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-requests": "59",
+        "x-ratelimit-reset-requests": "1s",
+    }
     assert allowance(headers, 0.0) == Allowance(requests=Remaining(59, 60, 1.0))
     assert allowance({"content-type": "text/plain"}, 0.0) is None

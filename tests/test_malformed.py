@@ -21,11 +21,13 @@ from test_endpoint import CHAT, with_changes
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Completion
-from selfinstruct.models.openai import OpenAI
-from selfinstruct.models.transport import MOST_BYTES
+from selfinstruct.models.openai.client import OpenAI
+from selfinstruct.models.openai.transport import MOST_BYTES
 
 Fate = Completion | ModelError | RequestFailed | Transient
-GOOD = json.dumps({"choices": [{"message": {"content": "Yes"}, "finish_reason": "stop"}], "usage": {}}).encode()
+GOOD = json.dumps(
+    {"choices": [{"message": {"content": "Yes"}, "finish_reason": "stop"}], "usage": {}}
+).encode()
 
 
 async def one(endpoint: OpenAI, seed: int) -> Fate:
@@ -57,23 +59,40 @@ def is_meant(call: Call) -> bool:
 # ---------------------------------------------------------------- HTTP
 
 
-def http(body: bytes = GOOD, *headers: str, status: bytes = b"200 OK", length: bool = True) -> bytes:
+def http(
+    body: bytes = GOOD, *headers: str, status: bytes = b"200 OK", length: bool = True
+) -> bytes:
     lines = [
         b"HTTP/1.1 " + status,
         b"Connection: close",
         b"Content-Type: application/json",
         *(one.encode("latin-1") for one in headers),
     ]
-    return b"\r\n".join([*lines, *([b"Content-Length: %d" % len(body)] if length else []), b"", body])
+    return b"\r\n".join(
+        [*lines, *([b"Content-Length: %d" % len(body)] if length else []), b"", body]
+    )
 
 
 def typed(body: bytes, content_type: str) -> bytes:
     length = b"Content-Length: %d" % len(body)
-    return b"\r\n".join([b"HTTP/1.1 200 OK", b"Connection: close", b"Content-Type: " + content_type.encode(), length, b"", body])
+    return b"\r\n".join(
+        [
+            b"HTTP/1.1 200 OK",
+            b"Connection: close",
+            b"Content-Type: " + content_type.encode(),
+            length,
+            b"",
+            body,
+        ]
+    )
 
 
 def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
-    return http(b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in chunks) + end, "Transfer-Encoding: chunked", length=False)
+    return http(
+        b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in chunks) + end,
+        "Transfer-Encoding: chunked",
+        length=False,
+    )
 
 
 def redirect(to: str, status: bytes = b"307 Temporary Redirect") -> bytes:
@@ -91,13 +110,25 @@ FORMS: dict[str, tuple[type[Any], tuple[Any, ...]]] = {
     "good without a reason": (ANSWERED, (http(status=b"200"),)),
     "good of a strange kind": (ANSWERED, (typed(GOOD, "text/html; charset=; q"),)),
     "good with a mark of its bytes' order": (ANSWERED, (http(b"\xef\xbb\xbf" + GOOD),)),
-    "good in utf-16": (ANSWERED, (typed(GOOD.decode().encode("utf-16"), "application/json; charset=utf-16"),)),
-    "good in latin-1": (ANSWERED, (typed(GOOD.replace(b"Yes", b"\xe9"), "application/json; charset=latin-1"),)),
+    "good in utf-16": (
+        ANSWERED,
+        (typed(GOOD.decode().encode("utf-16"), "application/json; charset=utf-16"),),
+    ),
+    "good in latin-1": (
+        ANSWERED,
+        (typed(GOOD.replace(b"Yes", b"\xe9"), "application/json; charset=latin-1"),),
+    ),
     "good that says it is base64": (ANSWERED, (typed(GOOD, "application/json; charset=base64"),)),
     "good that says it is hex": (ANSWERED, (typed(GOOD, "application/json; charset=hex"),)),
     "good that says it is idna": (ANSWERED, (typed(GOOD, "application/json; charset=idna"),)),
-    "good that says it is undefined": (ANSWERED, (typed(GOOD, "application/json; charset=undefined"),)),
-    "good that says it is what nobody knows": (ANSWERED, (typed(GOOD, "application/json; charset=" + "x" * 5000),)),
+    "good that says it is undefined": (
+        ANSWERED,
+        (typed(GOOD, "application/json; charset=undefined"),),
+    ),
+    "good that says it is what nobody knows": (
+        ANSWERED,
+        (typed(GOOD, "application/json; charset=" + "x" * 5000),),
+    ),
     "good after 100": (ANSWERED, (b"HTTP/1.1 100 Continue\r\n\r\n" + http(),)),
     "good after 103": (ANSWERED, (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + http(),)),
     "a status beyond all": (AGAIN, (http(status=b"999 What"),)),
@@ -119,15 +150,27 @@ FORMS: dict[str, tuple[type[Any], tuple[Any, ...]]] = {
     "deflate that is none": (AGAIN, (http(b"\xff" * 99, "Content-Encoding: deflate"),)),
     "half a gzip": (AGAIN, (http(gzip.compress(GOOD * 99)[:60], "Content-Encoding: gzip"),)),
     "a bomb": (AGAIN, (http(gzip.compress(BLOB), "Content-Encoding: gzip"),)),
-    "a bomb in a bomb": (AGAIN, (http(gzip.compress(gzip.compress(BLOB)), "Content-Encoding: gzip, gzip"),)),
+    "a bomb in a bomb": (
+        AGAIN,
+        (http(gzip.compress(gzip.compress(BLOB)), "Content-Encoding: gzip, gzip"),),
+    ),
     "brotli that is none": (AGAIN, (http(b"\xff\x00\xff", "Content-Encoding: br"),)),
     "zstd that is none": (AGAIN, (http(b"\xff\x00\xff", "Content-Encoding: zstd"),)),
     "50 MB": (AGAIN, (http(BLOB),)),
     "50 MB in chunks": (AGAIN, (chunked(*[b" " * 1_000_000] * 50, GOOD),)),
     "bytes without end": (AGAIN, (http(b"", length=False), itertools.repeat(b" " * 65536))),
-    "chunks of bytes without end": (AGAIN, (chunked(end=b""), itertools.repeat(b"8\r\n        \r\n" * 4096))),
-    "headers without end": (AGAIN, (b"HTTP/1.1 200 OK\r\n", itertools.repeat(b"X-More: x\r\n" * 1000))),
-    "a header without end": (AGAIN, (b"HTTP/1.1 200 OK\r\nX-More: ", itertools.repeat(b"x" * 65536))),
+    "chunks of bytes without end": (
+        AGAIN,
+        (chunked(end=b""), itertools.repeat(b"8\r\n        \r\n" * 4096)),
+    ),
+    "headers without end": (
+        AGAIN,
+        (b"HTTP/1.1 200 OK\r\n", itertools.repeat(b"X-More: x\r\n" * 1000)),
+    ),
+    "a header without end": (
+        AGAIN,
+        (b"HTTP/1.1 200 OK\r\nX-More: ", itertools.repeat(b"x" * 65536)),
+    ),
     "a reason without end": (AGAIN, (b"HTTP/1.1 200 ", itertools.repeat(b"x" * 65536))),
     "100 without end": (AGAIN, (itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),)),
     "a header with nothing in it": (AGAIN, (b"HTTP/1.1 200 OK\r\n: x\r\nno colon\r\n\r\n",)),
@@ -137,7 +180,18 @@ FORMS: dict[str, tuple[type[Any], tuple[Any, ...]]] = {
     "noise": (AGAIN, (Random(0).randbytes(5000),)),
     "a TLS alert": (AGAIN, (b"\x15\x03\x01\x00\x02\x02\x46",)),
     "HTTP of another world": (AGAIN, (b"HTTP/9.9 200 OK\r\n\r\n",)),
-    "101": (AGAIN, (http(b"", "Upgrade: websocket", "Connection: upgrade", status=b"101 Switching Protocols", length=False),)),
+    "101": (
+        AGAIN,
+        (
+            http(
+                b"",
+                "Upgrade: websocket",
+                "Connection: upgrade",
+                status=b"101 Switching Protocols",
+                length=False,
+            ),
+        ),
+    ),
     "204": (AGAIN, (http(b"", status=b"204 No Content"),)),
     "205": (AGAIN, (http(b"", status=b"205 Reset Content"),)),
     "206": (AGAIN, (http(GOOD[:9], "Content-Range: bytes 0-8/99", status=b"206 Partial Content"),)),
@@ -155,7 +209,10 @@ FORMS: dict[str, tuple[type[Any], tuple[Any, ...]]] = {
     "a number of too many digits": (AGAIN, (http(GOOD.replace(b"{}", b"9" * 5000)),)),
     "brackets without end": (AGAIN, (http(b"[" * 200_000),)),
     "no object": (AGAIN, (http(b"[1]"),)),
-    "NaN": (ANSWERED, (http(GOOD.replace(b"{}", b'{"prompt_tokens": NaN, "completion_tokens": -Infinity}')),)),
+    "NaN": (
+        ANSWERED,
+        (http(GOOD.replace(b"{}", b'{"prompt_tokens": NaN, "completion_tokens": -Infinity}')),),
+    ),
     "everything twice": (ANSWERED, (http(b'{"choices": 5, ' + GOOD[1:-1] + b', "usage": null}'),)),
 }
 
@@ -193,9 +250,16 @@ def test_every_form_of_an_http_reply_has_its_fate(form: str, asked: Callable[[st
 
 @pytest.mark.parametrize("what", ["status", "body"])
 def test_a_reply_that_comes_byte_by_byte_is_not_waited_for_longer_than_said(what: str) -> None:
-    pieces = (http(GOOD[:9] + b" " * 1000 + GOOD[9:]) if what == "body" else b"HTTP/1.1 200 O" + b"K" * 999)[:-1]
+    pieces = (
+        http(GOOD[:9] + b" " * 1000 + GOOD[9:])
+        if what == "body"
+        else b"HTTP/1.1 200 O" + b"K" * 999
+    )[:-1]
     begun = time.monotonic()
-    [fate] = fates(raw((pieces[at : at + 1] for at in range(len(pieces))), when=is_meant, pause=0.05), timeout=0.6)
+    [fate] = fates(
+        raw((pieces[at : at + 1] for at in range(len(pieces))), when=is_meant, pause=0.05),
+        timeout=0.6,
+    )
     assert isinstance(fate, Transient) and "no reply in time" in str(fate)
     assert time.monotonic() - begun < 3
 
@@ -213,7 +277,11 @@ VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1.5, 10**9, 10**30, -(10**30), float("nan"), float("inf"), 1e308),
     *("", "text", "\ud800", "\x00\x1b[2J", "x" * 100_000, "stop", "1"),
     *([], {}, [[]], [None], [{}], {"": None}, [1] * 1000, {"type": "text", "text": "part"}),
-    *([{"type": "text", "text": ["no"]}], [{"type": "thinking", "thinking": 5}], [{"type": [], "text": {}}]),
+    *(
+        [{"type": "text", "text": ["no"]}],
+        [{"type": "thinking", "thinking": 5}],
+        [{"type": [], "text": {}}],
+    ),
 )
 
 
@@ -242,7 +310,13 @@ def _place(chance: Random, whole: Any) -> tuple[Any, Any]:
     places: list[tuple[Any, Any]] = []
 
     def walk(part: Any) -> None:
-        for key in list(part) if isinstance(part, dict) else range(min(len(part), 5)) if isinstance(part, list) else ():
+        for key in (
+            list(part)
+            if isinstance(part, dict)
+            else range(min(len(part), 5))
+            if isinstance(part, list)
+            else ()
+        ):
             places.append((part, key))
             walk(part[key])
 
@@ -269,11 +343,22 @@ def mutating(seed: int, *, when: Callable[[Call], bool], reached: Counter[str]) 
             return await go_on(call)
         chance = Random(f"{seed}/{call.key}/{call.attempt}")
         details = {"cached_tokens": 3, "reasoning_tokens": 2}
-        usage: Any = {"prompt_tokens": 30, "completion_tokens": 4, "completion_tokens_details": details}
-        body = completion_body(call, "1. Name the capital of France.\n2. Sort these words: b, a.", "stop", usage)
-        encoded = json.dumps(mutant(chance, body) if chance.random() < 0.7 else body).encode("ascii")
+        usage: Any = {
+            "prompt_tokens": 30,
+            "completion_tokens": 4,
+            "completion_tokens_details": details,
+        }
+        body = completion_body(
+            call, "1. Name the capital of France.\n2. Sort these words: b, a.", "stop", usage
+        )
+        encoded = json.dumps(mutant(chance, body) if chance.random() < 0.7 else body).encode(
+            "ascii"
+        )
         reached["calls"] += 1
-        return web.Response(body=damaged(chance, encoded) if chance.random() < 0.3 else encoded, content_type="application/json")
+        return web.Response(
+            body=damaged(chance, encoded) if chance.random() < 0.3 else encoded,
+            content_type="application/json",
+        )
 
     return behave
 
@@ -283,9 +368,12 @@ def assert_all_are_fates(seed: int, calls: int) -> Counter[type[Any]]:
     for fate in found:
         if isinstance(fate, Completion):
             usage = fate.usage
-            assert all(isinstance(one, str) for one in (fate.text, fate.finish_reason, fate.reasoning))
+            assert all(
+                isinstance(one, str) for one in (fate.text, fate.finish_reason, fate.reasoning)
+            )
             assert (
-                0 <= usage.cached_tokens <= usage.prompt_tokens <= 10**9 and 0 <= usage.reasoning_tokens <= usage.completion_tokens
+                0 <= usage.cached_tokens <= usage.prompt_tokens <= 10**9
+                and 0 <= usage.reasoning_tokens <= usage.completion_tokens
             )
         else:
             assert isinstance(fate, Transient) and fate.may_be_charged, fate
@@ -307,7 +395,11 @@ def test_any_json_is_a_reply_or_asked_for_again_also_in_the_long_run(seed: int) 
 
 # Not those that take long, nor those that lead elsewhere and so are several calls, or none, in the books.
 LONG = ("without end", "MB", "off to", "round in")
-NASTY = tuple(form for form, (wanted, _) in FORMS.items() if wanted is AGAIN and not any(one in form for one in LONG))
+NASTY = tuple(
+    form
+    for form, (wanted, _) in FORMS.items()
+    if wanted is AGAIN and not any(one in form for one in LONG)
+)
 
 
 def assert_a_run_goes_on(out: Path, seed: int, n: int, rate: float) -> None:
@@ -322,11 +414,17 @@ def assert_a_run_goes_on(out: Path, seed: int, n: int, rate: float) -> None:
             return await go_on(call)
         form = Random(f"{seed}/{call.key}/form").choice((*NASTY, *["json"] * len(NASTY)))
         reached[form] += 1
-        behave = mutating(seed, when=is_struck, reached=reached) if form == "json" else raw(*FORMS[form][1])
+        behave = (
+            mutating(seed, when=is_struck, reached=reached)
+            if form == "json"
+            else raw(*FORMS[form][1])
+        )
         return await behave(call, go_on)
 
     with LoopbackServer(nasty) as server:
-        ran = invoke("generate", "--n", n, "--out", out, *at(server), "--concurrency", 8, "--timeout", 20).done()
+        ran = invoke(
+            "generate", "--n", n, "--out", out, *at(server), "--concurrency", 8, "--timeout", 20
+        ).done()
         calls = len(server.calls)
     assert not control_characters(ran.out + ran.err)
     assert len((out / "examples.jsonl").read_bytes().splitlines()) == n
@@ -335,7 +433,10 @@ def assert_a_run_goes_on(out: Path, seed: int, n: int, rate: float) -> None:
     records = [json.loads(line) for line in (out / "completions.jsonl").read_bytes().splitlines()]
     meter = checkpoint["meter"]
     assert meter["calls"] == calls
-    assert len(records) + meter["unknown_calls"] == calls, (len(records), meter)  # each is paid for, or counted at its worst
+    assert len(records) + meter["unknown_calls"] == calls, (
+        len(records),
+        meter,
+    )  # each is paid for, or counted at its worst
     assert invoke("verify", out).code == 0
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfinstruct.ordered import in_order
+from selfinstruct.recipes.ordered import in_order
 
 T = TypeVar("T")
 
@@ -72,7 +72,11 @@ class Gates:
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(0, 12), max_size=40), st.integers(-1, 50), st.lists(st.integers(0, 5), max_size=40))
+@given(
+    st.lists(st.integers(0, 12), max_size=40),
+    st.integers(-1, 50),
+    st.lists(st.integers(0, 5), max_size=40),
+)
 def test_results_come_in_the_order_of_the_items_whatever_takes_how_long(
     latencies: list[int], window: int, pauses: list[int]
 ) -> None:
@@ -186,7 +190,9 @@ def test_the_head_is_handed_on_while_the_next_item_is_still_awaited() -> None:
             return item
 
         async with aclosing(in_order(work, items(), window=lambda: 8)) as results:
-            assert await asyncio.wait_for(anext(results), 10) == 0  # although the second item is not there yet
+            assert (
+                await asyncio.wait_for(anext(results), 10) == 0
+            )  # although the second item is not there yet
             more.set()
             assert await anext(results) == 1
 
@@ -226,7 +232,9 @@ async def until_error(results: AsyncGenerator[int, None], error: type[BaseExcept
 
 
 @pytest.mark.parametrize("breaks_at", [0, 1, 5, 9])
-def test_an_error_of_the_work_comes_after_all_results_before_it_and_cancels_the_rest(breaks_at: int) -> None:
+def test_an_error_of_the_work_comes_after_all_results_before_it_and_cancels_the_rest(
+    breaks_at: int,
+) -> None:
     cancelled = []
 
     async def work(item: int) -> int:
@@ -240,7 +248,9 @@ def test_an_error_of_the_work_comes_after_all_results_before_it_and_cancels_the_
             raise
         return item
 
-    assert run(until_error(in_order(work, numbers(10), window=lambda: 10), Breaks)) == list(range(breaks_at))
+    assert run(until_error(in_order(work, numbers(10), window=lambda: 10), Breaks)) == list(
+        range(breaks_at)
+    )
     assert cancelled == list(range(breaks_at + 1, 10))
 
 
@@ -255,7 +265,9 @@ def test_an_error_of_the_items_comes_after_all_results_before_it(breaks_at: int)
         await turns(30 - item)
         return item
 
-    assert run(until_error(in_order(work, items(), window=lambda: 8), Breaks)) == list(range(breaks_at))
+    assert run(until_error(in_order(work, items(), window=lambda: 8), Breaks)) == list(
+        range(breaks_at)
+    )
 
 
 def test_closing_cancels_what_is_under_way_waits_for_it_and_closes_the_items() -> None:
@@ -339,7 +351,9 @@ def cancelling(depth: int) -> Coroutine[Any, Any, None]:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_cancelling_the_consumer_leaves_no_task_behind_however_the_streams_are_stacked(depth: int) -> None:
+def test_cancelling_the_consumer_leaves_no_task_behind_however_the_streams_are_stacked(
+    depth: int,
+) -> None:
     run(cancelling(depth))
 
 

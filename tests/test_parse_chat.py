@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfinstruct.parse import Parsed, alpaca, chat, paper
-from selfinstruct.parse.labelled import given_input
-from selfinstruct.tasks import Instance
+from selfinstruct.data.tasks import Instance
+from selfinstruct.parsing import Parsed, alpaca, chat, paper
+from selfinstruct.parsing.labelled import given_input
 
 TWO = ["Write a poem about the sea.", "Explain how a bicycle stays upright."]
 WHOLE_TASKS = """1. Instruction: Add the numbers.
@@ -71,7 +71,9 @@ def made(reply: str, finish_reason: str = "stop") -> list[tuple[str, str]]:
 
 def labelled(reply: str, finish_reason: str = "stop") -> list[tuple[str, str]]:
     """(label, input)"""
-    return [(one.output, one.input) for one in chat.output_first(text(reply), finish_reason).instances]
+    return [
+        (one.output, one.input) for one in chat.output_first(text(reply), finish_reason).instances
+    ]
 
 
 def pairs(parsed: Parsed) -> list[tuple[str, str]]:
@@ -188,7 +190,9 @@ def test_what_belongs_to_an_item_stays_with_it() -> None:
     ],
 )
 def test_marks_that_belong_to_an_instruction_stay(instruction: str) -> None:
-    expected = instruction.removeprefix("#")  # a heading's mark at the very front cannot be told from the instruction's own
+    expected = instruction.removeprefix(
+        "#"
+    )  # a heading's mark at the very front cannot be told from the instruction's own
     assert proposed(f"9. {instruction}\n10. Another one goes here.")[0] in (instruction, expected)
     assert proposed(json.dumps({"instructions": [instruction]})) == [instruction]
 
@@ -206,14 +210,21 @@ def test_a_number_without_text_adds_nothing_to_its_neighbours() -> None:
 
 def test_of_a_list_cut_by_length_the_last_item_goes_and_the_reply_says_so() -> None:
     parsed = chat.propose("9. Write a poem.\n10. Sing a", "length")
-    assert [draft.instruction for draft in parsed.drafts] == ["Write a poem."] and parsed.reason == "cut_by_length"
+    assert [draft.instruction for draft in parsed.drafts] == [
+        "Write a poem."
+    ] and parsed.reason == "cut_by_length"
     assert proposed("9. Write a poem.\n10.", "length") == ["Write a poem."]
     assert chat.propose("9. Write a", "length") == Parsed(reason="cut_by_length")
 
 
 def test_of_a_json_list_cut_by_length_the_whole_items_stay() -> None:
-    parsed = chat.propose('```json\n{"instructions": ["Write a poem.", "Sing, [loudly], a song.", "Dan', "length")
-    assert [draft.instruction for draft in parsed.drafts] == ["Write a poem.", "Sing, [loudly], a song."]
+    parsed = chat.propose(
+        '```json\n{"instructions": ["Write a poem.", "Sing, [loudly], a song.", "Dan', "length"
+    )
+    assert [draft.instruction for draft in parsed.drafts] == [
+        "Write a poem.",
+        "Sing, [loudly], a song.",
+    ]
     assert parsed.reason == "cut_by_length"
 
 
@@ -290,9 +301,9 @@ def test_code_in_a_list_of_instructions_is_not_taken_for_the_list() -> None:
 def test_yes_is_read_however_it_is_dressed(reply: str) -> None:
     assert chat.classify(reply, "stop") == Parsed(is_classification=True)
     opposites = (("Yes", "No"), ("yes", "no"), ("YES", "NO"), ("true", "false"), ("True", "False"))
-    assert chat.classify(reduce(lambda text_, pair: text_.replace(*pair), opposites, reply), "stop") == Parsed(
-        is_classification=False
-    )
+    assert chat.classify(
+        reduce(lambda text_, pair: text_.replace(*pair), opposites, reply), "stop"
+    ) == Parsed(is_classification=False)
 
 
 @pytest.mark.parametrize(
@@ -376,11 +387,22 @@ def test_two_instances_are_found_in_blocks_of_whatever_form(form: str) -> None:
 def test_a_task_that_needs_no_input_has_none_however_that_is_spelled(spelling: str) -> None:
     assert made(f"Input: {spelling}\nOutput: Fine.") == [("", "Fine.")]
     assert made(f"Input:\n{spelling}\n\nOutput: Fine.") == [("", "Fine.")]
-    assert made(json.dumps({"instances": [{"input": spelling, "output": "Fine."}]})) == [("", "Fine.")]
+    assert made(json.dumps({"instances": [{"input": spelling, "output": "Fine."}]})) == [
+        ("", "Fine.")
+    ]
 
 
 @pytest.mark.parametrize(
-    "text_", ["No", "None of them came.", "Nonesuch", "Nothing", "No input field was shown on the page.", "0", "no\nyes"]
+    "text_",
+    [
+        "No",
+        "None of them came.",
+        "Nonesuch",
+        "Nothing",
+        "No input field was shown on the page.",
+        "0",
+        "no\nyes",
+    ],
 )
 def test_an_input_that_only_looks_like_none_stays(text_: str) -> None:
     assert given_input(text_) == text_
@@ -388,7 +410,10 @@ def test_an_input_that_only_looks_like_none_stays(text_: str) -> None:
 
 def test_an_output_alone_belongs_to_a_task_without_input() -> None:
     assert made("Output: Fine.") == [("", "Fine.")]
-    assert made("Example 1\nOutput: Fine.\nExample 2\nOutput: Good.") == [("", "Fine."), ("", "Good.")]
+    assert made("Example 1\nOutput: Fine.\nExample 2\nOutput: Good.") == [
+        ("", "Fine."),
+        ("", "Good."),
+    ]
     assert made('{"input": "", "output": "Fine."}') == [("", "Fine.")]
     assert made('{"instances": [{"output": "Fine."}]}') == [("", "Fine.")]
     assert made('{"instances": [{"input": null, "output": "Fine."}]}') == [("", "Fine.")]
@@ -400,20 +425,37 @@ CODE += "    return a + b\n\nExample 2\n---\n```"
 
 def test_labels_inside_code_are_part_of_the_code() -> None:
     expected = [("two numbers", f"Here:\n{CODE}\nIt adds."), ("three", "No.")]
-    assert made(f"Input: two numbers\nOutput: Here:\n{CODE}\nIt adds.\n\nInput: three\nOutput: No.") == expected
-
-
-@pytest.mark.parametrize("place", ["Output: {}", "Output:\n{}", "Output:\n\n{}", "**Output:**\n{}", "**Output:** {}"])
-def test_a_code_block_may_begin_on_the_line_of_its_label(place: str) -> None:
-    assert made("Input: x\n" + place.format(CODE) + "\n\nInput: y\nOutput: z") == [("x", CODE), ("y", "z")]
-
-
-def test_one_line_of_code_between_backticks_opens_no_block() -> None:
-    assert made("Input: x\nOutput:\n```a = 1```\nInput: y\nOutput: z") == [("x", "```a = 1```"), ("y", "z")]
+    assert (
+        made(f"Input: two numbers\nOutput: Here:\n{CODE}\nIt adds.\n\nInput: three\nOutput: No.")
+        == expected
+    )
 
 
 @pytest.mark.parametrize(
-    "answer", ['["a", "b"]', '{"items": [{"name": "a"}]}', '{"output": [1, 2]}', '[{"output": "no, this is the answer itself"}]']
+    "place", ["Output: {}", "Output:\n{}", "Output:\n\n{}", "**Output:**\n{}", "**Output:** {}"]
+)
+def test_a_code_block_may_begin_on_the_line_of_its_label(place: str) -> None:
+    assert made("Input: x\n" + place.format(CODE) + "\n\nInput: y\nOutput: z") == [
+        ("x", CODE),
+        ("y", "z"),
+    ]
+
+
+def test_one_line_of_code_between_backticks_opens_no_block() -> None:
+    assert made("Input: x\nOutput:\n```a = 1```\nInput: y\nOutput: z") == [
+        ("x", "```a = 1```"),
+        ("y", "z"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '["a", "b"]',
+        '{"items": [{"name": "a"}]}',
+        '{"output": [1, 2]}',
+        '[{"output": "no, this is the answer itself"}]',
+    ],
 )
 def test_json_below_a_label_is_an_answer(answer: str) -> None:
     for form in (f"```json\n{answer}\n```", answer):
@@ -422,7 +464,14 @@ def test_json_below_a_label_is_an_answer(answer: str) -> None:
 
 
 def test_json_that_is_no_list_of_instances_is_not_taken_for_one() -> None:
-    for reply in ('{"items": [1, 2]}', "[1, 2]", '["a", "b"]', '{"name": "x", "tags": ["a"]}', "{}", "[]"):
+    for reply in (
+        '{"items": [1, 2]}',
+        "[1, 2]",
+        '["a", "b"]',
+        '{"name": "x", "tags": ["a"]}',
+        "{}",
+        "[]",
+    ):
         assert pairs(chat.input_first(reply, "stop")) == [], reply
 
 
@@ -459,17 +508,23 @@ def test_answers_keep_their_rules_headings_tables_and_examples() -> None:
 
 
 def test_a_rule_between_paragraphs_of_the_last_answer_stays() -> None:
-    assert made("Output: Dear Ann,\n\n---\n\nYours, Bob") == [("", "Dear Ann,\n\n---\n\nYours, Bob")]
+    assert made("Output: Dear Ann,\n\n---\n\nYours, Bob") == [
+        ("", "Dear Ann,\n\n---\n\nYours, Bob")
+    ]
 
 
 def test_paragraphs_and_indentation_of_an_answer_stay() -> None:
-    assert made("Input: a\n\nb\nOutput:\n1. x\n   - y\n\n2. z") == [("a\n\nb", "1. x\n   - y\n\n2. z")]
+    assert made("Input: a\n\nb\nOutput:\n1. x\n   - y\n\n2. z") == [
+        ("a\n\nb", "1. x\n   - y\n\n2. z")
+    ]
 
 
 def test_of_a_reply_cut_by_length_the_last_instance_goes() -> None:
     parsed = chat.input_first("Input: a\nOutput: b\nInput: c\nOutput: d", "length")
     assert pairs(parsed) == [("a", "b")] and parsed.reason == "cut_by_length"
-    parsed = chat.input_first('{"instances": [{"input": "a", "output": "b"}, {"input": "c", "out', "length")
+    parsed = chat.input_first(
+        '{"instances": [{"input": "a", "output": "b"}, {"input": "c", "out', "length"
+    )
     assert pairs(parsed) == [("a", "b")] and parsed.reason == "cut_by_length"
     assert pairs(chat.input_first("Input: a\nOutput: b\nInput: c", "length")) == [("a", "b")]
 
@@ -553,7 +608,9 @@ def test_a_reply_without_labels_says_why() -> None:
         WHOLE_TASKS.replace("1. ", "").replace("2. ", ""),
         WHOLE_TASKS.replace("2. ", "7. "),
         WHOLE_TASKS.replace("1. Input", "2. Input"),
-        WHOLE_TASKS.replace("Instruction:", "**Instruction:**").replace("Input:", "**Input:**").replace("Output:", "**Output:**"),
+        WHOLE_TASKS.replace("Instruction:", "**Instruction:**")
+        .replace("Input:", "**Input:**")
+        .replace("Output:", "**Output:**"),
         WHOLE_TASKS.replace("<noinput>", "No input."),
         WHOLE_TASKS.replace(":\n", ": "),
         "Sure, here are the tasks:\n\n" + WHOLE_TASKS,
@@ -623,12 +680,20 @@ PLAIN = st.builds(lambda words: " ".join(["Say", *words]), st.lists(WORD, min_si
 @given(st.lists(PLAIN, min_size=1, max_size=8))
 def test_what_is_written_as_a_list_is_read_back(texts: list[str]) -> None:
     expected = [" ".join(one.split()) for one in texts]
-    assert proposed("\n".join(f"{number}. {one}" for number, one in enumerate(texts, 9))) == expected
+    assert (
+        proposed("\n".join(f"{number}. {one}" for number, one in enumerate(texts, 9))) == expected
+    )
     assert proposed(json.dumps({"instructions": texts})) == expected
 
 
 @given(st.lists(st.tuples(PLAIN, PLAIN), min_size=1, max_size=5))
 def test_what_is_written_as_blocks_is_read_back(instances: list[tuple[str, str]]) -> None:
-    blocks = "\n".join(f"Example {number}\nInput: {one}\nOutput: {two}" for number, (one, two) in enumerate(instances, 1))
+    blocks = "\n".join(
+        f"Example {number}\nInput: {one}\nOutput: {two}"
+        for number, (one, two) in enumerate(instances, 1)
+    )
     assert made(blocks) == instances
-    assert made(json.dumps({"instances": [{"input": one, "output": two} for one, two in instances]})) == instances
+    assert (
+        made(json.dumps({"instances": [{"input": one, "output": two} for one, two in instances]}))
+        == instances
+    )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfinstruct.parse import Parsed, paper
+from selfinstruct.parsing import Parsed, paper
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -32,7 +32,9 @@ def test_a_list_goes_on_after_the_prompts_number_and_is_split_at_numbers() -> No
     ]
 
 
-@pytest.mark.parametrize("no_item", ["\n10 Sing", "\n10.Sing", "\n10) Sing", " 10. Sing", "\n10  . Sing"])
+@pytest.mark.parametrize(
+    "no_item", ["\n10 Sing", "\n10.Sing", "\n10) Sing", " 10. Sing", "\n10  . Sing"]
+)
 def test_only_newline_number_dot_and_space_begin_an_item(no_item: str) -> None:
     assert len(proposed(f"Write{no_item}")) == 1
 
@@ -66,27 +68,44 @@ def test_only_the_bare_word_counts_as_yes(reply: str, yes: bool) -> None:
 @pytest.mark.parametrize(
     ("reply", "instances"),
     [
-        ("Example 1\nInput: a\nOutput: b\nExample 2\nInput: c\nOutput: d", [("a", "b"), ("c", "d")]),
-        ("Example 1.Input: a\nOutput: b\n\nExample2\nInput 2: c\nOutput 2: d\n", [("a", "b"), ("c", "d")]),
+        (
+            "Example 1\nInput: a\nOutput: b\nExample 2\nInput: c\nOutput: d",
+            [("a", "b"), ("c", "d")],
+        ),
+        (
+            "Example 1.Input: a\nOutput: b\n\nExample2\nInput 2: c\nOutput 2: d\n",
+            [("a", "b"), ("c", "d")],
+        ),
         ("Output: 42", [("", "42")]),
         ("Input: a\nOutput: b", [("a", "b")]),
         ("Sentence: a\nOutput: b", [("Sentence: a", "b")]),  # the names of other fields stay
         ("Example 1\nonly text", [("", "only text")]),
         ("only text", []),
         ("", []),
-        ("Example 1\nInput: a\nOutput: b\nInput: c", [("a", "b")]),  # the output ends at a following input
+        (
+            "Example 1\nInput: a\nOutput: b\nInput: c",
+            [("a", "b")],
+        ),  # the output ends at a following input
         ("Example 1\nInput: a\nOutput: b\nOutput: c", [("a", "b")]),
-        ("Example 1\nOutput: an Example of it", [("", "an"), ("", "of it")]),  # a known defect: the word splits as well
+        (
+            "Example 1\nOutput: an Example of it",
+            [("", "an"), ("", "of it")],
+        ),  # a known defect: the word splits as well
     ],
 )
-def test_input_first_replies_are_split_as_published(reply: str, instances: list[tuple[str, str]]) -> None:
+def test_input_first_replies_are_split_as_published(
+    reply: str, instances: list[tuple[str, str]]
+) -> None:
     assert made(reply) == instances
 
 
 @pytest.mark.parametrize(
     ("reply", "instances"),
     [
-        ("Class label: spam\nWin a prize!\nClass label: ham\nSee you.", [("Win a prize!", "spam"), ("See you.", "ham")]),
+        (
+            "Class label: spam\nWin a prize!\nClass label: ham\nSee you.",
+            [("Win a prize!", "spam"), ("See you.", "ham")],
+        ),
         ("Class label: spam\nInput: Win!\nToday!", [("Input: Win!\nToday!", "spam")]),
         ("Class label: spam", [("", "spam")]),
         ("chatter Class label:spam\n\n a ", [("a", "spam")]),
@@ -94,19 +113,27 @@ def test_input_first_replies_are_split_as_published(reply: str, instances: list[
         ("class label: spam\na", []),
     ],
 )
-def test_output_first_replies_are_split_as_published(reply: str, instances: list[tuple[str, str]]) -> None:
+def test_output_first_replies_are_split_as_published(
+    reply: str, instances: list[tuple[str, str]]
+) -> None:
     assert labelled(reply) == instances
 
 
 def test_of_instances_cut_by_length_the_last_goes() -> None:
-    assert made("Example 1\nInput: a\nOutput: b\nExample 2\nInput: c\nOut", "length") == [("a", "b")]
+    assert made("Example 1\nInput: a\nOutput: b\nExample 2\nInput: c\nOut", "length") == [
+        ("a", "b")
+    ]
     assert made("Output: b", "length") == []
     assert labelled("Class label: a\nx\nClass label: b\ny", "length") == [("x", "a")]
     assert paper.input_first("Output: b", "length").reason == "cut_by_length"
 
 
 def test_an_empty_result_says_why() -> None:
-    assert paper.input_first("", "stop").reason == paper.output_first(" ", "stop").reason == "empty_reply"
+    assert (
+        paper.input_first("", "stop").reason
+        == paper.output_first(" ", "stop").reason
+        == "empty_reply"
+    )
     assert paper.input_first("text", "stop").reason == "no_output_label"
     assert paper.output_first("text", "stop").reason == "no_class_label"
 

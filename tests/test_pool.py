@@ -8,11 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfinstruct.pool import Pool, generator, sampling_seed
-from selfinstruct.tasks import Instance, Instruction, SeedTask
+from selfinstruct.data.tasks import Instance, Instruction, SeedTask
+from selfinstruct.recipes.pool import Pool
+from selfinstruct.seeding import generator, sampling_seed
 
 SEEDS = [
-    SeedTask(f"s{at}", "", f"Seed number {at} is about thing {at}.", (Instance("", "x"),), is_classification=False)
+    SeedTask(
+        f"s{at}",
+        "",
+        f"Seed number {at} is about thing {at}.",
+        (Instance("", "x"),),
+        is_classification=False,
+    )
     for at in range(20)
 ]
 
@@ -32,14 +39,24 @@ def pool(*per_turn: int) -> Pool:
     return found
 
 
-def shown(of: Pool, turn: int, after_turn: int, demos: int = 8, machine_demos: int = 2) -> list[str]:
+def shown(
+    of: Pool, turn: int, after_turn: int, demos: int = 8, machine_demos: int = 2
+) -> list[str]:
     choose = generator(0, "demonstrations", turn)
-    return [one.id for one in of.demonstrations(choose, after_turn=after_turn, demos=demos, machine_demos=machine_demos)]
+    return [
+        one.id
+        for one in of.demonstrations(
+            choose, after_turn=after_turn, demos=demos, machine_demos=machine_demos
+        )
+    ]
 
 
 def test_these_are_the_numbers_and_the_demonstrations_on_every_machine() -> None:
     """Pinned: a Python that draws otherwise would make every run another one."""
-    assert (sampling_seed(0, "propose", "t0"), sampling_seed(7, "classify", "i000001")) == (1715909280, 989757883)
+    assert (sampling_seed(0, "propose", "t0"), sampling_seed(7, "classify", "i000001")) == (
+        1715909280,
+        989757883,
+    )
     assert generator(0, "demonstrations", 0).random() == 0.5188765466118669
     grown = pool(2, 2, 2, 2, 2)
     assert shown(grown, 0, -1) == ["s8", "s6", "s0", "s17", "s7", "s19", "s16", "s1"]
@@ -62,7 +79,9 @@ def test_what_is_admitted_later_changes_nothing_that_an_earlier_state_shows(
 
 
 def test_before_the_first_turn_has_ended_only_seeds_are_shown() -> None:
-    assert not [one for one in shown(pool(9, 9), 3, -1) + shown(pool(9, 9), 3, -100) if one.startswith("i")]
+    assert not [
+        one for one in shown(pool(9, 9), 3, -1) + shown(pool(9, 9), 3, -100) if one.startswith("i")
+    ]
 
 
 @settings(deadline=None)
@@ -83,23 +102,38 @@ def test_turns_show_every_seed_about_equally_often_and_mix_the_order() -> None:
     times = Counter(one for found in lists for one in found)
     assert min(times[seed.id] for seed in SEEDS) > 500  # 600 expected
     assert max(times[seed.id] for seed in SEEDS) < 700
-    places = Counter(place for found in lists for place, one in enumerate(found) if one.startswith("i"))
+    places = Counter(
+        place for found in lists for place, one in enumerate(found) if one.startswith("i")
+    )
     assert min(places.values()) > 400 and len(places) == 8  # 500 expected
 
 
 def test_places_have_generators_of_their_own() -> None:
-    first = [generator(seed, "demonstrations", turn).random() for seed in range(5) for turn in range(100)]
+    first = [
+        generator(seed, "demonstrations", turn).random() for seed in range(5) for turn in range(100)
+    ]
     assert len(set(first)) == 500
-    seeds = [sampling_seed(seed, stage, place) for seed in (0, 1) for stage in ("propose", "classify") for place in ("t1", "t11")]
+    seeds = [
+        sampling_seed(seed, stage, place)
+        for seed in (0, 1)
+        for stage in ("propose", "classify")
+        for place in ("t1", "t11")
+    ]
     assert len(set(seeds)) == 8 and all(0 <= one < 2**31 for one in seeds)
 
 
 def test_a_tie_with_the_threshold_is_novel_as_in_the_reference() -> None:
-    seeds = [SeedTask("s", "", " ".join("abcdefghij"), (Instance("", "x"),), is_classification=False)]
+    seeds = [
+        SeedTask("s", "", " ".join("abcdefghij"), (Instance("", "x"),), is_classification=False)
+    ]
     tied = Pool(seeds, 0.7, "rouge")
     assert tied.resembles("a b c d e f g x y z") is None  # 7/10 exactly
     match = tied.resembles("a b c d e f g h y z")
-    assert match is not None and (match.position, match.text, match.score) == (0, seeds[0].instruction, 0.8000000000000002)
+    assert match is not None and (match.position, match.text, match.score) == (
+        0,
+        seeds[0].instruction,
+        0.8000000000000002,
+    )
 
 
 def test_an_admitted_instruction_is_resembled_at_once() -> None:
@@ -108,7 +142,11 @@ def test_an_admitted_instruction_is_resembled_at_once() -> None:
     assert found.resembles(text) is None
     found.admit(Instruction("i1", text, 0, ()))
     match = found.resembles(text)
-    assert match is not None and (match.text, match.score, match.position) == (text, 1.0, len(SEEDS))
+    assert match is not None and (match.text, match.score, match.position) == (
+        text,
+        1.0,
+        len(SEEDS),
+    )
 
 
 def test_a_text_without_a_token_cannot_be_compared() -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfinstruct.config import PRESETS, STAGES, configure
+from selfinstruct.asking.config import PRESETS, STAGES, configure
+from selfinstruct.asking.templates import JUDGE, PROMPTS, Template, load
 from selfinstruct.errors import UserError
 from selfinstruct.models import Message
-from selfinstruct.prompts import JUDGE, PROMPTS, Template, load
 
 VALUES = {
     "demonstrations": "1. Sing.",
@@ -31,7 +31,14 @@ def stages_of(preset: str) -> tuple[str, ...]:
     return configure({"preset": preset}).stages
 
 
-def read(directory: Path, text: str, *, name: str = "propose.txt", preset: str = "chat", stage: str = "propose") -> Template:
+def read(
+    directory: Path,
+    text: str,
+    *,
+    name: str = "propose.txt",
+    preset: str = "chat",
+    stage: str = "propose",
+) -> Template:
     directory.joinpath(name).write_text(text, "utf-8", newline="")
     return load(preset, stages=(stage,), directory=directory)[stage]
 
@@ -43,7 +50,9 @@ def refused(directory: Path, text: str, *, stage: str = "propose") -> str:
 
 
 @pytest.mark.parametrize(("preset", "as_json"), EVERY)
-def test_every_template_that_we_ship_loads_and_leaves_nothing_unfilled(preset: str, as_json: bool) -> None:
+def test_every_template_that_we_ship_loads_and_leaves_nothing_unfilled(
+    preset: str, as_json: bool
+) -> None:
     templates = load(preset, stages=stages_of(preset), as_json=as_json)
     assert tuple(templates) == stages_of(preset)
     for stage, template in templates.items():
@@ -52,14 +61,19 @@ def test_every_template_that_we_ship_loads_and_leaves_nothing_unfilled(preset: s
         for message in filled:
             assert message.text.strip() and message.text == message.text.strip("\n")
             assert "{{" not in message.text and "}}" not in message.text
-        assert [one.role for one in filled] == ["prompt"] or filled[-1].role in ("user", "assistant")
+        assert [one.role for one in filled] == ["prompt"] or filled[-1].role in (
+            "user",
+            "assistant",
+        )
 
 
 def test_every_file_among_the_templates_is_read_by_some_preset() -> None:
     used = set()
     for preset, as_json in EVERY:
         judging = (JUDGE,) if preset in ("chat", "small") else ()
-        for template in load(preset, stages=(*stages_of(preset), *judging), as_json=as_json).values():
+        for template in load(
+            preset, stages=(*stages_of(preset), *judging), as_json=as_json
+        ).values():
             used |= {PROMPTS / preset / name for name, _ in template.files}
     assert used == {path for path in PROMPTS.glob("*/*") if path.suffix in (".txt", ".gbnf")}
 
@@ -80,9 +94,13 @@ def test_a_raw_prompt_ends_exactly_where_the_model_goes_on(preset: str) -> None:
 
 def test_documentation_above_the_first_section_is_never_sent(tmp_path: Path) -> None:
     template = read(
-        tmp_path, "Uses {{anything}} and --- more.\n\n--- system\nBe brief.\n\n--- user\n\nGo on: {{demonstrations}}\n\n"
+        tmp_path,
+        "Uses {{anything}} and --- more.\n\n--- system\nBe brief.\n\n--- user\n\nGo on: {{demonstrations}}\n\n",
     )
-    assert template.messages == (Message("system", "Be brief."), Message("user", "Go on: {{demonstrations}}"))
+    assert template.messages == (
+        Message("system", "Be brief."),
+        Message("user", "Go on: {{demonstrations}}"),
+    )
 
 
 def test_an_unknown_name_is_named_with_its_line_and_what_is_known(tmp_path: Path) -> None:
@@ -99,11 +117,23 @@ def test_an_unknown_name_is_named_with_its_line_and_what_is_known(tmp_path: Path
         ),
         ("{{demonstrations}}", "propose.txt: has no section; put '--- user'"),
         ("", "propose.txt: has no section"),
-        ("--- robot\n{{demonstrations}}", "propose.txt:1: unknown section 'robot' (known: system, user, assistant, prompt)"),
-        ("--- system\n\n--- user\n{{demonstrations}}", "propose.txt: the section '--- system' is empty"),
-        ("--- user\n{{demonstrations}}\n--- assistant\n \n", "propose.txt: the section '--- assistant' is empty"),
+        (
+            "--- robot\n{{demonstrations}}",
+            "propose.txt:1: unknown section 'robot' (known: system, user, assistant, prompt)",
+        ),
+        (
+            "--- system\n\n--- user\n{{demonstrations}}",
+            "propose.txt: the section '--- system' is empty",
+        ),
+        (
+            "--- user\n{{demonstrations}}\n--- assistant\n \n",
+            "propose.txt: the section '--- assistant' is empty",
+        ),
         ("--- user\n{{demonstrations}}{{}}", "propose.txt:2: unknown name ''"),
-        ("--- user\n{{demonstrations}} {{instruction}}", "propose.txt:2: unknown name 'instruction'"),
+        (
+            "--- user\n{{demonstrations}} {{instruction}}",
+            "propose.txt:2: unknown name 'instruction'",
+        ),
         ("{{demonstrations}}\n--- user\nGo on.", "propose.txt: never uses {{demonstrations}}"),
     ],
 )
@@ -146,13 +176,18 @@ def test_a_directory_takes_the_place_of_what_is_packaged_file_by_file(tmp_path: 
     template = read(tmp_path, PROPOSE)
     mixed = load("chat", stages=STAGES, directory=tmp_path)
     assert mixed["propose"] == template != packaged["propose"]
-    assert {stage: mixed[stage] for stage in STAGES[1:]} == {stage: packaged[stage] for stage in STAGES[1:]}
+    assert {stage: mixed[stage] for stage in STAGES[1:]} == {
+        stage: packaged[stage] for stage in STAGES[1:]
+    }
 
 
 def test_a_folder_named_like_the_preset_serves_that_preset_alone(tmp_path: Path) -> None:
     tmp_path.joinpath("chat").mkdir()
     tmp_path.joinpath("chat", "propose.txt").write_text(PROPOSE)
-    assert load("chat", stages=("propose",), directory=tmp_path)["propose"].messages == read(tmp_path / "chat", PROPOSE).messages
+    assert (
+        load("chat", stages=("propose",), directory=tmp_path)["propose"].messages
+        == read(tmp_path / "chat", PROPOSE).messages
+    )
     with pytest.raises(UserError, match="holds no template of the preset paper"):
         load("paper", stages=("propose",), directory=tmp_path)
 
@@ -167,9 +202,14 @@ def test_a_copy_of_everything_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_not_there_or_holds_nothing_of_use_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=re.escape(f"{tmp_path / 'none'}: no such directory of prompts")):
+    with pytest.raises(
+        UserError, match=re.escape(f"{tmp_path / 'none'}: no such directory of prompts")
+    ):
         load("chat", stages=STAGES, directory=tmp_path / "none")
-    with pytest.raises(UserError, match=re.escape(f"{tmp_path}: holds no template of the preset chat (propose.txt, ")):
+    with pytest.raises(
+        UserError,
+        match=re.escape(f"{tmp_path}: holds no template of the preset chat (propose.txt, "),
+    ):
         load("chat", stages=STAGES, directory=tmp_path)
     tmp_path.joinpath("classify.txt").write_text("--- user\n{{instruction}}")
     with pytest.raises(UserError, match="holds no template of the preset alpaca"):
@@ -178,11 +218,16 @@ def test_a_directory_that_is_not_there_or_holds_nothing_of_use_is_refused(tmp_pa
 
 @pytest.mark.parametrize("folder", ["", "chat"])
 @pytest.mark.parametrize("name", ["propse.txt", "propose.json.gbnf", "notes.txt"])
-def test_a_file_that_no_stage_would_read_is_named_and_not_passed_over(tmp_path: Path, folder: str, name: str) -> None:
+def test_a_file_that_no_stage_would_read_is_named_and_not_passed_over(
+    tmp_path: Path, folder: str, name: str
+) -> None:
     read(tmp_path, PROPOSE)
     tmp_path.joinpath(folder).mkdir(exist_ok=True)
     tmp_path.joinpath(folder, name).write_text("x")
-    with pytest.raises(UserError, match=re.escape(f"{tmp_path / folder / name}: no stage has a template of this name")):
+    with pytest.raises(
+        UserError,
+        match=re.escape(f"{tmp_path / folder / name}: no stage has a template of this name"),
+    ):
         load("chat", stages=STAGES, directory=tmp_path)
 
 
@@ -194,25 +239,46 @@ def test_a_readme_beside_the_templates_disturbs_nobody(tmp_path: Path) -> None:
 def test_a_grammar_goes_with_the_template_beside_it(tmp_path: Path) -> None:
     assert load("small", stages=("classify",))["classify"].grammar
     assert load("chat", stages=("classify",))["classify"].grammar is None
-    own = read(tmp_path, "--- prompt\n{{instruction}}", name="classify.txt", preset="small", stage="classify")
+    own = read(
+        tmp_path,
+        "--- prompt\n{{instruction}}",
+        name="classify.txt",
+        preset="small",
+        stage="classify",
+    )
     assert own.grammar is None
     tmp_path.joinpath("classify.gbnf").write_text('root ::= "Yes"')
-    assert load("small", stages=("classify",), directory=tmp_path)["classify"].grammar == 'root ::= "Yes"'
+    assert (
+        load("small", stages=("classify",), directory=tmp_path)["classify"].grammar
+        == 'root ::= "Yes"'
+    )
 
 
 def test_a_grammar_of_ones_own_goes_with_the_packaged_template(tmp_path: Path) -> None:
     tmp_path.joinpath("classify.gbnf").write_text('root ::= "Yes"')
-    packaged, own = (load("small", stages=("classify",), directory=one)["classify"] for one in (None, tmp_path))
-    assert own.messages == packaged.messages and own.grammar == 'root ::= "Yes"' and own.fingerprint != packaged.fingerprint
+    packaged, own = (
+        load("small", stages=("classify",), directory=one)["classify"] for one in (None, tmp_path)
+    )
+    assert (
+        own.messages == packaged.messages
+        and own.grammar == 'root ::= "Yes"'
+        and own.fingerprint != packaged.fingerprint
+    )
 
 
 def test_a_json_twin_is_preferred_where_json_is_asked_for(tmp_path: Path) -> None:
-    text, twin = (load("chat", stages=("classify",), as_json=one)["classify"] for one in (False, True))
+    text, twin = (
+        load("chat", stages=("classify",), as_json=one)["classify"] for one in (False, True)
+    )
     assert text.fingerprint != twin.fingerprint
-    assert load("paper", stages=("classify",), as_json=True) == load("paper", stages=("classify",))  # it has none
+    assert load("paper", stages=("classify",), as_json=True) == load(
+        "paper", stages=("classify",)
+    )  # it has none
     tmp_path.joinpath("classify.json.txt").write_text("--- user\n{{instruction}} as JSON")
     assert (
-        load("chat", stages=("classify",), directory=tmp_path, as_json=True)["classify"].messages[0].text
+        load("chat", stages=("classify",), directory=tmp_path, as_json=True)["classify"]
+        .messages[0]
+        .text
         == "{{instruction}} as JSON"
     )
 
@@ -221,4 +287,6 @@ def test_the_fingerprint_is_of_what_is_sent_and_of_nothing_else(tmp_path: Path) 
     first = read(tmp_path, PROPOSE)
     assert read(tmp_path, "Other words.\n\n" + PROPOSE + "\n").fingerprint == first.fingerprint
     assert read(tmp_path, PROPOSE.replace("Write", "Add")).fingerprint != first.fingerprint
-    assert read(tmp_path, PROPOSE.replace("--- user", "--- prompt")).fingerprint != first.fingerprint
+    assert (
+        read(tmp_path, PROPOSE.replace("--- user", "--- prompt")).fingerprint != first.fingerprint
+    )

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from selfinstruct.config import configure
-from selfinstruct.filters import PAPER_FILTERS, why_not_instances, why_not_instruction
+from selfinstruct.asking.config import configure
+from selfinstruct.asking.stage import stages
+from selfinstruct.asking.templates import load
+from selfinstruct.data.seeds import read_seeds
+from selfinstruct.data.tasks import Instruction
 from selfinstruct.models import Completion, Message
-from selfinstruct.parse import paper
-from selfinstruct.pool import Pool
-from selfinstruct.prompts import load
-from selfinstruct.stage import stages
-from selfinstruct.tasks import Instruction, read_seeds
+from selfinstruct.parsing import paper
+from selfinstruct.recipes.filters import PAPER_FILTERS, why_not_instances, why_not_instruction
+from selfinstruct.recipes.pool import Pool
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the recorded runs are not here")
@@ -42,18 +43,34 @@ def top_ten(similar: dict[str, float]) -> tuple[list[float], dict[str, float]]:
 def test_a_recorded_run_accepts_the_recorded_instructions_in_order_with_their_similarities_bit_for_bit(
     run: str, count: int
 ) -> None:
-    pool = Pool(read_seeds(DATA / "rouge" / "seed_tasks_175.jsonl"), CONFIG.threshold, CONFIG.tokenizer)
+    pool = Pool(
+        read_seeds(DATA / "rouge" / "seed_tasks_175.jsonl"), CONFIG.threshold, CONFIG.tokenizer
+    )
     stage = stages(CONFIG, load("paper", stages=CONFIG.stages), {})["propose"]
     found = []
     for turn, reply in enumerate(recorded(f"rouge/{run}_completions.jsonl")):
-        for draft in stage.read(Completion(reply["text"], reply["finish_reason"]), RAW).parsed.drafts:
+        for draft in stage.read(
+            Completion(reply["text"], reply["finish_reason"]), RAW
+        ).parsed.drafts:
             text = draft.instruction
             if why_not_instruction(text, PAPER_FILTERS) is None and pool.resembles(text) is None:
                 top = pool.index.top(text, 10)
-                found.append((text, top[0].score, pool.index.mean(text), top_ten({one.text: one.score for one in top})))
+                found.append(
+                    (
+                        text,
+                        top[0].score,
+                        pool.index.mean(text),
+                        top_ten({one.text: one.score for one in top}),
+                    )
+                )
                 pool.admit(Instruction(f"i{len(found)}", text, turn, ()))
     expected = [
-        (one["instruction"], one["max_similarity"], one["avg_similarity_score"], top_ten(one["most_similar"]))
+        (
+            one["instruction"],
+            one["max_similarity"],
+            one["avg_similarity_score"],
+            top_ten(one["most_similar"]),
+        )
         for one in recorded(f"rouge/{run}_accepted.jsonl")
     ]
     assert len(found) == len(expected) == count
@@ -66,11 +83,14 @@ def test_the_recorded_replies_of_the_later_stages_give_exactly_the_recorded_inst
         is_classification = paper.classify(reply["classification_reply"], "stop").is_classification
         parse = paper.output_first if is_classification else paper.input_first
         instances = parse(reply["instances_reply"], reply["finish_reason"]).instances
-        verdicts = why_not_instances(instances, at_most=CONFIG.max_instances_per_task, control=False)
+        verdicts = why_not_instances(
+            instances, at_most=CONFIG.max_instances_per_task, control=False
+        )
         kept = [one for one, verdict in zip(instances, verdicts, strict=True) if verdict is None]
         made.update((reply["instruction"], one.input, one.output) for one in kept)
     expected = Counter(
-        (one["instruction"], one["input"], one["output"]) for one in recorded("chain_davinci/all_generated_instances.jsonl")
+        (one["instruction"], one["input"], one["output"])
+        for one in recorded("chain_davinci/all_generated_instances.jsonl")
     )
     assert made == expected
     assert made.total() == 78

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from command import invoke
 
-from selfinstruct.view import load_run
+from selfinstruct.runs.view import load_run
 
 # What ends a script or a comment, what runs without one, what breaks JSON, CSS, templates, Plotly's own markup and formats.
 HOSTILE = (
@@ -30,10 +30,16 @@ FOREIGN = [
 ]
 
 needs_browser = pytest.mark.skipif(
-    not (shutil.which("chromium") and shutil.which("chromedriver") and importlib.util.find_spec("selenium")),
+    not (
+        shutil.which("chromium")
+        and shutil.which("chromedriver")
+        and importlib.util.find_spec("selenium")
+    ),
     reason="no chromium, chromium-driver or selenium here",
 )
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("plotly") is None, reason="no plotly (extra: report)")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("plotly") is None, reason="no plotly (extra: report)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +50,51 @@ def directory(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     record = json.loads((out / "run.json").read_text("utf-8"))
     record["config"]["model"] = NASTY
     (out / "run.json").write_text(json.dumps(record))
-    provenance = {"instruction_id": HOSTILE, "turn": 0, "model": HOSTILE, "source": HOSTILE, "findings": [HOSTILE, "refusal"]}
+    provenance = {
+        "instruction_id": HOSTILE,
+        "turn": 0,
+        "model": HOSTILE,
+        "source": HOSTILE,
+        "findings": [HOSTILE, "refusal"],
+    }
     append(out / "examples.jsonl", example(HOSTILE, HOSTILE, HOSTILE, provenance))
     append(out / "examples.jsonl", *(example(*texts, {"turn": 0}) for texts in FOREIGN))
-    dropped = {"stage": HOSTILE, "what": "instance", "reason": HOSTILE, "turn": 0, "text": HOSTILE, "instruction_id": HOSTILE}
-    append(out / "rejected.jsonl", {**dropped, "input": HOSTILE, "output": HOSTILE, "similar_to": HOSTILE, "similarity": 0.5})
+    dropped = {
+        "stage": HOSTILE,
+        "what": "instance",
+        "reason": HOSTILE,
+        "turn": 0,
+        "text": HOSTILE,
+        "instruction_id": HOSTILE,
+    }
+    append(
+        out / "rejected.jsonl",
+        {**dropped, "input": HOSTILE, "output": HOSTILE, "similar_to": HOSTILE, "similarity": 0.5},
+    )
     append(out / "rejected.jsonl", {**dropped, "what": "instruction"}, {**dropped, "what": "reply"})
-    said = {"score": 2, "is_valid": True, "input_fits": False, "output_right": None, "reason": HOSTILE}
+    said = {
+        "score": 2,
+        "is_valid": True,
+        "input_fits": False,
+        "output_right": None,
+        "reason": HOSTILE,
+    }
     ids = [one.id for one in load_run(finished).examples()][:20]
-    append(out / "judgements.jsonl", {"id": HOSTILE, **said}, *({"id": id, "score": 4, "is_valid": True} for id in ids))
-    append(out / "judgements.jsonl", {"id": ids[0], "score": float("nan"), "is_valid": "perhaps", "reason": 7})
+    append(
+        out / "judgements.jsonl",
+        {"id": HOSTILE, **said},
+        *({"id": id, "score": 4, "is_valid": True} for id in ids),
+    )
+    append(
+        out / "judgements.jsonl",
+        {"id": ids[0], "score": float("nan"), "is_valid": "perhaps", "reason": 7},
+    )
     return out
 
 
-def example(instruction: str, input: str, output: str, provenance: dict[str, Any]) -> dict[str, Any]:
+def example(
+    instruction: str, input: str, output: str, provenance: dict[str, Any]
+) -> dict[str, Any]:
     texts = {"id": instruction, "instruction": instruction, "input": input, "output": output}
     return {**texts, "is_classification": True, "provenance": provenance}
 
@@ -108,7 +145,9 @@ def shown(browser: Any, selector: str) -> str:
 def settled(browser: Any, wanted: str) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
-    WebDriverWait(browser, 20, poll_frequency=0.05).until(lambda one: re.fullmatch(wanted, shown(one, "#count")))
+    WebDriverWait(browser, 20, poll_frequency=0.05).until(
+        lambda one: re.fullmatch(wanted, shown(one, "#count"))
+    )
 
 
 def test_the_file_holds_no_place_and_forbids_every_address(page: Path) -> None:
@@ -136,12 +175,23 @@ def test_plotly_takes_every_figure_and_what_is_missing_has_a_reason(directory: P
     from selfinstruct.stats import measure
 
     found, why_not = figures([measure(load_run(directory))])
-    every = {"verbs-0", "seeds", "rate", "tokens", "scores", "length-instruction", "length-input", "length-output"}
+    every = {
+        "verbs-0",
+        "seeds",
+        "rate",
+        "tokens",
+        "scores",
+        "length-instruction",
+        "length-input",
+        "length-output",
+    }
     assert found.keys() - {"cost"} | why_not.keys() == every and not found.keys() & why_not.keys()
     assert all(why_not.values())
     for figure in found.values():
         Figure(figure)
-    assert found["rate"]["data"][0]["name"] == NAME.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert found["rate"]["data"][0]["name"] == NAME.replace("&", "&amp;").replace(
+        "<", "&lt;"
+    ).replace(">", "&gt;")
 
 
 def test_a_run_without_an_example_says_so_in_every_figure(finished: Path, tmp_path: Path) -> None:
@@ -155,7 +205,9 @@ def test_a_run_without_an_example_says_so_in_every_figure(finished: Path, tmp_pa
     assert "The checks find nothing" in text and "There are not two replies yet." in text
 
 
-def test_rejections_beyond_a_limit_are_drawn_from_and_the_page_says_so(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejections_beyond_a_limit_are_drawn_from_and_the_page_says_so(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from selfinstruct.report import rows
 
     view = load_run(directory)
@@ -173,8 +225,15 @@ def test_the_page_asks_for_nothing_and_the_console_stays_silent(browser: Any, pa
     from browser import logged, requested
 
     urls = requested(browser)  # first of the browser's tests: what opening the page has asked for
-    assert {url for url in urls if url.split(":")[0] not in ("data", "blob")} == {page.resolve().as_uri()}
-    assert browser.execute_script("return performance.getEntriesByType('resource').map(one => one.name)") == []
+    assert {url for url in urls if url.split(":")[0] not in ("data", "blob")} == {
+        page.resolve().as_uri()
+    }
+    assert (
+        browser.execute_script(
+            "return performance.getEntriesByType('resource').map(one => one.name)"
+        )
+        == []
+    )
     assert logged(browser, "browser") == []
 
 
@@ -189,7 +248,10 @@ def test_planted_markup_does_not_run(browser: Any) -> None:
         for number in range(count):
             browser.execute_script("choose(arguments[0])", number)
             seen = browser.execute_script("return document.getElementById('one').textContent")
-            assert HOSTILE.replace("\x00", "") in seen.replace("\x00", "") and "window.hacked=5" in seen
+            assert (
+                HOSTILE.replace("\x00", "") in seen.replace("\x00", "")
+                and "window.hacked=5" in seen
+            )
             assert browser.execute_script(untouched)
     assert NASTY in shown(browser, "header p") and NAME in shown(browser, "h1")
     assert browser.execute_script("return getComputedStyle(document.body).display") == "block"
@@ -203,7 +265,9 @@ def test_a_filter_narrows_the_list(browser: Any) -> None:
     assert "rejected instruction" in shown(browser, ".row.on .what")
     browser.execute_script("narrow({score: '2'})")
     settled(browser, r"1 of \d+")
-    assert "no: the input fits it" in shown(browser, "#one") and "Judged 2 of 5" in shown(browser, "#one")
+    assert "no: the input fits it" in shown(browser, "#one") and "Judged 2 of 5" in shown(
+        browser, "#one"
+    )
 
 
 @needs_browser
@@ -211,9 +275,14 @@ def test_a_defect_and_a_reason_lead_to_their_candidates(browser: Any) -> None:
     defect = browser.find_element("css selector", ".defect[data-reason=refusal]")
     browser.execute_script("arguments[0].click()", defect)
     settled(browser, r"1 of \d+")
-    assert "refusal" in shown(browser, "#one") and browser.switch_to.active_element.get_attribute("id") == "list"
+    assert (
+        "refusal" in shown(browser, "#one")
+        and browser.switch_to.active_element.get_attribute("id") == "list"
+    )
     reason = browser.find_element("css selector", ".bar .link[data-reason=near_duplicate]")
-    count = browser.execute_script("return arguments[0].parentElement.querySelector('b').textContent", reason)
+    count = browser.execute_script(
+        "return arguments[0].parentElement.querySelector('b').textContent", reason
+    )
     browser.execute_script("arguments[0].click()", reason)
     settled(browser, rf"{count} of \d+")
     assert "Resembles, ROUGE-L" in shown(browser, "#one")
@@ -226,7 +295,9 @@ def test_keys_walk_the_list_and_tab_reaches_everything(browser: Any) -> None:
     where = browser.find_element("id", "list")
     where.send_keys(Keys.END)
     last = browser.execute_script("return hits.length - 1")
-    assert where.get_attribute("aria-activedescendant") == f"row-{last}" and shown(browser, ".row.on")
+    assert where.get_attribute("aria-activedescendant") == f"row-{last}" and shown(
+        browser, ".row.on"
+    )
     where.send_keys(Keys.HOME, Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_UP, Keys.PAGE_DOWN)
     assert int(where.get_attribute("aria-activedescendant").removeprefix("row-")) > 4
     browser.execute_script("document.getElementById('search').focus()")
@@ -235,7 +306,10 @@ def test_keys_walk_the_list_and_tab_reaches_everything(browser: Any) -> None:
         browser.switch_to.active_element.send_keys(Keys.TAB)
         reached.append(browser.switch_to.active_element.get_attribute("id"))
     assert reached == ["kind", "source", "reason", "score", "list", "one"]
-    assert browser.execute_script("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert (
+        browser.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
+        == "solid"
+    )
 
 
 @needs_browser
@@ -243,8 +317,13 @@ def test_a_figure_answers_the_mouse(browser: Any) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.support.ui import WebDriverWait
 
-    browser.execute_script("document.getElementById('seeds').scrollIntoView({block: 'center', behavior: 'instant'})")
-    bar = max(browser.find_elements("css selector", "#seeds .point path"), key=lambda one: one.size["height"])
+    browser.execute_script(
+        "document.getElementById('seeds').scrollIntoView({block: 'center', behavior: 'instant'})"
+    )
+    bar = max(
+        browser.find_elements("css selector", "#seeds .point path"),
+        key=lambda one: one.size["height"],
+    )
     ActionChains(browser).move_to_element(bar).perform()
     WebDriverWait(browser, 20).until(lambda one: "%" in shown(one, "#seeds .hoverlayer"))
 
@@ -276,13 +355,20 @@ return faint;
 
 
 @needs_browser
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390), pytest.param("dark", 768, marks=pytest.mark.slow)])
-def test_nothing_is_wider_than_the_screen_or_too_faint_to_read(browser: Any, theme: str, width: int) -> None:
+@pytest.mark.parametrize(
+    ("theme", "width"),
+    [("light", 1280), ("dark", 390), pytest.param("dark", 768, marks=pytest.mark.slow)],
+)
+def test_nothing_is_wider_than_the_screen_or_too_faint_to_read(
+    browser: Any, theme: str, width: int
+) -> None:
     from browser import look
 
     look(browser, theme=theme, width=width)
     try:
-        assert browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]") == [width, width]
+        assert browser.execute_script(
+            "return [document.documentElement.scrollWidth, innerWidth]"
+        ) == [width, width]
         assert browser.execute_script(CONTRAST) == []
     finally:
         look(browser)
@@ -305,14 +391,20 @@ def test_planted_names_do_not_run_in_a_legend_of_two_runs(chromium: Any, both: P
     from browser import logged, show
 
     show(chromium, both)
-    assert NAME in chromium.execute_script("return [...document.querySelectorAll('.legendtext')].map(e => e.textContent).join()")
-    assert chromium.execute_script("return window.hacked === undefined && !document.querySelector('img')")
+    assert NAME in chromium.execute_script(
+        "return [...document.querySelectorAll('.legendtext')].map(e => e.textContent).join()"
+    )
+    assert chromium.execute_script(
+        "return window.hacked === undefined && !document.querySelector('img')"
+    )
     assert logged(chromium, "browser") == []
 
 
 @needs_browser
 @pytest.mark.slow  # a page of 82,000 examples: half a minute
-def test_82_000_examples_make_a_page_that_opens_at_once(finished: Path, tmp_path: Path, chromium: Any) -> None:
+def test_82_000_examples_make_a_page_that_opens_at_once(
+    finished: Path, tmp_path: Path, chromium: Any
+) -> None:
     from browser import show
 
     from selfinstruct.report import page as written
@@ -324,14 +416,25 @@ def test_82_000_examples_make_a_page_that_opens_at_once(finished: Path, tmp_path
     lines = (finished / "examples.jsonl").read_text("utf-8").splitlines(keepends=True)
     with (big / "examples.jsonl").open("w", encoding="utf-8") as file:
         for number in range(82_000):  # other words each, or all would be compressed away
-            file.write(lines[number % 150].replace(" the ", f" the {number * 2654435761 % 2**32:x} ").replace('-1"', f'-{number}"'))
+            file.write(
+                lines[number % 150]
+                .replace(" the ", f" the {number * 2654435761 % 2**32:x} ")
+                .replace('-1"', f'-{number}"')
+            )
     out = tmp_path / "big.html"
     out.write_text(written([measure(load_run(finished))], packed([load_run(big)], [{}])), "utf-8")
     assert out.stat().st_size < 30_000_000
     show(chromium, out)
     assert chromium.execute_script("return all.length") > 82_000
-    assert chromium.execute_script("return performance.getEntriesByType('navigation')[0].domInteractive") < 3000
-    chromium.execute_script("const list = document.getElementById('list'); list.scrollTop = list.scrollHeight; roll()")
+    assert (
+        chromium.execute_script(
+            "return performance.getEntriesByType('navigation')[0].domInteractive"
+        )
+        < 3000
+    )
+    chromium.execute_script(
+        "const list = document.getElementById('list'); list.scrollTop = list.scrollHeight; roll()"
+    )
     assert chromium.execute_script("return document.querySelectorAll('.row').length") < 40
     assert (
         chromium.execute_script(

@@ -13,16 +13,18 @@ from random import Random
 import pytest
 from server import PROMPTS, stage_by_templates
 
-from selfinstruct.models import Completion, Decoding, Message, Request, scripted
-from selfinstruct.models import phrases as vocabulary
-from selfinstruct.models.scripted import Scripted, reply
+from selfinstruct.models import Completion, Decoding, Message, Request
+from selfinstruct.models.scripted import model as scripted
+from selfinstruct.models.scripted import phrases as vocabulary
+from selfinstruct.models.scripted.model import Scripted, reply
 from selfinstruct.similarity import RougeIndex, tokens
 
 NUMERALS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
 SHOWN = tuple(f"Demonstration {word} tells apart what belongs to {word}." for word in NUMERALS)
 LIST = "\n".join(f"{number}. {text}" for number, text in enumerate(SHOWN, 1))
 TASKS = "\n###\n".join(
-    f"{at}. Instruction: {text}\n{at}. Input:\n<noinput>\n{at}. Output:\nFine." for at, text in enumerate(SHOWN[:3], 1)
+    f"{at}. Instruction: {text}\n{at}. Input:\n<noinput>\n{at}. Output:\nFine."
+    for at, text in enumerate(SHOWN[:3], 1)
 )
 FREE = "Explain the cost of school lunches to pilots as a numbered list."
 NEEDY = "Summarize the given recipe on green tea in plain language."
@@ -30,13 +32,28 @@ LABELLED = "Classify the given poem about green tea by a vet as spam or genuine.
 ITEM = re.compile(r"^(\d+)\. (.+)$", re.MULTILINE)
 
 
-def asked(stage: str, prompt: str, *, place: int = 0, api: str = "chat", role: str = "user", **more: object) -> Request:
-    request = Request(stage, f"t{place}", "scripted", api, (Message(role, prompt),), Decoding(), place)
+def asked(
+    stage: str,
+    prompt: str,
+    *,
+    place: int = 0,
+    api: str = "chat",
+    role: str = "user",
+    **more: object,
+) -> Request:
+    request = Request(
+        stage, f"t{place}", "scripted", api, (Message(role, prompt),), Decoding(), place
+    )
     return replace(request, **more)  # type: ignore[arg-type]
 
 
 def proposing(place: int = 0, **more: object) -> Request:
-    return asked("propose", f"Tasks so far:\n{LIST}\n\nGo on with 8 more, numbered from 9.", place=place, **more)  # type: ignore[arg-type]
+    return asked(
+        "propose",
+        f"Tasks so far:\n{LIST}\n\nGo on with 8 more, numbered from 9.",
+        place=place,
+        **more,  # type: ignore[arg-type]
+    )
 
 
 def replies(stage: str, prompt: str, count: int = 400, **more: object) -> list[Completion]:
@@ -65,7 +82,11 @@ def test_a_reply_depends_on_the_request_alone() -> None:
 
 def test_every_part_of_the_request_counts() -> None:
     first = proposing()
-    others = [replace(first, seed=1), replace(first, model="other"), replace(first, decoding=Decoding(temperature=0.1))]
+    others = [
+        replace(first, seed=1),
+        replace(first, model="other"),
+        replace(first, decoding=Decoding(temperature=0.1)),
+    ]
     assert len({reply(request).text for request in [first, *others]}) == 4
 
 
@@ -77,25 +98,38 @@ def test_the_replies_are_the_same_in_every_version_of_python() -> None:
         asked("output_first", f"Task: {LABELLED}"),
         asked("propose", TASKS),
     ]
-    texts = [scripted._answer(Random(number), request) for request in requests for number in range(100)]
+    texts = [
+        scripted._answer(Random(number), request) for request in requests for number in range(100)
+    ]
     assert hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16] == "473734d68550c68e"
 
 
 def test_a_proposal_is_a_numbered_list_that_goes_on_where_the_demonstrations_end() -> None:
     text = next(
-        one.text for one in map(reply, map(proposing, range(50))) if one.text.startswith("9. ") and one.finish_reason == "stop"
+        one.text
+        for one in map(reply, map(proposing, range(50)))
+        if one.text.startswith("9. ") and one.finish_reason == "stop"
     )
     assert [int(number) for number, _ in ITEM.findall(text)] == list(range(9, 17))
 
 
 def test_the_prompt_says_how_many_and_from_which_number() -> None:
     prompt = "1. One thing.\n2. Another thing.\n\nWrite 3 new ones, numbered from 21."
-    numbers = [[int(number) for number, _ in ITEM.findall(one.text)] for one in replies("propose", prompt, 40)]
+    numbers = [
+        [int(number) for number, _ in ITEM.findall(one.text)]
+        for one in replies("propose", prompt, 40)
+    ]
     assert Counter(map(tuple, numbers)).most_common(1)[0][0] == (21, 22, 23)
 
 
 def test_a_completion_goes_on_in_the_prompts_last_line() -> None:
-    request = asked("propose", f"A list:\n\n{LIST}\n9.", api="completions", role="prompt", decoding=Decoding(stop=("\n16", "\n\n")))
+    request = asked(
+        "propose",
+        f"A list:\n\n{LIST}\n9.",
+        api="completions",
+        role="prompt",
+        decoding=Decoding(stop=("\n16", "\n\n")),
+    )
     good = [
         one
         for one in (reply(replace(request, seed=seed)) for seed in range(60))
@@ -104,7 +138,9 @@ def test_a_completion_goes_on_in_the_prompts_last_line() -> None:
     assert len(good) > 50
     for one in good:
         assert re.match(r" (?:- |\u00c9)?\w", one.text)
-        assert [int(number) for number, _ in ITEM.findall(one.text)] == list(range(10, 16))  # stopped at item 16
+        assert [int(number) for number, _ in ITEM.findall(one.text)] == list(
+            range(10, 16)
+        )  # stopped at item 16
 
 
 def test_whole_tasks_are_answered_with_whole_tasks() -> None:
@@ -112,9 +148,17 @@ def test_whole_tasks_are_answered_with_whole_tasks() -> None:
         (f"Rules:\n1. Short.\n\n{TASKS}\n\nWrite 4 more tasks.", "chat"),
         (f"{TASKS}\n###\n4. Instruction:", "completions"),
     ):
-        texts = [one.text for one in replies("propose", prompt, 40, api=api) if one.finish_reason == "stop" and "###" in one.text]
+        texts = [
+            one.text
+            for one in replies("propose", prompt, 40, api=api)
+            if one.finish_reason == "stop" and "###" in one.text
+        ]
         assert len(texts) > 30
-        whole = [text for text in texts if re.findall(r"^(\d+)\. Output:$", text, re.MULTILINE)[:4] == ["4", "5", "6", "7"]]
+        whole = [
+            text
+            for text in texts
+            if re.findall(r"^(\d+)\. Output:$", text, re.MULTILINE)[:4] == ["4", "5", "6", "7"]
+        ]
         assert len(whole) > 0.8 * len(texts)
         assert any("<noinput>" in text for text in texts)
 
@@ -124,23 +168,37 @@ def test_a_fifth_of_the_new_instructions_are_classifications_and_the_text_decide
     said = []
     for instruction in instructions:
         completion = reply(
-            asked("classify", f"Task: {instruction}\nFixed labels?", api="completions", response_format="json_schema")
+            asked(
+                "classify",
+                f"Task: {instruction}\nFixed labels?",
+                api="completions",
+                response_format="json_schema",
+            )
         )
         if completion.finish_reason == "stop" and completion.text:
             said.append(json.loads(completion.text)["is_classification"])
     assert 0.15 < sum(said) / len(said) < 0.25
     for instruction, word in ((LABELLED, "yes"), (FREE, "no"), (NEEDY, "no")):
         answers = replies("classify", f"Instruction: {instruction}\nClassification task:")
-        assert sum(one.text.lower().strip("* ").startswith(word) for one in answers) > 0.9 * len(answers)
+        assert sum(one.text.lower().strip("* ").startswith(word) for one in answers) > 0.9 * len(
+            answers
+        )
 
 
 def test_an_instruction_that_needs_no_input_gets_none_and_one_that_does_gets_one_to_three() -> None:
     free = replies("input_first", f"Task: {FREE}")
-    assert sum(bool(re.search(r"Input:\W+(?!None)\w", one.text)) for one in free) < 0.04 * len(free)  # the flaws
-    counts = Counter(one.text.count("Input:") for one in replies("input_first", f"Task: {NEEDY}") if one.finish_reason == "stop")
+    assert sum(bool(re.search(r"Input:\W+(?!None)\w", one.text)) for one in free) < 0.04 * len(
+        free
+    )  # the flaws
+    counts = Counter(
+        one.text.count("Input:")
+        for one in replies("input_first", f"Task: {NEEDY}")
+        if one.finish_reason == "stop"
+    )
     assert {1, 2, 3} <= set(counts)
     assert all(
-        one.text.count("Output:") <= 3 for one in replies("input_first", f"Task: {NEEDY}\nExamples: at most 2")
+        one.text.count("Output:") <= 3
+        for one in replies("input_first", f"Task: {NEEDY}\nExamples: at most 2")
     )  # 2 and a copy
 
 
@@ -150,11 +208,16 @@ def test_instances_speak_of_what_the_instruction_speaks_of() -> None:
 
 
 def test_every_label_of_a_classification_gets_an_input() -> None:
-    texts = [one.text for one in replies("output_first", f"Task: {LABELLED}") if one.finish_reason == "stop"]
+    texts = [
+        one.text
+        for one in replies("output_first", f"Task: {LABELLED}")
+        if one.finish_reason == "stop"
+    ]
     both = [
         text
         for text in texts
-        if {"spam", "genuine"} == set(re.findall(r"^(?:\*\*)?Class label:(?:\*\*)? (\w+)$", text, re.MULTILINE))
+        if {"spam", "genuine"}
+        == set(re.findall(r"^(?:\*\*)?Class label:(?:\*\*)? (\w+)$", text, re.MULTILINE))
     ]
     assert len(both) > 0.9 * len(texts)
 
@@ -169,7 +232,9 @@ def test_every_label_of_a_classification_gets_an_input() -> None:
         ("propose", TASKS, "tasks", list),
     ],
 )
-def test_a_schema_is_kept_to_and_a_json_object_nearly_always(stage: str, prompt: str, name: str, kind: type) -> None:
+def test_a_schema_is_kept_to_and_a_json_object_nearly_always(
+    stage: str, prompt: str, name: str, kind: type
+) -> None:
     for completion in replies(stage, prompt, 200, response_format="json_schema"):
         if completion.text and completion.finish_reason == "stop":
             assert isinstance(json.loads(completion.text)[name], kind)
@@ -183,7 +248,9 @@ def test_the_imperfections_come_at_the_stated_rates() -> None:
     rates = {
         "empty": sum(not one.text for one in completions),
         "cut": sum(one.finish_reason == "length" for one in completions),
-        "prose": sum("\n" not in one.text for one in completions if one.text and one.finish_reason == "stop"),
+        "prose": sum(
+            "\n" not in one.text for one in completions if one.text and one.finish_reason == "stop"
+        ),
     }
     for name, times in rates.items():
         assert 0.5 < times / len(completions) / scripted.REPLY_FLAWS[name] < 1.7, name
@@ -195,7 +262,9 @@ def test_the_imperfections_come_at_the_stated_rates() -> None:
         "short": sum(len(item.split()) <= 3 for item in items),
         "long": sum(len(item.split()) > 150 for item in items),
         "program": sum(item.startswith("Write a program") for item in items),
-        "unseen": sum(bool(re.search(r"\b(image|picture|graph|map|file)\b", item)) for item in items),
+        "unseen": sum(
+            bool(re.search(r"\b(image|picture|graph|map|file)\b", item)) for item in items
+        ),
         "foreign": sum(not item[:1].isascii() for item in items),
         "punctuation": sum(item.startswith("-") for item in items),
     }
@@ -206,7 +275,9 @@ def test_the_imperfections_come_at_the_stated_rates() -> None:
 def test_every_kind_of_broken_instance_occurs() -> None:
     pairs = [
         [(one["input"], one["output"]) for one in json.loads(completion.text)["instances"]]
-        for completion in replies("input_first", f"Task: {NEEDY}", 1500, response_format="json_schema")
+        for completion in replies(
+            "input_first", f"Task: {NEEDY}", 1500, response_format="json_schema"
+        )
         if completion.text and completion.finish_reason == "stop"
     ]
     assert any(given == output for one in pairs for given, output in one)
@@ -214,7 +285,11 @@ def test_every_kind_of_broken_instance_occurs() -> None:
     assert any(output.endswith(":") for one in pairs for _, output in one)
     assert any(len(one) != len(set(one)) for one in pairs)
     assert any(len({given for given, _ in one}) < len(set(one)) for one in pairs)
-    assert any("Output:" not in one.text for one in replies("input_first", f"Task: {NEEDY}") if "Input:" in one.text)
+    assert any(
+        "Output:" not in one.text
+        for one in replies("input_first", f"Task: {NEEDY}")
+        if "Input:" in one.text
+    )
 
 
 def test_the_vocabulary_holds_no_word_that_the_filters_drop() -> None:
@@ -236,7 +311,9 @@ def test_every_slot_has_phrases_and_follows_a_grammatically() -> None:
     slots = {slot for pattern in patterns for slot in re.findall(r"\{(\w+)\}", pattern)}
     assert slots - {"keyword"} <= set(vocabulary.PHRASES)
     after_a = {slot for pattern in patterns for slot in re.findall(r"\b[Aa] \{(\w+)\}", pattern)}
-    assert [phrase for slot in after_a for phrase in vocabulary.PHRASES[slot] if phrase[0] in "aeiou"] == []
+    assert [
+        phrase for slot in after_a for phrase in vocabulary.PHRASES[slot] if phrase[0] in "aeiou"
+    ] == []
 
 
 def test_the_text_is_varied_enough_to_fill_a_pool() -> None:
@@ -268,7 +345,11 @@ def test_a_reply_ends_at_the_first_stop_and_at_the_limit_of_tokens() -> None:
 
 def test_usage_is_counted_and_whole() -> None:
     completion = reply(proposing(3))
-    assert completion.usage.completion_tokens == int(len(completion.text.split()) * scripted.TOKENS_PER_WORD) > 50
+    assert (
+        completion.usage.completion_tokens
+        == int(len(completion.text.split()) * scripted.TOKENS_PER_WORD)
+        > 50
+    )
     assert completion.usage.prompt_tokens > 50
 
 
@@ -280,11 +361,20 @@ def test_a_prompt_without_any_list_or_label_still_gets_an_answer() -> None:
 
 def test_the_stage_of_every_template_is_told_from_its_text() -> None:
     stage_of = stage_by_templates()
-    values = {"demonstrations": LIST, "instruction": LABELLED, "n": "8", "next": "9", "max_instances": "3"}
+    values = {
+        "demonstrations": LIST,
+        "instruction": LABELLED,
+        "n": "8",
+        "next": "9",
+        "max_instances": "3",
+    }
     values["example"] = '{"instruction": "Name a river.", "input": "", "output": "The Nile."}'
     templates = sorted(PROMPTS.glob("*/*.txt"))
     assert templates
     for template in templates:
         sections = re.split(r"(?m)^--- \w+\n", template.read_text("utf-8"))[1:]
-        prompt = "\n\n".join(re.sub(r"\{\{(\w+)\}\}", lambda name: values[name[1]], section.strip("\n")) for section in sections)
+        prompt = "\n\n".join(
+            re.sub(r"\{\{(\w+)\}\}", lambda name: values[name[1]], section.strip("\n"))
+            for section in sections
+        )
         assert stage_of(prompt) == template.name.partition(".")[0], template

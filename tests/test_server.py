@@ -16,7 +16,11 @@ import server
 from server import LoopbackServer, failing, latency, rate_limit, saying
 
 PROMPT = "1. Name the capital.\n2. Sort the words.\n\nGo on with 8 more, numbered from 3."
-CHAT: dict[str, Any] = {"model": "scripted", "messages": [{"role": "user", "content": PROMPT}], "seed": 5}
+CHAT: dict[str, Any] = {
+    "model": "scripted",
+    "messages": [{"role": "user", "content": PROMPT}],
+    "seed": 5,
+}
 
 
 def ask(
@@ -24,7 +28,9 @@ def ask(
 ) -> list[tuple[int, Any, dict[str, str]]]:
     """Sends all bodies at once; status, body (parsed if it is JSON) and headers of each answer, status 0 if there is none."""
 
-    async def one(session: aiohttp.ClientSession, body: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
+    async def one(
+        session: aiohttp.ClientSession, body: dict[str, Any]
+    ) -> tuple[int, Any, dict[str, str]]:
         try:
             async with session.post(at.base_url + path, json=body, **options) as response:
                 text = await response.text()
@@ -51,11 +57,23 @@ def text_of(answer: tuple[int, Any, dict[str, str]]) -> Any:
 
 
 def test_the_ordinary_client_gets_chat_replies_completions_and_the_models() -> None:
-    with LoopbackServer() as at, openai.OpenAI(base_url=at.base_url, api_key="none", max_retries=0) as client:
-        chat = client.chat.completions.create(model="scripted", messages=[{"role": "user", "content": PROMPT}], seed=1)
+    with (
+        LoopbackServer() as at,
+        openai.OpenAI(base_url=at.base_url, api_key="none", max_retries=0) as client,
+    ):
+        chat = client.chat.completions.create(
+            model="scripted", messages=[{"role": "user", "content": PROMPT}], seed=1
+        )
         assert re.search(r"^3\. \w", chat.choices[0].message.content or "", re.MULTILINE)
-        assert chat.usage is not None and chat.usage.total_tokens == chat.usage.prompt_tokens + chat.usage.completion_tokens > 0
-        more = client.completions.create(model="scripted", prompt="Tasks:\n1. Name the capital.\n2.", seed=1, stop=["\n5."])
+        assert (
+            chat.usage is not None
+            and chat.usage.total_tokens
+            == chat.usage.prompt_tokens + chat.usage.completion_tokens
+            > 0
+        )
+        more = client.completions.create(
+            model="scripted", prompt="Tasks:\n1. Name the capital.\n2.", seed=1, stop=["\n5."]
+        )
         assert re.match(r" \w.*\n3\. ", more.choices[0].text) and "\n5." not in more.choices[0].text
         assert [model.id for model in client.models.list()] == ["scripted"]
         assert [body["seed"] for body in at.requests] == [1, 1]
@@ -75,20 +93,31 @@ def test_every_stage_is_told_from_the_prompt_and_a_function_may_tell_instead() -
 
     with LoopbackServer() as at:
         label, given = ask(
-            at, prompt("Task: Name a bird.\nFixed labels?"), prompt("Instruction: Shorten the given text.\nInput and Output:")
+            at,
+            prompt("Task: Name a bird.\nFixed labels?"),
+            prompt("Instruction: Shorten the given text.\nInput and Output:"),
         )
         assert text_of(label).startswith("No") and "Input:" in text_of(given)
     with LoopbackServer(stage_of=lambda text: "output_first") as at:
         replies = ask(at, *(prompt(f"Task: Name {number} birds.") for number in range(5)))
-        assert sum("Class label:" in text_of(reply) for reply in replies) >= 4  # one may be among the replies without labels
+        assert (
+            sum("Class label:" in text_of(reply) for reply in replies) >= 4
+        )  # one may be among the replies without labels
 
 
 @pytest.mark.parametrize("kind", sorted(server.FAILURES))
 def test_every_failure_has_its_status_and_then_the_request_succeeds(kind: str) -> None:
     with LoopbackServer(failing(kind, attempts=1)) as at:
         (failed,), (good,) = ask(at, CHAT), ask(at, CHAT)
-    expected = next((int(word) for word in kind.split() if word.isdigit()), {"model": 404, "quota": 429}.get(kind, 200))
-    assert failed[0] == (400 if kind.startswith("context") else expected) if kind != "error in 200" else failed[0] == 200
+    expected = next(
+        (int(word) for word in kind.split() if word.isdigit()),
+        {"model": 404, "quota": 429}.get(kind, 200),
+    )
+    assert (
+        failed[0] == (400 if kind.startswith("context") else expected)
+        if kind != "error in 200"
+        else failed[0] == 200
+    )
     assert good[0] == 200 and text_of(good)
     assert at.calls[0].status == failed[0] and at.received[at.calls[0].key] == 2
 
@@ -99,7 +128,13 @@ def test_retry_after_comes_as_seconds_as_a_date_and_as_milliseconds() -> None:
         with LoopbackServer(failing(kind)) as at:
             headers[kind] = {name.lower(): value for name, value in ask(at, CHAT)[0][2].items()}
     assert headers["429 seconds"]["retry-after"] == "1"
-    assert abs(email.utils.parsedate_to_datetime(headers["429 date"]["retry-after"]).timestamp() - time.time()) < 5
+    assert (
+        abs(
+            email.utils.parsedate_to_datetime(headers["429 date"]["retry-after"]).timestamp()
+            - time.time()
+        )
+        < 5
+    )
     assert headers["429 ms"]["retry-after-ms"] == "50"
 
 
@@ -122,8 +157,15 @@ def test_a_hanging_call_ends_with_its_client_and_does_not_hold_up_the_end() -> N
 def test_failures_hit_the_same_requests_in_every_order() -> None:
     outcomes = []
     for bodies in (seeded(60), seeded(60)[::-1]):
-        with LoopbackServer(failing("500", rate=0.3, seed=4), failing("429", rate=0.2, seed=5)) as at:
-            outcomes.append({body["seed"]: answer[0] for body, answer in zip(bodies, ask(at, *bodies), strict=True)})
+        with LoopbackServer(
+            failing("500", rate=0.3, seed=4), failing("429", rate=0.2, seed=5)
+        ) as at:
+            outcomes.append(
+                {
+                    body["seed"]: answer[0]
+                    for body, answer in zip(bodies, ask(at, *bodies), strict=True)
+                }
+            )
     assert outcomes[0] == outcomes[1]
     assert set(outcomes[0].values()) == {200, 429, 500}
 
@@ -165,16 +207,23 @@ def test_a_rate_limit_refuses_what_comes_too_fast_and_says_when_to_come_again() 
 
 
 def test_the_key_the_model_and_the_parameters_can_be_refused() -> None:
-    with LoopbackServer(server.api_key("k"), server.only_models("scripted"), server.rejecting("seed")) as at:
+    with LoopbackServer(
+        server.api_key("k"), server.only_models("scripted"), server.rejecting("seed")
+    ) as at:
         assert ask(at, CHAT)[0][0] == 401
         good: dict[str, Any] = {"headers": {"Authorization": "Bearer k"}}
         (wrong,) = ask(at, {**CHAT, "model": "other"}, **good)
         assert wrong[0] == 404 and wrong[1]["error"]["code"] == "model_not_found"
         (unknown,) = ask(at, CHAT, **good)
         assert (
-            unknown[0] == 400 and unknown[1]["error"]["param"] == "seed" and unknown[1]["error"]["code"] == "unsupported_parameter"
+            unknown[0] == 400
+            and unknown[1]["error"]["param"] == "seed"
+            and unknown[1]["error"]["code"] == "unsupported_parameter"
         )
-        assert ask(at, {name: value for name, value in CHAT.items() if name != "seed"}, **good)[0][0] == 200
+        assert (
+            ask(at, {name: value for name, value in CHAT.items() if name != "seed"}, **good)[0][0]
+            == 200
+        )
 
 
 def test_long_prompts_overflow_in_each_servers_own_words() -> None:
@@ -195,11 +244,16 @@ def test_hostile_text_arrives_as_it_was_meant() -> None:
         openai.OpenAI(base_url=at.base_url, api_key="none") as client,
     ):
         assert text_of(ask(at, CHAT)[0]) == "a\x1b[2J\x9b\x00\u2028\ud800z"
-        reply = client.chat.completions.create(model="scripted", messages=[{"role": "user", "content": PROMPT}])
+        reply = client.chat.completions.create(
+            model="scripted", messages=[{"role": "user", "content": PROMPT}]
+        )
         assert "\x1b[2J" in (reply.choices[0].message.content or "")
     with LoopbackServer(saying(server.hostile)) as at:
         everything = "".join(text_of(answer) for answer in ask(at, *seeded(20)))
-        assert all(character in everything for character in "\x1b\x9b\x00\ud800\u2028\u202e") and "3. " in everything
+        assert (
+            all(character in everything for character in "\x1b\x9b\x00\ud800\u2028\u202e")
+            and "3. " in everything
+        )
 
 
 def test_nonsense_for_ever_and_replies_without_usage() -> None:

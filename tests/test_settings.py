@@ -9,9 +9,17 @@ from typing import Any
 
 import pytest
 
-from selfinstruct.config import PRESETS, STAGES, Config, configure
+from selfinstruct.asking.config import PRESETS, STAGES, Config, configure
+from selfinstruct.asking.settings import (
+    for_stages,
+    fresh,
+    merged,
+    read_file,
+    resumed,
+    seconds_left,
+    wants_embedded,
+)
 from selfinstruct.errors import UserError
-from selfinstruct.settings import for_stages, fresh, merged, read_file, resumed, seconds_left, wants_embedded
 
 
 @pytest.fixture
@@ -93,7 +101,10 @@ def test_an_empty_file_says_nothing(path: Path) -> None:
         ("[proposed]\ntemperature = 1", "unknown setting 'proposed'"),
         ("[propose]\nn = 5", "[propose]: unknown setting 'n' (known: temperature, "),
         ("propose = 3", "'propose' must be a table"),
-        ("api_key = 'x'", "'api_key' does not belong into a file; set OPENAI_API_KEY in the environment"),
+        (
+            "api_key = 'x'",
+            "'api_key' does not belong into a file; set OPENAI_API_KEY in the environment",
+        ),
         ("api-key = 'x'", "'api-key' does not belong into a file"),
         ("n = 'five'", "'n' must be a whole number, not 'five'"),
         ("n = 5.0", "'n' must be a whole number, not 5.0"),
@@ -117,7 +128,10 @@ def test_what_is_wrong_in_a_file_is_named(path: Path, text: str, words: str) -> 
 
 
 def test_a_file_that_is_missing_or_no_utf8_is_named(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=re.escape(f"{path}: cannot read the configuration (No such file or directory)")):
+    with pytest.raises(
+        UserError,
+        match=re.escape(f"{path}: cannot read the configuration (No such file or directory)"),
+    ):
         read_file(path)
     with pytest.raises(UserError, match="Is a directory"):
         read_file(tmp_path)
@@ -138,7 +152,9 @@ def test_a_value_is_for_all_stages_or_for_one_the_last_word_wins() -> None:
 
 
 def test_stops_are_collected_and_may_hold_anything() -> None:
-    assert for_stages("stop", ["classify=a", "classify=b=c"]) == {"classify": {"stop": ("a", "b=c")}}
+    assert for_stages("stop", ["classify=a", "classify=b=c"]) == {
+        "classify": {"stop": ("a", "b=c")}
+    }
     assert for_stages("stop", ["x=y"])["propose"] == {"stop": ("x=y",)}
     assert for_stages("stop", [r"\n\n", r"a\tb"])["propose"] == {"stop": ("\n\n", "a\tb")}
 
@@ -168,7 +184,11 @@ def test_a_backslash_that_begins_no_escape_is_a_users_error() -> None:
         ("temperature", "nan", "--temperature nan must be between 0 and 5"),
         ("temperature", "inf", "--temperature inf must be between 0 and 5"),
         ("max_tokens", "1.5", "--max-tokens 1.5: must be a number"),
-        ("presence_penalty", "classify=3", "--presence-penalty classify=3 must be between -2 and 2, not 3.0"),
+        (
+            "presence_penalty",
+            "classify=3",
+            "--presence-penalty classify=3 must be between -2 and 2, not 3.0",
+        ),
     ],
 )
 def test_a_value_that_is_none_is_named_as_it_was_written(name: str, value: str, words: str) -> None:
@@ -181,13 +201,29 @@ def test_a_value_that_is_none_is_named_as_it_was_written(name: str, value: str, 
 
 
 def test_the_command_line_wins_over_the_file_over_the_preset_over_the_default(path: Path) -> None:
-    file = read(path, 'preset = "paper"\ndemos = 5\nseed = 3\n[propose]\ntemperature = 0.1\ntop_p = 0.2')
-    config = fresh(merged(file, {"seed": 4, "model": "m"}, for_stages("temperature", ["propose=0.9"])))
-    assert (config.preset, config.demos, config.seed, config.new_per_turn, config.threshold) == ("paper", 5, 4, 7, 0.7)
-    assert (config.propose.temperature, config.propose.top_p, config.propose.max_tokens) == (0.9, 0.2, 1024)
+    file = read(
+        path, 'preset = "paper"\ndemos = 5\nseed = 3\n[propose]\ntemperature = 0.1\ntop_p = 0.2'
+    )
+    config = fresh(
+        merged(file, {"seed": 4, "model": "m"}, for_stages("temperature", ["propose=0.9"]))
+    )
+    assert (config.preset, config.demos, config.seed, config.new_per_turn, config.threshold) == (
+        "paper",
+        5,
+        4,
+        7,
+        0.7,
+    )
+    assert (config.propose.temperature, config.propose.top_p, config.propose.max_tokens) == (
+        0.9,
+        0.2,
+        1024,
+    )
 
 
-def test_the_environments_address_is_taken_where_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environments_address_is_taken_where_none_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://there/v1")
     assert fresh({"model": "m"}).base_url == ("http://there/v1",)
     assert fresh({"model": "m", "base_url": "http://here/v1"}).base_url == ("http://here/v1",)
@@ -201,18 +237,31 @@ def test_the_embedded_model_implies_a_preset_that_may_be_overruled() -> None:
 
 
 def test_a_run_that_goes_on_stays_as_it_was_but_for_what_is_said_anew() -> None:
-    recorded = configure({"preset": "paper", "model": "m", "n": 50, "seed": 3, "propose": {"temperature": 0.1}})
+    recorded = configure(
+        {"preset": "paper", "model": "m", "n": 50, "seed": 3, "propose": {"temperature": 0.1}}
+    )
     assert resumed(recorded, {}) == recorded
     config = resumed(recorded, {"n": 80, "propose": {"top_p": 0.3}})
-    assert (config.n, config.seed, config.model, config.propose.temperature, config.propose.top_p) == (80, 3, "m", 0.1, 0.3)
+    assert (
+        config.n,
+        config.seed,
+        config.model,
+        config.propose.temperature,
+        config.propose.top_p,
+    ) == (80, 3, "m", 0.1, 0.3)
     with pytest.raises(UserError, match="--n 0: must be at least 1"):
         resumed(recorded, {"n": 0})
 
 
-def test_nothing_that_points_to_an_endpoint_means_the_embedded_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_that_points_to_an_endpoint_means_the_embedded_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert wants_embedded({}) and wants_embedded({"n": 1000, "preset": "chat"})
     assert not wants_embedded({"model": "m"}) and not wants_embedded({"base_url": "http://x/v1"})
-    with pytest.raises(UserError, match=r"--n 1001 is too much to begin on the embedded model unasked: .*--model local"):
+    with pytest.raises(
+        UserError,
+        match=r"--n 1001 is too much to begin on the embedded model unasked: .*--model local",
+    ):
         wants_embedded({"n": 1001})
     assert not wants_embedded({"model": "local", "n": 5000})
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
@@ -250,12 +299,15 @@ def test_a_setting_by_every_name_can_be_said_in_a_file(path: Path) -> None:
         ("7:00", 9, 3600.0),
     ],
 )
-def test_a_sitting_ends_at_whichever_limit_comes_first(stop_at: str | None, max_hours: float | None, seconds: float | None) -> None:
+def test_a_sitting_ends_at_whichever_limit_comes_first(
+    stop_at: str | None, max_hours: float | None, seconds: float | None
+) -> None:
     assert seconds_left(stop_at, max_hours, datetime(2024, 5, 1, 6, 0)) == seconds
 
 
 @pytest.mark.parametrize(
-    ("stop_at", "max_hours"), [("7", None), ("25:00", None), ("soon", None), (None, 0), (None, -1.0), (None, float("nan"))]
+    ("stop_at", "max_hours"),
+    [("7", None), ("25:00", None), ("soon", None), (None, 0), (None, -1.0), (None, float("nan"))],
 )
 def test_a_limit_that_is_none_is_named(stop_at: str | None, max_hours: float | None) -> None:
     with pytest.raises(UserError, match=r"--(stop-at|max-hours) .*: must be"):

@@ -19,7 +19,9 @@ from selfinstruct.similarity import Match, RougeIndex, nearest_each, rouge_l, to
 from selfinstruct.similarity.bounds import STARTS, Bounds, length_class
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "rouge"
-recorded = pytest.mark.skipif(not DATA.is_dir(), reason="recorded runs (../shared/data) are not part of a checkout")
+recorded = pytest.mark.skipif(
+    not DATA.is_dir(), reason="recorded runs (../shared/data) are not part of a checkout"
+)
 SCORER = rouge_scorer.RougeScorer(["rougeL"])
 
 
@@ -27,7 +29,9 @@ def reference(pool_item: str, candidate: str) -> float:
     return float(SCORER.score(pool_item, candidate)["rougeL"].fmeasure)
 
 
-def brute(pool: list[str], candidate: str, above: float, score: Callable[[str, str], float] = reference) -> Match | None:
+def brute(
+    pool: list[str], candidate: str, above: float, score: Callable[[str, str], float] = reference
+) -> Match | None:
     """The first of the best, found by comparing with everything."""
     scores = [score(item, candidate) for item in pool]
     best = max(range(len(pool)), key=lambda i: (scores[i], -i), default=-1)
@@ -45,10 +49,17 @@ class Growing(RougeIndex):
     tail, patience = (3, 0), 1
 
 
-word = st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "the", "of", *(f"zz{i}" for i in range(10))])
+word = st.sampled_from(
+    ["a", "b", "c", "d", "e", "f", "g", "the", "of", *(f"zz{i}" for i in range(10))]
+)
 sentences = st.lists(word, max_size=25).map(" ".join)
-near = st.tuples(st.lists(word, min_size=4, max_size=14), st.lists(st.tuples(st.integers(0, 13), word), max_size=4))
-thresholds = st.one_of(st.sampled_from([0.3, 0.5, 2 / 3, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95]), st.floats(0.3, 0.95))
+near = st.tuples(
+    st.lists(word, min_size=4, max_size=14),
+    st.lists(st.tuples(st.integers(0, 13), word), max_size=4),
+)
+thresholds = st.one_of(
+    st.sampled_from([0.3, 0.5, 2 / 3, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95]), st.floats(0.3, 0.95)
+)
 
 
 def changed(pair: tuple[list[str], list[tuple[int, str]]]) -> str:
@@ -59,13 +70,21 @@ def changed(pair: tuple[list[str], list[tuple[int, str]]]) -> str:
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.lists(st.one_of(sentences, near.map(changed)), max_size=30), st.lists(sentences, min_size=1, max_size=4), thresholds)
-def test_the_index_answers_as_rouge_score_over_the_whole_pool(pool: list[str], candidates: list[str], above: float) -> None:
+@given(
+    st.lists(st.one_of(sentences, near.map(changed)), max_size=30),
+    st.lists(sentences, min_size=1, max_size=4),
+    thresholds,
+)
+def test_the_index_answers_as_rouge_score_over_the_whole_pool(
+    pool: list[str], candidates: list[str], above: float
+) -> None:
     index = Growing()
     for done, text in enumerate(pool):
         index.add(text)
         if done % 4 == 0:  # asked as it grows, so that ranking, merging and the tail all take part
-            assert index.nearest(text[:30], above=above) == brute(pool[: done + 1], text[:30], above)
+            assert index.nearest(text[:30], above=above) == brute(
+                pool[: done + 1], text[:30], above
+            )
     for candidate in [*candidates, *pool[:3]]:
         assert index.nearest(candidate, above=above) == brute(pool, candidate, above)
         assert index.nearest(candidate) == brute(pool, candidate, 0.0)
@@ -74,7 +93,9 @@ def test_the_index_answers_as_rouge_score_over_the_whole_pool(pool: list[str], c
 @settings(deadline=None, max_examples=60)
 @given(near, st.lists(near, min_size=1, max_size=20), st.data())
 def test_a_score_that_ties_with_the_threshold_is_decided_by_the_float(
-    one: tuple[list[str], list[tuple[int, str]]], others: list[tuple[list[str], list[tuple[int, str]]]], data: st.DataObject
+    one: tuple[list[str], list[tuple[int, str]]],
+    others: list[tuple[list[str], list[tuple[int, str]]]],
+    data: st.DataObject,
 ) -> None:
     pool, candidate = [*map(changed, others), changed(one)], " ".join(one[0])
     index = Growing()
@@ -97,22 +118,39 @@ def test_the_rouge_tokenizer_splits_as_rouge_score_does(text: str) -> None:
     from rouge_score.tokenize import tokenize
 
     assert tokens(text, "rouge") == tokenize(text, None)
-    assert tokens("K\u212a\u0130 " + text.upper(), "rouge") == tokenize("K\u212a\u0130 " + text.upper(), None)
+    assert tokens("K\u212a\u0130 " + text.upper(), "rouge") == tokenize(
+        "K\u212a\u0130 " + text.upper(), None
+    )
 
 
-@pytest.mark.parametrize(("left", "right", "rejected"), [(10, 10, False), (9, 11, True), (8, 12, True), (7, 13, True)])
-def test_a_true_seven_tenths_is_decided_by_the_lengths(left: int, right: int, rejected: bool) -> None:
+@pytest.mark.parametrize(
+    ("left", "right", "rejected"), [(10, 10, False), (9, 11, True), (8, 12, True), (7, 13, True)]
+)
+def test_a_true_seven_tenths_is_decided_by_the_lengths(
+    left: int, right: int, rejected: bool
+) -> None:
     common = [f"w{i}" for i in range(7)]
     index = RougeIndex()
     index.add(" ".join(common + [f"x{i}" for i in range(left - 7)]))
-    assert (index.nearest(" ".join(common + [f"y{i}" for i in range(right - 7)]), above=0.7) is not None) is rejected
+    assert (
+        index.nearest(" ".join(common + [f"y{i}" for i in range(right - 7)]), above=0.7) is not None
+    ) is rejected
 
 
 @settings(deadline=None, max_examples=100)
 @given(st.integers(1, 400), st.integers(1, 400), thresholds)
-def test_the_least_common_subsequence_is_where_the_float_passes(m: int, n: int, above: float) -> None:
+def test_the_least_common_subsequence_is_where_the_float_passes(
+    m: int, n: int, above: float
+) -> None:
     row = Bounds(above).row(m)
-    least = next((lcs for lcs in range(min(m, n) + 1) if lcs and 2 * (lcs / n) * (lcs / m) / (lcs / n + lcs / m) > above), None)
+    least = next(
+        (
+            lcs
+            for lcs in range(min(m, n) + 1)
+            if lcs and 2 * (lcs / n) * (lcs / m) / (lcs / n + lcs / m) > above
+        ),
+        None,
+    )
     by_class = int(row.least[length_class(n)]) if row else 1 << 40
     assert by_class <= least if least else n >= STARTS[192] or by_class > min(m, n)
     assert least is None or n >= STARTS[192] or by_class == least
@@ -122,7 +160,11 @@ def test_texts_without_tokens_are_like_nothing_and_counted() -> None:
     index = Growing()
     for text in ["", "给出三个保持健康的秘诀。", "one", "two words", "", "one", "..."]:
         index.add(text)
-    assert index.nearest("") is None and index.nearest("!?", above=0.3) is None and index.top("", 1)[0].score == 0.0
+    assert (
+        index.nearest("") is None
+        and index.nearest("!?", above=0.3) is None
+        and index.top("", 1)[0].score == 0.0
+    )
     assert index.nearest("One!", above=0.95) == Match(2, "one", 1.0)
     assert (len(index), index.tokenless, index.mean("")) == (7, 4, 0.0)
 
@@ -138,14 +180,19 @@ def test_texts_of_two_thousand_words_are_compared_exactly() -> None:
     base = [f"w{random.randrange(600)}" for _ in range(2000)]
     pool = []
     for size in [2000, 1900, 2000, 300, 1200, 3300, 12]:
-        words = [random.choice(base) if random.random() < random.choice([0.05, 0.2, 0.4]) else w for w in (base * 2)[:size]]
+        words = [
+            random.choice(base) if random.random() < random.choice([0.05, 0.2, 0.4]) else w
+            for w in (base * 2)[:size]
+        ]
         pool.append(" ".join(words))
     index = Growing()
     for text in pool:
         index.add(text)
     score = {text: rouge_l(tokens(text), base) for text in pool}
     for above in (0.3, 0.55, 0.7, 0.9):
-        assert index.nearest(" ".join(base), above=above) == brute(pool, " ".join(base), above, lambda item, _: score[item])
+        assert index.nearest(" ".join(base), above=above) == brute(
+            pool, " ".join(base), above, lambda item, _: score[item]
+        )
 
 
 def test_more_tokens_than_there_are_code_points_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,14 +204,21 @@ def test_more_tokens_than_there_are_code_points_stay_apart(monkeypatch: pytest.M
     for i, text in enumerate(pool):
         assert index.nearest(text, above=0.5) == brute(pool[:i], text, 0.5)
         index.add(text)
-    assert index.nearest("order a3 b3 c3 of d3 e4", above=0.5) == brute(pool, "order a3 b3 c3 of d3 e4", 0.5)
-    assert [match.score for match in index.top(pool[3], 40)] == sorted((reference(text, pool[3]) for text in pool), reverse=True)
+    assert index.nearest("order a3 b3 c3 of d3 e4", above=0.5) == brute(
+        pool, "order a3 b3 c3 of d3 e4", 0.5
+    )
+    assert [match.score for match in index.top(pool[3], 40)] == sorted(
+        (reference(text, pool[3]) for text in pool), reverse=True
+    )
 
 
 def test_no_token_gets_a_surrogate_code_point() -> None:
     index = RougeIndex()
     index.add(" ".join(f"w{i}" for i in range(0xD800 + 3000)))
-    assert index.nearest(" ".join(f"w{i}" for i in range(0xD700, 0xD800 + 2000)), above=0.05) is not None
+    assert (
+        index.nearest(" ".join(f"w{i}" for i in range(0xD700, 0xD800 + 2000)), above=0.05)
+        is not None
+    )
 
 
 def test_top_gives_the_best_first_and_among_equals_the_earliest() -> None:
@@ -180,12 +234,18 @@ def test_top_gives_the_best_first_and_among_equals_the_earliest() -> None:
 
 def test_a_round_on_several_processes_answers_as_one_by_one() -> None:
     random, range_of_words = Random(7), [f"w{i}" for i in range(40)]
-    texts = [" ".join(random.choices(range_of_words, k=random.randrange(3, 9))) for _ in range(1200)]
+    texts = [
+        " ".join(random.choices(range_of_words, k=random.randrange(3, 9))) for _ in range(1200)
+    ]
     index = RougeIndex()
     for text in texts[:800]:
         index.add(text)
     alone = [index.nearest(text, above=0.7) for text in texts]
-    assert nearest_each(index, texts, above=0.7, processes=2) == alone == nearest_each(index, texts, above=0.7)
+    assert (
+        nearest_each(index, texts, above=0.7, processes=2)
+        == alone
+        == nearest_each(index, texts, above=0.7)
+    )
     assert any(alone) and not all(alone) and nearest_each(index, [], above=0.7, processes=2) == []
 
 
@@ -243,16 +303,23 @@ def test_the_accepted_list_of_25k_real_instructions_is_that_of_brute_force() -> 
     index, ids, lengths = RougeIndex(), dict[str, int](), np.zeros(25_000)
     codes: list[str] = []
     for text in instructions("stream_25k.jsonl"):
-        code = "".join(chr(0x10000 + ids.setdefault(token, len(ids))) for token in SCORER._tokenizer.tokenize(text))
+        code = "".join(
+            chr(0x10000 + ids.setdefault(token, len(ids)))
+            for token in SCORER._tokenizer.tokenize(text)
+        )
         found = index.nearest(text, above=0.7)
         score, place = 0.0, 0
         if codes and code:
             common = cdist([code], codes, scorer=LCSseq.similarity, dtype=np.int64)[0]
-            with np.errstate(invalid="ignore"):  # a text without tokens, or without common ones: 0 / 0
+            with np.errstate(
+                invalid="ignore"
+            ):  # a text without tokens, or without common ones: 0 / 0
                 p, r = common / lengths[: len(codes)], common / len(code)
                 scores = np.nan_to_num(2 * p * r / (p + r))
             score, place = float(scores.max()), int(scores.argmax())
-        assert (found and (found.position, found.score)) == ((place, score) if score > 0.7 else None)
+        assert (found and (found.position, found.score)) == (
+            (place, score) if score > 0.7 else None
+        )
         if found is None:
             lengths[len(codes)] = len(code)
             index.add(text)

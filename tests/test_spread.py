@@ -22,10 +22,16 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def addresses(*servers: LoopbackServer) -> list[str]:
-    return ["--model", "mentor", *(word for server in servers for word in ("--base-url", server.base_url))]
+    return [
+        "--model",
+        "mentor",
+        *(word for server in servers for word in ("--base-url", server.base_url)),
+    ]
 
 
-def test_two_servers_share_a_run_and_the_dataset_is_that_of_one(tmp_path: Path, undisturbed: Path) -> None:
+def test_two_servers_share_a_run_and_the_dataset_is_that_of_one(
+    tmp_path: Path, undisturbed: Path
+) -> None:
     with LoopbackServer(latency(0.01)) as one, LoopbackServer(latency(0.01)) as other:
         invoke("generate", "--n", N, "--out", tmp_path / "run", *addresses(one, other)).done()
         shares = sorted([len(one.calls), len(other.calls)])
@@ -34,7 +40,9 @@ def test_two_servers_share_a_run_and_the_dataset_is_that_of_one(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("kind", ["401", "reset"])
-def test_a_server_that_refuses_or_is_gone_is_left_out_and_the_other_does_all(kind: str, tmp_path: Path, undisturbed: Path) -> None:
+def test_a_server_that_refuses_or_is_gone_is_left_out_and_the_other_does_all(
+    kind: str, tmp_path: Path, undisturbed: Path
+) -> None:
     with LoopbackServer(failing(kind)) as bad, LoopbackServer() as good:
         ran = invoke("generate", "--n", N, "--out", tmp_path / "run", *addresses(bad, good)).done()
         assert len(bad.calls) < len(good.calls) and not sum(bad.completed.values())
@@ -72,11 +80,23 @@ def span(server: LoopbackServer) -> float:
 
 
 @pytest.mark.parametrize(
-    "options", [("--rpm", 1200), pytest.param(("--tpm", 600_000), marks=pytest.mark.slow)], ids=["requests", "tokens"]
+    "options",
+    [("--rpm", 1200), pytest.param(("--tpm", 600_000), marks=pytest.mark.slow)],
+    ids=["requests", "tokens"],
 )
 def test_a_limit_that_the_user_names_is_kept(options: tuple[Any, ...], tmp_path: Path) -> None:
     with LoopbackServer() as server:
-        invoke("generate", "--n", 20, "--out", tmp_path / "run", *at(server), "--concurrency", 64, *options).done()
+        invoke(
+            "generate",
+            "--n",
+            20,
+            "--out",
+            tmp_path / "run",
+            *at(server),
+            "--concurrency",
+            64,
+            *options,
+        ).done()
         calls = len(server.calls)
         if options[0] == "--rpm":
             assert span(server) >= 0.9 * (calls - 1) / 20
@@ -85,11 +105,16 @@ def test_a_limit_that_the_user_names_is_kept(options: tuple[Any, ...], tmp_path:
 
 
 def tokens(directory: Path) -> int:
-    usages = [json.loads(line)["usage"] for line in (directory / "completions.jsonl").read_text().splitlines()]
+    usages = [
+        json.loads(line)["usage"]
+        for line in (directory / "completions.jsonl").read_text().splitlines()
+    ]
     return sum(usage["prompt_tokens"] + usage["completion_tokens"] for usage in usages)
 
 
 def test_a_server_that_says_what_is_left_is_hardly_ever_asked_too_much(tmp_path: Path) -> None:
     with LoopbackServer(window_limit(40, says="headers"), latency(0.02)) as server:
-        invoke("generate", "--n", N, "--out", tmp_path / "run", *at(server), "--concurrency", 16).done()
+        invoke(
+            "generate", "--n", N, "--out", tmp_path / "run", *at(server), "--concurrency", 16
+        ).done()
         assert server.statuses[429] <= 0.1 * len(server.calls), server.statuses

@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selfinstruct.asking.templates import SEED_TASKS
+from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.seeds import read_seeds
+from selfinstruct.data.tasks import Instance, Instruction, SeedTask
 from selfinstruct.errors import UserError
-from selfinstruct.prompts import SEED_TASKS
-from selfinstruct.tasks import Example, Instance, Instruction, Rejected, SeedTask, printable, read_seeds, to_json, well_formed
+from selfinstruct.text import printable, to_json, well_formed
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 TEXT = st.text()
@@ -38,7 +41,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def line(**changes: Any) -> str:
-    return json.dumps({name: value for name, value in {**GOOD, **changes}.items() if value is not ...})
+    return json.dumps(
+        {name: value for name, value in {**GOOD, **changes}.items() if value is not ...}
+    )
 
 
 # ------------------------------------------------------------------------------------------------ JSON lines
@@ -55,7 +60,10 @@ def test_a_line_of_json_holds_nothing_that_a_terminal_or_a_file_acts_on(text: st
 
 @given(TEXT)
 def test_a_line_of_json_reads_back_as_it_was(text: str) -> None:
-    assert json.loads(to_json({"text": text, "list": [text, None, 1.5, True]})) == {"text": text, "list": [text, None, 1.5, True]}
+    assert json.loads(to_json({"text": text, "list": [text, None, 1.5, True]})) == {
+        "text": text,
+        "list": [text, None, 1.5, True],
+    }
 
 
 def test_text_of_any_script_stays_readable_in_a_line() -> None:
@@ -75,14 +83,19 @@ def test_well_formed_text_fits_into_a_file_and_changes_nothing_else(text: str) -
 @given(ANY_TEXT)
 def test_what_is_printed_moves_no_cursor_and_stays_on_its_lines(text: str) -> None:
     shown = printable(text)
-    assert {one for one in shown if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp")} <= {"\n", "\t"}
+    assert {one for one in shown if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp")} <= {
+        "\n",
+        "\t",
+    }
     assert not bidirectional_marks(shown)
     assert shown.count("\n") == text.count("\n")
     assert printable(shown) == shown
 
 
 def test_what_is_printed_shows_its_escapes() -> None:
-    assert printable("a\x1b[2J\rb\x9b\u202ec\ud800\n\td") == "a\\x1b[2J\\x0db\\x9b\\u202ec\\ud800\n\td"
+    assert (
+        printable("a\x1b[2J\rb\x9b\u202ec\ud800\n\td") == "a\\x1b[2J\\x0db\\x9b\\u202ec\\ud800\n\td"
+    )
 
 
 @given(
@@ -93,7 +106,11 @@ def test_what_is_printed_shows_its_escapes() -> None:
     st.none() | st.just({"max": 0.5, "most_similar": {}}),
 )
 def test_an_instruction_reads_back_from_its_line(
-    text: str, turn: int, shown: tuple[str, ...], label: bool | None, similarity: dict[str, Any] | None
+    text: str,
+    turn: int,
+    shown: tuple[str, ...],
+    label: bool | None,
+    similarity: dict[str, Any] | None,
 ) -> None:
     instruction = Instruction("i000001", text, turn, shown, label, similarity)
     assert Instruction.from_record(json.loads(instruction.to_line())) == instruction
@@ -108,7 +125,9 @@ def test_the_fields_of_every_line_are_what_others_read() -> None:
     assert Instruction("i1", "Say.", 3, ("a", "b"), True).to_line() == (
         '{"id": "i1", "instruction": "Say.", "turn": 3, "demonstrations": ["a", "b"], "is_classification": true}'
     )
-    assert Rejected("propose", "instruction", "near_duplicate", 3, "Say.", similar_to="Say it.", similarity=0.8).to_line() == (
+    assert Rejected(
+        "propose", "instruction", "near_duplicate", 3, "Say.", similar_to="Say it.", similarity=0.8
+    ).to_line() == (
         '{"stage": "propose", "what": "instruction", "reason": "near_duplicate", "turn": 3, "text": "Say.", '
         '"similar_to": "Say it.", "similarity": 0.8}'
     )
@@ -125,7 +144,9 @@ def test_the_seed_tasks_that_we_ship_are_read() -> None:
 
 def test_a_seed_task_is_read_as_it_was_written(path: Path) -> None:
     path.write_text(line() + "\n")
-    assert read_seeds(path) == [SeedTask("a", "n", "Say hello.", (Instance("", "Hello."),), is_classification=False)]
+    assert read_seeds(path) == [
+        SeedTask("a", "n", "Say hello.", (Instance("", "Hello."),), is_classification=False)
+    ]
 
 
 def test_a_byte_order_mark_windows_newlines_and_blank_lines_do_no_harm(path: Path) -> None:
@@ -136,13 +157,18 @@ def test_a_byte_order_mark_windows_newlines_and_blank_lines_do_no_harm(path: Pat
 def test_separators_inside_a_text_do_not_end_its_line(path: Path) -> None:
     text = "One\u2028two\u2029three\x85four\x1cfive\x0csix"
     path.write_text(
-        json.dumps({**GOOD, "instruction": text}, ensure_ascii=False).replace("\x1c", "\\u001c").replace("\x0c", "\\f"), "utf-8"
+        json.dumps({**GOOD, "instruction": text}, ensure_ascii=False)
+        .replace("\x1c", "\\u001c")
+        .replace("\x0c", "\\f"),
+        "utf-8",
     )
     assert read_seeds(path)[0].instruction == text
 
 
 def test_a_flat_line_without_id_name_or_label_is_a_seed_task_too(path: Path) -> None:
-    path.write_text('{"instruction": "Add.", "input": "1, 2", "output": "3"}\n{"instruction": "Greet.", "output": "Hi."}\n')
+    path.write_text(
+        '{"instruction": "Add.", "input": "1, 2", "output": "3"}\n{"instruction": "Greet.", "output": "Hi."}\n'
+    )
     assert read_seeds(path) == [
         SeedTask("seed-001", "seed-001", "Add.", (Instance("1, 2", "3"),), is_classification=False),
         SeedTask("seed-002", "seed-002", "Greet.", (Instance("", "Hi."),), is_classification=False),
@@ -202,7 +228,10 @@ def test_a_file_without_seed_tasks_is_refused(path: Path, text: str) -> None:
 
 
 def test_a_file_that_is_missing_a_folder_or_no_utf8_is_named(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=re.escape(f"{path}: cannot read the seed tasks (No such file or directory); ")):
+    with pytest.raises(
+        UserError,
+        match=re.escape(f"{path}: cannot read the seed tasks (No such file or directory); "),
+    ):
         read_seeds(path)
     with pytest.raises(UserError, match="Is a directory"):
         read_seeds(tmp_path)

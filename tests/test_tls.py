@@ -35,7 +35,10 @@ def generate(out: Path, *words: object, **environment: str) -> Ran:
     return invoke("generate", "--n", 3, "--out", out, *words, **environment)
 
 
-def test_a_certificate_of_nobody_known_is_refused_at_once(authority: trustme.CA, tmp_path: Path) -> None:  # type: ignore[name-defined]
+def test_a_certificate_of_nobody_known_is_refused_at_once(
+    authority: trustme.CA,  # type: ignore[name-defined]
+    tmp_path: Path,
+) -> None:
     with LoopbackServer(tls=certified(authority, "127.0.0.1")) as server:
         begun = time.monotonic()
         said = generate(tmp_path / "run", *at(server), OPENAI_API_KEY="sk-test").error
@@ -77,7 +80,10 @@ def test_a_file_of_authorities_that_is_none_is_named(tmp_path: Path, what: str) 
     if what != "missing":
         path.write_text("words\n")
     with LoopbackServer() as server:
-        assert "SSL_CERT_FILE" in generate(tmp_path / "run", *at(server), SSL_CERT_FILE=str(path)).error
+        assert (
+            "SSL_CERT_FILE"
+            in generate(tmp_path / "run", *at(server), SSL_CERT_FILE=str(path)).error
+        )
 
 
 # ---------------------------------------------------------------- a wrong address
@@ -85,20 +91,39 @@ def test_a_file_of_authorities_that_is_none_is_named(tmp_path: Path, what: str) 
 
 def test_https_to_a_server_of_http_says_so_at_once(tmp_path: Path) -> None:
     with LoopbackServer() as server:
-        said = generate(tmp_path / "run", "--model", "m", "--base-url", server.base_url.replace("http:", "https:")).error
+        said = generate(
+            tmp_path / "run",
+            "--model",
+            "m",
+            "--base-url",
+            server.base_url.replace("http:", "https:"),
+        ).error
     assert "does not speak TLS" in said and "write http://" in said and "gave up" not in said
 
 
-def test_http_to_a_server_of_https_says_what_may_be_wrong(authority: trustme.CA, tmp_path: Path) -> None:  # type: ignore[name-defined]
+def test_http_to_a_server_of_https_says_what_may_be_wrong(
+    authority: trustme.CA,  # type: ignore[name-defined]
+    tmp_path: Path,
+) -> None:
     with LoopbackServer(tls=certified(authority, "127.0.0.1")) as server:
-        said = generate(tmp_path / "run", "--model", "m", "--base-url", server.base_url.replace("https:", "http:")).error
+        said = generate(
+            tmp_path / "run",
+            "--model",
+            "m",
+            "--base-url",
+            server.base_url.replace("https:", "http:"),
+        ).error
     assert "https" in said
 
 
-@pytest.mark.parametrize(("path", "wanted"), [("/", "no such path"), ("/v2", "no such path"), ("/v1/v1", "no such path")])
+@pytest.mark.parametrize(
+    ("path", "wanted"), [("/", "no such path"), ("/v2", "no such path"), ("/v1/v1", "no such path")]
+)
 def test_a_wrong_path_is_told_from_a_wrong_model(tmp_path: Path, path: str, wanted: str) -> None:
     with LoopbackServer() as server:
-        said = generate(tmp_path / "run", "--model", "m", "--base-url", server.base_url.replace("/v1", path)).error
+        said = generate(
+            tmp_path / "run", "--model", "m", "--base-url", server.base_url.replace("/v1", path)
+        ).error
     assert wanted in said and "usually ends in /v1" in said
 
 
@@ -115,7 +140,10 @@ def test_an_endpoint_that_has_no_such_model_is_not_a_wrong_path(tmp_path: Path) 
 def test_a_portals_page_is_one_line(tmp_path: Path, status: int) -> None:
     from aiohttp import web
 
-    page = "<!DOCTYPE html>\n<html><head><title>Log in to\nthe\x1b[2J network</title></head>" + "<p>words</p>" * 9999
+    page = (
+        "<!DOCTYPE html>\n<html><head><title>Log in to\nthe\x1b[2J network</title></head>"
+        + "<p>words</p>" * 9999
+    )
 
     async def portal(call: object, go_on: object) -> object:
         return web.Response(status=status, text=page, content_type="text/html")
@@ -127,7 +155,19 @@ def test_a_portals_page_is_one_line(tmp_path: Path, status: int) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["http://[::1", "http://xn--/v1", "http://" + "a" * 70 + ".b/v1", "http://a..b/v1", "http://\u00fc\u0000/v1", "http:///v1"],
+    [
+        "http://[::1",
+        "http://xn--/v1",
+        "http://" + "a" * 70 + ".b/v1",
+        "http://a..b/v1",
+        "http://\u00fc\u0000/v1",
+        "http:///v1",
+    ],
 )
 def test_an_address_that_nobody_can_have_is_a_users_error(tmp_path: Path, address: str) -> None:
-    assert "\n" not in generate(tmp_path / "run", "--model", "m", "--base-url", address, "--timeout", 2).error
+    assert (
+        "\n"
+        not in generate(
+            tmp_path / "run", "--model", "m", "--base-url", address, "--timeout", 2
+        ).error
+    )

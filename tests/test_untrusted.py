@@ -12,7 +12,7 @@ import pytest
 from command import Ran, at, control_characters, dataset, invoke, run
 from server import HOSTILE, LoopbackServer, error, hostile, saying
 
-from selfinstruct.run_directory import DERIVED
+from selfinstruct.runs.directory import DERIVED
 
 PARTS = (
     *HOSTILE,
@@ -48,7 +48,9 @@ def assert_loadable(directory: Path) -> int:
         found = [json.loads(line) for line in lines]
         assert all(isinstance(one, dict) for one in found)
         if name in DERIVED:
-            json.dumps(found, ensure_ascii=False).encode("utf-8")  # no lone surrogate is left in what trainers load
+            json.dumps(found, ensure_ascii=False).encode(
+                "utf-8"
+            )  # no lone surrogate is left in what trainers load
         escaped += sum(bool(control_characters("".join(map(str, one.values())))) for one in found)
     return escaped
 
@@ -64,9 +66,13 @@ def assert_pyarrow_loads(directory: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("--preset", "paper"), ("--preset", "alpaca"), ("--preset", "small")], ids=lambda words: words[-1:]
+    "words",
+    [(), ("--preset", "paper"), ("--preset", "alpaca"), ("--preset", "small")],
+    ids=lambda words: words[-1:],
 )
-def test_a_hostile_reply_is_its_own_escaped_text_on_the_screen_and_in_the_files(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_hostile_reply_is_its_own_escaped_text_on_the_screen_and_in_the_files(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
     out, n = tmp_path / "run", 150 if "alpaca" in words else 25  # of twenty tasks in a reply
     with LoopbackServer(saying(peppered)) as server:
         ran = invoke("generate", "--n", n, "--out", out, *at(server), *words).done()
@@ -79,20 +85,31 @@ def test_a_hostile_reply_is_its_own_escaped_text_on_the_screen_and_in_the_files(
     assert words == ("--preset", "paper") or not set(texts) & set("\x00\x07\x08\x1b\x7f\x9b\ufffd")
 
 
-def test_a_thoroughly_hostile_model_stalls_and_even_its_diagnosis_is_harmless(tmp_path: Path) -> None:
+def test_a_thoroughly_hostile_model_stalls_and_even_its_diagnosis_is_harmless(
+    tmp_path: Path,
+) -> None:
     """In a process of its own, byte by byte."""
     out = tmp_path / "run"
-    with LoopbackServer(saying(lambda call, text: hostile(call, text).replace("e", "\x9b"))) as server:
+    with LoopbackServer(
+        saying(lambda call, text: hostile(call, text).replace("e", "\x9b"))
+    ) as server:
         ran = run("generate", "--n", 25, "--out", out, *at(server), "--stall-turns", 3)
     assert "control_characters" in ran.error
     assert_harmless(ran, invoke("status", out).done())
     assert assert_loadable(out) > 5
 
 
-def test_what_is_no_control_character_may_stay_in_an_example_but_only_escaped(tmp_path: Path) -> None:
+def test_what_is_no_control_character_may_stay_in_an_example_but_only_escaped(
+    tmp_path: Path,
+) -> None:
     """The three examples that end a run show it as its escape."""
-    out, marks = tmp_path / "run", "\u2067\u2028\u200f"  # an isolate; an override is a defect (docs/checks.md)
-    with LoopbackServer(saying(lambda call, text: text.replace(" a ", f" a {marks}").replace(", ", f", {marks}"))) as server:
+    out, marks = (
+        tmp_path / "run",
+        "\u2067\u2028\u200f",
+    )  # an isolate; an override is a defect (docs/checks.md)
+    with LoopbackServer(
+        saying(lambda call, text: text.replace(" a ", f" a {marks}").replace(", ", f", {marks}"))
+    ) as server:
         ran = invoke("generate", "--n", 25, "--out", out, *at(server)).done()
     assert_harmless(ran)
     assert_loadable(out)
@@ -110,7 +127,9 @@ SAYS: dict[str, Callable[[str], Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", [pytest.param(one, marks=pytest.mark.slow if one == "429" else ()) for one in SAYS])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(one, marks=pytest.mark.slow if one == "429" else ()) for one in SAYS]
+)
 def test_a_hostile_server_gets_one_line_of_its_own_escaped_text(tmp_path: Path, kind: str) -> None:
     async def refuse(call: Any, go_on: Any) -> Any:
         return SAYS[kind]("".join(PARTS))
@@ -142,10 +161,16 @@ def test_a_hostile_page_instead_of_a_reply_is_one_line_as_well(tmp_path: Path) -
 
 def test_hostile_words_about_a_request_are_recorded_escaped(tmp_path: Path) -> None:
     async def refuse(call: Any, go_on: Any) -> Any:
-        return error(400, "".join(PARTS), "invalid_request_error") if int(call.key, 16) % 5 == 0 else await go_on(call)
+        return (
+            error(400, "".join(PARTS), "invalid_request_error")
+            if int(call.key, 16) % 5 == 0
+            else await go_on(call)
+        )
 
     with LoopbackServer(refuse) as server:
-        assert_harmless(invoke("generate", "--n", 15, "--out", tmp_path / "run", *at(server)).done())
+        assert_harmless(
+            invoke("generate", "--n", 15, "--out", tmp_path / "run", *at(server)).done()
+        )
     assert b"bad_request" in dataset(tmp_path / "run")["rejected.jsonl"]
     assert assert_loadable(tmp_path / "run") > 0
 

@@ -10,8 +10,8 @@ import pytest
 from command import run
 
 from selfinstruct.errors import UserError
-from selfinstruct.tasks import to_json
-from selfinstruct.view import load_run
+from selfinstruct.runs.view import load_run
+from selfinstruct.text import to_json
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,9 @@ import sys
 import types
 from typing import Any
 
-rewards = types.ModuleType("camel.models.reward")  # of other pipelines in its package; would want torch
+rewards = types.ModuleType(
+    "camel.models.reward"
+)  # of other pipelines in its package; would want torch
 rewards.BaseRewardModel = rewards.Evaluator = object
 sys.modules["camel.models.reward"] = rewards
 
@@ -39,4 +41,6 @@ model = ModelFactory.create(
     model_config_dict={"temperature": 0.7, "max_tokens": 1024},
     token_counter=Letters(),
 )
-SelfInstructPipeline(ChatAgent(model=model), seeds, num_machine_instructions=int(count), data_output_path=out).generate()
+SelfInstructPipeline(
+    ChatAgent(model=model), seeds, num_machine_instructions=int(count), data_output_path=out
+).generate()

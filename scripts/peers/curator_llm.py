@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-os.environ.update(CURATOR_DISABLE_CACHE="1", CURATOR_VIEWER="0", TELEMETRY_ENABLED="0", HF_HUB_OFFLINE="1")
+os.environ.update(
+    CURATOR_DISABLE_CACHE="1", CURATOR_VIEWER="0", TELEMETRY_ENABLED="0", HF_HUB_OFFLINE="1"
+)
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import tiktoken
@@ -38,7 +40,11 @@ class Replies(curator.LLM):  # type: ignore[misc]
 
 url, concurrency, count, file = sys.argv[1:]
 prompts = json.loads(Path(file).read_text("utf-8"))
-limits = {"max_concurrent_requests": int(concurrency), "max_requests_per_minute": 10**7, "max_tokens_per_minute": 10**10}
+limits = {
+    "max_concurrent_requests": int(concurrency),
+    "max_requests_per_minute": 10**7,
+    "max_tokens_per_minute": 10**10,
+}
 ask = Replies(
     model_name="bench",
     backend="openai",

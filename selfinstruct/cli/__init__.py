@@ -9,17 +9,19 @@ from typing import NoReturn
 import click
 
 from selfinstruct import __version__
-from selfinstruct.cli.check import check
-from selfinstruct.cli.dedupe import dedupe
-from selfinstruct.cli.directory import init, status, verify
-from selfinstruct.cli.export import export
-from selfinstruct.cli.generate import generate
-from selfinstruct.cli.judge import judge
-from selfinstruct.cli.report import report, stats
+from selfinstruct.cli.check_command import check
+from selfinstruct.cli.dedupe_command import dedupe
+from selfinstruct.cli.directory_commands import init, status, verify
+from selfinstruct.cli.export_command import export
+from selfinstruct.cli.generate_command import generate
+from selfinstruct.cli.judge_command import judge
+from selfinstruct.cli.report_commands import report, stats
 from selfinstruct.cli.screen import Commands
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, package_name="selfinstruct", message="%(prog)s %(version)s")
 def cli() -> None:
     """Make instruction-tuning data with a language model, the Self-Instruct way (Wang et al., ACL 2023)."""
@@ -31,7 +33,10 @@ for _command in (generate, init, status, verify, check, judge, stats, report, ex
 
 def main() -> NoReturn:
     """The console script. Exit codes: 0 done, 2 something for the user to mend, 128 + number of a signal."""
-    for stream in (sys.stdout, sys.stderr):  # an old terminal's encoding must not end a run that is done
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # an old terminal's encoding must not end a run that is done
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from selfinstruct.config import Config
+from selfinstruct.asking.config import Config
 
 DECODING = {
     "temperature": "Randomness of the replies.",
@@ -23,7 +23,9 @@ DECODING = {
 def decoding_options(command: Callable[..., None]) -> Callable[..., None]:
     """An option for every decoding field, for all stages or for one."""
     for name, text in DECODING.items():
-        command = click.option(f"--{name.replace('_', '-')}", name, multiple=True, metavar="[STAGE=]VALUE", help=text)(command)
+        command = click.option(
+            f"--{name.replace('_', '-')}", name, multiple=True, metavar="[STAGE=]VALUE", help=text
+        )(command)
     return command
 
 
@@ -38,17 +40,25 @@ def config_options(
     def add(command: Callable[..., None]) -> Callable[..., None]:
         for one in fields(Config):
             if "help" in one.metadata and (only is None or one.name in only):
-                command = _option(one.name, one.default, {**one.metadata, "shown": (defaults or {}).get(one.name, one.default)})(
-                    command
-                )
+                command = _option(
+                    one.name,
+                    one.default,
+                    {**one.metadata, "shown": (defaults or {}).get(one.name, one.default)},
+                )(command)
         return command
 
     return add
 
 
-def _option(name: str, default: Any, metadata: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def _option(
+    name: str, default: Any, metadata: Mapping[str, Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     flag, value, help = f"--{name.replace('_', '-')}", metadata["shown"], metadata["help"]
-    shown = "" if value in ("", -1, ()) else f"  [default: {value if not isinstance(value, bool) else 'no'}]"
+    shown = (
+        ""
+        if value in ("", -1, ())
+        else f"  [default: {value if not isinstance(value, bool) else 'no'}]"
+    )
     if isinstance(default, tuple):
         return click.option(flag, name, multiple=True, metavar="TEXT", help=help + " Repeatable.")
     if isinstance(default, bool):

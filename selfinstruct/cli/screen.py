@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from selfinstruct.errors import UserError
-from selfinstruct.tasks import printable
+from selfinstruct.text import printable
 
 
 def show(lines: Iterable[str], *, err: bool = False) -> None:
@@ -25,7 +25,9 @@ class Fault(click.ClickException):
     exit_code = 2
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"Error: {printable(' '.join(self.format_message().split()))}", file=file or sys.stderr)
+        click.echo(
+            f"Error: {printable(' '.join(self.format_message().split()))}", file=file or sys.stderr
+        )
 
 
 class Commands(click.Group):

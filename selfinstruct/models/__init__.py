@@ -107,7 +107,12 @@ class Usage:
     def in_batch(self) -> Usage:
         """The same tokens, bought at the batch endpoint."""
         return Usage(
-            *(self.prompt_tokens, self.completion_tokens, self.cached_tokens, self.reasoning_tokens),
+            *(
+                self.prompt_tokens,
+                self.completion_tokens,
+                self.cached_tokens,
+                self.reasoning_tokens,
+            ),
             *(self.prompt_tokens, self.completion_tokens, self.cached_tokens),
         )
 

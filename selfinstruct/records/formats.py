@@ -26,15 +26,21 @@ def format_of(path: str) -> str:
         return "jsonl"
     if not suffixes or suffixes[-1] not in FORMATS:
         known = ", ".join(f".{name}" for name in FORMATS)
-        raise UserError(f"{path}: its name does not tell the format; name it {known} (then .gz or .zst), or say --format")
+        raise UserError(
+            f"{path}: its name does not tell the format; name it {known} (then .gz or .zst), or say --format"
+        )
     return suffixes[-1]
 
 
 def compressed(raw: IO[bytes], path: str, mode: str, stack: ExitStack) -> IO[bytes]:
     """The stream inside, for a name that ends in .gz or .zst; closed with the stack."""
-    if path.lower().endswith(".gz"):  # without name and time in the header: the same records give the same bytes
+    if path.lower().endswith(
+        ".gz"
+    ):  # without name and time in the header: the same records give the same bytes
         return cast(IO[bytes], stack.enter_context(gzip.GzipFile("", mode, 6, raw, mtime=0)))
-    if path.lower().endswith(".zst") and not (isinstance(raw, BufferedReader) and not raw.peek(1)):  # nothing is written as nothing
+    if path.lower().endswith(".zst") and not (
+        isinstance(raw, BufferedReader) and not raw.peek(1)
+    ):  # nothing is written as nothing
         return cast(IO[bytes], stack.enter_context(_zstd().open(raw, mode)))
     return raw
 
@@ -58,4 +64,6 @@ def _extra(module: str, suffix: str, extra: str = "dedupe") -> Any:
     try:
         return import_module(module)
     except ImportError:
-        raise UserError(f"reading and writing {suffix} needs {module}: pip install 'selfinstruct[{extra}]'") from None
+        raise UserError(
+            f"reading and writing {suffix} needs {module}: pip install 'selfinstruct[{extra}]'"
+        ) from None

@@ -17,7 +17,9 @@ from selfinstruct.errors import UserError
 from selfinstruct.records.formats import STDIO, compressed, damaged, format_of, parquet
 
 _SEPARATOR = re.compile(r"[\s,]*")
-_NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what the error handler surrogateescape leaves of such bytes
+_NOT_UTF8 = re.compile(
+    "[\udc80-\udcff]"
+)  # what the error handler surrogateescape leaves of such bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,22 @@ class Source:
         """Every record in order, `Bad` in the place of one that cannot be read. Raises UserError where the rest is lost."""
         with ExitStack() as stack:
             try:
-                self._raw = sys.stdin.buffer if self._path == STDIO else stack.enter_context(open(self._path, "rb"))
+                self._raw = (
+                    sys.stdin.buffer
+                    if self._path == STDIO
+                    else stack.enter_context(open(self._path, "rb"))
+                )
                 yield from READERS[self._format](compressed(self._raw, self._path, "rb", stack))
             except _Lost as lost:
                 raise UserError(f"{self.name}:{lost.where}: {lost.why}") from None
             except damaged() as error:
-                raise UserError(f"{self.name}: damaged or cut off ({error}); compress it anew") from None
+                raise UserError(
+                    f"{self.name}: damaged or cut off ({error}); compress it anew"
+                ) from None
             except OSError as error:
-                raise UserError(f"{self.name}: {error.strerror or error}; give a file that can be read") from None
+                raise UserError(
+                    f"{self.name}: {error.strerror or error}; give a file that can be read"
+                ) from None
 
 
 def _jsonl(file: IO[bytes]) -> Iterator[Record | Bad]:
@@ -90,7 +100,11 @@ def _jsonl(file: IO[bytes]) -> Iterator[Record | Bad]:
         except (ValueError, RecursionError) as error:
             yield Bad(number, f"not JSON ({getattr(error, 'msg', error)})")
         else:
-            yield Record(number, value, line) if isinstance(value, dict) else Bad(number, "not a JSON object")
+            yield (
+                Record(number, value, line)
+                if isinstance(value, dict)
+                else Bad(number, "not a JSON object")
+            )
 
 
 @contextmanager
@@ -106,7 +120,9 @@ def _json(file: IO[bytes]) -> Iterator[Record | Bad]:
     """One array of objects, read item by item: a 10 GB file takes the memory of its largest item."""
     decoder, buffer, number, inside = json.JSONDecoder(), "", 0, False
     with _decoded(file) as text:
-        while more := text.read(max(1 << 16, len(buffer))):  # as much again, so that a huge item is not tried too often
+        while more := text.read(
+            max(1 << 16, len(buffer))
+        ):  # as much again, so that a huge item is not tried too often
             buffer = (buffer + more).lstrip()
             if not inside and buffer:
                 if buffer[0] != "[":
@@ -127,7 +143,11 @@ def _json(file: IO[bytes]) -> Iterator[Record | Bad]:
                 if _NOT_UTF8.search(buffer, start, end):
                     yield Bad(number, "not UTF-8")
                 else:
-                    yield Record(number, value) if isinstance(value, dict) else Bad(number, "not a JSON object")
+                    yield (
+                        Record(number, value)
+                        if isinstance(value, dict)
+                        else Bad(number, "not a JSON object")
+                    )
             buffer = buffer[at:]
     raise _Lost(number + 1, "not JSON, or the file ends inside the array")
 

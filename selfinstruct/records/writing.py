@@ -31,7 +31,9 @@ def writing(path: str, format: str | None = None) -> Iterator[Write]:
             yield write
         sys.stdout.buffer.flush()
         return
-    aside = Path(path if Path(path).exists() and not Path(path).is_file() else f"{path}.part")  # a pipe has no aside
+    aside = Path(
+        path if Path(path).exists() and not Path(path).is_file() else f"{path}.part"
+    )  # a pipe has no aside
     try:
         with ExitStack() as stack:
             raw = stack.enter_context(_opened(aside))
@@ -81,7 +83,9 @@ def _csv_out(file: IO[bytes], delimiter: str = ",") -> Iterator[Write]:
             header.extend(record.fields)
             rows.writerow(header)
         if record.fields.keys() != set(header):
-            raise UserError(f"record {record.where} has other fields than the header ({', '.join(header)}); write .jsonl instead")
+            raise UserError(
+                f"record {record.where} has other fields than the header ({', '.join(header)}); write .jsonl instead"
+            )
         rows.writerow([_cell(record.fields[name]) for name in header])
 
     try:
@@ -109,9 +113,14 @@ def _parquet_out(file: IO[bytes]) -> Iterator[Write]:
         nonlocal writer
         names = list(dict.fromkeys(name for fields in waiting for name in fields))
         if writer and (more := set(names) - set(writer.schema.names)):
-            raise UserError(f"a column {more.pop()!r} that the first 10,000 records lack does not fit into Parquet; write .jsonl")
+            raise UserError(
+                f"a column {more.pop()!r} that the first 10,000 records lack does not fit into Parquet; write .jsonl"
+            )
         try:
-            columns = {name: [fields.get(name) for fields in waiting] for name in (writer.schema.names if writer else names)}
+            columns = {
+                name: [fields.get(name) for fields in waiting]
+                for name in (writer.schema.names if writer else names)
+            }
             table = arrow.table(columns, schema=writer.schema if writer else None)
         except arrow.ArrowException as error:
             raise UserError(f"records do not fit into Parquet ({error}); write .jsonl") from None

@@ -21,8 +21,8 @@ from selfinstruct.report import sections
 from selfinstruct.report.elements import figure
 from selfinstruct.report.figures import figures
 from selfinstruct.report.rows import Packed, packed
+from selfinstruct.runs.view import RunView, load_run
 from selfinstruct.stats import Marks, Stats, find_defects, measure
-from selfinstruct.view import RunView, load_run
 
 _HERE = Path(__file__).parent
 _LENGTHS = {
@@ -35,16 +35,24 @@ _COURSE = {"rate": "Instructions admitted", "tokens": "Tokens", "cost": "Cost"}
 
 
 def write_report(
-    directories: Sequence[Path], out: Path, notice: Callable[[str], None] = lambda text: None, *, every: bool = False
+    directories: Sequence[Path],
+    out: Path,
+    notice: Callable[[str], None] = lambda text: None,
+    *,
+    every: bool = False,
 ) -> int:
     """Writes the page and returns its size in bytes. every: as in `measure`.
 
     Raises UserError: no run, no Plotly, a broken file, no place to write.
     """
     if importlib.util.find_spec("plotly") is None:
-        raise UserError("report: its figures need Plotly, which is not installed; pip install 'selfinstruct[report]'")
+        raise UserError(
+            "report: its figures need Plotly, which is not installed; pip install 'selfinstruct[report]'"
+        )
     if not out.parent.is_dir():  # said before the work, not after it
-        raise UserError(f"{out}: there is no folder {out.parent}; make it, or name another place with --out")
+        raise UserError(
+            f"{out}: there is no folder {out.parent}; make it, or name another place with --out"
+        )
     views = [load_run(directory) for directory in directories]
     marks: list[Marks] = []
 
@@ -57,7 +65,9 @@ def write_report(
     try:
         out.write_text(text, "utf-8")
     except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror}); name another place with --out") from None
+        raise UserError(
+            f"{out}: cannot be written ({error.strerror}); name another place with --out"
+        ) from None
     return len(text.encode())
 
 
@@ -65,25 +75,37 @@ def page(runs: Sequence[Stats], rows: Packed) -> str:
     script, (drawing, policy) = (_HERE / "page.js").read_text("utf-8"), _plotly()
     drawn, why_not = figures(runs)
     shown = {name: caption for name, caption in _COURSE.items() if name != "cost" or name in drawn}
-    data = {"figures": drawn, "runs": [one.name for one in runs], "judged": any(one.quality for one in runs)}
+    data = {
+        "figures": drawn,
+        "runs": [one.name for one in runs],
+        "judged": any(one.quality for one in runs),
+    }
     parts = {
         "csp": f"default-src 'none'; script-src {_hash(script)} {policy}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'",
         "several": "several" if len(runs) > 1 else "single",
         "style": (_HERE / "page.css").read_text("utf-8"),
         "title": escape(", ".join(one.name for one in runs)),
-        "about": escape(" · ".join(dict.fromkeys(f"{one.model}, preset {one.preset}" for one in runs))),
+        "about": escape(
+            " · ".join(dict.fromkeys(f"{one.model}, preset {one.preset}" for one in runs))
+        ),
         "headline": sections.headline(runs),
         "comparison": sections.comparison(runs),
         "verbs": sections.verbs(runs, why_not),
         "quality": sections.quality(runs),
-        "lengths": "".join(figure(name, caption, why_not.get(name)) for name, caption in _LENGTHS.items()),
-        "course": "".join(figure(name, caption, why_not.get(name)) for name, caption in shown.items()),
+        "lengths": "".join(
+            figure(name, caption, why_not.get(name)) for name, caption in _LENGTHS.items()
+        ),
+        "course": "".join(
+            figure(name, caption, why_not.get(name)) for name, caption in shown.items()
+        ),
         "funnels": sections.each(runs, sections.funnel, "funnel"),
         "neighbours": sections.each(runs, sections.neighbours, "near"),
         "labels": sections.each(runs, sections.labels, "labels"),
         "defects": sections.each(runs, sections.defects, "defects"),
-        "defects_lead": "<p>A defect leads to its examples.</p>" if any(one.defects for one in runs) else "",
+        "defects_lead": "<p>A defect leads to its examples.</p>"
+        if any(one.defects for one in runs)
+        else "",
         "sampled": rows.said,
         "data": json.dumps(data).replace("<", "\\u003c"),
         "script": script,

@@ -30,10 +30,16 @@ def figure(id: str, caption: str, why_not: str | None, kind: str = "") -> str:
 def bar(name: str, count: int, of: int, kind: str, link: str = "") -> str:
     """A count as a share. link: the attributes of `narrowing`, which make the name a button."""
     shown = escape(name.replace("_", " "))
-    label = f'<button type="button" class="link"{link}>{shown}</button>' if link else f"<span>{shown}</span>"
+    label = (
+        f'<button type="button" class="link"{link}>{shown}</button>'
+        if link
+        else f"<span>{shown}</span>"
+    )
     width = 100 * count / of if of else 0
     meter = f'<meter min="0" max="100" value="{width:.2f}" aria-hidden="true"></meter>'
-    return f'<div class="bar {kind}">{label}{meter}<b>{count:,}</b><i>{percent(count, of)}</i></div>'
+    return (
+        f'<div class="bar {kind}">{label}{meter}<b>{count:,}</b><i>{percent(count, of)}</i></div>'
+    )
 
 
 def narrowing(run: int, reason: str, source: str = "") -> str:

@@ -22,15 +22,26 @@ def figures(runs: Sequence[Stats]) -> tuple[dict[str, Figure], dict[str, str]]:
         if one.verbs and one.verbs.verbs:
             found[f"verbs-{number}"] = sunburst(one.verbs)
         else:
-            why_not[f"verbs-{number}"] = " ".join(one.missing) or "No instruction has a verb with its noun; only English is parsed."
-    for name, axis in (("instruction", "words"), ("input", "words, inputs that are not empty"), ("output", "words")):
+            why_not[f"verbs-{number}"] = (
+                " ".join(one.missing)
+                or "No instruction has a verb with its noun; only English is parsed."
+            )
+    for name, axis in (
+        ("instruction", "words"),
+        ("input", "words, inputs that are not empty"),
+        ("output", "words"),
+    ):
         bars = [one.lengths[name] for one in runs]
         if any(any(one.counts) for one in bars):
             found[f"length-{name}"] = _bars(runs, bars, axis)
         else:
-            why_not[f"length-{name}"] = f"No example has an {name}." if name == "input" else "There is no example yet."
+            why_not[f"length-{name}"] = (
+                f"No example has an {name}." if name == "input" else "There is no example yet."
+            )
     if any(any(one.seeds.counts) for one in runs):
-        found["seeds"] = _bars(runs, [one.seeds for one in runs], "highest ROUGE-L with a seed task")
+        found["seeds"] = _bars(
+            runs, [one.seeds for one in runs], "highest ROUGE-L with a seed task"
+        )
     else:
         why_not["seeds"] = "There is no example yet."
     if any(one.quality for one in runs):
@@ -43,7 +54,11 @@ def _course(runs: Sequence[Stats], found: dict[str, Figure], why_not: dict[str, 
     """Admission by turn; tokens and cost by time."""
     if max(len(one.stretches) for one in runs) > 1:
         shares = [
-            ([at.first + at.turns for at in one.stretches], [100 * at.admitted / at.turns for at in one.stretches]) for one in runs
+            (
+                [at.first + at.turns for at in one.stretches],
+                [100 * at.admitted / at.turns for at in one.stretches],
+            )
+            for one in runs
         ]
         found["rate"] = _lines(runs, shares, "turns", "admitted per 100 prompts")
     else:
@@ -52,14 +67,22 @@ def _course(runs: Sequence[Stats], found: dict[str, Figure], why_not: dict[str, 
         why_not["tokens"] = "There are not two replies yet."
         return
     span, unit = _unit(max(one.moments[-1].seconds for one in runs if one.moments), _TIMES)
-    most = max(one.moments[-1].prompt_tokens + one.moments[-1].completion_tokens for one in runs if one.moments)
+    most = max(
+        one.moments[-1].prompt_tokens + one.moments[-1].completion_tokens
+        for one in runs
+        if one.moments
+    )
     size, tokens = _unit(most, _TOKENS)
     times = [[at.seconds / span for at in one.moments] for one in runs]
-    spent = [[(at.prompt_tokens + at.completion_tokens) / size for at in one.moments] for one in runs]
+    spent = [
+        [(at.prompt_tokens + at.completion_tokens) / size for at in one.moments] for one in runs
+    ]
     found["tokens"] = _lines(runs, list(zip(times, spent, strict=True)), f"{unit} of work", tokens)
     costs = [[at.cost or 0.0 for at in one.moments] for one in runs]
     if any(map(any, costs)):
-        found["cost"] = _lines(runs, list(zip(times, costs, strict=True)), f"{unit} of work", "US dollars")
+        found["cost"] = _lines(
+            runs, list(zip(times, costs, strict=True)), f"{unit} of work", "US dollars"
+        )
 
 
 _TIMES = ((3 * 3600, 3600, "hours"), (180, 60, "minutes"), (0, 1, "seconds"))
@@ -89,7 +112,13 @@ def sunburst(verbs: Verbs) -> Figure:
         "hovertemplate": "%{label}: %{value}<extra></extra>", "insidetextorientation": "radial",
     }  # fmt: skip
     # Labels that would be smaller are left to the mouse.
-    return {"data": [trace], "layout": {"margin": {"t": 4, "l": 4, "r": 4, "b": 4}, "uniformtext": {"minsize": 9, "mode": "hide"}}}
+    return {
+        "data": [trace],
+        "layout": {
+            "margin": {"t": 4, "l": 4, "r": 4, "b": 4},
+            "uniformtext": {"minsize": 9, "mode": "hide"},
+        },
+    }
 
 
 def _bars(runs: Sequence[Stats], bars: Sequence[Histogram], axis: str) -> Figure:
@@ -99,9 +128,17 @@ def _bars(runs: Sequence[Stats], bars: Sequence[Histogram], axis: str) -> Figure
     names = [f"{at * width:g} to {(at + 1) * width - (width >= 1):g}" for at in range(end)]
     if end == len(bars[0].counts) and width >= 1:
         names[-1] = f"{(end - 1) * width:g} or more"
-    shares = [[round(100 * times / (sum(one.counts) or 1), 3) for times in one.counts[:end]] for one in bars]
+    shares = [
+        [round(100 * times / (sum(one.counts) or 1), 3) for times in one.counts[:end]]
+        for one in bars
+    ]
     drawn = _histogram(
-        runs, [round((at + 0.5) * width, 4) for at in range(end)], names, shares, axis, "bar" if len(runs) < 2 else "line"
+        runs,
+        [round((at + 0.5) * width, 4) for at in range(end)],
+        names,
+        shares,
+        axis,
+        "bar" if len(runs) < 2 else "line",
     )
     drawn["layout"]["xaxis"]["range"] = [0, round(end * width, 4)]
     return drawn
@@ -110,28 +147,69 @@ def _bars(runs: Sequence[Stats], bars: Sequence[Histogram], axis: str) -> Figure
 def _scores(runs: Sequence[Stats]) -> Figure:
     scores = [one.quality.scores if one.quality else (0,) * SCORES for one in runs]
     shares = [[round(100 * times / (sum(one) or 1), 3) for times in one] for one in scores]
-    drawn = _histogram(runs, list(range(1, SCORES + 1)), [f"score {at}" for at in range(1, SCORES + 1)], shares, "score", "bar")
+    drawn = _histogram(
+        runs,
+        list(range(1, SCORES + 1)),
+        [f"score {at}" for at in range(1, SCORES + 1)],
+        shares,
+        "score",
+        "bar",
+    )
     drawn["layout"]["xaxis"]["dtick"] = 1
     return drawn
 
 
-def _histogram(runs: Sequence[Stats], xs: list[float], names: list[str], shares: list[list[float]], axis: str, kind: str) -> Figure:
-    common = {"x": xs, "text": names, "textposition": "none", "hovertemplate": "%{text}: %{y:.1f}%<extra></extra>", "type": "bar"}
-    lines = {"type": "scatter", "mode": "lines", "line": {"width": 2.5}, "textposition": "middle center"}
+def _histogram(
+    runs: Sequence[Stats],
+    xs: list[float],
+    names: list[str],
+    shares: list[list[float]],
+    axis: str,
+    kind: str,
+) -> Figure:
+    common = {
+        "x": xs,
+        "text": names,
+        "textposition": "none",
+        "hovertemplate": "%{text}: %{y:.1f}%<extra></extra>",
+        "type": "bar",
+    }
+    lines = {
+        "type": "scatter",
+        "mode": "lines",
+        "line": {"width": 2.5},
+        "textposition": "middle center",
+    }
     data = [
         {**common, **(lines if kind == "line" else {}), "name": _plain(run.name), "y": ys}
         for run, ys in zip(runs, shares, strict=True)
     ]
     yaxis = {"ticksuffix": "%", "rangemode": "tozero"}
-    return {"data": data, "layout": {"xaxis": {"title": {"text": axis}}, "yaxis": yaxis, "bargap": 0.12}}
+    return {
+        "data": data,
+        "layout": {"xaxis": {"title": {"text": axis}}, "yaxis": yaxis, "bargap": 0.12},
+    }
 
 
 def _lines(runs: Sequence[Stats], lines: Sequence[_Line], x: str, y: str) -> Figure:
     data = [
-        {"type": "scatter", "mode": "lines", "name": _plain(run.name), "x": xs, "y": ys, "line": {"width": 2.5}}
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": _plain(run.name),
+            "x": xs,
+            "y": ys,
+            "line": {"width": 2.5},
+        }
         for run, (xs, ys) in zip(runs, lines, strict=True)
     ]
-    return {"data": data, "layout": {"xaxis": {"title": {"text": x}}, "yaxis": {"title": {"text": y}, "rangemode": "tozero"}}}
+    return {
+        "data": data,
+        "layout": {
+            "xaxis": {"title": {"text": x}},
+            "yaxis": {"title": {"text": y}, "rangemode": "tozero"},
+        },
+    }
 
 
 def _plain(text: str) -> str:

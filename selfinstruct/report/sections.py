@@ -15,7 +15,10 @@ _PAIRS, _LABELS = 12, 12  # shown
 def each(runs: Sequence[Stats], section: Callable[[int, Stats], str], kind: str) -> str:
     """A section of every run, under the run's name where there are several."""
     named = [f"<h3><bdi>{escape(one.name)}</bdi></h3>" if len(runs) > 1 else "" for one in runs]
-    parts = (f'<div class="{kind}">{name}{section(at, one)}</div>' for at, (name, one) in enumerate(zip(named, runs, strict=True)))
+    parts = (
+        f'<div class="{kind}">{name}{section(at, one)}</div>'
+        for at, (name, one) in enumerate(zip(named, runs, strict=True))
+    )
     return "".join(parts)
 
 
@@ -26,26 +29,58 @@ def headline(runs: Sequence[Stats]) -> str:
     (one,) = runs
     cards = [
         (f"{one.counts.instances:,}", "examples", f"of {one.counts.instructions:,} instructions"),
-        (percent(one.funnel.admitted, one.funnel.proposed), "admitted", f"of {one.funnel.proposed:,} proposed instructions"),
-        (percent(one.counts.classification, one.counts.instructions), "classification", "the paper: 22.1%"),
-        (percent(one.close, one.compared), "close to another", "ROUGE-L above 0.6 with an earlier one"),
+        (
+            percent(one.funnel.admitted, one.funnel.proposed),
+            "admitted",
+            f"of {one.funnel.proposed:,} proposed instructions",
+        ),
+        (
+            percent(one.counts.classification, one.counts.instructions),
+            "classification",
+            "the paper: 22.1%",
+        ),
+        (
+            percent(one.close, one.compared),
+            "close to another",
+            "ROUGE-L above 0.6 with an earlier one",
+        ),
         (f"{_tokens(one)[0]}", "tokens", _tokens(one)[1]),
     ]
     if one.quality and one.quality.mean_score is not None:
-        cards.append((f"{one.quality.mean_score:.1f}", "mean score of 5", f"of {one.quality.judged:,} judged examples"))
-    every = (f'<div class="card"><b>{value}</b><span>{name}</span><small>{note}</small></div>' for value, name, note in cards)
+        cards.append(
+            (
+                f"{one.quality.mean_score:.1f}",
+                "mean score of 5",
+                f"of {one.quality.judged:,} judged examples",
+            )
+        )
+    every = (
+        f'<div class="card"><b>{value}</b><span>{name}</span><small>{note}</small></div>'
+        for value, name, note in cards
+    )
     return f'<div class="cards">{"".join(every)}</div>'
 
 
 def comparison(runs: Sequence[Stats]) -> str:
     """The paper's table, and below it, for several runs, what their cards would say."""
     columns = [list(rows(PAPER, one.counts, one.verbs)) for one in runs]
-    lines = [[what, papers, *(column[at][2] for column in columns)] for at, (what, papers, _) in enumerate(columns[0])]
+    lines = [
+        [what, papers, *(column[at][2] for column in columns)]
+        for at, (what, papers, _) in enumerate(columns[0])
+    ]
     if len(runs) > 1:
         lines += [
             ["proposed instructions", "", *(f"{one.funnel.proposed:,}" for one in runs)],
-            ["of them admitted", "", *(percent(one.funnel.admitted, one.funnel.proposed) for one in runs)],
-            ["ROUGE-L above 0.6 with an earlier one", "", *(percent(one.close, one.compared) for one in runs)],
+            [
+                "of them admitted",
+                "",
+                *(percent(one.funnel.admitted, one.funnel.proposed) for one in runs),
+            ],
+            [
+                "ROUGE-L above 0.6 with an earlier one",
+                "",
+                *(percent(one.close, one.compared) for one in runs),
+            ],
             ["tokens", "", *(_tokens(one)[0] for one in runs)],
             ["cost", "", *(_tokens(one)[1] for one in runs)],
         ]
@@ -57,13 +92,23 @@ def _tokens(run: Stats) -> tuple[str, str]:
         return "0", "no reply yet"
     last = run.moments[-1]
     count = last.prompt_tokens + last.completion_tokens
-    shown = f"{count / 1e6:,.1f} M" if count >= 1e6 else f"{count / 1e3:,.0f} K" if count >= 1e4 else f"{count:,}"
+    shown = (
+        f"{count / 1e6:,.1f} M"
+        if count >= 1e6
+        else f"{count / 1e3:,.0f} K"
+        if count >= 1e4
+        else f"{count:,}"
+    )
     return shown, "price unknown" if last.cost is None else f"${last.cost:,.2f}"
 
 
 def verbs(runs: Sequence[Stats], why_not: dict[str, str]) -> str:
     """The sunbursts, each with what it stands for."""
-    return each(runs, lambda at, run: figure(f"verbs-{at}", _covered(run), why_not.get(f"verbs-{at}"), "sun"), "sunburst")
+    return each(
+        runs,
+        lambda at, run: figure(f"verbs-{at}", _covered(run), why_not.get(f"verbs-{at}"), "sun"),
+        "sunburst",
+    )
 
 
 def _covered(run: Stats) -> str:
@@ -82,13 +127,21 @@ def funnel(at: int, run: Stats) -> str:
             yield bar(reason, times, total, "drop", narrowing(at, reason))
         yield bar(kept, count, total, "keep")
 
-    instructions = part("instructions proposed", run.funnel.proposed, "instruction", "admitted", run.funnel.admitted)
-    instances = part("instances written", run.funnel.instances, "instance", "examples", run.funnel.examples)
+    instructions = part(
+        "instructions proposed", run.funnel.proposed, "instruction", "admitted", run.funnel.admitted
+    )
+    instances = part(
+        "instances written", run.funnel.instances, "instance", "examples", run.funnel.examples
+    )
     dropped, replies = run.funnel.count("reply"), []
     for name, times in run.funnel.reasons("reply"):
         stage, _, reason = name.partition(": ")
         replies.append(bar(name, times, dropped, "drop", narrowing(at, reason, stage)))
-    unread = f"<details><summary>{dropped:,} replies dropped</summary>{''.join(replies)}</details>" if dropped else ""
+    unread = (
+        f"<details><summary>{dropped:,} replies dropped</summary>{''.join(replies)}</details>"
+        if dropped
+        else ""
+    )
     return f"<div>{''.join(instructions)}</div><div>{''.join(instances)}</div>{unread}"
 
 
@@ -112,7 +165,10 @@ def quality(runs: Sequence[Stats]) -> str:
     if not any(one.quality for one in runs):
         return ""
     columns = [list(quality_rows(PAPER_QUALITY, one.quality)) for one in runs]
-    lines = [[what, papers, *(column[at][2] for column in columns)] for at, (what, papers, _) in enumerate(columns[0])]
+    lines = [
+        [what, papers, *(column[at][2] for column in columns)]
+        for at, (what, papers, _) in enumerate(columns[0])
+    ]
     beside = table(["", "the paper", *(one.name for one in runs)], lines)
     text = "The paper's answers are one of its authors', ours a model's."
     scores = figure("scores", "Scores", None)
@@ -127,7 +183,11 @@ def neighbours(at: int, run: Stats) -> str:
         f'<li><b>{pair.score:.2f}</b><p dir="auto">{escape(pair.text)}</p><p dir="auto">{escape(pair.nearest)}</p></li>'
         for pair in run.closest[:_PAIRS]
     )
-    few = f"<p>Of the first {run.compared:,} instructions.</p>" if run.compared < run.counts.instructions else ""
+    few = (
+        f"<p>Of the first {run.compared:,} instructions.</p>"
+        if run.compared < run.counts.instructions
+        else ""
+    )
     return f'{few}<ol class="pairs">{"".join(pairs)}</ol>'
 
 
@@ -141,4 +201,7 @@ def labels(at: int, run: Stats) -> str:
     else:
         alike = f"{found.one_label:,} of them with one label only"
         said += f"Tasks with several: {found.several:,}, {alike}; balance {found.balance:.2f} of 1."
-    return f"<p>{said}</p>" + table(["label", "instances"], [[label, f"{times:,}"] for label, times in found.commonest[:_LABELS]])
+    return f"<p>{said}</p>" + table(
+        ["label", "instances"],
+        [[label, f"{times:,}"] for label, times in found.commonest[:_LABELS]],
+    )

@@ -43,7 +43,9 @@ def f_measure(lcs: int, pool_length: int, candidate_length: int) -> float:
     return 2 * p * r / (p + r)
 
 
-def f_measures(lcs: NDArray[np.int64], pool_lengths: NDArray[np.int64], candidate_length: int) -> NDArray[np.float64]:
+def f_measures(
+    lcs: NDArray[np.int64], pool_lengths: NDArray[np.int64], candidate_length: int
+) -> NDArray[np.float64]:
     """`f_measure` over arrays of one shape: the same operations, so the same bits."""
     scores = np.zeros(len(lcs))
     some = lcs.nonzero()[0]
@@ -110,7 +112,9 @@ class Bounds:
     def least(self, length: int, others: NDArray[np.int64]) -> NDArray[np.int64]:
         """The least l whose F is above t, for each other length (1 or more); huge where even the shorter text is too short."""
         least = (self.above / 2 * (length + others)).astype(np.int64).clip(2) - 1
-        for _ in range(4):  # from just below the real-number bound to the first l that passes in floats
+        for _ in range(
+            4
+        ):  # from just below the real-number bound to the first l that passes in floats
             p, r = least / others, least / length
             least += ~(2 * p * r / (p + r) > self.above)
         return np.where(least > np.minimum(others, length), HUGE, least)
@@ -123,8 +127,12 @@ class Bounds:
         if not len(possible):
             return None
         by_class = np.full(CLASSES, HUGE)
-        np.minimum.at(by_class, [length_class(other) for other in others[possible].tolist()], least[possible])
+        np.minimum.at(
+            by_class, [length_class(other) for other in others[possible].tolist()], least[possible]
+        )
         prefix = length - int(least[possible].min()) + 1
         last = [int((by_class <= length - i).nonzero()[0][-1]) for i in range(prefix)]
         highs = tuple(np.uint16(high * CROWDS + CROWDS - 1) for high in last)
-        return Row(length, by_class, np.uint16(length_class(int(others[possible[0]])) * CROWDS), highs)
+        return Row(
+            length, by_class, np.uint16(length_class(int(others[possible[0]])) * CROWDS), highs
+        )

@@ -8,14 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Code = str | list[int]
-SURROGATES = range(0xD800, 0xE000)  # no text can hold these code points, so no token may have such an id
+SURROGATES = range(
+    0xD800, 0xE000
+)  # no text can hold these code points, so no token may have such an id
 
 
 def code(ids: list[int]) -> Code:
     """The form that is kept and compared."""
     try:
         return "".join(map(chr, ids))
-    except ValueError:  # more tokens than there are code points: rapidfuzz takes numbers just as well, only slower
+    except (
+        ValueError
+    ):  # more tokens than there are code points: rapidfuzz takes numbers just as well, only slower
         return ids
 
 
@@ -24,7 +28,10 @@ def points(codes: Sequence[Code]) -> NDArray[np.uint32]:
     try:
         raw = "".join(codes).encode("utf-32-le")  # type: ignore[arg-type]  # a list raises TypeError, as wanted
     except TypeError:
-        raw = b"".join(np.array(list(map(ord, one)) if isinstance(one, str) else one, "<u4").tobytes() for one in codes)
+        raw = b"".join(
+            np.array(list(map(ord, one)) if isinstance(one, str) else one, "<u4").tobytes()
+            for one in codes
+        )
     return np.frombuffer(raw, "<u4")
 
 

@@ -40,7 +40,11 @@ class Match:
 
 def rouge_l(pool_item_tokens: Sequence[str], candidate_tokens: Sequence[str]) -> float:
     """The rougeL F-measure of two token sequences, bit for bit as `rouge_score` computes it."""
-    return f_measure(LCSseq.similarity(pool_item_tokens, candidate_tokens), len(pool_item_tokens), len(candidate_tokens))
+    return f_measure(
+        LCSseq.similarity(pool_item_tokens, candidate_tokens),
+        len(pool_item_tokens),
+        len(candidate_tokens),
+    )
 
 
 class RougeIndex:
@@ -50,11 +54,16 @@ class RougeIndex:
     """
 
     patience = 128  # so many items (of some ten tokens) are verified without a closer look
-    tail = (512, 8)  # how many items wait to be indexed: the first number plus the second times the root of the pool's size
+    tail = (
+        512,
+        8,
+    )  # how many items wait to be indexed: the first number plus the second times the root of the pool's size
 
     def __init__(self, tokenizer: str = "rouge") -> None:
         self.tokenizer = tokenizer
-        self.tokenless = 0  # items without any token: they are similar to nothing and nothing to them
+        self.tokenless = (
+            0  # items without any token: they are similar to nothing and nothing to them
+        )
         self.verified = 0  # pairs whose common subsequence was computed by `nearest`
         self._tokens = TOKENIZERS[tokenizer]
         self._texts: list[str] = []
@@ -64,7 +73,9 @@ class RougeIndex:
         self._positions = np.arange(1024, dtype=np.int32)
         self._ids: dict[str, int] = {}
         self._next_id = 1
-        self._ranks: list[int] = [_NO_RANK]  # by token id, rarer is lower; decided anew when the pool has doubled
+        self._ranks: list[int] = [
+            _NO_RANK
+        ]  # by token id, rarer is lower; decided anew when the pool has doubled
         self._bits = [0]  # by token id, its bit in a signature
         self._ranked = 0
         self._new_rank = 0
@@ -156,7 +167,11 @@ class RougeIndex:
         """The positions of all items that may be above the threshold, ascending."""
         postings, signature = self._up_to_date(above), self._signature(ids)
         tail = slice(postings.size, len(self._texts))
-        signatures, kinds, records = [self._signatures[tail]], [self._kinds[tail]], [self._positions[tail]]
+        signatures, kinds, records = (
+            [self._signatures[tail]],
+            [self._kinds[tail]],
+            [self._positions[tail]],
+        )
         previous = None
         for high, rank in zip(row.highs, sorted(map(self._ranks.__getitem__, ids)), strict=False):
             if rank != previous and (found := postings.find(rank, row.low, high)):
@@ -184,7 +199,10 @@ class RougeIndex:
         sketched = bisect_left(positions, sketches.size)
         records = np.array(positions[:sketched], np.int64)
         known = np.array(sorted(filter(None, ids)), np.int64)
-        return [*sketches.likely(records, self._kinds[records], known, row).tolist(), *positions[sketched:]]
+        return [
+            *sketches.likely(records, self._kinds[records], known, row).tolist(),
+            *positions[sketched:],
+        ]
 
     def _up_to_date(self, above: float) -> Postings:
         """The postings with a tail of the pool left out, which is scanned: so short that scanning costs as little as merging."""

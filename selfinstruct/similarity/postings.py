@@ -34,7 +34,11 @@ class Postings:
         self.starts: list[int] = []
 
     def extend(
-        self, codes: Sequence[Code], signatures: NDArray[np.uint64], kinds: NDArray[np.uint16], ranks: Sequence[int]
+        self,
+        codes: Sequence[Code],
+        signatures: NDArray[np.uint64],
+        kinds: NDArray[np.uint16],
+        ranks: Sequence[int],
     ) -> None:
         """Takes in the records from `size` on. codes, signatures, kinds: of all records. ranks: by token id, rarer is lower;
         a token that came since the first call must rank below all that were there.
@@ -55,7 +59,9 @@ class Postings:
         counts = np.bincount(tokens - self.lowest)
         self.starts = [0, *np.cumsum(counts).tolist()]
 
-    def _entries(self, codes: Sequence[Code], kinds: NDArray[np.uint16], at: int, rank_of: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _entries(
+        self, codes: Sequence[Code], kinds: NDArray[np.uint16], at: int, rank_of: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
         """One posting for each distinct token in each record's prefix, unsorted."""
         length = lengths(codes)
         owner = np.repeat(np.arange(len(codes)), length)
@@ -63,9 +69,13 @@ class Postings:
         place = np.arange(len(keys)) - (np.cumsum(length) - length)[owner]
         present, index = np.unique(length, return_inverse=True)
         prefix = np.array([self.bounds.prefix(one) for one in present.tolist()], np.int64)[index]
-        keep = (place < prefix[owner]) & (repetitions(keys) == 0)  # of a repeated token the first place counts
+        keep = (place < prefix[owner]) & (
+            repetitions(keys) == 0
+        )  # of a repeated token the first place counts
         token, owner = (keys[keep] & 0xFFFFFFFF) - (1 << 31), owner[keep] + at
-        packed: NDArray[np.int64] = (token << _RANK_SHIFT) | (kinds[owner].astype(np.int64) << _RECORD_BITS) | owner
+        packed: NDArray[np.int64] = (
+            (token << _RANK_SHIFT) | (kinds[owner].astype(np.int64) << _RECORD_BITS) | owner
+        )
         return packed
 
     def find(self, rank: int, low: np.uint16, high: np.uint16) -> slice | None:
@@ -74,7 +84,9 @@ class Postings:
         if token < 0 or token + 1 >= len(self.starts):
             return None
         start, stop = self.starts[token], self.starts[token + 1]
-        if stop - start > 256:  # below that, scanning a few too many is cheaper than looking for the border
+        if (
+            stop - start > 256
+        ):  # below that, scanning a few too many is cheaper than looking for the border
             kinds = self.kinds[start:stop]
             stop = start + int(kinds.searchsorted(high, "right"))
             start += int(kinds.searchsorted(low))

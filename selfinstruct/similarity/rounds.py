@@ -15,7 +15,9 @@ _PAYS = 5_000  # texts: below, starting processes takes longer than they save
 _SHARE = 500  # texts handed to a process at a time
 
 
-def nearest_each(index: RougeIndex, texts: Sequence[str], *, above: float, processes: int | None = None) -> list[Match | None]:
+def nearest_each(
+    index: RougeIndex, texts: Sequence[str], *, above: float, processes: int | None = None
+) -> list[Match | None]:
     """`index.nearest(text, above=above)` for every text, in their order.
 
     processes: how many to use, by default one for each core if there are thousands of texts. They are forks that share the
@@ -27,7 +29,9 @@ def nearest_each(index: RougeIndex, texts: Sequence[str], *, above: float, proce
             processes = 1
     if processes < 2 or sys.platform != "linux":
         return [index.nearest(text, above=above) for text in texts]
-    index.nearest(texts[0] if texts else "", above=above)  # index what waits to be indexed once, not in every process
+    index.nearest(
+        texts[0] if texts else "", above=above
+    )  # index what waits to be indexed once, not in every process
     with warnings.catch_warnings():
         # Python 3.12 warns of forks beside any thread: numpy's idle ones, which hold nothing that a child needs
         warnings.simplefilter("ignore", DeprecationWarning)

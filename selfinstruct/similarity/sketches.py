@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from selfinstruct.similarity.bounds import CROWDS, Row
 from selfinstruct.similarity.codes import Code, lengths, points, repetitions
 
-_GOLDEN, _OTHER = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)  # multiplicative hashing: odd, bits well mixed
+_GOLDEN, _OTHER = (
+    np.uint64(0x9E3779B97F4A7C15),
+    np.uint64(0xC2B2AE3D27D4EB4F),
+)  # multiplicative hashing: odd, bits well mixed
 _CHUNK = 1 << 16  # records worked on at once
 _NARROWEST, _WIDEST = 8, 16  # binary logarithms of the number of bits
 
@@ -52,8 +55,14 @@ class Sketches:
         sizes = np.int64(1) << (width - 6)
         starts = np.cumsum(sizes) - sizes
         words = np.zeros(int(sizes.sum()), np.uint64)
-        bits = _hashes(keys & 0xFFFFFFFF, repetitions(keys)) >> (64 - width[owner]).astype(np.uint64)
-        np.bitwise_or.at(words, starts[owner] + (bits >> np.uint64(6)).astype(np.int64), np.uint64(1) << (bits & np.uint64(63)))
+        bits = _hashes(keys & 0xFFFFFFFF, repetitions(keys)) >> (64 - width[owner]).astype(
+            np.uint64
+        )
+        np.bitwise_or.at(
+            words,
+            starts[owner] + (bits >> np.uint64(6)).astype(np.int64),
+            np.uint64(1) << (bits & np.uint64(63)),
+        )
         self._starts = np.concatenate([self._starts, starts + len(self._words)])
         self._words = np.concatenate([self._words, words])
         self._widths = np.concatenate([self._widths, width.astype(np.int8)])
@@ -61,7 +70,11 @@ class Sketches:
         self.size += len(codes)
 
     def likely(
-        self, records: NDArray[np.int64], kinds: NDArray[np.uint16], known: NDArray[np.int64], row: Row
+        self,
+        records: NDArray[np.int64],
+        kinds: NDArray[np.uint16],
+        known: NDArray[np.int64],
+        row: Row,
     ) -> NDArray[np.int64]:
         """Those of the records that share enough. kinds: of the records; known: the sorted ids of our tokens that have one."""
         hashes = _hashes(known, repetitions(known))
@@ -72,9 +85,17 @@ class Sketches:
             of_width = (widths == width).nonzero()[0]
             ours = np.zeros(1 << (width - 6), np.uint64)
             bits = hashes >> np.uint64(64 - width)
-            np.bitwise_or.at(ours, (bits >> np.uint64(6)).astype(np.int64), np.uint64(1) << (bits & np.uint64(63)))
+            np.bitwise_or.at(
+                ours,
+                (bits >> np.uint64(6)).astype(np.int64),
+                np.uint64(1) << (bits & np.uint64(63)),
+            )
             theirs = self._words[self._starts[records[of_width], None] + np.arange(len(ours))]
-            crowd = self._lengths[records[of_width]] - np.bitwise_count(theirs).sum(1, dtype=np.int64)
+            crowd = self._lengths[records[of_width]] - np.bitwise_count(theirs).sum(
+                1, dtype=np.int64
+            )
             crowd = np.minimum(crowd, len(known) - int(np.bitwise_count(ours).sum()))
-            enough[of_width] = np.bitwise_count(theirs & ours).sum(1, dtype=np.int64) + crowd >= least[of_width]
+            enough[of_width] = (
+                np.bitwise_count(theirs & ours).sum(1, dtype=np.int64) + crowd >= least[of_width]
+            )
         return records[enough]

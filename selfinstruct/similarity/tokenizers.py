@@ -66,7 +66,10 @@ def unicode_tokens(text: str) -> list[str]:
     return unicodedata.normalize("NFKC", text).casefold().translate(_separated).split()
 
 
-TOKENIZERS: dict[str, Callable[[str], list[str]]] = {"rouge": rouge_tokens, "unicode": unicode_tokens}
+TOKENIZERS: dict[str, Callable[[str], list[str]]] = {
+    "rouge": rouge_tokens,
+    "unicode": unicode_tokens,
+}
 
 
 def tokens(text: str, tokenizer: str = "rouge") -> list[str]:

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.funnel import Funnel
-from selfinstruct.prices import price_of
+from selfinstruct.models.money.prices import price_of
+from selfinstruct.runs.funnel import Funnel
+from selfinstruct.runs.view import RunView
 from selfinstruct.stats.counts import PAPER, Counts, Histogram, count
 from selfinstruct.stats.course import Moment, Stretch, moments, stretches
 from selfinstruct.stats.defects import Defects, Marks, count_defects, find_defects
@@ -19,7 +20,6 @@ from selfinstruct.stats.parser import MISSING, installed_model, parsing
 from selfinstruct.stats.quality import PAPER_QUALITY, Quality, count_quality, judgements_of
 from selfinstruct.stats.table import percent, quality_rows, rows
 from selfinstruct.stats.verbs import SAMPLE, Verb, Verbs, count_verbs, sample
-from selfinstruct.view import RunView
 
 __all__ = [
     "PAPER", "PAPER_QUALITY", "SCHEMA", "Counts", "Defects", "Histogram", "Labels", "Marks", "Moment", "Pair", "Quality", "Stats",
@@ -56,7 +56,12 @@ class Stats:
     def to_record(self) -> dict[str, Any]:
         """As `stats --json` prints it and schema.json describes it, with the paper's column beside ours."""
         record = asdict(self)
-        return {**record, "funnel": self.funnel.to_record(), "paper": asdict(PAPER), "paper_quality": asdict(PAPER_QUALITY)}
+        return {
+            **record,
+            "funnel": self.funnel.to_record(),
+            "paper": asdict(PAPER),
+            "paper_quality": asdict(PAPER_QUALITY),
+        }
 
     def lines(self) -> Iterator[str]:
         """As a person reads it."""
@@ -102,12 +107,22 @@ def measure(
     Raises UserError for a broken file.
     """
     counts, lengths = count(view.examples())
-    texts = list({one.provenance.get("instruction_id", one.instruction): one.instruction for one in view.examples()}.values())
+    texts = list(
+        {
+            one.provenance.get("instruction_id", one.instruction): one.instruction
+            for one in view.examples()
+        }.values()
+    )
     funnel, config, model = view.funnel(), view.config, installed_model()
     asked = texts if every else sample(texts, SAMPLE)
     if len(texts) > 5000:
-        notice(f"measuring {len(texts):,} instructions" + ("" if model is None else f"; the parser sees {len(asked):,} of them"))
-    with nullcontext() if model is None else parsing(asked, model) as parsed:  # at work while the rest is measured
+        notice(
+            f"measuring {len(texts):,} instructions"
+            + ("" if model is None else f"; the parser sees {len(asked):,} of them")
+        )
+    with (
+        nullcontext() if model is None else parsing(asked, model) as parsed
+    ):  # at work while the rest is measured
         compared = texts if every else texts[:ASKED]
         close, pairs = closest(compared, config.tokenizer)
         return Stats(
@@ -119,7 +134,9 @@ def measure(
             counts=counts,
             lengths=lengths,
             funnel=funnel,
-            seeds=highest_with_seeds(texts, [seed.instruction for seed in view.seeds()], config.tokenizer),
+            seeds=highest_with_seeds(
+                texts, [seed.instruction for seed in view.seeds()], config.tokenizer
+            ),
             compared=len(compared),
             close=close,
             closest=pairs,
@@ -128,7 +145,9 @@ def measure(
             labels=count_labels(view.examples()),
             defects=count_defects(look(view)),
             quality=count_quality((one.id for one in view.examples()), judgements_of(view)),
-            verbs=None if model is None or parsed is None else count_verbs(parsed(), of=len(texts), model=model),
+            verbs=None
+            if model is None or parsed is None
+            else count_verbs(parsed(), of=len(texts), model=model),
             missing=(MISSING,) if model is None else (),
         )
 
@@ -136,4 +155,7 @@ def measure(
 def _sparkline(bars: Histogram) -> str:
     """One letter a bar: its height as a share of the highest."""
     top = max(bars.counts, default=0) or 1
-    return "".join(" \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"[-(-8 * one // top)] for one in bars.counts).rstrip()
+    return "".join(
+        " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"[-(-8 * one // top)]
+        for one in bars.counts
+    ).rstrip()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from selfinstruct.tasks import Example
+from selfinstruct.data.examples import Example
 
 WIDTHS = {"instruction": 2, "input": 5, "output": 5}  # words to a bar of the length histograms
 BARS = 30  # the last one holds all that is longer
@@ -54,7 +54,9 @@ def count(examples: Iterable[Example]) -> tuple[Counts, dict[str, Histogram]]:
         lengths["input"][words(one.input)] += 1
         lengths["output"][words(one.output)] += 1
     instances, empty = lengths["input"].total(), lengths["input"].pop(0, 0)
-    found = Counts(len(seen), classification, instances, empty, *(_mean(lengths[name]) for name in WIDTHS))
+    found = Counts(
+        len(seen), classification, instances, empty, *(_mean(lengths[name]) for name in WIDTHS)
+    )
     return found, {name: histogram(lengths[name], width, BARS) for name, width in WIDTHS.items()}
 
 
@@ -71,4 +73,8 @@ def histogram(values: Counter[int] | Counter[float], width: float, bars: int) ->
 
 
 def _mean(lengths: Counter[int]) -> float | None:
-    return sum(value * times for value, times in lengths.items()) / lengths.total() if lengths else None
+    return (
+        sum(value * times for value, times in lengths.items()) / lengths.total()
+        if lengths
+        else None
+    )

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from selfinstruct.data.examples import Rejected
+from selfinstruct.data.tasks import Instruction
 from selfinstruct.models import Usage
-from selfinstruct.prices import Price
-from selfinstruct.tasks import Instruction, Rejected
+from selfinstruct.models.money.prices import Price
 
 _STRETCHES = 40
 _POINTS = 80
@@ -36,7 +37,9 @@ class Moment:
     cost: float | None
 
 
-def stretches(instructions: Iterable[Instruction], rejected: Iterable[Rejected], *, turns: int) -> tuple[Stretch, ...]:
+def stretches(
+    instructions: Iterable[Instruction], rejected: Iterable[Rejected], *, turns: int
+) -> tuple[Stretch, ...]:
     """The run's turns in at most 40 stretches of one length (the last may be shorter)."""
     length = max(1, -(-turns // _STRETCHES))
     number = -(-turns // length)
@@ -47,13 +50,18 @@ def stretches(instructions: Iterable[Instruction], rejected: Iterable[Rejected],
         if other.what == "instruction":
             dropped[other.turn // length] += 1
     return tuple(
-        Stretch(at * length, min(length, turns - at * length), admitted[at] + dropped[at], admitted[at]) for at in range(number)
+        Stretch(
+            at * length, min(length, turns - at * length), admitted[at] + dropped[at], admitted[at]
+        )
+        for at in range(number)
     )
 
 
 def moments(replies: Iterable[dict[str, Any]], price: Price | None) -> tuple[Moment, ...]:
     """At most some 80 points; the last one holds the totals. A run's stops are left out of its time."""
-    usages = sorted(((reply["at"], Usage(**reply["usage"])) for reply in replies), key=lambda one: float(one[0]))
+    usages = sorted(
+        ((reply["at"], Usage(**reply["usage"])) for reply in replies), key=lambda one: float(one[0])
+    )
     step, found = max(1, len(usages) // _POINTS), []
     seconds, used, before = 0.0, Usage(), usages[0][0] if usages else 0.0
     for number, (at, usage) in enumerate(usages, 1):
@@ -61,5 +69,7 @@ def moments(replies: Iterable[dict[str, Any]], price: Price | None) -> tuple[Mom
         used, before = used + usage, at
         if number % step == 0 or number == len(usages):
             cost = None if price is None else price.cost(used)
-            found.append(Moment(round(seconds, 3), number, used.prompt_tokens, used.completion_tokens, cost))
+            found.append(
+                Moment(round(seconds, 3), number, used.prompt_tokens, used.completion_tokens, cost)
+            )
     return tuple(found)

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from selfinstruct.check import DEFECTS, Across, findings
-from selfinstruct.view import RunView, noted
+from selfinstruct.defects import DEFECTS, Across, findings
+from selfinstruct.runs.view import RunView, noted
 
 _SHOWN = 3  # pieces of evidence for each kind
 _SEVERITIES = ("error", "warning", "note")
@@ -33,14 +33,19 @@ class Defects:
     evidence: tuple[str, ...]  # the first few
 
 
-Marks = Mapping[int, Sequence[Mark]]  # by the number of the example, from 0; those without any are not in it
+Marks = Mapping[
+    int, Sequence[Mark]
+]  # by the number of the example, from 0; those without any are not in it
 
 
 def find_defects(view: RunView) -> Marks:
     """Every example through every check but for near-duplicates, which have a part of the figures to themselves."""
     across, found = Across(near=False), {}
     for number, one in enumerate(view.examples()):
-        marks = [Mark(finding.slug, finding.field, finding.evidence) for finding in (*findings(one), *across.findings(one))]
+        marks = [
+            Mark(finding.slug, finding.field, finding.evidence)
+            for finding in (*findings(one), *across.findings(one))
+        ]
         known = {mark.slug for mark in marks}
         marks += [Mark(slug, "", "") for slug in noted(one.provenance) if slug not in known]
         if marks:
@@ -57,10 +62,19 @@ def count_defects(found: Marks) -> tuple[Defects, ...]:
         for mark in marks:
             if mark.evidence and len(shown := evidence.setdefault(mark.slug, [])) < _SHOWN:
                 shown.append(mark.evidence)
-    every = [Defects(slug, *_known(slug), count, tuple(evidence.get(slug, ()))) for slug, count in counts.items()]
-    return tuple(sorted(every, key=lambda one: (_SEVERITIES.index(one.severity), -one.count, one.slug)))
+    every = [
+        Defects(slug, *_known(slug), count, tuple(evidence.get(slug, ())))
+        for slug, count in counts.items()
+    ]
+    return tuple(
+        sorted(every, key=lambda one: (_SEVERITIES.index(one.severity), -one.count, one.slug))
+    )
 
 
 def _known(slug: str) -> tuple[str, str]:
     defect = DEFECTS.get(slug)
-    return (defect.severity, defect.meaning) if defect else ("note", "noted by the run; no check of this version's")
+    return (
+        (defect.severity, defect.meaning)
+        if defect
+        else ("note", "noted by the run; no check of this version's")
+    )

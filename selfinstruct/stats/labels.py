@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from selfinstruct.tasks import Example
+from selfinstruct.data.examples import Example
 
 _COMMONEST = 20
 _LONGEST = 60  # letters; a longer output is no label that a table could show
@@ -31,7 +31,9 @@ def count_labels(examples: Iterable[Example]) -> Labels:
     by_task: dict[str, Counter[str]] = {}
     for one in examples:
         if one.is_classification:
-            by_task.setdefault(one.provenance.get("instruction_id", one.instruction), Counter())[one.output.strip()] += 1
+            by_task.setdefault(one.provenance.get("instruction_id", one.instruction), Counter())[
+                one.output.strip()
+            ] += 1
     several = [labels for labels in by_task.values() if labels.total() > 1]
     overall: Counter[str] = Counter()
     for labels in by_task.values():
@@ -50,4 +52,8 @@ def count_labels(examples: Iterable[Example]) -> Labels:
 def _balance(labels: Counter[str]) -> float:
     """Entropy of a task's labels over the highest that so many different labels can have."""
     shares = [times / labels.total() for times in labels.values()]
-    return -sum(share * math.log(share) for share in shares) / math.log(len(shares)) if len(shares) > 1 else 0.0
+    return (
+        -sum(share * math.log(share) for share in shares) / math.log(len(shares))
+        if len(shares) > 1
+        else 0.0
+    )

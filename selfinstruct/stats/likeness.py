@@ -25,7 +25,9 @@ class Pair:
     score: float
 
 
-def highest_with_seeds(instructions: Sequence[str], seeds: Sequence[str], tokenizer: str) -> Histogram:
+def highest_with_seeds(
+    instructions: Sequence[str], seeds: Sequence[str], tokenizer: str
+) -> Histogram:
     """Each instruction's highest ROUGE-L F with a seed task's."""
     index = RougeIndex(tokenizer)
     for seed in seeds:
@@ -44,4 +46,6 @@ def closest(instructions: Sequence[str], tokenizer: str) -> tuple[int, tuple[Pai
         if match := index.nearest(text, above=CLOSE):
             found.append(Pair(text, match.text, match.score))
         index.add(text)
-    return len(found), tuple(heapq.nsmallest(_CLOSEST, found, key=lambda pair: (-pair.score, pair.text)))
+    return len(found), tuple(
+        heapq.nsmallest(_CLOSEST, found, key=lambda pair: (-pair.score, pair.text))
+    )

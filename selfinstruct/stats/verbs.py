@@ -45,8 +45,13 @@ def sample(instructions: Sequence[str], most: int) -> list[str]:
     """At most so many, in their order. A hash of the text chooses: neither the order nor a clock has a part in it."""
     if len(instructions) <= most:
         return list(instructions)
-    chances = [blake2b(text.encode("utf-8", "replace"), digest_size=8).digest() for text in instructions]
-    return [instructions[at] for at in sorted(heapq.nsmallest(most, range(len(instructions)), key=chances.__getitem__))]
+    chances = [
+        blake2b(text.encode("utf-8", "replace"), digest_size=8).digest() for text in instructions
+    ]
+    return [
+        instructions[at]
+        for at in sorted(heapq.nsmallest(most, range(len(instructions)), key=chances.__getitem__))
+    ]
 
 
 def count_verbs(found: Iterable[Pair | None], *, of: int, model: str) -> Verbs:

@@ -1,0 +1,161 @@
+"""A judge's folder: every reply it was paid for, every call, and the template that it was asked with."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from selfinstruct.annotate.judgement import Judgement
+from selfinstruct.annotate.judges import NAMES, Judge
+from selfinstruct.errors import UserError
+from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.openai.bodies import learned
+from selfinstruct.runs.batches import NAME as BATCHES
+from selfinstruct.runs.batches import Batches
+from selfinstruct.runs.completions import Completions, append, disk_errors
+from selfinstruct.runs.journal import Journal, Lock, write_whole
+from selfinstruct.runs.spending import NAME as SPENDING
+from selfinstruct.runs.spending import Spending
+from selfinstruct.text import to_json
+
+FOLDER = "judge"  # in a run directory
+COMPLETIONS = "completions.jsonl"
+_RECORD = "judge.json"
+FORMAT = 1  # of that file
+
+
+class Books:
+    """One process's hold on DIR/judge, as `sitting.Books` wants it."""
+
+    def __init__(self, run: Path, judge: Judge) -> None:
+        """Raises UserError if another process is judging, or the folder cannot be used."""
+        self._home, self._folder = run / FOLDER, run / FOLDER / judge.name
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"{self._folder}: cannot be used ({error.strerror}); what is judged must be writable"
+            ) from None
+        self._lock = Lock(self._home / "lock")
+        try:
+            self.meter = Meter()
+            with disk_errors(self._folder):
+                self.completions = Completions(self._folder / COMPLETIONS, self.meter)
+                self.batches = Batches(self._folder / BATCHES, self.meter)
+                self.spending = Spending(
+                    self._folder / SPENDING, self.meter, self.completions.__contains__
+                )
+                for name, text in judge.template.files:
+                    write_whole(self._folder / name, text)
+            self._before, self._judge = recorded(run), judge
+            self.learned = learned((self._before or {}).get("left_out"))
+            self._note(self._record)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """True once anything was answered, or is going to be; what has only failed may be asked again."""
+        return self.meter.requests > self.meter.failed or bool(self.batches.open)
+
+    def sync(self) -> None:
+        """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
+        self.spending.sync()
+        self.completions.sync()
+
+    def close(self) -> None:
+        """A judge that never answered leaves no trace."""
+        self.completions.close()
+        self.spending.close()
+        self.batches.leave()
+        if self.is_worth_keeping:
+            self._note(self._record)
+        else:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._note(self._before)
+        self._lock.release()
+        if not self.is_worth_keeping and self._before is None:
+            (self._home / "lock").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another judge's folder is in it
+                self._home.rmdir()
+
+    @property
+    def _record(self) -> dict[str, Any]:
+        judge, config = self._judge, self._judge.config.record()
+        settings = {name: config[name] for name in (*NAMES, "preset") if name in config}
+        settings |= {
+            "temperature": judge.decoding.temperature,
+            "max_tokens": judge.decoding.max_tokens,
+        }
+        left_out = learned(self.learned)
+        return {
+            "format": FORMAT,
+            "folder": judge.name,
+            "identity": judge.identity,
+            "settings": settings,
+            "left_out": left_out,
+        }
+
+    def _note(self, record: dict[str, Any] | None) -> None:
+        with disk_errors(self._home):
+            if record is None:
+                (self._home / _RECORD).unlink(missing_ok=True)
+            else:
+                write_whole(self._home / _RECORD, to_json(record, indent=1) + "\n")
+
+
+class Derived:
+    """A file of lines that is built anew in every sitting. What is there already and the same is left alone; the file is cut
+    where it begins to differ.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises NoRoom or UserError."""
+        with disk_errors(path):
+            self._journal = Journal(path)
+        self._known: Iterator[tuple[int, bytes]] | None = self._journal.lines()
+        self._end = 0
+
+    def put(self, judgement: Judgement) -> None:
+        """Raises NoRoom or UserError; then nothing was written."""
+        line = judgement.to_line()
+        if self._known is not None:
+            _, known = next(self._known, (0, b""))
+            if known == line.encode():
+                self._end += len(known) + 1
+                return
+            self.cut()
+        append(self._journal, line)
+
+    def cut(self) -> None:
+        """Forget what the file still holds beyond what was put. Raises NoRoom or UserError."""
+        if self._known is not None:
+            with disk_errors(self._journal.path):
+                self._journal.truncate(self._end)
+            self._known = None
+
+    def close(self) -> None:
+        with disk_errors(self._journal.path):
+            self._journal.close()
+
+
+def recorded(run: Path) -> dict[str, Any] | None:
+    """judge.json of a run directory; None if nobody has judged it. Raises UserError if it cannot be read."""
+    path = run / FOLDER / _RECORD
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        if not isinstance(record, dict) or record["format"] != FORMAT:
+            raise UserError(f"{path}: written by another version of this program; use that one")
+        needed = {name: record[name] for name in ("folder", "identity", "settings")}
+        return {**record, **needed}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({error!r}); restore it, or delete it to name the judge anew"
+        ) from None

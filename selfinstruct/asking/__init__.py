@@ -1,0 +1,1 @@
+"""How a model is asked: stages, templates, the settings of an endpoint, one sitting of paid work."""

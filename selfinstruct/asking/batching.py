@@ -1,0 +1,72 @@
+"""What answers a sitting's requests through the batch endpoint, and takes what earlier sittings' batches bring back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, cast
+
+from selfinstruct.asking.config import Config
+from selfinstruct.asking.providers import Endpoint, is_network
+from selfinstruct.errors import UserError
+from selfinstruct.models import Model
+from selfinstruct.models.batch.api import BatchApi
+from selfinstruct.models.batch.batch import Batch
+from selfinstruct.models.batch.log import Log, Shelf
+from selfinstruct.models.disk import Notice
+from selfinstruct.models.money.budget import Budget
+
+if TYPE_CHECKING:
+    from selfinstruct.models.openai.client import OpenAI
+
+SURPLUS = 1.05  # times what a run seems to need still: the last of many rounds should not be there for three requests
+ROUND = 4096  # stands for --concurrency in how far a run reads ahead: a batch should hold all that can be asked
+
+
+@asynccontextmanager
+async def batching(
+    config: Config,
+    log: Log,
+    record: Shelf,
+    found: Sequence[Endpoint],
+    budget: Budget,
+    live: Model,
+    *,
+    notice: Notice,
+    waiting: Callable[[str], None] = lambda what: None,
+) -> AsyncIterator[Batch | None]:
+    """A Batch on the endpoint that was `found`; without --batch only if batches are open: then it asks `live` what is in none of
+    them.
+
+    Raises UserError if the open ones cannot be reached.
+    """
+    if not config.batch and not log.open:
+        yield None
+        return
+    if len(found) != 1 or not is_network(config.model):
+        raise UserError(
+            f"batches are open ({_names(log)}); "
+            "go on with the one --base-url and --model that they went to"
+        )
+    batch = Batch(
+        BatchApi(cast("OpenAI", found[0].model)),
+        log,
+        record,
+        budget,
+        retries=config.retries,
+        patience=config.patience,
+        notice=notice,
+        waiting=waiting,
+        live=None if config.batch else live,
+    )
+    batch.start()
+    try:
+        yield batch
+    finally:
+        await batch.close()
+        if log.open:
+            notice(f"batches that stay open: {_names(log)}; the same command goes on with them")
+
+
+def _names(log: Log) -> str:
+    return ", ".join(one.id or "one without a name yet" for one in log.open.values())

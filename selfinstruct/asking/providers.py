@@ -1,0 +1,214 @@
+"""Which provider answers for a model's name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from selfinstruct.asking.config import Config
+from selfinstruct.errors import ModelError, UserError
+from selfinstruct.models import Model
+from selfinstruct.models.openai.bodies import OPTIONAL, Learned
+from selfinstruct.models.openai.keys import api_key
+from selfinstruct.text import redacted
+
+if TYPE_CHECKING:
+    from selfinstruct.models.limits.limits import Limits
+    from selfinstruct.models.openai.client import OpenAI
+
+Notice = Callable[[str], None]
+LOCAL, SCRIPTED = "local", "scripted"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A provider and what is known of its limits."""
+
+    model: Model
+    limits: Limits
+
+
+def is_local(model: str) -> bool:
+    return model == LOCAL or model.startswith(LOCAL + ":")
+
+
+def is_network(model: str) -> bool:
+    return not is_local(model) and model != SCRIPTED
+
+
+def extra_fields(config: Config) -> dict[str, Any]:
+    """`--extra-body` as a mapping, and what the embedded model needs. Part of every request, so known before a provider is."""
+    try:
+        extra = (
+            json.loads(config.extra_body, parse_constant=_no_number) if config.extra_body else {}
+        )
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"--extra-body: not JSON ({error})") from None
+    if not isinstance(extra, dict):
+        raise UserError("--extra-body: must be a JSON object, such as '{\"min_p\": 0.1}'")
+    if is_local(config.model):
+        from selfinstruct.models.local import REQUEST_EXTRAS
+
+        extra = {**REQUEST_EXTRAS, **extra}
+    return extra
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number there")
+
+
+def check_extra(config: Config) -> None:
+    """Raises UserError if `--extra-body` sets what a run decides itself. One that was begun so in former times goes on so."""
+    extra = extra_fields(config)
+    try:
+        json.dumps(extra, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UserError(
+            "--extra-body: holds half of a character (\\ud800 to \\udfff alone)"
+        ) from None
+    for field in extra:
+        if field in OPTIONAL or (field == "model" and config.model):
+            raise UserError(
+                f"--extra-body: {field!r} has an option of its own: --{field.replace('_', '-')}"
+            )
+        if field in _DECIDED:
+            raise UserError(f"--extra-body: {field!r} cannot be set there: {_DECIDED[field]}")
+    if "grammar" in extra and config.preset == "small":
+        raise UserError(
+            "--extra-body: 'grammar' cannot be set there: with --preset small every template has its own"
+        )
+
+
+# Fields of a body that are none of the user's.
+_DECIDED = {
+    "model": "name it with --model",
+    **dict.fromkeys(("messages", "prompt"), "every prompt is made from the templates (--prompts)"),
+    **dict.fromkeys(("stream", "stream_options"), "replies are read whole"),
+    "n": "one reply is read of each call, and the others would be paid for in vain",
+}
+
+
+@asynccontextmanager
+async def endpoints(
+    config: Config, notice: Notice, learned: Learned | None = None
+) -> AsyncIterator[tuple[Endpoint, ...]]:
+    """Who answers for `config.model`: a provider for each address, closed at the end. Raises UserError if it cannot be had.
+
+    `learned`: what each address is known not to take; what is found out is added.
+    """
+    learned = {} if learned is None else learned
+    if config.model == SCRIPTED:
+        from selfinstruct.models.scripted.model import Scripted
+
+        yield (Endpoint(Scripted(), _limits(config, SCRIPTED, notice)),)
+    elif is_local(config.model):
+        from selfinstruct.models.local import API_KEY, LocalServer, find_weights
+
+        with LocalServer(find_weights(config.model)) as server:
+            async with _closing(_network(config, server.base_url, API_KEY, notice, {})) as found:
+                yield found
+    else:
+        key = _key(config, notice)
+        async with _closing(
+            *(
+                _network(config, address, key, notice, learned)
+                for address in config.base_url or (None,)
+            )
+        ) as found:
+            yield found
+
+
+def _network(
+    config: Config, address: str | None, key: str | None, notice: Notice, learned: Learned
+) -> Endpoint:
+    limits = _limits(config, redacted(address or "the endpoint"), notice)
+    name = redacted(address or "")
+    client = _client(config, address, key, notice, limits, learned.get(name))
+    client.when_it_answers(lambda left_out: learned.setdefault(name, left_out))
+    return Endpoint(client, limits)
+
+
+def _client(
+    config: Config,
+    address: str | None,
+    key: str | None,
+    notice: Notice = lambda text: None,
+    limits: Limits | None = None,
+    left_out: dict[str, str | None] | None = None,
+) -> OpenAI:
+    from selfinstruct.models.openai.client import OpenAI
+
+    told = (lambda allowance: None) if limits is None else limits.told
+    return OpenAI(
+        base_url=address,
+        api_key=key,
+        timeout=config.timeout,
+        notice=notice,
+        told=told,
+        left_out=left_out,
+    )
+
+
+def _limits(config: Config, name: str, notice: Notice) -> Limits:
+    from selfinstruct.models.limits.limits import Limits
+
+    return Limits(
+        name,
+        rpm=config.rpm,
+        tpm=config.tpm,
+        most=config.concurrency,
+        adaptive=config.adaptive,
+        notice=notice,
+    )
+
+
+@asynccontextmanager
+async def _closing(*found: Endpoint) -> AsyncIterator[tuple[Endpoint, ...]]:
+    try:
+        yield found
+    finally:
+        for one in found:
+            await one.model.close()
+
+
+def _key(config: Config, notice: Notice = lambda text: None) -> str | None:
+    """None if there is none, as for servers of one's own."""
+    return api_key(config.key_file, is_wanted=not config.base_url, notice=notice)
+
+
+async def only_model(config: Config, *, ask: bool = True) -> str:
+    """The name of the one model that an endpoint serves; of several endpoints the first that answers is asked. `ask`: whether it
+    may be; otherwise words that stand for the name.
+
+    Raises UserError if it serves none or several, or if nobody answers.
+    """
+    if not ask:
+        return "(the one that it serves)"
+    address, names = await _first_answer(config)
+    if len(names) == 1 and not is_network(names[0]):
+        raise UserError(
+            f"{address}: serves a model named {names[0]!r}, like this program's own; serve it by another name"
+        )
+    if len(names) == 1:
+        return names[0]
+    some = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    raise UserError(
+        f"--model is missing: {address} serves {len(names)} models{f' ({some})' if some else ''}; name one"
+    )
+
+
+async def _first_answer(config: Config) -> tuple[str, list[str]]:
+    """An endpoint's address and the models that it serves."""
+    key, silent = _key(config), list[ModelError]()
+    for base_url in config.base_url or (None,):
+        endpoint = _client(config, base_url, key)
+        try:
+            return endpoint.address, await endpoint.models()
+        except ModelError as error:
+            silent.append(error)
+        finally:
+            await endpoint.close()
+    raise silent[0]

@@ -1,0 +1,254 @@
+"""From a TOML file and a command line to a Config: who said what, and what a model's name implies."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from selfinstruct.asking.config import STAGES, Config, changed, configure
+from selfinstruct.asking.providers import LOCAL, check_extra, is_local, is_network
+from selfinstruct.errors import UserError
+from selfinstruct.models import Decoding
+
+EMBEDDED_AT_MOST = 1000  # examples that nobody asked the embedded model for by its name
+SITTING: dict[str, type] = {
+    "out": str,
+    "stop_at": str,
+    "max_hours": float,
+}  # of one sitting, not of the run
+DECODING = tuple(one.name for one in fields(Decoding))
+_KINDS: dict[type, tuple[tuple[type[Any], ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a text"),
+}
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The settings of a TOML file, by Config's names and `out`. Raises UserError naming what it does not know."""
+    return read_table(_table(path), str(path), SITTING, secrets="does not belong into a file")
+
+
+def read_table(
+    table: Mapping[str, Any],
+    where: str,
+    others: Mapping[str, type] | None = None,
+    *,
+    secrets: str = "is no setting",
+) -> dict[str, Any]:
+    """The settings in a mapping, by Config's names and those of `others`, each looked at. Raises UserError, saying `where`.
+
+    A decoding setting may stand at the top, for all stages, and in a table named like a stage.
+    """
+    known = {
+        one.name: type(one.default) for one in fields(Config) if one.name not in STAGES
+    } | dict(others or {})
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if "key" in name.split("_") and name not in known:
+            raise UserError(
+                f"{where}: {key!r} {secrets}; set OPENAI_API_KEY in the environment, or key_file"
+            )
+        if name in STAGES and isinstance(value, Mapping):
+            found[name] = {**found.get(name, {}), **_decoding(value, f"{where}: [{key}]")}
+        elif name in STAGES:
+            raise UserError(
+                f"{where}: {key!r} must be a table of decoding settings ({', '.join(DECODING)}), not {value!r}"
+            )
+        elif name in DECODING:
+            for stage in STAGES:
+                found[stage] = {**_decoding({key: value}, where), **found.get(stage, {})}
+        elif known.get(name) is tuple:
+            found[name] = _texts(value, f"{where}: {key!r}")
+        elif name in known:
+            found[name] = _checked(value, known[name], f"{where}: {key!r}")
+        else:
+            raise UserError(
+                f"{where}: unknown setting {key!r} (known: {', '.join(sorted([*known, *STAGES, *DECODING]))})"
+            )
+    return found
+
+
+def _table(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the configuration ({error.strerror})") from None
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise UserError(f"{path}: not TOML ({error})") from None
+
+
+def _decoding(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    found = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in DECODING:
+            raise UserError(f"{where}: unknown setting {key!r} (known: {', '.join(DECODING)})")
+        found[name] = decoding_value(name, value, f"{where}: {key!r}")
+    return found
+
+
+def decoding_value(name: str, value: Any, where: str) -> Any:
+    """One decoding setting in its own type. Raises UserError."""
+    if name == "stop":
+        return _texts(value, where)
+    kind: type = int if name == "max_tokens" else float
+    number = _checked(value, kind, where)
+    low, high = {"max_tokens": (1, 10**7), "temperature": (0, 5), "top_p": (0, 1)}.get(
+        name, (-2, 2)
+    )
+    if not low <= number <= high:
+        raise UserError(f"{where} must be between {low} and {high}, not {number}")
+    return number
+
+
+def _texts(value: Any, where: str) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise UserError(f"{where} must be a text or a list of texts")
+    return tuple(texts)
+
+
+def _checked(value: Any, kind: type[Any], where: str) -> Any:
+    kinds, wanted = _KINDS[kind]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
+        raise UserError(f"{where} must be {wanted}, not {value!r}")
+    return float(str(value)) if kind is float else value
+
+
+def for_stages(name: str, values: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`--temperature 0.7 --temperature propose=1.0` as settings by stage. Raises UserError."""
+    found: dict[str, dict[str, Any]] = {}
+    option = f"--{name.replace('_', '-')}"
+    for text in values:
+        before, separator, after = text.partition("=")
+        stages, value = ((before,), after) if separator and before in STAGES else (STAGES, text)
+        for stage in stages:
+            found.setdefault(stage, {})[name] = _from_text(
+                name, value, f"{option} {text}", found.get(stage, {})
+            )
+    return found
+
+
+def _from_text(name: str, value: str, where: str, so_far: Mapping[str, Any]) -> Any:
+    if name == "stop":
+        return (*so_far.get("stop", ()), _unescaped(value, where))
+    try:
+        number = int(value) if name == "max_tokens" else float(value)
+    except ValueError:
+        raise UserError(
+            f"{where}: must be a number, or STAGE=number with one of the stages {', '.join(STAGES)}"
+        ) from None
+    return decoding_value(name, number, where)
+
+
+def _unescaped(text: str, where: str) -> str:
+    """Newlines and the like as a command line can spell them."""
+    try:
+        plain = (
+            text.encode("latin-1", "backslashreplace").decode("unicode_escape")
+            if "\\" in text
+            else text
+        )
+        plain.encode("utf-8")  # no half of a character
+        return plain
+    except ValueError:
+        raise UserError(
+            f"{where}: holds a \\ that begins nothing known; write \\\\ for one of its own"
+        ) from None
+
+
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Later layers over earlier ones, stage by stage."""
+    found: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            found[name] = {**found.get(name, {}), **value} if name in STAGES else value
+    return found
+
+
+def fresh(said: Mapping[str, Any]) -> Config:
+    """The config of a new run from what was said; `model` may still be empty (see `whose_model`). Raises UserError."""
+    implied: dict[str, Any] = {}
+    model, address = said.get("model", ""), said.get("base_url", "")
+    if model and address and not is_network(model):
+        raise UserError(
+            f"--model {model}: is this program's own and has no --base-url; leave one of the two out"
+        )
+    if is_local(model):
+        implied |= {
+            "concurrency": 2,
+            "timeout": 900.0,
+        }  # one slot: requests wait for one another, and one is always ready
+    if model == LOCAL:
+        implied["preset"] = (
+            "small"  # the embedded model's weights are few: it needs short raw prompts and a grammar
+        )
+    if "base_url" not in said and os.environ.get("OPENAI_BASE_URL") and is_network(model):
+        implied["base_url"] = (os.environ["OPENAI_BASE_URL"],)
+    config = _can_batch(configure(implied, said))
+    check_extra(config)
+    return config
+
+
+def resumed(recorded: Config, said: Mapping[str, Any]) -> Config:
+    """The config of a run that goes on: as it was, but for what was said anew. Raises UserError."""
+    config = _can_batch(changed(recorded, said))
+    if config.extra_body != recorded.extra_body:
+        check_extra(config)
+    return config
+
+
+def _can_batch(config: Config) -> Config:
+    if config.batch and config.model and not is_network(config.model):
+        raise UserError(
+            f"--batch: the model {config.model!r} is this program's own and has no batch endpoint; leave --batch out"
+        )
+    return config
+
+
+def seconds_left(stop_at: str | None, max_hours: float | None, now: datetime) -> float | None:
+    """How long a sitting may take: until the clock next shows `stop_at` (HH:MM), or `max_hours`, whichever comes first.
+
+    Raises UserError.
+    """
+    limits = []
+    if max_hours is not None:
+        if not max_hours > 0:  # nor nan
+            raise UserError(f"--max-hours {max_hours}: must be more than 0")
+        limits.append(max_hours * 3600)
+    if stop_at is not None:
+        found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", stop_at)
+        if found is None:
+            raise UserError(f"--stop-at {stop_at}: must be a time of day as HH:MM, such as 07:00")
+        then = now.replace(hour=int(found[1]), minute=int(found[2]), second=0, microsecond=0)
+        limits.append(((then if then > now else then + timedelta(days=1)) - now).total_seconds())
+    return min(limits, default=None)
+
+
+def wants_embedded(said: Mapping[str, Any]) -> bool:
+    """True if nothing points to an endpoint: no --model, no address, no key. Raises UserError if that would take for ever."""
+    in_environment = (
+        os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_KEY", "").strip()
+    )
+    if said.get("model") or said.get("base_url") or said.get("key_file") or in_environment:
+        return False
+    n = said.get("n", Config().n)
+    if n > EMBEDDED_AT_MOST:
+        raise UserError(
+            f"--n {n} is too much to begin on the embedded model unasked: name an endpoint (--base-url, OPENAI_API_KEY) and "
+            "--model, or add --model local if you mean it"
+        )
+    return True

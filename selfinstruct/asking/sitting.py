@@ -1,0 +1,212 @@
+"""One sitting of paid work: the stack of layers around the endpoints, the signals and the clock that end it, the disk.
+
+Whatever asks a model sits in one: `generate` for a run, `judge` for what a run has made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from selfinstruct.asking.batching import batching
+from selfinstruct.asking.config import Config
+from selfinstruct.asking.providers import endpoints
+from selfinstruct.errors import CapReached, Interrupted, UserError
+from selfinstruct.models import Model, Request
+from selfinstruct.models.batch.batch import Batch
+from selfinstruct.models.batch.log import Log, Shelf
+from selfinstruct.models.disk import Notice
+from selfinstruct.models.limits.concurrency import GRACE, Bounded, Paced, Rank
+from selfinstruct.models.limits.limits import Limited
+from selfinstruct.models.limits.spread import Spread
+from selfinstruct.models.money.budget import Ledger, Metered
+from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.money.prices import budget
+from selfinstruct.models.openai.bodies import Learned
+from selfinstruct.models.record import Recorded
+from selfinstruct.models.retry import Retried
+
+_SYNC_EVERY = 1.0  # seconds: what a power cut may take
+NOT_YET = 75  # exit code of a sitting that the clock or a cap ended: try again later (sysexits.h)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Books(Protocol):
+    """Where paid work is written down: `run.Run`, or a judge's folder."""
+
+    @property
+    def completions(self) -> Shelf: ...
+
+    @property
+    def spending(self) -> Ledger: ...
+
+    @property
+    def batches(self) -> Log: ...
+
+    @property
+    def meter(self) -> Meter: ...
+
+    @property
+    def learned(self) -> Learned:
+        """What each address is known not to take; what is found out is added."""
+        ...
+
+    def sync(self) -> None:
+        """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """A model that never buys twice, keeps to the caps and limits, and makes failed calls again; and how to end."""
+
+    model: Model
+    batch: Batch | None  # if requests go to a batch endpoint, or earlier ones are still there
+    _paced: Paced
+
+    async def stop(self) -> None:
+        """Send nothing new, and wait a moment for what is under way."""
+        await self._paced.stop(GRACE)
+        if self.batch is not None:
+            await self.batch.stop(GRACE)
+
+    async def finish(self) -> None:
+        """The same when nothing more is needed: what a batch endpoint still has is cancelled."""
+        await self._paced.stop(GRACE)
+        if self.batch is not None:
+            await self.batch.finish(GRACE)
+
+
+@asynccontextmanager
+async def sitting(
+    config: Config,
+    books: Books,
+    *,
+    notice: Notice,
+    waiting: Callable[[str], None] = lambda what: None,
+    seconds: float | None = None,
+    rank: Callable[[Request], Rank] = lambda request: (0, 0),
+) -> AsyncIterator[Sitting]:
+    """At most `seconds` long. `waiting` hears what is waited for, or nothing. Calls of the lowest `rank` are made first.
+
+    Raises UserError if no endpoint can be had or a cap cannot be held, and Interrupted inside when a signal, the clock or a cap
+    ends it.
+    """
+    spending = budget(config, books.meter, books.spending, notice)
+    async with endpoints(config, notice, books.learned) as found:
+        spread = Spread(
+            [Limited(Metered(Bounded(one.model), spending), one.limits) for one in found], notice
+        )
+        paced = Paced(spread, config.concurrency, spread.delay, rank)
+        retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
+        record = books.completions
+        async with batching(
+            config, books.batches, record, found, spending, retried, notice=notice, waiting=waiting
+        ) as batch:
+            at = Sitting(
+                Recorded(batch or retried, record, books.meter, notice, paced.hold), batch, paced
+            )
+            async with _stopping(at.stop, seconds), _syncing(books):
+                try:
+                    with _seldom_collected():
+                        yield at
+                except CapReached as cap:
+                    raise Interrupted(str(cap), NOT_YET) from None
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Nearly all that a sitting makes goes when its last reference does. The garbage collector would walk a pool that only grows,
+    again and again: a twentieth of the time, and in pauses during which no reply is read, and after which replies come in bunches
+    for seconds (scripts/bench_throughput). So it looks once in a million objects: for what failed calls leave, some forty each.
+    """
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(1_000_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+@asynccontextmanager
+async def _stopping(
+    send_no_more: Callable[[], Awaitable[None]], seconds: float | None
+) -> AsyncIterator[None]:
+    """Ends the sitting at the first signal, or after `seconds`: sends nothing new, waits a moment for what is under way, and
+    raises Interrupted. A second signal ends it at once. Outside the main thread no signal arrives.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    reasons: list[Interrupted] = []
+    ending: list[asyncio.Task[None]] = []
+
+    async def end() -> None:
+        await send_no_more()
+        task.cancel()
+
+    def stop(why: str, code: int) -> None:
+        reasons.append(Interrupted(why, code))
+        if len(reasons) == 1:
+            ending.append(asyncio.ensure_future(end()))
+        else:
+            task.cancel()
+
+    installed = []
+    with contextlib.suppress(ValueError, RuntimeError):
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, stop, number.name, 128 + number)
+            installed.append(number)
+    clock = loop.call_later(seconds, stop, "time is up", NOT_YET) if seconds is not None else None
+    try:
+        yield
+    except asyncio.CancelledError:
+        if reasons:
+            raise reasons[0] from None
+        raise
+    finally:
+        if clock is not None:
+            clock.cancel()
+        for one in ending:
+            one.cancel()
+        for number in installed:
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _syncing(books: Books) -> AsyncIterator[None]:
+    """Bring new replies to the disk every second, off the event loop: many at once for the price of one.
+
+    A disk that fails to keep them ends the sitting.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    failed: list[UserError] = []
+
+    async def sync() -> None:
+        while True:
+            await asyncio.sleep(_SYNC_EVERY)
+            try:
+                await asyncio.to_thread(books.sync)
+            except UserError as error:
+                failed.append(error)
+                task.cancel()
+
+    syncing = asyncio.ensure_future(sync())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if failed:
+            raise failed[0] from None
+        raise
+    finally:
+        syncing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await syncing

@@ -1,0 +1,182 @@
+"""Find, check, fill and fingerprint the prompt templates: plain text files that a user may edit.
+
+A template is documentation, then sections headed `--- system`, `--- user`, `--- assistant` or `--- prompt`, in which
+`{{name}}` stands for a value. See prompts/README.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfinstruct.errors import UserError
+from selfinstruct.models import Message
+
+_PACKAGED = (
+    Path(__file__).parents[1] / "packaged"
+)  # in an installed wheel; in a checkout the files lie one folder up
+HOME = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2]
+SEED_TASKS = HOME / "seed_tasks.jsonl"
+PROMPTS = HOME / "prompts"
+
+STAGES = ("propose", "classify", "input_first", "output_first")
+JUDGE = "judge"  # no stage of a run: what is asked about its examples afterwards
+_NAMES = {
+    "propose": ("demonstrations", "n", "next"),
+    "classify": ("instruction",),
+    "input_first": ("instruction", "max_instances"),
+    "output_first": ("instruction", "max_instances"),
+    JUDGE: ("example",),
+}
+_NEEDED = {stage: names[0] for stage, names in _NAMES.items()}
+_SECTION = re.compile(r"---[ \t]*(\w+)[ \t]*")
+_NAME = re.compile(r"\{\{[ \t]*([^{}\n]*?)[ \t]*\}\}")
+_ROLES = ("system", "user", "assistant", "prompt")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One stage's prompt, ready to be filled."""
+
+    stage: str
+    messages: tuple[Message, ...]
+    grammar: str | None
+    fingerprint: str  # 16 hex digits over everything that is sent
+    files: tuple[tuple[str, str], ...]  # the names and texts that it was read from
+
+    def fill(self, values: Mapping[str, object]) -> tuple[Message, ...]:
+        """The messages with every {{name}} replaced; what a value holds is never filled again."""
+        return tuple(
+            Message(one.role, _NAME.sub(lambda found: str(values[found[1]]), one.text))
+            if "{{" in one.text
+            else one
+            for one in self.messages
+        )
+
+
+def load(
+    preset: str,
+    *,
+    stages: tuple[str, ...],
+    directory: Path | None = None,
+    fallback: Path | None = None,
+    as_json: bool = False,
+) -> dict[str, Template]:
+    """The templates of a preset by stage, each from `directory` (or its folder named like the preset) if it is there, else from
+    `fallback`, else as packaged.
+
+    Raises UserError for a directory or file that is missing or unreadable, and for unknown or missing names in a template.
+    """
+    folders = [*([fallback] if fallback is not None else []), PROMPTS / preset]
+    if directory is not None:
+        if not directory.is_dir():
+            raise UserError(
+                f"{directory}: no such directory of prompts; 'selfinstruct init DIR' writes one to start from"
+            )
+        own = [directory, directory / preset]
+        _check_own(own, preset, stages)
+        folders = [*own, *folders]
+    return {stage: _read(stage, folders, as_json) for stage in stages}
+
+
+def _check_own(folders: list[Path], preset: str, stages: tuple[str, ...]) -> None:
+    """No file that a user wrote is passed over in silence because its name or its place is wrong."""
+    found = [
+        path
+        for folder in folders
+        for path in sorted(folder.glob("*.*"))
+        if path.suffix in (".txt", ".gbnf")
+    ]
+    for path in found:
+        if path.name not in _file_names(tuple(_NAMES)):
+            raise UserError(
+                f"{path}: no stage has a template of this name (known: {', '.join(f'{one}.txt' for one in _NAMES)})"
+            )
+    if not any(path.name in _file_names(stages) for path in found):
+        wanted = ", ".join(f"{one}.txt" for one in stages)
+        raise UserError(
+            f"{folders[0]}: holds no template of the preset {preset} ({wanted}), nor does {folders[1]}"
+        )
+
+
+def _file_names(stages: tuple[str, ...]) -> set[str]:
+    return {f"{stage}{ending}" for stage in stages for ending in (".txt", ".json.txt", ".gbnf")}
+
+
+def _read(stage: str, folders: list[Path], as_json: bool) -> Template:
+    names = [f"{stage}.json.txt", f"{stage}.txt"] if as_json else [f"{stage}.txt"]
+    path = next(
+        (folder / name for folder in folders for name in names if (folder / name).is_file()), None
+    )
+    if path is None:
+        raise UserError(
+            f"{folders[0] / names[-1]}: the template is missing; 'selfinstruct init DIR' writes them all"
+        )
+    text = _text(path)
+    messages = _sections(text, path, stage)
+    beside = folders[
+        : folders.index(path.parent) + 1
+    ]  # a grammar of the user's own also goes with the packaged template
+    rules = next(
+        (folder / f"{stage}.gbnf" for folder in beside if (folder / f"{stage}.gbnf").is_file()),
+        path.with_suffix(".gbnf"),
+    )
+    grammar = _text(rules) if rules.is_file() and not as_json else None
+    files = [(path.name, text), *([(rules.name, grammar)] if grammar is not None else [])]
+    sent = "\0".join([*(f"{one.role}\0{one.text}" for one in messages), grammar or ""])
+    return Template(
+        stage, messages, grammar, hashlib.sha256(sent.encode()).hexdigest()[:16], tuple(files)
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the template ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: not UTF-8 (byte {error.start}); save the template as UTF-8"
+        ) from None
+
+
+def _sections(text: str, path: Path, stage: str) -> tuple[Message, ...]:
+    parts: list[tuple[str, list[str]]] = []
+    used: set[str] = set()
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.removesuffix("\r")
+        heading = _SECTION.fullmatch(line)
+        if heading:
+            if heading[1] not in _ROLES:
+                raise UserError(
+                    f"{path}:{number}: unknown section '{heading[1]}' (known: {', '.join(_ROLES)})"
+                )
+            parts.append((heading[1], []))
+        elif parts:
+            used |= _names_in(line, f"{path}:{number}", stage)
+            parts[-1][1].append(line)
+    if not parts:
+        raise UserError(
+            f"{path}: has no section; put '--- user' (or '--- prompt' for raw text) above what is to be sent"
+        )
+    if _NEEDED[stage] not in used:
+        raise UserError(
+            f"{path}: never uses {{{{{_NEEDED[stage]}}}}}; without it every request of the stage {stage} is the same"
+        )
+    messages = tuple(Message(role, "\n".join(lines).strip("\n")) for role, lines in parts)
+    blank = next((one.role for one in messages if not one.text.strip()), None)
+    if blank:
+        raise UserError(
+            f"{path}: the section '--- {blank}' is empty; write its text or delete its heading"
+        )
+    return messages
+
+
+def _names_in(line: str, where: str, stage: str) -> set[str]:
+    names = set(_NAME.findall(line))
+    for name in sorted(names - set(_NAMES[stage])):
+        raise UserError(f"{where}: unknown name '{name}' (known: {', '.join(_NAMES[stage])})")
+    return names

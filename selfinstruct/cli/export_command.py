@@ -1,0 +1,98 @@
+"""`selfinstruct export`: runs as files that trainers load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from selfinstruct.cli.screen import show
+
+
+@click.command()
+@click.argument(
+    "directories", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "--format",
+    type=click.Choice(["alpaca", "messages", "sharegpt", "prompt-completion", "parquet", "hf"]),
+    required=True,
+    help="messages is OpenAI's and TRL's chat form; hf a dataset folder with its card.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="PATH",
+    help="A file (.jsonl, .json, .parquet), or a folder with a file for each split.",
+)
+@click.option(
+    "--split",
+    default="",
+    metavar="A/B",
+    help="Shares of train/test, or of train/validation/test; an instruction is never on two sides.",
+)
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="EXPR",
+    help="Only what fits, as in 'score>=4' or is_classification=false; repeatable: all must.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Decides splits and templates."
+)
+@click.option(
+    "--shuffle-seed",
+    type=int,
+    metavar="N",
+    help="Shuffle, this way.  [default: the order of the run]",
+)
+@click.option(
+    "--system",
+    default="",
+    metavar="TEXT",
+    help="A system message for every example (alpaca, messages, sharegpt).",
+)
+@click.option(
+    "--drop-labels",
+    is_flag=True,
+    help="Half of the inputs lose a label that they begin with, as 'Text:' (prompt-completion).",
+)
+@click.option(
+    "--license",
+    default="",
+    metavar="ID",
+    help="For the dataset card, as the Hub writes it: cc-by-4.0, apache-2.0 (hf).",
+)
+@click.option(
+    "--push-to-hub",
+    default="",
+    metavar="OWNER/NAME",
+    help="Upload as a private dataset; HF_TOKEN from the environment (hf).",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace a file that exists; a folder that was exported before needs no leave.",
+)
+def export(directories: tuple[Path, ...], out: Path, **settings: Any) -> None:
+    """Write the examples of one run or several in a form that trainers load.
+
+    \b
+    selfinstruct export runs/mine --format alpaca --out mine.json
+    selfinstruct export runs/mine --format messages --split 0.95/0.05 --out mine-chat
+    selfinstruct export runs/a runs/b --format hf --keep 'score>=4' --license cc-by-4.0 --out both
+
+    The same example in two runs is written once. Needs nothing beyond the base install but for parquet, hf and
+    --push-to-hub: pip install 'selfinstruct[export]'
+
+    --keep compares score, turn, instruction_words, input_words, output_words (numbers), is_classification, is_valid,
+    input_fits, output_right (true or false), id, run, model, source, finding with >= <= > < = !=. Where a judge was not
+    asked, score, is_valid, input_fits and output_right hold nothing and the example goes; it is counted.
+    """
+    from selfinstruct.exports import Export
+    from selfinstruct.exports import export as write
+
+    settings["license"] = settings["license"].lower()
+    show(write(directories, out, Export(**settings)).lines())

@@ -1,0 +1,1 @@
+"""What a dataset is made of: tasks, instructions, examples, rejected candidates, and their JSON lines."""

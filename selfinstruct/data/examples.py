@@ -1,0 +1,56 @@
+"""Examples, the lines of the dataset, and rejected candidates, each with its stage and its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from selfinstruct.text import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A candidate that was dropped: where, why, and its text."""
+
+    stage: str  # propose | classify | instantiate
+    what: str  # reply | instruction | instance
+    reason: str  # a stable slug
+    turn: int
+    text: str  # the instruction, or the reply as it came
+    instruction_id: str | None = None  # of the task whose instance this is
+    input: str | None = None
+    output: str | None = None
+    similar_to: str | None = None  # the text of the pool item that it resembles
+    similarity: float | None = None  # ROUGE-L F with it
+
+    def to_line(self) -> str:
+        return to_json({name: value for name, value in _fields(self).items() if value is not None})
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Rejected:
+        return cls(**record)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One line of the dataset."""
+
+    id: str
+    instruction: str
+    input: str
+    output: str
+    is_classification: bool | None  # None: nobody asked (preset alpaca)
+    provenance: dict[str, Any] = field(compare=False)  # instruction_id, turn, model
+
+    def to_line(self) -> str:
+        return to_json(_fields(self))
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Example:
+        return cls(**record)
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {
+        name: getattr(record, name) for name in record.__slots__
+    }  # asdict() would copy every value first

@@ -1,0 +1,69 @@
+"""Tasks: what people wrote (seeds) and what a model proposed (instructions)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from selfinstruct.text import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One input with its output; the input of a task that needs none is empty (paper, section 2.1)."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeedTask:
+    """A task written by people: what the pool starts from (paper, section 2.2 and appendix A)."""
+
+    id: str
+    name: str
+    instruction: str
+    instances: tuple[Instance, ...]
+    is_classification: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """An instruction admitted to the pool, in the order of admission."""
+
+    id: str
+    text: str
+    turn: int  # of the propose stage
+    demonstrations: tuple[str, ...]  # ids of what the prompt showed
+    is_classification: bool | None = None  # None: nobody asked (yet, or at all: preset alpaca)
+    similarity: dict[str, Any] | None = (
+        None  # max, mean, most_similar (ten): what the paper's own runs recorded, on request
+    )
+
+    def to_line(self) -> str:
+        record = {"id": self.id, "instruction": self.text, **_rest(self, "id", "text")}
+        return to_json(
+            {
+                name: value
+                for name, value in record.items()
+                if name != "similarity" or value is not None
+            }
+        )
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Instruction:
+        record = dict(
+            record, text=record["instruction"], demonstrations=tuple(record["demonstrations"])
+        )
+        del record["instruction"]
+        return cls(**record)
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {
+        name: getattr(record, name) for name in record.__slots__
+    }  # asdict() would copy every value first
+
+
+def _rest(record: Any, *without: str) -> dict[str, Any]:
+    return {name: value for name, value in _fields(record).items() if name not in without}

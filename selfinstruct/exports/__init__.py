@@ -1,0 +1,9 @@
+"""Exports: the examples of runs as files that trainers load. One module a format, each with the same `record(row, style)`.
+
+export(["runs/mine"], "mine", Export(format="hf", split="0.95/0.05"))
+"""
+
+from selfinstruct.exports.forms import FORMS
+from selfinstruct.exports.job import Export, Exported, export
+
+__all__ = ["FORMS", "Export", "Exported", "export"]

@@ -1,0 +1,187 @@
+"""The dataset card: README.md of a folder for the Hub, with the front matter that `datasets` reads its splits from."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from selfinstruct import __version__
+from selfinstruct.asking.config import FREE, Config, configure
+from selfinstruct.exports.selection import Selection, names_of
+from selfinstruct.exports.tally import Tally
+from selfinstruct.runs.view import RunView
+
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
+# Settings that may hold what is nobody's business: an address within a network, a path, whatever a server's own fields are for.
+_PRIVATE = {"extra_body"}
+
+
+def card(
+    name: str,
+    license: str,
+    tallies: Mapping[str, Tally],
+    selection: Selection,
+    command: Sequence[str],
+) -> str:
+    """Markdown. command: the words after `selfinstruct export DIR... --out PATH` that made this."""
+    parts = [
+        _front_matter(name, license, tallies),
+        [f"# {_plain(name)}", "", _opening(selection.runs)],
+        ["## Splits", "", *_statistics(tallies)],
+        ["## Columns", "", *_COLUMNS],
+        ["## How it was made", "", *_recipe(selection.runs)],
+        [
+            "The export:",
+            "",
+            *_fenced([shlex.join(["selfinstruct", "export", *names_of(selection.runs), *command])]),
+        ],
+        ["## What was left out", "", *_funnels(selection)],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _front_matter(name: str, license: str, tallies: Mapping[str, Tally]) -> list[str]:
+    rows = sum(one.rows for one in tallies.values())
+    size = next((label for bound, label in _SIZES if rows < bound), "n>10M")
+    lines = [
+        "---",
+        f"pretty_name: {json.dumps(name)}",  # JSON is YAML, and nothing in a name can end it
+        f"license: {json.dumps(license or 'unknown')}",
+        "task_categories:",
+        "- text-generation",
+        "size_categories:",
+        f"- {size}",
+        "tags:",
+        "- synthetic",
+        "- instruction-tuning",
+        "- self-instruct",
+        "configs:",
+        "- config_name: default",
+        "  data_files:",
+    ]
+    for split in tallies:
+        lines += [f"  - split: {split}", f"    path: data/{split}.parquet"]
+    return [*lines, "---"]
+
+
+def _opening(runs: Iterable[RunView]) -> str:
+    models = ", ".join(sorted({f"`{_plain(run.config.model)}`" for run in runs}))
+    return (
+        f"Instructions with inputs and outputs, written by {models} with selfinstruct {__version__}, which follows "
+        "[Self-Instruct](https://arxiv.org/abs/2212.10560) (Wang et al., ACL 2023). No person has checked each of them: "
+        "expect answers that are wrong."
+    )
+
+
+def _statistics(tallies: Mapping[str, Tally]) -> list[str]:
+    rows: list[tuple[str, list[str]]] = [
+        ("examples", [f"{one.rows:,}" for one in tallies.values()]),
+        ("different instructions", [f"{one.instructions:,}" for one in tallies.values()]),
+        ("classification", [f"{one.classification:,}" for one in tallies.values()]),
+        ("with an input", [f"{one.with_input:,}" for one in tallies.values()]),
+    ]
+    for field, label in (
+        ("instruction", "an instruction"),
+        ("input", "an input that is not empty"),
+        ("output", "an output"),
+    ):
+        rows.append(
+            (f"words of {label}, mean", [f"{one.mean(field):.1f}" for one in tallies.values()])
+        )
+    head = [f"| | {' | '.join(tallies)} |", "|---|" + "---:|" * len(tallies)]
+    return [*head, *(f"| {label} | {' | '.join(values)} |" for label, values in rows)]
+
+
+_COLUMNS = [
+    "- `instruction`, `input` (empty where the task needs none), `output`",
+    "- `is_classification`: whether the model took the task for one with a closed set of answers; null where it was not asked",
+    "- `id`, `run`, `instruction_id`, `turn`, `model`: where the example comes from",
+    "- `score`: a model's judgement from 1 to 5; null where there is none",
+    "- `findings`: defects that were found and left in",
+]
+
+
+def _recipe(runs: Sequence[RunView]) -> Iterator[str]:
+    for name, run in zip(names_of(runs), runs, strict=True):
+        yield f"**{_plain(name)}**, begun {_plain(str(run.record.get('created', 'at an unknown time')))}:"
+        yield ""
+        prints = {"seed tasks": run.record.get("seeds"), **run.record.get("prompts", {})}
+        facts = [
+            f"model {run.config.model}, preset {run.config.preset}, seed {run.config.seed}",
+            f"selfinstruct {run.record.get('selfinstruct')}, Python {run.record.get('python')}",
+            "fingerprints: " + ", ".join(f"{what} {value}" for what, value in prints.items()),
+            *(f"changed on the way: {change}" for change in run.record.get("changes", [])),
+            shlex.join(
+                ["selfinstruct", "generate", "--n", str(run.config.n), *_options(run.config)]
+            ),
+        ]
+        yield from _fenced(facts)
+        yield ""
+
+
+def _options(config: Config) -> Iterator[str]:
+    """What differs from the preset's values, as options."""
+    usual = configure({"preset": config.preset})
+    yield from ("--preset", config.preset)
+    for one in fields(Config):
+        value: Any = getattr(config, one.name)
+        if one.name == "preset" or one.name in FREE | _PRIVATE or value == getattr(usual, one.name):
+            continue
+        flag = f"--{one.name.replace('_', '-')}"
+        if "help" not in one.metadata:  # a stage's decoding
+            before = getattr(usual, one.name)
+            for part in fields(value):
+                if getattr(value, part.name) != getattr(before, part.name):
+                    yield from (
+                        f"--{part.name.replace('_', '-')}",
+                        f"{one.name}={_said(getattr(value, part.name))}",
+                    )
+        elif value is True:
+            yield flag
+        else:
+            yield from (flag, str(value))
+
+
+def _said(value: Any) -> str:
+    return (
+        json.dumps(value, ensure_ascii=False)
+        if isinstance(value, tuple)
+        else ""
+        if value is None
+        else str(value)
+    )
+
+
+def _funnels(selection: Selection) -> Iterator[str]:
+    for name, run in zip(names_of(selection.runs), selection.runs, strict=True):
+        yield f"While {_plain(name)} was generated:"
+        yield ""
+        yield from _fenced(run.funnel().lines())
+        yield ""
+    yield "By the export:"
+    yield ""
+    counts = [
+        f"read {selection.read:,}",
+        *(f"dropped, {why}: {count:,}" for why, count in selection.dropped.most_common()),
+    ]
+    yield from _fenced([*counts, f"kept {selection.kept:,}"])
+
+
+def _fenced(lines: Iterable[str]) -> list[str]:
+    """Lines as they are; nothing in them can end the block."""
+    text = [line.replace("```", "` ` `").replace("\n", " ") for line in lines]
+    return ["```text", *text, "```"]
+
+
+def _plain(text: str) -> str:
+    """A name within Markdown."""
+    return "".join(one if one.isalnum() or one in " -_.:/+,@" else "?" for one in text)

@@ -1,0 +1,36 @@
+"""Writing to a disk that may be full: wait for room, and say so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from selfinstruct.errors import NoRoom
+
+Notice = Callable[[str], None]
+ROOM_PAUSE = 2.0  # seconds between two looks at a full disk
+
+
+async def when_there_is_room(
+    write: Callable[[], object],
+    notice: Notice,
+    paused: Callable[[bool], None] = lambda is_paused: None,
+) -> None:
+    """Call `write`, again and again while it raises NoRoom, saying so. `paused` hears when that begins and when it is over."""
+    said, waits = 0.0, False
+    while True:
+        try:
+            write()
+        except NoRoom as error:
+            if not waits:
+                waits = True
+                paused(True)
+            if time.monotonic() - said > 60:
+                said = time.monotonic()
+                notice(f"paused: {error}")
+            await asyncio.sleep(ROOM_PAUSE)
+        else:
+            if waits:
+                paused(False)
+            return

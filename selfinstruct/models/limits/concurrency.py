@@ -1,0 +1,201 @@
+"""How many calls are under way at once, who is next, and how long one may take."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import math
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable
+from itertools import count
+from typing import TypeAlias
+
+from selfinstruct.compat import timeout
+from selfinstruct.errors import ModelError, Transient
+from selfinstruct.models import Completion, Model, Request
+
+Rank: TypeAlias = tuple[int, int]
+GRACE = 4.0  # seconds that a run which ends waits for the replies to what it has sent
+
+
+class Paced:
+    """At most `concurrency` calls at once, those of the lowest `rank` first. A call that waits to be made again holds no place.
+
+    `delay` tells how many seconds the next call has to wait for the endpoints' limits; infinite: until one that is under way has
+    ended. It is asked for whoever is first in the line, again when a call ends, and never in between: waiting costs nothing.
+    While it is held, nothing new is sent. After `stop`, nothing new is ever sent: calls wait here until they are cancelled.
+    An endpoint that will not serve the run any more is not asked again, but what is under way may still come in: it is paid for.
+    """
+
+    def __init__(
+        self,
+        inner: Model,
+        concurrency: int,
+        delay: Callable[[Request], float] = lambda request: 0.0,
+        rank: Callable[[Request], Rank] = lambda request: (0, 0),
+    ) -> None:
+        self._inner, self._delay, self._rank = inner, delay, rank
+        self._places = _Places(concurrency)
+        self._line = asyncio.Lock()
+        self._news = asyncio.Event()  # something has changed for the first in the line
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._held = self._stopped = False
+        self._refusal: ModelError | None = None
+
+    async def complete(self, request: Request) -> Completion:
+        await self._places.take(self._rank(request))
+        try:
+            async with self._line:
+                refusal = await self._turn(request)
+            if (
+                refusal is None
+            ):  # nothing comes between a turn and its call, so that the next in the line sees it in the limits
+                self._under_way += 1
+                self._idle.clear()
+                try:
+                    return await self._inner.complete(request)
+                except ModelError as error:
+                    self._refusal = refusal = error
+                finally:
+                    self._under_way -= 1
+                    self._news.set()
+                    if not self._under_way:
+                        self._idle.set()
+        finally:
+            self._places.give_back()
+        await self._replies(
+            GRACE
+        )  # also before a call that was never sent fails: whoever hears of it may cancel the others
+        raise refusal
+
+    async def _turn(self, request: Request) -> ModelError | None:
+        """Wait as the first in the line until the request may be sent (None), or for the reason why it never will be."""
+        while self._refusal is None:
+            may_go = not (self._stopped or self._held)
+            seconds = self._delay(request) if may_go else math.inf
+            if seconds <= 0:
+                return None
+            self._news.clear()
+            clock = (
+                asyncio.get_running_loop().call_later(seconds, self._news.set)
+                if math.isfinite(seconds)
+                else None
+            )
+            try:
+                await self._news.wait()
+            finally:
+                if clock is not None:
+                    clock.cancel()
+        return self._refusal
+
+    def hold(self, held: bool) -> None:
+        """Send nothing new while `held`."""
+        self._held = held
+        self._news.set()
+
+    async def stop(self, grace: float) -> None:
+        """Send nothing new, and wait up to `grace` seconds for the replies to what has been sent."""
+        self._stopped = True
+        await self._replies(grace)
+
+    async def _replies(self, grace: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), grace)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class _Places:
+    """So many at once. A free one goes to whoever waits with the lowest rank, of those to who has waited longest."""
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []  # a heap
+        self._arrivals = count()
+
+    async def take(self, rank: Rank) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        free = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (rank, next(self._arrivals), free))
+        try:
+            await free
+        except asyncio.CancelledError:
+            if free.done() and not free.cancelled():  # it was just given one
+                self.give_back()
+            raise
+
+    def give_back(self) -> None:
+        while self._waiting:
+            _, _, free = heapq.heappop(self._waiting)
+            if not free.done():
+                free.set_result(None)
+                return
+        self._free += 1
+
+
+class Bounded:
+    """Cuts off a call that takes far longer than its stage's usual, so that one straggler holds nobody up for long.
+
+    The same request is given twice the time at its next try, so that a reply which really takes long comes through.
+    """
+
+    SAMPLES = 50  # replies before there is a usual
+    TIMES, LEAST = 8.0, 20.0  # times the slowest twentieth, and at least so many seconds
+
+    def __init__(self, inner: Model) -> None:
+        self._inner = inner
+        self._usual: defaultdict[str, _Usual] = defaultdict(
+            lambda: _Usual(self.SAMPLES)
+        )  # by stage
+        self._cut: Counter[str] = Counter()
+
+    async def complete(self, request: Request) -> Completion:
+        limit = self._limit(request)
+        begun = time.monotonic()
+        try:
+            async with timeout(limit):
+                completion = await self._inner.complete(request)
+        except asyncio.TimeoutError:
+            self._cut[request.key] += 1
+            raise Transient(
+                f"a reply of the stage {request.stage} took over {limit:.0f} s, far longer than usual"
+            ) from None
+        self._usual[request.stage].took(time.monotonic() - begun)
+        if self._cut:
+            self._cut.pop(request.key, None)
+        return completion
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def _limit(self, request: Request) -> float | None:
+        usual = self._usual[request.stage].slow
+        if usual is None:
+            return None
+        tries = self._cut[request.key] if self._cut else 0
+        return max(self.LEAST, self.TIMES * usual) * float(2**tries)
+
+
+class _Usual:
+    """How long a stage's replies take."""
+
+    KEPT, EVERY = 200, 10  # the last so many count, and are looked through once in so many
+
+    def __init__(self, samples: int) -> None:
+        self._samples = samples
+        self.slow: float | None = None  # seconds that the slowest twentieth takes at least
+        self._seconds: deque[float] = deque(maxlen=self.KEPT)
+        self._since = 0  # replies since they were looked through
+
+    def took(self, seconds: float) -> None:
+        self._seconds.append(seconds)
+        self._since += 1
+        if self._since >= (self._samples if self.slow is None else self.EVERY):
+            self.slow, self._since = sorted(self._seconds)[int(len(self._seconds) * 0.95)], 0

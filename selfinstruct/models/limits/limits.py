@@ -1,0 +1,190 @@
+"""One endpoint's limits: how often it may be called and by how many at once, as told, as its headers say and as it has shown.
+
+rpm, tpm      the user's word: an even pace
+headers       what the server says is left (x-ratelimit-remaining-requests and the like)
+refusals      what a burst of HTTP 429 teaches: rates.Learned
+adaptive      how many calls at once serve best: adaptive.Adaptive
+failures      an endpoint where nothing works is asked one call at a time: breaker.Breaker
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from random import Random
+
+from selfinstruct.errors import ModelError, RequestFailed, Transient
+from selfinstruct.models import Allowance, Completion, Model, Request
+from selfinstruct.models.limits.adaptive import Adaptive
+from selfinstruct.models.limits.breaker import Breaker
+from selfinstruct.models.limits.rates import Learned, Left, Rate
+
+REPLY_TOKENS = 256  # of a reply that has no limit, for --tpm
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    number: int
+    sent: float
+    tokens: int  # as thought beforehand
+    sent_tokens: int  # of all calls, this one included
+
+
+_UNDER_WAY: ContextVar[_Call] = ContextVar(
+    "_UNDER_WAY"
+)  # the call that a provider's headers belong to
+
+
+class Limits:
+    """What is known about one endpoint. It decides and never waits; `Paced` waits."""
+
+    def __init__(
+        self,
+        name: str = "the endpoint",
+        *,
+        rpm: int = 0,
+        tpm: int = 0,
+        most: int = 1 << 30,
+        adaptive: bool = False,
+        notice: Callable[[str], None] = lambda text: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`rpm`, `tpm`: 0 for none. `most`: the largest number of calls at once that `adaptive` may try."""
+        self.name, self._clock = name, clock
+        self.under_way = 0
+        self._requests = Rate(rpm / 60) if rpm else None
+        self._tokens = Rate(tpm / 60) if tpm else None
+        self._left_requests, self._left_tokens = Left(), Left()
+        self._is_told = False
+        self._learned = Learned(Random(0))
+        self._adaptive = Adaptive(most) if adaptive else None
+        self._breaker = Breaker(name, notice)
+        self._sent = self._sent_tokens = self._told_by = 0
+
+    @property
+    def load(self) -> float:
+        """Calls under way, as a share of what it takes at once where that is known."""
+        return self.under_way / (self._adaptive.limit if self._adaptive else 1.0)
+
+    def delay(self, request: Request) -> float:
+        """Seconds until this request may be sent; infinite: not before another call has ended."""
+        now = self._clock()
+        if self._adaptive is not None and self._adaptive.is_full(self.under_way):
+            return math.inf
+        longest = max(self._breaker.delay(self.under_way, now), self._learned.delay(now))
+        if self._requests is not None:
+            longest = max(longest, self._requests.delay(now))
+        if self._tokens is not None:
+            longest = max(longest, self._tokens.delay(now))
+        if self._is_told:
+            longest = max(
+                longest,
+                self._left_requests.delay(1, now),
+                self._left_tokens.delay(_tokens(request), now),
+            )
+        return longest
+
+    def begin(self, request: Request) -> _Call:
+        """A request is sent now. Raises ModelError if most requests before it have failed for good."""
+        verdict = self._breaker.verdict
+        if verdict is not None:
+            raise ModelError(verdict)
+        now, tokens = (
+            self._clock(),
+            _tokens(request) if self._tokens is not None or self._is_told else 0,
+        )
+        self._sent, self._sent_tokens = self._sent + 1, self._sent_tokens + tokens
+        call = _Call(self._sent, now, tokens, self._sent_tokens)
+        self.under_way += 1
+        self._learned.take(call.number, now)
+        self._breaker.sent(call.number)
+        self._left_requests.take(1, now)
+        self._left_tokens.take(tokens, now)
+        if self._requests is not None:
+            self._requests.take(1, now)
+        if self._tokens is not None:
+            self._tokens.take(tokens, now)
+        return call
+
+    def end(self, call: _Call) -> None:
+        """However it ended."""
+        self.under_way -= 1
+        self._breaker.ended(call.number)
+
+    def answered(self, call: _Call, completion: Completion) -> None:
+        if self._tokens is not None:
+            self._tokens.give_back(
+                call.tokens - completion.usage.prompt_tokens - completion.usage.completion_tokens
+            )
+        if self._adaptive is not None:
+            self._adaptive.answered(self._clock())
+        self._breaker.answered(completion.error)
+
+    def lost(self, failure: RequestFailed) -> None:
+        self._breaker.answered(failure.reason)
+
+    def failed(self, call: _Call, error: Transient) -> None:
+        now = self._clock()
+        if not error.is_server_busy:
+            self._breaker.failed(call.number, str(error), now)
+        elif (
+            self._learned.refused(call.number, call.sent, error.retry_after, now)
+            and self._adaptive is not None
+        ):
+            self._adaptive.burst(now)
+
+    def told(self, allowance: Allowance) -> None:
+        """What the headers of a reply say, in the task of the call that they belong to. Older calls' news are none."""
+        call, now = _UNDER_WAY.get(None), self._clock()
+        if call is None or call.number < self._told_by:
+            return
+        self._is_told, self._told_by = True, call.number
+        one, other = allowance.requests, allowance.tokens
+        if one is not None:
+            self._left_requests.told(
+                one.left - (self._sent - call.number), one.limit, one.reset, now
+            )
+        if other is not None:
+            self._left_tokens.told(
+                other.left - (self._sent_tokens - call.sent_tokens), other.limit, other.reset, now
+            )
+
+
+class Limited:
+    """Tells one endpoint's limits of every call. It does not wait: whoever calls has asked `limits.delay` before."""
+
+    def __init__(self, inner: Model, limits: Limits) -> None:
+        self._inner, self.limits = inner, limits
+
+    async def complete(self, request: Request) -> Completion:
+        limits = self.limits
+        call = limits.begin(request)
+        _UNDER_WAY.set(call)
+        try:
+            completion = await self._inner.complete(request)
+        except Transient as error:
+            limits.failed(call, error)
+            raise
+        except RequestFailed as failure:
+            limits.lost(failure)
+            raise
+        finally:
+            limits.end(call)
+        limits.answered(call, completion)
+        return completion
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def _tokens(request: Request) -> int:
+    """As providers count before they answer: the prompt at four characters a token, and the longest reply allowed."""
+    most = request.decoding.max_tokens
+    return (
+        sum(len(message.text) for message in request.messages) // 4
+        + 1
+        + (REPLY_TOKENS if most is None else most)
+    )

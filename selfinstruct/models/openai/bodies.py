@@ -1,0 +1,206 @@
+"""The JSON of OpenAI's interface: from a request to the body that is sent, and from the body of a reply to a completion. Pure.
+
+What a server has been found not to take is passed in as `left_out`: the name of each such field (or form of `response_format`,
+or "system"), and what is sent in its place (None: nothing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from selfinstruct.models import Completion, Request, Usage
+
+# Optional fields of a body, and what takes the place of one that a server rejects (None: nothing).
+OPTIONAL: dict[str, str | None] = {
+    "max_tokens": "max_completion_tokens",
+    "temperature": None,
+    "top_p": None,
+    "presence_penalty": None,
+    "frequency_penalty": None,
+    "stop": None,
+    "seed": None,
+    "response_format": None,
+}
+WEAKER: dict[str, str | None] = {
+    "json_schema": "json_object",
+    "json_object": None,
+}  # of response_format, step by step
+INSTEAD = {**OPTIONAL, **WEAKER, "system": "user"}
+Learned = dict[
+    str, dict[str, "str | None"]
+]  # by address that has answered, what is left out of what is sent there
+_MOST_TOKENS = 10**8  # of one call; a server that counts more of them miscounts
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "propose": {"instructions": {"type": "array", "items": {"type": "string"}}},
+    "classify": {"is_classification": {"type": "boolean"}},
+    "input_first": {"instances": {"type": "array", "items": {"$ref": "#/$defs/instance"}}},
+    "output_first": {"instances": {"type": "array", "items": {"$ref": "#/$defs/instance"}}},
+    "judge": {
+        "reason": {"type": "string"},
+        "is_valid": {"type": "boolean"},
+        "input_fits": {"type": "boolean"},
+        "output_right": {"type": "boolean"},
+        "score": {"type": "integer", "enum": [1, 2, 3, 4, 5]},
+    },
+}
+_INSTANCE = {
+    "type": "object",
+    "properties": {"input": {"type": "string"}, "output": {"type": "string"}},
+    "required": ["input", "output"],
+    "additionalProperties": False,
+}
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+def body_of(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any]:
+    """What is sent for a request to a server that does not take what is in `left_out`."""
+    body: dict[str, Any] = {"model": request.model}
+    if request.api == "chat":
+        roles = [
+            ("user" if one.role == "prompt" else one.role, one.text) for one in request.messages
+        ]
+        roles = _without_system(roles) if "system" in left_out else roles
+        body["messages"] = [{"role": role, "content": text} for role, text in roles]
+    else:
+        body["prompt"] = request.text
+    for name, value in _fields(request, left_out).items():
+        name = left_out.get(name, name) or ""
+        if name == "max_completion_tokens" and request.api == "completions":
+            name = ""
+        if name and value is not None:
+            body[name] = value
+    if request.grammar is not None:
+        body["grammar"] = request.grammar
+    return {**body, **dict(request.extra)}
+
+
+def _fields(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any]:
+    decoding = request.decoding
+    return {
+        "max_tokens": decoding.max_tokens,
+        "temperature": decoding.temperature,
+        "top_p": decoding.top_p,
+        "presence_penalty": decoding.presence_penalty,
+        "frequency_penalty": decoding.frequency_penalty,
+        "stop": list(decoding.stop) or None,
+        "seed": request.seed,
+        "response_format": _response_format(request, left_out),
+    }
+
+
+def _without_system(roles: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Messages in which the first user message says what the system message said."""
+    system = [text for role, text in roles if role == "system"]
+    others = [(role, text) for role, text in roles if role != "system"]
+    if not others or others[0][0] != "user":
+        return [("user", "\n\n".join(system)), *others]
+    return [("user", "\n\n".join([*system, others[0][1]])), *others[1:]]
+
+
+def _response_format(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any] | None:
+    kind: str | None = request.response_format
+    while kind is not None and kind in left_out:
+        kind = left_out[kind]
+    if kind is None or kind == "text":
+        return None
+    if kind == "json_object":
+        return {"type": "json_object"}
+    properties = _SCHEMAS[request.stage]
+    schema = {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+        "$defs": {"instance": _INSTANCE},
+    }
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": request.stage, "strict": True, "schema": schema},
+    }
+
+
+def learned(record: Any) -> Learned:
+    """What a checkpoint holds of it; strange parts of it, from other versions or other hands, are passed over."""
+    found: Learned = {}
+    for address, fields in record.items() if isinstance(record, dict) else ():
+        names = (
+            sorted(name for name in fields if name in INSTEAD) if isinstance(fields, dict) else []
+        )
+        found[str(address)] = {name: INSTEAD[name] for name in names}
+    return found
+
+
+# ---------------------------------------------------------------- what is read
+
+
+def completion_of(record: Mapping[str, Any], request: Request) -> Completion | None:
+    """The reply that a body holds; None if it holds none."""
+    choices = record.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return None
+    choice = choices[0]
+    message = choice.get("message")
+    text = _text(
+        message.get("content") if isinstance(message, dict) else choice.get("text"), "text"
+    )
+    reasoning = _reasoning(message) if isinstance(message, dict) else ""
+    reason = choice.get("finish_reason")
+    error = "content_filter" if reason == "content_filter" and not text.strip() else None
+    usage = _usage(record.get("usage"), request, text + reasoning)
+    return Completion(text, reason if isinstance(reason, str) else "stop", usage, error, reasoning)
+
+
+def _reasoning(message: Mapping[str, Any]) -> str:
+    for name in ("reasoning_content", "reasoning"):
+        if isinstance(message.get(name), str) and message[name]:
+            return str(message[name])
+    return (
+        _text(message.get("content"), "thinking")
+        if isinstance(message.get("content"), list)
+        else ""
+    )
+
+
+def _text(content: Any, part: str) -> str:
+    """A content that is a text, or the texts among a list of parts of one kind; nothing else is any."""
+    if isinstance(content, list):
+        parts = [
+            one.get(part)
+            for one in content
+            if isinstance(one, dict) and one.get("type", part) == part
+        ]
+        return "".join(_text(one, "text") for one in parts)
+    return content if isinstance(content, str) else ""
+
+
+def _usage(said: Any, request: Request, text: str) -> Usage:
+    """The server's count, or, where it gives none that makes sense, four characters a token."""
+    said = said if isinstance(said, dict) else {}
+    prompt, completion = (
+        _count(said, "prompt_tokens"),
+        _count({"completion_tokens": 0, **_not_null(said)}, "completion_tokens"),
+    )
+    if prompt is None or completion is None:
+        return Usage(len(request.text) // 4 + 1, len(text) // 4 + 1)
+    cached = _count(said.get("prompt_tokens_details"), "cached_tokens") or 0
+    reasoning = _count(said.get("completion_tokens_details"), "reasoning_tokens") or 0
+    if reasoning and _count(said, "total_tokens") == prompt + completion + reasoning:
+        completion += reasoning  # some servers count them apart
+    return Usage(prompt, completion, min(cached, prompt), min(reasoning, completion))
+
+
+def _count(said: Any, name: str) -> int | None:
+    """A number of tokens, if it can be one."""
+    count = said.get(name) if isinstance(said, dict) else None
+    return (
+        count
+        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS
+        else None
+    )
+
+
+def _not_null(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value is not None}

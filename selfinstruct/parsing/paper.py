@@ -1,0 +1,69 @@
+"""The published rules, kept exactly, quirks included, for base models (paper, section 2.2 and appendix B)."""
+
+from __future__ import annotations
+
+import re
+
+from selfinstruct.data.tasks import Instance
+from selfinstruct.parsing import Draft, Parsed
+
+_ITEM = re.compile(r"\n\d+\s?\. ")
+_EXAMPLE = re.compile(r"Example\s?\d*\.?")
+_OUTPUT = re.compile(r"Output\s*\d*\s*:")
+_INPUT = re.compile(r"Input\s*\d*\s*:")
+
+
+def propose(reply: str, finish_reason: str) -> Parsed:
+    """A list that goes on after the prompt's last number; a reply cut by length is dropped whole.
+
+    `capitalize` also lowers the rest of the sentence ("Python" becomes "python"): a known defect of the published data.
+    """
+    if finish_reason == "length":
+        return Parsed(reason="cut_by_length")
+    if not reply.strip():
+        return Parsed(reason="empty_reply")
+    return Parsed(
+        drafts=tuple(Draft(" ".join(item.split()).capitalize()) for item in _ITEM.split(reply))
+    )
+
+
+def classify(reply: str, finish_reason: str) -> Parsed:
+    """Yes only if the reply is exactly that word; everything else means no."""
+    return Parsed(is_classification=reply.strip() in ("Yes", "yes", "YES"))
+
+
+def input_first(reply: str, finish_reason: str) -> Parsed:
+    """ "Example N" blocks of an input and an output; the last one goes if the reply was cut."""
+    text = reply.strip()
+    if _EXAMPLE.search(text):
+        blocks = [block for block in _EXAMPLE.split(text) if block.strip()]
+    elif _OUTPUT.search(text):
+        blocks = [text]
+    else:
+        return Parsed(reason="no_output_label" if text else "empty_reply")
+    return _but_cut([_instance(block.strip()) for block in blocks], finish_reason)
+
+
+def output_first(reply: str, finish_reason: str) -> Parsed:
+    """ "Class label:" parts: the first line is the label, what follows is the input."""
+    parts = [part.strip().partition("\n") for part in reply.split("Class label:")[1:]]
+    if not parts:
+        return Parsed(reason="no_class_label" if reply.strip() else "empty_reply")
+    return _but_cut(
+        [Instance(given.strip(), label.strip()) for label, _, given in parts], finish_reason
+    )
+
+
+def _instance(block: str) -> Instance:
+    before, *after = _OUTPUT.split(block)
+    given, output = (before.strip(), after[0]) if after else ("", block)
+    label = _INPUT.match(given)
+    return Instance(
+        given[label.end() :].strip() if label else given, _INPUT.split(output.strip())[0].strip()
+    )
+
+
+def _but_cut(instances: list[Instance], finish_reason: str) -> Parsed:
+    if finish_reason == "length":
+        return Parsed(instances=tuple(instances[:-1]), reason="cut_by_length")
+    return Parsed(instances=tuple(instances))

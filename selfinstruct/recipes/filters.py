@@ -1,0 +1,164 @@
+"""Why not? Each filter names the reason to drop a candidate, a stable slug, or returns None to keep it. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from selfinstruct.data.tasks import Instance
+
+# Paper, section 2.2 and appendix A: what a language model cannot see or do.
+PAPER_WORDS = (
+    "image", "images", "graph", "graphs", "picture", "pictures", "file", "files", "map", "maps", "draw", "plot", "go to",
+)  # fmt: skip
+ALPACA_WORDS = (*PAPER_WORDS, "video", "audio", "music", "flowchart", "diagram")
+# A chat model knows that it writes text: only what needs another medium is left. "map", "file" or "music" name topics as well.
+CHAT_WORDS = (
+    "image",
+    "images",
+    "picture",
+    "pictures",
+    "photo",
+    "photos",
+    "photograph",
+    "video",
+    "videos",
+    "audio",
+    "screenshot",
+)
+MIN_WORDS, MAX_WORDS = 4, 150
+_NO_SPACES = re.compile(  # letters of scripts that write none: Thai and Lao, Myanmar, Khmer, kana, Han
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
+)
+_CONTROL = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd]"
+)  # Unicode's Cc and Cs without \t \n \r
+
+InstructionFilter = Callable[[str], str | None]
+
+
+def why_not_empty(instruction: str) -> str | None:
+    return None if instruction.strip() else "empty"
+
+
+def why_not_length(instruction: str) -> str | None:
+    """3 words or fewer, or more than 150 (paper, section 2.2)."""
+    words = len(instruction.split())
+    return "too_short" if words < MIN_WORDS else "too_long" if words > MAX_WORDS else None
+
+
+def why_not_length_any_script(instruction: str) -> str | None:
+    """As `why_not_length`, with four letters of a script that writes no spaces (Chinese, Thai, ...) counted as two words."""
+    spaced, unspaced = _NO_SPACES.subn(" ", instruction)
+    words = len(spaced.split()) + unspaced / 2
+    return (
+        "too_short"
+        if words < min(MIN_WORDS, 3 if unspaced else MIN_WORDS)
+        else "too_long"
+        if words > MAX_WORDS
+        else None
+    )
+
+
+def why_not_words(words: Sequence[str]) -> InstructionFilter:
+    """A filter for instructions that hold one of `words` as a whole word, in any case."""
+    found_in = re.compile(r"\b(?:" + "|".join(map(re.escape, words)) + r")\b", re.IGNORECASE)
+
+    def why_not_blocked_word(instruction: str) -> str | None:
+        return "blocked_word" if found_in.search(instruction) else None
+
+    return why_not_blocked_word
+
+
+def why_not_write_a_program(instruction: str) -> str | None:
+    return "write_a_program" if instruction.startswith("Write a program") else None
+
+
+def why_not_punctuation_first(instruction: str) -> str | None:
+    return (
+        "starts_with_punctuation"
+        if instruction[0] in "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+        else None
+    )
+
+
+def why_not_foreign_first(instruction: str) -> str | None:
+    return None if instruction[0].isascii() else "starts_with_non_ascii"
+
+
+def why_not_symbol_first(instruction: str) -> str | None:
+    """A letter or a digit of any script, an opening quote, bracket or Spanish mark may begin a sentence; nothing else does."""
+    category = unicodedata.category(instruction[0])
+    return (
+        None
+        if category[0] in "LN" or category in ("Ps", "Pi") or instruction[0] in "\"'\u00bf\u00a1"
+        else "starts_with_punctuation"
+    )
+
+
+def why_not_control(text: str) -> str | None:
+    """Control characters, lone surrogates and what stands for undecodable bytes: nobody wants to train on them."""
+    return "control_characters" if _CONTROL.search(text) else None
+
+
+PAPER_FILTERS: tuple[InstructionFilter, ...] = (
+    why_not_empty, why_not_length, why_not_words(PAPER_WORDS), why_not_write_a_program, why_not_punctuation_first,
+    why_not_foreign_first,
+)  # fmt: skip
+ALPACA_FILTERS: tuple[InstructionFilter, ...] = (
+    why_not_empty, why_not_length, why_not_words(ALPACA_WORDS), why_not_write_a_program, why_not_punctuation_first,
+    why_not_foreign_first, why_not_control,
+)  # fmt: skip
+CHAT_FILTERS: tuple[InstructionFilter, ...] = (
+    why_not_empty, why_not_control, why_not_length_any_script, why_not_words(CHAT_WORDS), why_not_symbol_first,
+)  # fmt: skip
+
+
+def why_not_instruction(instruction: str, filters: Sequence[InstructionFilter]) -> str | None:
+    """The first filter's reason, in their order."""
+    return next((reason for why_not in filters if (reason := why_not(instruction))), None)
+
+
+def why_not_instance(instance: Instance) -> str | None:
+    """Appendix B of the paper: an output that is its input, that is empty, or a side that breaks off at a colon."""
+    if instance.input == instance.output:
+        return "output_equals_input"
+    if not instance.output:
+        return "empty_output"
+    if instance.input.endswith(":") or instance.output.endswith(":"):
+        return "ends_with_colon"
+    return None
+
+
+def why_not_instances(
+    instances: Sequence[Instance], *, at_most: int, control: bool, repeated: bool = True
+) -> list[str | None]:
+    """A verdict on each instance of one task (appendix B), in their order.
+
+    First each is judged alone; if two of the rest have the same non-empty input and different outputs, all of them go; then
+    exact duplicates; then what is beyond `at_most`. `control` also drops those with control characters; without `repeated` a
+    task that needs no input has one instance, as a second could only be another answer to the same question.
+    """
+    verdicts = [
+        why_not_instance(one) or (why_not_control(one.input + one.output) if control else None)
+        for one in instances
+    ]
+    sound = [one for one, verdict in zip(instances, verdicts, strict=True) if verdict is None]
+    outputs: dict[str, str] = {}
+    if any(one.input and outputs.setdefault(one.input, one.output) != one.output for one in sound):
+        return [verdict or "conflicting_outputs" for verdict in verdicts]
+    kept: set[Instance] = set()
+    for number, (one, verdict) in enumerate(zip(instances, verdicts, strict=True)):
+        if verdict is None:
+            again = not repeated and not one.input and any(not other.input for other in kept)
+            verdicts[number] = (
+                "duplicate_instance"
+                if one in kept
+                else "too_many_instances"
+                if again or len(kept) >= at_most
+                else None
+            )
+            if verdicts[number] is None:
+                kept.add(one)
+    return verdicts

@@ -1,0 +1,73 @@
+"""Many calls at once, results in the order of the items: what both streams of a run are made of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_END = object()
+
+
+async def in_order(
+    work: Callable[[Item], Awaitable[Result]],
+    items: AsyncIterator[Item],
+    *,
+    window: Callable[[], int],
+) -> AsyncGenerator[Result, None]:
+    """Yield `await work(item)` for every item, in the order of `items`, with up to `window()` calls under way or waiting.
+
+    `window` is asked anew whenever a call has ended, so it may grow and shrink; below 1 it counts as 1. An error of `work` or of
+    `items` is raised in its place: after all results that come before it. Closing the generator cancels what is under way,
+    waits for it, and closes `items`.
+    """
+    pending: deque[asyncio.Future[Result]] = deque()
+    upcoming: asyncio.Future[Item | object] | None = None
+    news = asyncio.Event()
+
+    def begun(future: asyncio.Future[Any]) -> asyncio.Future[Any]:
+        future.add_done_callback(lambda _: news.set())
+        return future
+
+    failure: Exception | None = None
+    more = True
+    try:
+        while more or pending:
+            if more and upcoming is None and len(pending) < max(1, window()):
+                upcoming = begun(asyncio.ensure_future(_next(items)))
+                await asyncio.sleep(0)  # most items are there at once
+            has_begun = upcoming is not None and upcoming.done()
+            if upcoming is not None and has_begun:
+                raised = upcoming.exception()
+                failure = raised if isinstance(raised, Exception) else None
+                if failure is not None or (item := upcoming.result()) is _END:
+                    more = False
+                else:
+                    pending.append(begun(asyncio.ensure_future(work(item))))  # type: ignore[arg-type]
+                upcoming = None
+            if (
+                pending and pending[0].done()
+            ):  # one, and then the next call: whoever takes results slowly holds none up
+                yield pending.popleft().result()
+            elif not has_begun:
+                await news.wait()
+                news.clear()
+        if failure is not None:
+            raise failure
+    finally:
+        await _cancel([*pending, *([upcoming] if upcoming is not None else [])])
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+
+
+async def _next(items: AsyncIterator[Item]) -> Item | object:
+    return await anext(items, _END)
+
+
+async def _cancel(futures: Sequence[asyncio.Future[Any]]) -> None:
+    for future in futures:
+        future.cancel()
+    await asyncio.gather(*futures, return_exceptions=True)

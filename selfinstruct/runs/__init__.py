@@ -1,0 +1,1 @@
+"""A run directory: what is written, resumed, verified and shown of it."""

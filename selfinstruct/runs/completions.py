@@ -1,0 +1,136 @@
+"""completions.jsonl: every reply paid for, written before anybody sees it. What is on record is never bought again."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from selfinstruct.errors import NoRoom, UserError
+from selfinstruct.models import Completion, Request, Usage
+from selfinstruct.models.money.meter import Meter
+from selfinstruct.runs.journal import Journal
+from selfinstruct.text import to_json
+
+_START = b'{"key": "'  # of every line; the key follows, so that no line needs to be parsed to be found again
+_KEY = slice(len(_START), len(_START) + 32)
+
+
+class Completions:
+    """A Record (models/layers.py) in a file: keys and offsets in memory (some 150 bytes a reply), texts on disk."""
+
+    def __init__(
+        self, path: Path, meter: Meter, *, skip_broken: bool = False, read_only: bool = False
+    ) -> None:
+        """`meter` takes what the file holds. Raises UserError at a line that is no completion, unless `skip_broken`."""
+        self.path = path
+        self._journal = Journal(path, read_only=read_only)
+        self._offsets: dict[bytes, int] = {}
+        for number, (offset, line) in enumerate(self._journal.lines(), 1):
+            completion = _read(line)
+            if completion is not None:
+                self._offsets.setdefault(line[_KEY], offset)
+                meter.take(*completion)
+            elif not skip_broken:
+                raise UserError(
+                    f"{path}:{number}: damaged; restore the file, or add --repair to buy this one reply again"
+                )
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def __contains__(self, key: str) -> bool:
+        return key.encode() in self._offsets
+
+    def get(self, key: str) -> Completion | None:
+        offset = self._offsets.get(key.encode())
+        if offset is None:
+            return None
+        record = json.loads(self._journal.read(offset))
+        return _completion(record, record["text"])
+
+    def put(self, key: str, request: Request, completion: Completion, seconds: float) -> None:
+        """Raises NoRoom or UserError if the file cannot grow."""
+        record = {
+            "key": key,
+            "stage": request.stage,
+            "place": request.place,
+            "text": completion.text,
+            **({"reasoning": completion.reasoning} if completion.reasoning else {}),
+            "finish_reason": completion.finish_reason,
+            "usage": _usage(completion.usage),
+            **({} if completion.error is None else {"error": completion.error}),
+            "seconds": round(seconds, 3),
+            "at": round(time.time(), 3),
+        }
+        self._offsets[key.encode()] = append(self._journal, to_json(record))
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._journal.size
+
+    def digest(self) -> str:
+        """SHA-256 of the whole file, in hex."""
+        return self._journal.digest()
+
+    def sync(self) -> None:
+        """Raises NoRoom or UserError."""
+        with disk_errors(self.path):
+            self._journal.sync()
+
+    def close(self) -> None:
+        self._journal.close()
+
+
+def append(journal: Journal, line: str) -> int:
+    """`Journal.append`, with a full disk as NoRoom and a failing one as UserError."""
+    with disk_errors(journal.path):
+        return journal.append(line)
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turns what the operating system says of a disk into NoRoom or UserError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoRoom(
+                f"{path}: the disk is full; make room, all that was written is whole"
+            ) from None
+        what = error.strerror or error
+        raise UserError(
+            f"{path}: cannot be written ({what}); mend the disk and start the same command again"
+        ) from None
+
+
+def _read(line: bytes) -> tuple[str, Completion] | None:
+    try:
+        record: dict[str, Any] = json.loads(line)
+        if line.startswith(_START) and isinstance(record["text"], str):
+            return record["stage"], _completion({**record, "reasoning": ""}, "")
+    except (ValueError, KeyError, TypeError):
+        return None
+    return None
+
+
+def _completion(record: Mapping[str, Any], text: str) -> Completion:
+    usage = Usage(**record["usage"])
+    return Completion(
+        text, record["finish_reason"], usage, record.get("error"), record.get("reasoning", "")
+    )
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    """Prompt and completion always, the parts of them that few servers tell only where there are some."""
+    counts = [(name, getattr(usage, name)) for name in Usage.__slots__]
+    return {
+        name: count
+        for name, count in counts
+        if count or name in ("prompt_tokens", "completion_tokens")
+    }

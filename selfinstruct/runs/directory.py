@@ -1,0 +1,192 @@
+"""What stands in a run directory, and what its two JSON files say.
+
+inputs/             the seed tasks and templates as the run began with them
+run.json            config, fingerprints of seeds and templates, versions
+completions.jsonl   every reply paid for; with the next one the only file that may differ between two equal runs
+spending.jsonl      every call that was sent, and the most it can have cost
+batches.jsonl       the same of what was sent to a batch endpoint, if anything was
+instructions.jsonl  admitted instructions
+rejected.jsonl      everything that was dropped, with its reason
+examples.jsonl      the dataset
+checkpoint.json     how far the three files above are known to be whole; without it they are built anew from the first two
+lock                who holds the run
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfinstruct import __version__
+from selfinstruct.asking.config import Config, changes, from_record
+from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.tasks import Instruction
+from selfinstruct.errors import UserError
+from selfinstruct.runs.batches import NAME as BATCHES
+from selfinstruct.runs.completions import disk_errors
+from selfinstruct.runs.inputs import FOLDER, Inputs
+from selfinstruct.runs.journal import digest_of, write_whole
+from selfinstruct.runs.spending import NAME as SPENDING
+from selfinstruct.text import to_json
+
+FORMAT = 1  # of the directory
+FILES = {Instruction: "instructions.jsonl", Example: "examples.jsonl"}
+_REJECTED = "rejected.jsonl"
+DERIVED = (*FILES.values(), _REJECTED)
+OURS = {
+    "run.json",
+    "completions.jsonl",
+    SPENDING,
+    BATCHES,
+    "checkpoint.json",
+    "lock",
+    FOLDER,
+    *DERIVED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How the derived files stood at one moment."""
+
+    turns: int  # whole ones
+    sizes: dict[str, int]  # bytes
+    sha256: dict[str, str]
+    funnel: dict[str, Any]
+
+
+def note(directory: Path, record: Mapping[str, Any]) -> None:
+    """Write checkpoint.json."""
+    write_whole(
+        directory / "checkpoint.json", json.dumps(record, ensure_ascii=True, indent=1) + "\n"
+    )
+
+
+def recorded(directory: Path) -> dict[str, Any] | None:
+    """run.json's record; None if there is none. Raises UserError if it cannot be read."""
+    path = directory / "run.json"
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        if not isinstance(record, dict) or record["format"] != FORMAT:
+            raise UserError(
+                f"{path}: written by another version of this program (format {record['format']}); use that one"
+            )
+        from_record(record["config"])
+        return record
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({error}); restore it, or choose another --out"
+        ) from None
+
+
+def recorded_config(directory: Path) -> Config | None:
+    """The config that a run was last started with."""
+    record = recorded(directory)
+    return None if record is None else from_record(record["config"])
+
+
+def checkpointed(directory: Path) -> dict[str, Any] | None:
+    """checkpoint.json's record; None if there is no usable one: then the derived files are built anew."""
+    try:
+        record = json.loads((directory / "checkpoint.json").read_text("utf-8"))
+        return record if isinstance(record, dict) else None
+    except (OSError, ValueError):
+        return None
+
+
+def marks(record: Mapping[str, Any] | None) -> tuple[Mark | None, Mark | None]:
+    """The end of the last whole turn, and of a finished dataset, as checkpoint.json's record has them."""
+    if record is None:
+        return None, None
+    return Mark(**record["mark"]), Mark(**record["end"]) if record["end"] else None
+
+
+def prepare(directory: Path) -> None:
+    """Make the directory if it is not there. Raises UserError if it holds something else."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        names = {path.name for path in directory.iterdir()}
+        begun = any(
+            (directory / name).stat().st_size for name in names & {"completions.jsonl", *DERIVED}
+        )
+    except OSError as error:
+        raise UserError(
+            f"{directory}: cannot be used as a run directory ({error.strerror}); choose another --out"
+        ) from None
+    others = sorted(name for name in names - OURS if not name.startswith(".run.json."))
+    if "run.json" not in names and (others or begun):
+        what = (
+            f"something else ({others[0]}) and no run"
+            if others
+            else "a run whose run.json is missing; restore it"
+        )
+        raise UserError(
+            f"{directory}: holds {what}{', or' if begun and not others else ';'} choose another --out"
+        )
+
+
+def file_of(outcome: Instruction | Rejected | Example) -> str:
+    """The name of the file that an outcome is written to."""
+    return FILES.get(type(outcome), _REJECTED)
+
+
+def differences(before: Mapping[str, Any], config: Config, inputs: Inputs) -> list[str]:
+    """What would make the rest of a run another dataset than it began as, each named."""
+    found = changes(from_record(before["config"]), config)
+    if before["seeds"] != inputs.seeds_fingerprint:
+        found.append("the seed tasks are others")
+    prompts = inputs.prompt_fingerprints
+    return found + [
+        f"the template {name} is another"
+        for name in prompts
+        if before["prompts"].get(name) != prompts[name]
+    ]
+
+
+def check_unchanged(directory: Path, noted: Mapping[str, Any], last: Mark) -> None:
+    """Raises UserError if the files are not as they were at the checkpoint: `noted` of completions.jsonl, `last` of the derived."""
+    path = directory / "completions.jsonl"
+    if digest_of(path, noted["size"]) != noted["sha256"]:
+        raise UserError(
+            f"{path}: was changed or cut after this program wrote it, and holds replies that were paid for; restore it, "
+            "or add --repair to go on with what it still holds"
+        )
+    for name in DERIVED:
+        if digest_of(directory / name, last.sizes[name]) != last.sha256[name]:
+            raise UserError(
+                f"{directory / name}: was changed or cut after this program wrote it; "
+                "keep a copy if you need it, and add --repair to build it anew from the replies"
+            )
+
+
+def write_settings(
+    directory: Path,
+    before: Mapping[str, Any] | None,
+    config: Config,
+    inputs: Inputs,
+    change: list[dict[str, Any]],
+) -> None:
+    """run.json, and the inputs that it speaks of. `before`: the record that is there."""
+    if before is None or change:
+        with disk_errors(directory):
+            inputs.keep(directory)
+    record = {
+        "format": FORMAT,
+        "selfinstruct": __version__,
+        "python": platform.python_version(),
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        **{name: value for name, value in (before or {}).items() if name != "config"},
+        "changes": [*(before or {"changes": []})["changes"], *change],
+        "seeds": inputs.seeds_fingerprint,
+        "prompts": inputs.prompt_fingerprints,
+        "config": config.record(),
+    }
+    with disk_errors(directory):
+        write_whole(directory / "run.json", to_json(record, indent=1) + "\n")

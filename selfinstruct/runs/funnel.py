@@ -1,0 +1,112 @@
+"""How much went in, how much came out, and why the rest did not: counted from what is committed, so it always adds up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.tasks import Instruction
+
+
+@dataclass(slots=True)
+class Funnel:
+    """Counts of a run. Proposed = admitted + rejected instructions; instances = examples + rejected instances."""
+
+    turns: int = 0
+    admitted: int = 0
+    classification: int = 0  # of the admitted
+    examples: int = 0
+    rejected: Counter[tuple[str, str, str]] = field(
+        default_factory=Counter
+    )  # (what, stage, reason)
+
+    def take(self, record: Instruction | Rejected | Example) -> None:
+        if isinstance(record, Instruction):
+            self.admitted += 1
+            self.classification += bool(record.is_classification)
+        elif isinstance(record, Example):
+            self.examples += 1
+        else:
+            self.rejected[record.what, record.stage, record.reason] += 1
+
+    @property
+    def proposed(self) -> int:
+        return self.admitted + self.count("instruction")
+
+    @property
+    def instances(self) -> int:
+        return self.examples + self.count("instance")
+
+    @property
+    def figure(self) -> str:
+        """How it goes, in two words."""
+        return f"accepted {self.admitted / self.proposed if self.proposed else 0.0:.0%}"
+
+    def count(self, what: str) -> int:
+        return sum(count for (kind, _, _), count in self.rejected.items() if kind == what)
+
+    def reasons(self, what: str) -> list[tuple[str, int]]:
+        """Reasons with their counts, the commonest first."""
+        found: Counter[str] = Counter()
+        for (kind, stage, reason), count in self.rejected.items():
+            if kind == what:
+                found[f"{stage}: {reason}" if what == "reply" else reason] += count
+        return sorted(found.items(), key=lambda one: (-one[1], one[0]))
+
+    def commonest(self) -> str:
+        """The three commonest reasons of any kind, for a diagnosis."""
+        found = sorted(
+            (
+                (count, what, reason)
+                for what in ("reply", "instruction", "instance")
+                for reason, count in self.reasons(what)
+            ),
+            reverse=True,
+        )
+        return ", ".join(f"{what} {reason} {count}x" for count, what, reason in found[:3]) or "none"
+
+    def to_record(self) -> dict[str, object]:
+        counts = {"/".join(key): count for key, count in sorted(self.rejected.items())}
+        return {
+            "turns": self.turns,
+            "admitted": self.admitted,
+            "classification": self.classification,
+            "examples": self.examples,
+            "rejected": counts,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, object]) -> Funnel:
+        values = dict(record)
+        counts = values.pop("rejected")
+        assert isinstance(counts, dict)
+        rejected = Counter(
+            {
+                (parts[0], parts[1], parts[2]): int(count)
+                for key, count in counts.items()
+                if (parts := key.split("/", 2))
+            }
+        )
+        return cls(**{name: int(str(value)) for name, value in values.items()}, rejected=rejected)
+
+    def lines(self) -> Iterator[str]:
+        """The funnel as a table for a terminal."""
+
+        def row(label: str, count: int, of: int | None = None) -> str:
+            share = f"{count / of:7.1%}" if of else " " * 7
+            return f"{label:<44}{count:>9,}  {share}"
+
+        yield row("turns", self.turns)
+        for reason, count in self.reasons("reply"):
+            yield row(f"  reply dropped, {reason}", count)
+        yield row("instructions proposed", self.proposed)
+        for reason, count in self.reasons("instruction"):
+            yield row(f"  dropped, {reason}", count, self.proposed)
+        yield row("instructions admitted", self.admitted, self.proposed)
+        yield row("  of them classification", self.classification, self.admitted)
+        yield row("instances written", self.instances)
+        for reason, count in self.reasons("instance"):
+            yield row(f"  dropped, {reason}", count, self.instances)
+        yield row("examples", self.examples, self.instances)

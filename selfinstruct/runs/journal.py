@@ -1,0 +1,213 @@
+"""Files that survive a crash: append-only lines, whole files written atomically, and the lock on a run directory.
+
+The only module that calls fsync. A line counts once its newline is written; a torn last line never happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from selfinstruct.errors import UserError
+
+
+class Journal:
+    """Lines appended to one file. What `append` was given is with the operating system when it returns, so that killing
+    this process loses nothing; `sync` makes it outlive a power cut.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Opens or creates the file. `read_only` leaves it as it is, a torn last line unread."""
+        self.path = path
+        self._file = os.open(path, os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT, 0o644)
+        self.size = _end_of_last_line(self._file)
+        self._synced = self.size
+        self._hash = hashlib.sha256()
+        if not read_only:
+            self.truncate(self.size)
+
+    def append(self, line: str) -> int:
+        """Write `line` and a newline; return the offset in bytes where it begins. Raises OSError; then nothing was written."""
+        start, data = self.size, (line + "\n").encode("utf-8")
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError:
+            with contextlib.suppress(
+                OSError
+            ):  # a full disk takes half a line: take it back, the caller hears of the error
+                os.ftruncate(self._file, start)
+                os.lseek(self._file, start, os.SEEK_SET)
+            raise
+        self.size += len(data)
+        self._hash.update(data)
+        return start
+
+    def read(self, offset: int) -> str:
+        """The line that begins at `offset`, without its newline."""
+        chunk = os.pread(self._file, 1 << 16, offset)
+        while b"\n" not in chunk:
+            more = os.pread(self._file, len(chunk), offset + len(chunk))
+            if not more:
+                raise UserError(
+                    f"{self.path}: ends inside a line at byte {offset}; was it changed while the run was using it?"
+                )
+            chunk += more
+        return chunk[: chunk.index(b"\n")].decode("utf-8")
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Every whole line with the offset where it begins, read anew from the file."""
+        offset = 0
+        with open(self.path, "rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield offset, line[:-1]
+                offset += len(line)
+
+    def digest(self) -> str:
+        """SHA-256 in hex of all that the file holds."""
+        return self._hash.hexdigest()
+
+    def truncate(self, size: int) -> None:
+        """Forget everything past `size` bytes and hash what stays."""
+        os.ftruncate(self._file, size)
+        os.lseek(self._file, size, os.SEEK_SET)
+        self.size, self._synced = size, -1  # who knows whether what is there has reached the disk
+        self._hash = _hash_of(self.path, size)
+
+    def sync(self) -> None:
+        if self._synced != self.size:
+            size = self.size
+            os.fsync(self._file)
+            self._synced = size
+
+    def close(self) -> None:
+        self.sync()
+        os.close(self._file)
+
+
+def digest_of(path: Path, size: int) -> str | None:
+    """SHA-256 in hex of the first `size` bytes of a file; None if it is missing or shorter."""
+    try:
+        return _hash_of(path, size).hexdigest() if path.stat().st_size >= size else None
+    except OSError:
+        return None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file in one step: after a crash it holds the old text or the new, never a part. One process at a time."""
+    scratch = path.with_name(
+        f".{path.name}.new"
+    )  # always the same: what a crash leaves, the next writer takes away
+    try:
+        with open(scratch, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+class Lock:
+    """One process owns a run directory. The kernel lets go of the lock when its owner dies, however it dies."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot be written ({error.strerror}); choose another --out"
+            ) from None
+        if not _taken(self._file):
+            os.close(self._file)
+            raise UserError(
+                f"{path.parent}: in use by {holder(path) or 'another process'}; wait for it or stop it"
+            ) from None
+        with contextlib.suppress(
+            OSError
+        ):  # a full disk: the lock holds, only its owner's name is not known
+            os.ftruncate(self._file, 0)
+            os.pwrite(
+                self._file,
+                json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(),
+                0,
+            )
+
+    def release(self) -> None:
+        os.ftruncate(self._file, 0)
+        os.close(self._file)
+
+
+def _taken(file: int) -> bool:
+    for _ in range(20):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.01)  # who only looks (`holder`) has it for a moment
+    return False
+
+
+def holder(path: Path) -> str | None:
+    """Who holds the lock at `path`, as "process PID on HOST"; None if nobody does. Disturbs nobody."""
+    try:
+        file = os.open(path, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with contextlib.suppress(ValueError, KeyError):
+            owner = json.loads(os.pread(file, 4096, 0))
+            return f"process {owner['pid']} on {owner['host']}"
+        return "another process"
+    finally:
+        os.close(file)
+    return None
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    lock = Lock(path)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _hash_of(path: Path, size: int) -> hashlib._Hash:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while size > 0 and (chunk := file.read(min(size, 1 << 20))):
+            digest.update(chunk)
+            size -= len(chunk)
+    return digest
+
+
+def _end_of_last_line(file: int) -> int:
+    end = os.fstat(file).st_size
+    while end > 0:
+        start = max(0, end - (1 << 16))
+        found = os.pread(file, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,239 @@
+"""A run: open or resume its directory, and commit what comes out in one order."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from selfinstruct.asking.config import Config
+from selfinstruct.data.tasks import Instruction, SeedTask
+from selfinstruct.errors import UserError
+from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.openai.bodies import learned
+from selfinstruct.recipes.bootstrap import Outcome, Step
+from selfinstruct.recipes.pool import Pool
+from selfinstruct.runs.batches import NAME as BATCHES
+from selfinstruct.runs.batches import Batches
+from selfinstruct.runs.completions import Completions, append, disk_errors
+from selfinstruct.runs.directory import (
+    DERIVED,
+    FILES,
+    OURS,
+    Mark,
+    check_unchanged,
+    checkpointed,
+    differences,
+    file_of,
+    marks,
+    note,
+    prepare,
+    recorded,
+    write_settings,
+)
+from selfinstruct.runs.funnel import Funnel
+from selfinstruct.runs.inputs import FOLDER, Inputs
+from selfinstruct.runs.journal import Journal, Lock
+from selfinstruct.runs.spending import NAME as SPENDING
+from selfinstruct.runs.spending import Spending
+
+_CHECKPOINT_EVERY = 5.0  # seconds
+
+
+class Run:
+    """One process's hold on a run directory, and the only writer of the dataset."""
+
+    def __init__(
+        self,
+        directory: Path,
+        config: Config,
+        inputs: Inputs,
+        *,
+        repair: bool = False,
+        accept_change: bool = False,
+    ) -> None:
+        """Open `directory`, new or begun.
+
+        `repair` builds the derived files anew and passes over damaged replies; `accept_change` goes on with other settings than
+        before. Raises UserError, leaving all as it was.
+        """
+        self.directory, self.config = directory, config
+        prepare(directory)
+        self._lock = Lock(directory / "lock")
+        try:
+            record = recorded(directory)
+            self.is_resumed = record is not None
+            found = differences(record, config, inputs) if record else []
+            if found and not accept_change:
+                raise UserError(
+                    f"{directory}: this run began otherwise: {'; '.join(found)}. Go on as it began, choose another --out, "
+                    "or add --accept-change to go on so from here"
+                )
+            checkpoint = None if repair else checkpointed(directory)
+            # What former sittings found out that an endpoint does not take: asked again, it would refuse again.
+            self.learned = learned((checkpoint or {}).get("left_out"))
+            mark, end = marks(checkpoint)
+            if mark is None and record and any(one["after_turns"] for one in record["changes"]):
+                raise UserError(
+                    f"{directory}: cannot be built anew: its settings were changed on the way (see 'changes' in run.json)"
+                )
+            if checkpoint is not None and mark is not None:
+                check_unchanged(directory, checkpoint["completions"], end or mark)
+            self.meter = Meter()
+            with disk_errors(directory):
+                self.completions = Completions(
+                    directory / "completions.jsonl", self.meter, skip_broken=repair
+                )
+                self.batches = Batches(directory / BATCHES, self.meter)
+                self.spending = Spending(
+                    directory / SPENDING, self.meter, self.completions.__contains__
+                )
+                self._files = {name: Journal(directory / name) for name in DERIVED}
+            self._restore(mark, end)
+            change = (
+                [{"after_turns": self._mark.turns, "what": found}]
+                if found and len(self.completions)
+                else []
+            )
+            write_settings(directory, record, config, inputs, change)
+        except BaseException:
+            self._lock.release()
+            raise
+        self.notices: deque[tuple[float, str]] = deque(
+            maxlen=10
+        )  # the last things said, with their times
+        self._begun = {
+            "at": time.time(),
+            "examples": self.funnel.examples,
+            "requests": self.meter.requests,
+        }
+        self._checkpointed_at = time.monotonic()
+
+    @property
+    def is_finished(self) -> bool:
+        return self.funnel.examples >= self.config.n
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """True once anything was answered, or is going to be; what has only failed is no reason to refuse other settings at the
+        next start.
+        """
+        return self.is_resumed or self.meter.requests > self.meter.failed or bool(self.batches.open)
+
+    def pool(self, seeds: Sequence[SeedTask]) -> Pool:
+        """The pool as the whole turns so far left it."""
+        pool = Pool(seeds, self.config.threshold, self.config.tokenizer)
+        for _, line in self._files[FILES[Instruction]].lines():
+            instruction = Instruction.from_record(json.loads(line))
+            for turn in range(pool.turns, instruction.turn):
+                pool.end_turn(turn)
+            pool.admit(instruction)
+        for turn in range(pool.turns, self.funnel.turns):
+            pool.end_turn(turn)
+        return pool
+
+    def commit(self, outcome: Outcome) -> None:
+        """Write one outcome, unless the dataset has its n examples: what comes after the n-th is not written, stays in
+        completions.jsonl and serves a longer run. Raises NoRoom or UserError; then nothing was written.
+        """
+        if not self.is_finished:
+            append(self._files[file_of(outcome)], outcome.to_line())
+            self.funnel.take(outcome)
+
+    def end_step(self, step: Step) -> bool:
+        """Call when a step's outcomes are committed; True once the dataset has its n examples. Raises NoRoom or UserError."""
+        if self.is_finished or step.ends_turn:
+            self.funnel.turns = step.turn + 1
+        if step.ends_turn and not self.is_finished:
+            self._mark = self._now()
+            if time.monotonic() - self._checkpointed_at > _CHECKPOINT_EVERY:
+                self.checkpoint()
+        return self.is_finished
+
+    def sync(self) -> None:
+        """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
+        self.spending.sync()
+        self.completions.sync()
+
+    def checkpoint(self) -> None:
+        """Bring everything to the disk, and note how far it is whole. Raises NoRoom or UserError."""
+        self.sync()
+        end = self._now() if self.is_finished else None
+        record = {
+            "mark": asdict(self._mark),
+            "end": end and asdict(end),
+            "completions": {"size": self.completions.size, "sha256": self.completions.digest()},
+            "meter": self.meter.to_record(),
+            "left_out": learned(self.learned),
+            "sitting": self._begun,
+            "notices": list(self.notices),
+            "at": time.time(),
+        }
+        with disk_errors(self.directory / "checkpoint.json"):
+            for file in self._files.values():
+                file.sync()
+            note(self.directory, record)
+        self._checkpointed_at = time.monotonic()
+
+    def discard(self) -> None:
+        """Take a directory away again in which nothing has happened."""
+        self._close_files()
+        for name in OURS - {FOLDER}:
+            (self.directory / name).unlink(missing_ok=True)
+        shutil.rmtree(self.directory / FOLDER, ignore_errors=True)
+        with contextlib.suppress(OSError):  # it was there before us, with something in it
+            self.directory.rmdir()
+
+    def close(self) -> None:
+        try:
+            self.checkpoint()
+        finally:
+            self._close_files()
+
+    def _close_files(self) -> None:
+        self.completions.close()
+        self.spending.close()
+        self.batches.leave()
+        for file in self._files.values():
+            file.close()
+        self._lock.release()
+
+    def _now(self) -> Mark:
+        return Mark(
+            self.funnel.turns,
+            {name: file.size for name, file in self._files.items()},
+            {name: file.digest() for name, file in self._files.items()},
+            self.funnel.to_record(),
+        )
+
+    def _forget(self, mark: Mark | None, end: Mark | None) -> None:
+        """Before files are cut, let the checkpoint say no more than what will be left: the process may die in between."""
+        record = checkpointed(self.directory)
+        with disk_errors(self.directory / "checkpoint.json"):
+            if mark is None:
+                (self.directory / "checkpoint.json").unlink(missing_ok=True)
+            elif record is not None and record["end"] and end is None:
+                note(self.directory, {**record, "end": None})
+
+    def _restore(self, mark: Mark | None, end: Mark | None) -> None:
+        """Go back to the end of the last whole turn; a dataset that has its n examples already stays as it is."""
+        last = end or mark
+        held = Funnel.from_record(last.funnel).examples if last else 0
+        is_whole = end is not None and held == self.config.n
+        if (
+            held >= self.config.n and not is_whole
+        ):  # the files hold what a shorter run would not have written
+            raise UserError(
+                f"{self.directory}: holds {held} examples already; --n can only be raised"
+            )
+        back_to = end if is_whole else mark
+        self._forget(mark, end if back_to is end else None)
+        for name, file in self._files.items():
+            file.truncate(back_to.sizes[name] if back_to else 0)
+        self.funnel = Funnel.from_record(back_to.funnel) if back_to else Funnel()
+        self._mark = mark or self._now()

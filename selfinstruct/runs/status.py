@@ -1,0 +1,179 @@
+"""How a run stands, live, dead or finished, read without disturbing it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from selfinstruct.asking.config import Config
+from selfinstruct.errors import UserError
+from selfinstruct.models import Usage
+from selfinstruct.models.money.prices import Price, price_of
+from selfinstruct.models.openai.bodies import Learned, learned
+from selfinstruct.runs.batches import left_open
+from selfinstruct.runs.directory import checkpointed, recorded_config
+from selfinstruct.runs.funnel import Funnel
+from selfinstruct.runs.journal import holder
+from selfinstruct.text import duration
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """A batch that the run has not had its replies of, or not all."""
+
+    id: str | None  # None: nobody knows it yet
+    requests: int
+    cost_usd: float | None  # at most; None: nobody knows the price
+
+    def __str__(self) -> str:
+        most = f", ${self.cost_usd:,.2f} at most" if self.cost_usd else ""
+        return f"{self.id or '(being made)'}: {self.requests:,} requests{most}, not counted below until they are back"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A run at a moment. What comes from checkpoint.json is up to five seconds older than the counts of lines."""
+
+    directory: str
+    state: str  # running | stopped | finished
+    owner: str | None  # of a running one, as "process PID on HOST"
+    model: str
+    preset: str
+    examples: int
+    wanted: int
+    replies: int
+    open_batches: list[OpenBatch]
+    as_of: float | None  # seconds since the epoch, of all that follows
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int  # of the prompt's
+    reasoning_tokens: int  # of the completion's
+    cost_usd: float | None  # None: nobody knows the price
+    calls: int  # sent, those that were made again among them
+    unknown_calls: int  # of which nobody knows whether they were charged
+    unknown_cost_usd: float | None  # what these may have cost at most
+    requests_per_second: float | None  # of the latest sitting
+    examples_per_second: float | None
+    seconds_left: float | None
+    funnel: dict[str, Any]
+    notices: list[tuple[float, str]]  # the last things said, with their times
+    left_out: Learned  # what each endpoint does not take, and what is sent instead
+
+    def to_record(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        """As a person reads it."""
+        hint = {
+            "running": f", {self.owner}",
+            "stopped": "; the same generate command goes on",
+            "finished": "",
+        }[self.state]
+        yield f"{self.directory}: {self.state}{hint}"
+        yield f"  examples     {self.examples:,} of {self.wanted:,}"
+        yield f"  model        {self.model}, preset {self.preset}"
+        yield f"  replies      {self.replies:,} on record"
+        for one in self.open_batches:
+            yield f"  batch        {one}"
+        if self.as_of is None:
+            return
+        cost = "cost unknown" if self.cost_usd is None else f"${self.cost_usd:,.2f}"
+        if self.unknown_calls:
+            most = f", ${self.unknown_cost_usd:,.2f} at most" if self.unknown_cost_usd else ""
+            cost += f" (and {self.unknown_calls:,} calls that may have been charged though no reply came{most})"
+        thought = f" ({self.reasoning_tokens:,} of them thinking)" if self.reasoning_tokens else ""
+        yield f"  tokens       {self.prompt_tokens:,} prompt, {self.completion_tokens:,} completion{thought}, {cost}"
+        if self.requests_per_second is not None and self.examples_per_second is not None:
+            left = (
+                f", about {duration(self.seconds_left)} left"
+                if self.seconds_left is not None
+                else ""
+            )
+            yield f"  speed        {self.requests_per_second:.1f} requests/s, {self.examples_per_second:.1f} examples/s{left}"
+        yield f"  as of        {duration(max(0.0, time.time() - self.as_of))} ago"
+        for address, fields in self.left_out.items():
+            said = ", ".join(
+                f"{name} ({instead} instead)" if instead else name
+                for name, instead in fields.items()
+            )
+            yield f"  left out     {said}: not taken{f' by {address}' if address else ''}"
+        for at, text in self.notices:
+            yield f"  {time.strftime('%H:%M:%S', time.localtime(at)):<12} {text}"
+        yield ""
+        yield from Funnel.from_record(self.funnel).lines()
+
+
+def status(directory: Path) -> Status:
+    """Raises UserError if there is no run in `directory`."""
+    config = recorded_config(directory) if directory.is_dir() else None
+    if config is None:
+        raise UserError(
+            f"{directory}: no run here (no run.json); name the directory that 'generate' wrote"
+        )
+    owner, examples = holder(directory / "lock"), _count_lines(directory / "examples.jsonl")
+    record = checkpointed(directory) or {}
+    meter = record.get("meter", {})
+    usage = Usage(**meter.get("usage", {}))
+    price = price_of(config)
+    return Status(
+        directory=str(directory),
+        state="running" if owner else "finished" if examples >= config.n else "stopped",
+        owner=owner,
+        model=config.model + (f" at {config.addresses}" if config.base_url else ""),
+        preset=config.preset,
+        examples=examples,
+        wanted=config.n,
+        replies=_count_lines(directory / "completions.jsonl"),
+        open_batches=_open_batches(directory, price),
+        as_of=record.get("at"),
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cost_usd=None if price is None else price.cost(usage),
+        calls=meter.get("calls", 0),
+        unknown_calls=meter.get("unknown_calls", 0),
+        unknown_cost_usd=None if price is None else price.cost(Usage(**meter.get("unknown", {}))),
+        **_speed(config, record, is_running=owner is not None),
+        funnel=(record["end"] or record["mark"])["funnel"] if record else Funnel().to_record(),
+        notices=[(float(at), str(text)) for at, text in record.get("notices", [])],
+        left_out={
+            address: fields for address, fields in learned(record.get("left_out")).items() if fields
+        },
+    )
+
+
+def _open_batches(directory: Path, price: Price | None) -> list[OpenBatch]:
+    found = []
+    for one in left_open(directory):
+        most = sum((each.most for each in one.wanted), Usage())
+        found.append(
+            OpenBatch(one.id, len(one.wanted), None if price is None else price.cost(most))
+        )
+    return found
+
+
+def _speed(config: Config, record: dict[str, Any], *, is_running: bool) -> dict[str, float | None]:
+    speed: dict[str, float | None] = dict.fromkeys(
+        ("requests_per_second", "examples_per_second", "seconds_left")
+    )
+    if record and record["at"] > record["sitting"]["at"]:
+        sitting, seconds = record["sitting"], record["at"] - record["sitting"]["at"]
+        done = (record["end"] or record["mark"])["funnel"]["examples"]
+        each = (done - sitting["examples"]) / seconds
+        speed["requests_per_second"] = (record["meter"]["requests"] - sitting["requests"]) / seconds
+        speed["examples_per_second"] = each
+        if is_running and each > 0:
+            speed["seconds_left"] = (config.n - done) / each
+    return speed
+
+
+def _count_lines(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,130 @@
+"""Build a run's dataset anew, in memory, from run.json and completions.jsonl, and compare the bytes."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from pathlib import Path
+from typing import BinaryIO
+
+from selfinstruct.asking.config import from_record
+from selfinstruct.errors import UserError
+from selfinstruct.models import Completion, Request
+from selfinstruct.models.money.meter import Meter
+from selfinstruct.recipes.bootstrap import Bootstrap, Outcome
+from selfinstruct.recipes.pace import Pace
+from selfinstruct.recipes.pool import Pool
+from selfinstruct.runs.completions import Completions
+from selfinstruct.runs.directory import DERIVED, differences, file_of, recorded
+from selfinstruct.runs.funnel import Funnel
+from selfinstruct.runs.inputs import FOLDER, Inputs
+
+_EAGER = 4  # calls begun ahead; there is nothing to wait for
+
+
+class Replay:
+    """A Model that only knows what is on record."""
+
+    def __init__(self, completions: Completions) -> None:
+        self._completions = completions
+
+    async def complete(self, request: Request) -> Completion:
+        """Raises UserError if the reply is not on record."""
+        known = self._completions.get(request.key)
+        if known is None:
+            raise UserError(
+                f"{self._completions.path}: lacks the reply to {request.stage} at {request.place}, which the dataset was made from"
+            )
+        return known
+
+    async def close(self) -> None: ...
+
+
+async def verify(directory: Path) -> Funnel:
+    """Hold every derived file to what the replies on record give; of an unfinished run, as far as it goes.
+
+    Returns the rebuilt run's funnel. Raises UserError naming the file and line of the first difference.
+    """
+    record = recorded(directory)
+    if record is None:
+        raise UserError(
+            f"{directory}: no run here (no run.json); name the directory that 'generate' wrote"
+        )
+    if any(one["after_turns"] for one in record["changes"]):
+        raise UserError(
+            f"{directory}: cannot be built anew: its settings were changed on the way (see 'changes' in run.json)"
+        )
+    config = from_record(record["config"])
+    inputs = Inputs.read(config, kept=directory / FOLDER, named=())
+    found = differences(record, config, inputs)
+    if found:
+        raise UserError(
+            f"{directory}: cannot be built anew: {'; '.join(found)} than when it was made"
+        )
+    completions = Completions(directory / "completions.jsonl", Meter(), read_only=True)
+    pool = Pool(inputs.seeds, config.threshold, config.tokenizer)
+    bootstrap = Bootstrap(config, inputs.stages, Replay(completions), pool, Pace(config.n, _EAGER))
+    with Comparison(directory) as comparison:
+        async with aclosing(bootstrap.steps()) as steps:
+            while comparison.is_unfinished and comparison.funnel.examples < config.n:
+                step = await anext(steps)
+                for outcome in step.outcomes:
+                    if comparison.funnel.examples < config.n:
+                        comparison.take(outcome)
+                comparison.funnel.turns = step.turn + 1
+        comparison.check_end()
+    return comparison.funnel
+
+
+class Comparison:
+    """The derived files of a run, read along with what they should hold."""
+
+    def __init__(self, directory: Path) -> None:
+        self.funnel = Funnel()
+        self._files: dict[str, BinaryIO] = {}
+        self._left: dict[str, int] = {}  # bytes not compared yet
+        self._lines = dict.fromkeys(DERIVED, 0)
+        self._directory = directory
+        for name in DERIVED:
+            path = directory / name
+            if not path.is_file():
+                raise UserError(
+                    f"{path}: is missing; the same generate command with --repair builds it anew"
+                )
+            self._files[name] = path.open("rb")
+            self._left[name] = path.stat().st_size
+
+    def __enter__(self) -> Comparison:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+    @property
+    def is_unfinished(self) -> bool:
+        return any(self._left.values())
+
+    def take(self, outcome: Outcome) -> None:
+        """Raises UserError if the file of this outcome goes on otherwise. A file that ends here is one of an unfinished run."""
+        self.funnel.take(outcome)
+        name = file_of(outcome)
+        if not self._left[name]:
+            return
+        expected = (outcome.to_line() + "\n").encode("utf-8")
+        self._lines[name] += 1
+        if self._files[name].read(len(expected)) != expected:
+            self._differs(name)
+        self._left[name] -= len(expected)
+
+    def check_end(self) -> None:
+        """Raises UserError if a file holds more than the replies give."""
+        for name, left in self._left.items():
+            if left:
+                self._lines[name] += 1
+                self._differs(name)
+
+    def _differs(self, name: str) -> None:
+        where = f"{self._directory / name}:{self._lines[name]}"
+        raise UserError(
+            f"{where}: is not what the replies on record give; the same generate command with --repair builds it anew"
+        )

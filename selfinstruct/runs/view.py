@@ -1,0 +1,101 @@
+"""A run as those who come afterwards see it: read without a lock, without disturbing it, live or finished."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from selfinstruct.asking.config import Config, from_record
+from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.seeds import read_seeds
+from selfinstruct.data.tasks import Instruction, SeedTask
+from selfinstruct.errors import UserError
+from selfinstruct.runs.directory import recorded
+from selfinstruct.runs.funnel import Funnel
+from selfinstruct.runs.inputs import FOLDER
+from selfinstruct.runs.journal import Journal
+
+T = TypeVar("T")
+JUDGEMENTS = "judgements.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run directory. Every iterator reads its file anew, line by line; a torn last line is not there yet."""
+
+    directory: Path
+    record: dict[str, Any] = field(repr=False)  # run.json
+    config: Config = field(repr=False)
+
+    def examples(self) -> Iterator[Example]:
+        return self._read("examples.jsonl", Example.from_record)
+
+    def instructions(self) -> Iterator[Instruction]:
+        return self._read("instructions.jsonl", Instruction.from_record)
+
+    def rejected(self) -> Iterator[Rejected]:
+        return self._read("rejected.jsonl", Rejected.from_record)
+
+    def replies(self) -> Iterator[dict[str, Any]]:
+        """The lines of completions.jsonl: stage, place, text, finish_reason, usage, error, seconds, at (Unix time)."""
+        return self._read("completions.jsonl", dict)
+
+    def judgements(self) -> Iterator[dict[str, Any]]:
+        """What `selfinstruct judge` found, if it was run: id (of the example), score, is_valid, ... (docs/judge.md)."""
+        return self._read(JUDGEMENTS, dict) if (self.directory / JUDGEMENTS).exists() else iter(())
+
+    def seeds(self) -> list[SeedTask]:
+        return read_seeds(self.directory / FOLDER / "seed_tasks.jsonl")
+
+    def funnel(self) -> Funnel:
+        """Counted anew from the files, so that it always agrees with them."""
+        funnel = Funnel()
+        for instruction in self.instructions():
+            funnel.take(instruction)
+            funnel.turns = instruction.turn + 1
+        for rejected in self.rejected():
+            funnel.take(rejected)
+            funnel.turns = max(funnel.turns, rejected.turn + 1)
+        for example in self.examples():
+            funnel.take(example)
+        return funnel
+
+    def _read(self, name: str, read: Callable[[dict[str, Any]], T]) -> Iterator[T]:
+        path = self.directory / name
+        if not path.exists():
+            raise UserError(
+                f"{path}: is missing; 'selfinstruct generate --out {self.directory} --repair' builds it anew"
+            )
+        journal = Journal(path, read_only=True)
+        try:
+            for number, (_, line) in enumerate(journal.lines(), 1):
+                try:
+                    found = read(json.loads(line))
+                except (ValueError, KeyError, TypeError) as error:
+                    raise UserError(
+                        f"{path}:{number}: is no line of this program's ({error!r}); "
+                        f"'selfinstruct generate --out {self.directory} --repair' builds the file anew"
+                    ) from None
+                yield found
+        finally:
+            journal.close()
+
+
+def load_run(directory: Path | str) -> RunView:
+    """Raises UserError if there is no run in `directory`."""
+    directory = Path(directory)
+    record = recorded(directory) if directory.is_dir() else None
+    if record is None:
+        raise UserError(
+            f"{directory}: no run here (no run.json); name the directory that 'generate' wrote"
+        )
+    return RunView(directory, record, from_record(record["config"]))
+
+
+def noted(provenance: dict[str, Any]) -> tuple[str, ...]:
+    """The slugs of the defects that `generate` found in an example, whether each stands alone or in a record with its evidence."""
+    found = provenance.get("findings") or ()
+    return tuple(str(one.get("slug", "")) if isinstance(one, dict) else str(one) for one in found)

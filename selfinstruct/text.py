@@ -1,0 +1,68 @@
+"""Text as files and terminals take it: JSON lines, and nothing that a terminal acts on."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+# What json.dumps leaves bare and a terminal, an editor or a strict reader may act on: DEL and C1 controls (0x9b opens an
+# escape sequence as ESC [ does), line and paragraph separators, bidirectional overrides, and lone surrogates (no UTF-8).
+_ACTIVE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match.group()):04x}"
+
+
+def to_json(record: Any, *, indent: int | None = None) -> str:
+    """JSON, one line of it without `indent`, readable in any script, without a character that a terminal acts on: those are
+    escaped.
+    """
+    text = (
+        _ENCODER.encode(record)
+        if indent is None
+        else json.dumps(record, ensure_ascii=False, indent=indent)
+    )
+    return _ACTIVE.sub(_escape, text)
+
+
+def well_formed(text: str) -> str:
+    """`text` with lone surrogates, which no file can hold and no trainer can load, replaced by U+FFFD."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def printable(text: str) -> str:
+    """`text` for a terminal: what would move the cursor, change colours or reverse the writing shows as its escape.
+
+    Newlines and tabs stay.
+    """
+    return _CONTROL.sub(
+        lambda match: (
+            f"\\x{ord(match.group()):02x}" if ord(match.group()) < 256 else _escape(match)
+        ),
+        text,
+    )
+
+
+def redacted(address: str) -> str:
+    """An address without the user, password and query that it may hold."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "(not an address)"
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+
+
+def duration(seconds: float) -> str:
+    """As 2:03:04, or 3:04 below an hour."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
