@@ -115,7 +115,7 @@ def module_of(path: Path) -> str:
 MODULES = {
     module_of(path): path
     for path in sorted(PACKAGE.rglob("*.py"))
-    if "data" not in path.relative_to(PACKAGE).parts
+    if "packaged" not in path.relative_to(PACKAGE).parts
 }
 
 
