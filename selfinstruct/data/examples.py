@@ -9,6 +9,14 @@ from selfinstruct.text import to_json
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn of a chat that came before the instruction."""
+
+    role: str  # user | assistant
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """A candidate that was dropped: where, why, and its text."""
 
@@ -41,13 +49,22 @@ class Example:
     output: str
     is_classification: bool | None  # None: nobody asked (preset alpaca)
     provenance: dict[str, Any] = field(compare=False)  # instruction_id, turn, model
+    system: str = ""  # the system message of a chat
+    history: tuple[Turn, ...] = ()  # the turns of a chat before the instruction
 
     def to_line(self) -> str:
-        return to_json(_fields(self))
+        record = _fields(self)
+        for name in ("system", "history"):
+            if not record[name]:
+                del record[name]
+        if self.history:
+            record["history"] = [{"role": turn.role, "content": turn.text} for turn in self.history]
+        return to_json(record)
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Example:
-        return cls(**record)
+        history = tuple(Turn(turn["role"], turn["content"]) for turn in record.get("history", ()))
+        return cls(**{**record, "history": history})
 
 
 def _fields(record: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -48,6 +49,9 @@ class Request:
     response_format: str = "text"  # text | json_object | json_schema
     grammar: str | None = None  # GBNF, for llama.cpp's servers
     extra: tuple[tuple[str, Any], ...] = field(default=())  # further fields of the request's body
+    # Not part of the key: both follow from the stage.
+    schema: Mapping[str, Any] | None = field(default=None, compare=False)  # of a JSON reply
+    shrinks: bool = field(default=False, compare=False)  # asked again, shorter, if too long
 
     @cached_property
     def key(self) -> str:

@@ -30,6 +30,11 @@ class RunView:
     record: dict[str, Any] = field(repr=False)  # run.json
     config: Config = field(repr=False)
 
+    @property
+    def method(self) -> str:
+        """How the run was made, in a few words: the recipe and its preset."""
+        return f"preset {self.config.preset}"
+
     def examples(self) -> Iterator[Example]:
         return self._read("examples.jsonl", Example.from_record)
 
