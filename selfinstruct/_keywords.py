@@ -77,6 +77,7 @@ class Exporting(TypedDict, total=False):
     format: str  # alpaca | messages | sharegpt | prompt-completion | parquet | hf
     split: str
     keep: str | Sequence[str]
+    best: bool
     seed: int
     shuffle_seed: int | None
     system: str

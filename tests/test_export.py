@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 from command import invoke, start
+from hypothesis import given
+from hypothesis import strategies as st
 
+from selfinstruct.choose.candidate import Candidate
+from selfinstruct.choose.ranking import Ranking
 from selfinstruct.data.examples import Example
 from selfinstruct.errors import UserError
 from selfinstruct.exports import FORMS, Export, export
@@ -426,3 +430,153 @@ def test_llama_factory_finds_its_entry_and_every_text(
     joint = "\n" if format == "alpaca" else "\n\n"
     truth = [("Be kind.", joint.join(filter(None, (a, b))), c) for a, b, c in texts(directory)]
     assert sorted(rows) == sorted(truth)
+
+
+# ---------------------------------------------------------------- several outputs to a prompt
+
+
+def collected(
+    folder: Path, plain: Path, rows: list[dict[str, Any]], scores: dict[str, float | None]
+) -> Path:
+    """A run directory with these examples and judgements."""
+    shutil.copytree(plain, folder)
+    examples = [
+        Example(
+            row["id"],
+            row.get("instruction", "Name a river."),
+            row.get("input", ""),
+            row["output"],
+            None,
+            {"instruction_id": row["id"].partition("-")[0], "turn": 0, "model": row["model"]},
+            row.get("system", ""),
+            row.get("history", ()),
+        )
+        for row in rows
+    ]
+    (folder / "examples.jsonl").write_text("".join(one.to_line() + "\n" for one in examples))
+    judged = [{"id": id, "score": score} for id, score in scores.items()]
+    (folder / "judgements.jsonl").write_text("".join(json.dumps(one) + "\n" for one in judged))
+    return folder
+
+
+def answers(instruction: str, number: int, *outputs: str, **more: Any) -> list[dict[str, Any]]:
+    """Each output is another model's."""
+    return [
+        {
+            "id": f"i{number:06d}-{at}",
+            "instruction": instruction,
+            "output": output,
+            "model": f"model-{at}",
+            **more,
+        }
+        for at, output in enumerate(outputs, 1)
+    ]
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def outputs_of(path: Path) -> list[str]:
+    return [row["output"] for row in rows_of(path)]
+
+
+def test_the_best_output_of_each_prompt_is_kept_and_the_rest_is_counted(
+    plain: Path, tmp_path: Path
+) -> None:
+    rows = [
+        *answers("Name a river.", 1, "Rhine", "Rhine, I think", "Po"),
+        *answers("Name a lake.", 2, "Como", "Garda"),  # equal scores
+        *answers("Name a sea.", 3, "Baltic", "North Sea"),  # the first is not judged
+        *answers("Name a hill.", 4, "Monte Testaccio"),
+    ]
+    scores: dict[str, float | None] = {
+        "i000001-1": 2, "i000001-2": 4, "i000001-3": 3, "i000002-1": 3, "i000002-2": 3,
+        "i000003-1": None, "i000003-2": 1, "i000004-1": 1,
+    }  # fmt: skip
+    run = collected(tmp_path / "run", plain, rows, scores)
+    done = export([run], tmp_path / "out.jsonl", Export(best=True))
+    assert outputs_of(tmp_path / "out.jsonl") == [
+        "Rhine, I think", "Como", "North Sea", "Monte Testaccio",
+    ]  # fmt: skip
+    assert (done.read, done.kept, done.dropped) == (8, 4, {"not the best of its prompt": 4})
+    assert done.notes == ()
+
+
+def test_examples_of_other_prompts_stay_as_they_are(plain: Path, tmp_path: Path) -> None:
+    rows = [
+        *answers("Translate.", 1, "good", "bad", input="gut"),
+        *answers("Translate.", 2, "poor", input="schlecht"),
+        *answers("Translate.", 3, "right", input="gut", system="Be brief."),
+    ]
+    run = collected(tmp_path / "run", plain, rows, {"i000001-1": 5, "i000001-2": 1})
+    export([run], tmp_path / "out.jsonl", Export(best=True))
+    assert outputs_of(tmp_path / "out.jsonl") == ["good", "poor", "right"]
+
+
+def test_the_best_may_be_in_another_run_and_comes_under_its_own_id(
+    plain: Path, tmp_path: Path
+) -> None:
+    first = collected(
+        tmp_path / "a", plain, answers("Say hi.", 1, "Hi.", "Hello."), {"i000001-1": 3}
+    )
+    other = collected(
+        tmp_path / "b", plain, answers("Say hi.", 1, "Hello.", "Hej."), {"i000001-1": 4}
+    )
+    done = export([first, other], tmp_path / "out.jsonl", Export(format="sharegpt", best=True))
+    (row,) = rows_of(tmp_path / "out.jsonl")
+    assert (row["id"], row["conversations"][-1]["value"]) == ("i000001-1", "Hello.")
+    assert (done.read, done.kept, done.renamed) == (4, 1, 0)
+    assert done.dropped == {"duplicate": 1, "not the best of its prompt": 2}
+
+
+def test_the_best_of_what_nobody_judged_is_the_first_and_that_is_said(
+    plain: Path, tmp_path: Path
+) -> None:
+    run = collected(tmp_path / "run", plain, answers("Say hi.", 1, "Hi.", "Hello."), {})
+    said = invoke(
+        "export", run, "--format", "alpaca", "--best", "--out", tmp_path / "out.jsonl"
+    ).done()
+    assert outputs_of(tmp_path / "out.jsonl") == ["Hi."]
+    assert "dropped, not the best of its prompt: 1" in said.out
+    assert "nothing is judged, so the first example of each prompt was kept" in said.out
+
+
+@pytest.mark.parametrize("format", list(FORMS))
+def test_the_best_in_every_format(format: str, plain: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    rows = [row for at in range(9) for row in answers(f"Say {at}.", at, "no", "yes", "perhaps")]
+    scores: dict[str, float | None] = {row["id"]: 5 - len(row["output"]) % 4 for row in rows}
+    run = collected(tmp_path / "run", plain, rows, scores)
+    done = export([run], tmp_path / "out", Export(format=format, best=True, split="0.7/0.3"))
+    assert done.kept == sum(tally.rows for tally in done.splits.values()) == 9
+    assert done.read == 27 == done.kept + sum(done.dropped.values())
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["options"] == [
+        "--format", format, "--split", "0.7/0.3", "--best",
+    ]  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3), st.integers(0, 2), st.none() | st.sampled_from([1.0, 2.0, 5.0])
+        ),
+        max_size=30,
+    )
+)
+def test_a_ranking_finds_the_highest_score_and_of_equals_the_earliest(
+    given_rows: list[tuple[int, int, float | None]],
+) -> None:
+    ranking, rows = Ranking(), list(enumerate(given_rows))
+    for place, (prompt, output, score) in rows:
+        ranking.take(
+            place,
+            Candidate("", f"task {prompt}", "", f"output {output}", None, "", {}, score),
+        )
+    wanted = set()
+    for prompt in {row[0] for row in given_rows}:
+        own = [(place, score) for place, (other, _, score) in rows if other == prompt]
+        high = max(score or 0 for _, score in own)
+        wanted.add(next(place for place, score in own if (score or 0) == high))
+    assert ranking.best() == wanted
+    assert ranking.outputs + ranking.duplicates == len(rows)

@@ -1,12 +1,13 @@
-"""An example of a run, with all that a filter may ask about it."""
+"""An example on its way out of a run, with everything that a filter may ask about."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
-from selfinstruct.data.examples import Example
+from selfinstruct.data.examples import Example, Turn
 from selfinstruct.parsing.verdict import QUESTIONS
 from selfinstruct.runs.view import noted
 from selfinstruct.text import well_formed
@@ -14,7 +15,7 @@ from selfinstruct.text import well_formed
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One example on its way out. Its texts are UTF-8 through and through."""
+    """An example, its run, and the judge's score. All texts are well-formed UTF-8."""
 
     id: str
     instruction: str
@@ -28,31 +29,43 @@ class Candidate:
         default_factory=dict
     )  # the judge's, to the paper's three questions
     findings: tuple[str, ...] = ()  # slugs of the defects found
+    system: str = ""  # the system message of a chat
+    history: tuple[Turn, ...] = ()  # the turns of a chat before the instruction
 
     @classmethod
-    def of(cls, example: Example, id: str, run: str, judgement: Mapping[str, Any]) -> Candidate:
-        instruction, input, output = map(
-            well_formed, (example.instruction, example.input, example.output)
-        )
-        findings = noted(example.provenance)
-        score, answers = (
-            judgement.get("score"),
-            {name: judgement[name] for name in QUESTIONS if name in judgement},
-        )
+    def of(
+        cls, example: Example, id: str, run: str, judgement: Mapping[str, float | bool]
+    ) -> Candidate:
+        """judgement: the score and the three answers, as far as there are any."""
+        score = judgement.get("score")
         return cls(
-            id,
-            instruction,
-            input,
-            output,
-            example.is_classification,
-            run,
-            example.provenance,
-            score,
-            answers,
-            findings,
+            id=id,
+            instruction=well_formed(example.instruction),
+            input=well_formed(example.input),
+            output=well_formed(example.output),
+            is_classification=example.is_classification,
+            run=run,
+            provenance=example.provenance,
+            score=None if score is None else float(score),
+            answers={name: bool(judgement[name]) for name in QUESTIONS if name in judgement},
+            findings=noted(example.provenance),
+            system=well_formed(example.system),
+            history=tuple(Turn(turn.role, well_formed(turn.text)) for turn in example.history),
         )
 
     @property
     def question(self) -> str:
-        """What a user would say: the instruction, then the input if there is one."""
+        """The user's last turn: the instruction, then the input unless that is empty."""
         return f"{self.instruction}\n\n{self.input}" if self.input else self.instruction
+
+    @property
+    def prompt_digest(self) -> bytes:
+        """16 bytes that stand for the whole prompt: system, history, instruction and input."""
+        before = [part for turn in self.history for part in (turn.role, turn.text)]
+        return digest(self.system, *before, self.instruction, self.input)
+
+
+def digest(*texts: str) -> bytes:
+    """16 bytes that stand for a list of well-formed texts."""
+    joined = "".join(f"{len(text)}:{text}" for text in texts)  # two lists never look alike
+    return blake2b(joined.encode(), digest_size=16).digest()

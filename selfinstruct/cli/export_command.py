@@ -40,6 +40,11 @@ from selfinstruct.cli.screen import show
     help="Only what fits, as in 'score>=4' or is_classification=false; repeatable: all must.",
 )
 @click.option(
+    "--best",
+    is_flag=True,
+    help="Of the examples of one prompt only that with the judge's highest score.",
+)
+@click.option(
     "--seed", type=int, default=0, show_default=True, help="Decides splits and templates."
 )
 @click.option(

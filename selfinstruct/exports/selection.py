@@ -5,96 +5,137 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from itertools import count
 
-from selfinstruct.choose.candidate import Candidate
+from selfinstruct.choose.candidate import Candidate, digest
 from selfinstruct.choose.keep import Keep
+from selfinstruct.choose.ranking import Ranking
 from selfinstruct.parsing.verdict import QUESTIONS
 from selfinstruct.runs.view import RunView
+
+_RUN_SHIFT = 48  # an example's place: the number of its run, then 48 bits for that of its line
 
 
 @dataclass(slots=True)
 class Selection:
-    """Iterate once; then the counts are true: read = kept + all of dropped."""
+    """The rows of an export. After one iteration the counts hold: read = kept + all of dropped.
+
+    With `best`, the runs are read twice: first to rank the outputs, then for the rows to write.
+    Rows are held as digests alone.
+    """
 
     runs: Sequence[RunView]
     filters: Sequence[Keep]
+    best: bool = False  # of each prompt the best output only
     read: int = 0
     kept: int = 0
+    scored: int = 0  # of those that pass the filters
     renamed: int = 0  # whose id another run's example had
     dropped: Counter[str] = field(default_factory=Counter)  # by reason
-    unknown: Counter[str] = field(
-        default_factory=Counter
-    )  # by reason: of those dropped, where nothing was known to compare
+    # By reason: of those dropped, where nothing was known to compare.
+    unknown: Counter[str] = field(default_factory=Counter)
+    _ids: set[str] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[Candidate]:
-        texts, ids = set[bytes](), set[str]()
-        for name, run in zip(names_of(self.runs), self.runs, strict=True):
-            judgements = judgements_of(run)
-            for example in run.examples():
-                self.read += 1
-                row = Candidate.of(
-                    example,
-                    self._free_id(example.id, name, ids),
-                    name,
-                    judgements.get(example.id, {}),
-                )
-                if reason := self._why_not(row, texts):
-                    self.dropped[reason] += 1
-                    continue
-                self.kept += 1
-                self.renamed += row.id != example.id
-                ids.add(row.id)
+        for row in self._best() if self.best else self._different():
+            self.kept += 1
+            yield row
+
+    def _different(self) -> Iterator[Candidate]:
+        """Each example that passes the filters, once."""
+        seen = set[bytes]()
+        for _, example_id, row in self._filtered():
+            text = digest(row.output) + row.prompt_digest
+            if text in seen:
+                self.dropped["duplicate"] += 1
+                continue
+            seen.add(text)
+            self._name(row, example_id)
+            yield row
+
+    def _best(self) -> Iterator[Candidate]:
+        """Of the examples of each prompt the one with the highest score."""
+        ranking = self._rank()
+        chosen = ranking.best()
+        self._drop("not the best of its prompt", ranking.outputs - len(chosen))
+        for place, example_id, row in self._rows():
+            if place in chosen:
+                self._name(row, example_id)
                 yield row
 
-    def _why_not(self, row: Candidate, texts: set[bytes]) -> str | None:
-        for one in self.filters:
-            answer = one.takes(row)
+    def _rank(self) -> Ranking:
+        ranking = Ranking()
+        for place, _, row in self._filtered():
+            ranking.take(place, row)
+        self._drop("duplicate", ranking.duplicates)
+        return ranking
+
+    def _filtered(self) -> Iterator[tuple[int, str, Candidate]]:
+        for place, example_id, row in self._rows():
+            self.read += 1
+            if reason := self._why_not(row):
+                self.dropped[reason] += 1
+            else:
+                self.scored += row.score is not None
+                yield place, example_id, row
+
+    def _rows(self) -> Iterator[tuple[int, str, Candidate]]:
+        """Every example of the runs: its place, its own id, and the row with a free id."""
+        for run_number, (name, run) in enumerate(zip(names_of(self.runs), self.runs, strict=True)):
+            judgements = judgements_of(run)
+            for line, example in enumerate(run.examples()):
+                id = self._free_id(example.id, name)
+                row = Candidate.of(example, id, name, judgements.get(example.id, {}))
+                yield (run_number << _RUN_SHIFT) + line, example.id, row
+
+    def _why_not(self, row: Candidate) -> str | None:
+        for keep in self.filters:
+            answer = keep.takes(row)
             if answer is None:
-                self.unknown[f"not {one.text}"] += 1
+                self.unknown[f"not {keep.text}"] += 1
             if not answer:
-                return f"not {one.text}"
-        text = blake2b(
-            f"{row.instruction}\0{row.input}\0{row.output}".encode(), digest_size=16
-        ).digest()
-        if text in texts:
-            return "duplicate"
-        texts.add(text)
+                return f"not {keep.text}"
         return None
 
-    @staticmethod
-    def _free_id(id: str, run: str, taken: set[str]) -> str:
-        if id not in taken:
+    def _drop(self, reason: str, number: int) -> None:
+        if number:
+            self.dropped[reason] += number
+
+    def _name(self, row: Candidate, example_id: str) -> None:
+        """Take the row's id, so that no later row gets the same."""
+        self.renamed += row.id != example_id
+        self._ids.add(row.id)
+
+    def _free_id(self, id: str, run: str) -> str:
+        if id not in self._ids:
             return id
         numbered = (f"{run}:{id}" if number == 1 else f"{run}:{id}:{number}" for number in count(1))
-        return next(one for one in numbered if one not in taken)
+        return next(name for name in numbered if name not in self._ids)
 
 
 def names_of(runs: Sequence[RunView]) -> list[str]:
-    """What each run is called: as its directory, with a number where two are called alike."""
+    """Each run's name: that of its directory, with a number where two are called alike."""
     names: list[str] = []
     for run in runs:
         name = run.directory.resolve().name
-        names.append(
-            next(
-                one
-                for number in count(1)
-                if (one := f"{name}-{number}" if number > 1 else name) not in names
-            )
-        )
+        numbered = (f"{name}-{number}" if number > 1 else name for number in count(1))
+        names.append(next(free for free in numbered if free not in names))
     return names
 
 
 def judgements_of(run: RunView) -> dict[str, dict[str, float | bool]]:
-    """By example, the judge's score and its three answers; without what is missing or of another kind. The last word counts."""
+    """By the id of the example, the judge's score and three answers.
+
+    Values that are missing or of another kind are left out. Of two lines for an example the
+    later counts.
+    """
     found: dict[str, dict[str, float | bool]] = {}
     for line in run.judgements():
         score = line.get("score")
         judgement: dict[str, float | bool] = {
             name: line[name] for name in QUESTIONS if isinstance(line.get(name), bool)
         }
-        if isinstance(score, int | float) and not isinstance(score, bool):
+        if isinstance(score, int | float) and not isinstance(score, bool) and 1 <= score <= 5:
             judgement["score"] = float(score)
         found[line["id"]] = judgement
     return found
