@@ -74,10 +74,11 @@ class Judging(_Endpoint, total=False):
 class Exporting(TypedDict, total=False):
     """What `export` takes."""
 
-    format: str  # alpaca | messages | sharegpt | prompt-completion | parquet | hf
+    format: str  # alpaca | messages | sharegpt | prompt-completion | preference | parquet | hf
     split: str
     keep: str | Sequence[str]
     best: bool
+    margin: float | None
     seed: int
     shuffle_seed: int | None
     system: str

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from selfinstruct.choose.candidate import Candidate
 from selfinstruct.choose.ranking import Ranking
-from selfinstruct.data.examples import Example
+from selfinstruct.data.examples import Example, Turn
 from selfinstruct.errors import UserError
 from selfinstruct.exports import FORMS, Export, export
 from selfinstruct.exports.completion import WITH_INPUT, WITHOUT_INPUT, without_label
@@ -109,9 +109,10 @@ def expected(format: str, row: tuple[str, str, str]) -> tuple[str, ...]:
     return (question(row[0], row[1]), row[2]) if format in ("messages", "sharegpt") else row
 
 
+UNPAIRED = [name for name, form in FORMS.items() if not form.is_paired]
 CASES = [
     ("alpaca", ".json"),
-    *((name, ".jsonl") for name in FORMS if FORMS[name].suffixes[0] == ".jsonl"),
+    *((name, ".jsonl") for name in UNPAIRED if FORMS[name].suffixes[0] == ".jsonl"),
     ("parquet", ".parquet"),
 ]
 
@@ -542,7 +543,7 @@ def test_the_best_of_what_nobody_judged_is_the_first_and_that_is_said(
     assert "nothing is judged, so the first example of each prompt was kept" in said.out
 
 
-@pytest.mark.parametrize("format", list(FORMS))
+@pytest.mark.parametrize("format", UNPAIRED)
 def test_the_best_in_every_format(format: str, plain: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     rows = [row for at in range(9) for row in answers(f"Say {at}.", at, "no", "yes", "perhaps")]
@@ -580,3 +581,132 @@ def test_a_ranking_finds_the_highest_score_and_of_equals_the_earliest(
         wanted.add(next(place for place, score in own if (score or 0) == high))
     assert ranking.best() == wanted
     assert ranking.outputs + ranking.duplicates == len(rows)
+
+
+# ---------------------------------------------------------------- pairs
+
+
+@pytest.fixture
+def compared(plain: Path, tmp_path: Path) -> Path:
+    """Six prompts, three of which have outputs with different scores."""
+    rows = [
+        *answers("Name a river.", 1, "Rhine", "Rhine, I think", "Po", input="Germany"),
+        *answers("Name a lake.", 2, "Como", "Garda"),  # equal scores
+        *answers("Name a sea.", 3, "Baltic", "North Sea"),  # one score
+        *answers("Name a hill.", 4, "Monte Testaccio"),
+        *answers("Name a town.", 5, "Bonn", "Ulm", "Bonn"),  # the third is the first
+        *answers(
+            "And another?", 6, "Etna", "no idea", system="Be brief.",
+            history=(Turn("user", "Name a volcano."), Turn("assistant", "Vesuvius")),
+        ),
+    ]  # fmt: skip
+    scores: dict[str, float | None] = {
+        "i000001-1": 2, "i000001-2": 4, "i000001-3": 3, "i000002-1": 3, "i000002-2": 3,
+        "i000003-1": None, "i000003-2": 1, "i000004-1": 1,
+        "i000005-1": 1, "i000005-2": 2, "i000005-3": 5, "i000006-1": 5, "i000006-2": 1,
+    }  # fmt: skip
+    return collected(tmp_path / "run", plain, rows, scores)
+
+
+def said(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def test_a_pair_is_the_best_and_the_worst_output_of_a_prompt(
+    compared: Path, tmp_path: Path
+) -> None:
+    done = export([compared], tmp_path / "out.jsonl", Export(format="preference"))
+    river, town, volcano = rows_of(tmp_path / "out.jsonl")
+    assert river == {
+        "prompt": [said("user", "Name a river.\n\nGermany")],
+        "chosen": [said("assistant", "Rhine, I think")],
+        "rejected": [said("assistant", "Rhine")],
+        "chosen_score": 4.0,
+        "rejected_score": 2.0,
+        "chosen_model": "model-2",
+        "rejected_model": "model-1",
+        "chosen_id": "i000001-2",
+        "rejected_id": "i000001-1",
+    }
+    assert (town["chosen_id"], town["rejected_id"]) == ("i000005-3", "i000005-2")
+    assert volcano["prompt"] == [
+        said("system", "Be brief."),
+        said("user", "Name a volcano."),
+        said("assistant", "Vesuvius"),
+        said("user", "And another?"),
+    ]
+    assert done.dropped == {
+        "no pair": 5, "duplicate": 1, "neither the best nor the worst of its prompt": 1,
+    }  # fmt: skip
+    assert done.unpaired == {
+        "equal scores": 1, "fewer than two scores": 1, "one output only": 1,
+    }  # fmt: skip
+    assert done.read == 13 == done.kept + sum(done.dropped.values())
+    assert done.kept == 2 * sum(tally.rows for tally in done.splits.values())
+
+
+def test_a_margin_asks_for_more_than_any_difference(compared: Path, tmp_path: Path) -> None:
+    ran = invoke(
+        "export", compared, "--format", "preference", "--margin", 2.5, "--out", tmp_path / "out"
+    ).done()
+    assert [row["chosen_id"] for row in rows_of(tmp_path / "out" / "train.jsonl")] == [
+        "i000005-3", "i000006-1",
+    ]  # fmt: skip
+    assert "  prompts without a pair, scores less than 2.5 apart: 1\n" in ran.out
+    assert "  train: 2 pairs of 2 instructions\n" in ran.out
+    mark = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert mark["options"] == ["--format", "preference", "--margin", "2.5"]
+    assert mark["unpaired"]["one output only"] == 1
+
+
+def test_the_worst_output_may_be_in_another_run(plain: Path, tmp_path: Path) -> None:
+    first = collected(tmp_path / "a", plain, answers("Hi?", 1, "Hi.", "Ho."), {"i000001-1": 4})
+    other = collected(tmp_path / "b", plain, answers("Hi?", 1, "No."), {"i000001-1": 2})
+    settings = Export(format="preference", shuffle_seed=1)
+    done = export([first, other], tmp_path / "out.json", settings)
+    (row,) = json.loads((tmp_path / "out.json").read_text())
+    assert (row["chosen_id"], row["rejected_id"]) == ("i000001-1", "b:i000001-1")
+    assert (done.kept, done.renamed) == (2, 1)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".parquet"])
+def test_datasets_loads_pairs_as_conversations(
+    suffix: str, compared: Path, tmp_path: Path, loaded: Any
+) -> None:
+    export([compared], tmp_path / f"out{suffix}", Export(format="preference", system="Hello."))
+    export([compared], tmp_path / "truth.jsonl", Export(format="preference", system="Hello."))
+    found = loaded(tmp_path / f"out{suffix}")
+    assert list(found) == rows_of(tmp_path / "truth.jsonl") and len(found) == 3
+    assert found[0]["prompt"][0] == said("system", "Hello.")
+    assert found[2]["prompt"][0] == said("system", "Be brief.")
+    for column in ("prompt", "chosen", "rejected"):
+        assert set(found.features[column].feature) == {"role", "content"}
+
+
+def test_pairs_of_runs_that_nobody_judged_are_refused_with_the_next_step(
+    plain: Path, tmp_path: Path
+) -> None:
+    words = ("export", plain, "--format", "preference", "--out", tmp_path / "out.jsonl")
+    error = invoke(*words).error
+    assert "no example has a score" in error and f"'selfinstruct judge {plain} --model" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--format", "alpaca", "--margin", 1], "only in preference"),
+        (["--format", "alpaca", "--margin", 0], "only in preference"),
+        (["--format", "preference", "--best"], "--best: has no place in --format preference"),
+        (["--format", "preference", "--margin", -1], "--margin -1: must be a number, 0 or more"),
+        (["--format", "preference", "--margin", "nan"], "--margin nan: must be a number"),
+        (["--format", "preference", "--margin", 4.5], "scores less than 4.5 apart: 3"),
+        (["--format", "preference", "--out", "x.csv"], "as .jsonl, .json or .parquet"),
+    ],
+)
+def test_pairs_that_cannot_be_are_one_line(
+    words: list[object], told: str, compared: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    assert told in invoke("export", compared, "--out", out, *words).error
+    assert not out.exists()

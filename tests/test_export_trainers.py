@@ -1,18 +1,23 @@
-"""The trainers' own code takes the exports: TRL's, LLaMA-Factory's, Axolotl's. All three want torch, but what reads data in them
-does not: they get an environment of their own, and what they import for training is left empty.
+"""The trainers' own code takes the exports: TRL's, LLaMA-Factory's, Axolotl's.
+
+All three want torch, but their code that reads data does not. They get an environment of their
+own, and the modules that they import for training are left empty.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from selfinstruct.data.examples import Example
+from selfinstruct.data.examples import Example, Turn
 from selfinstruct.exports import Export, export
 from selfinstruct.runs.view import load_run
 
@@ -54,6 +59,55 @@ print(json.dumps({
     "texts": [apply_chat_template(one, tokenizer)["text"] for one in messages],
     "roles": sorted({turn["role"] for one in converted for turn in one["messages"]}),
 }))
+"""
+# Each letter a token, so that a text comes back from its tokens.
+LETTERS = """
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+inner = Tokenizer(models.BPE({letter: at for at, letter in enumerate(letters)}, []))
+inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+inner.decoder = decoders.ByteLevel()
+tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token=letters[0])
+tokenizer.chat_template = (
+    "{% for one in messages %}<{{ one.role }}>{{ one.content }}</{{ one.role }}>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+"""
+# The trainers' modules want torch; the method that checks and tokenizes a dataset does not, and is
+# taken out of the module's source.
+TRL_PREFERENCE = """
+import ast, contextlib, warnings
+from datasets import Dataset, IterableDataset
+from trl import data_utils
+
+def method(module, name):
+    source = Path(data_utils.__file__).with_name("trainer").joinpath(module).read_text()
+    nodes = ast.walk(ast.parse(source))
+    found = next(n for n in nodes if isinstance(n, ast.FunctionDef) and n.name == name)
+    later = ast.ImportFrom("__future__", [ast.alias("annotations")], 0)
+    program = ast.fix_missing_locations(ast.Module([later, found], []))
+    names = {**vars(data_utils), "Dataset": Dataset, "IterableDataset": IterableDataset,
+             "json": json, "warnings": warnings, "logger": logging.getLogger(),
+             "global_then_local_main_first": contextlib.nullcontext}
+    exec(compile(program, module, "exec"), names)
+    return names[name]
+
+kind = "parquet" if sys.argv[2].endswith("parquet") else "json"
+given = rows(sys.argv[2], kind)
+settings = types.SimpleNamespace(
+    dataset_num_proc=None, max_length=100_000, truncation_mode="keep_start"
+)
+said = {"rows": given, "conversational": sum(map(data_utils.is_conversational, given)),
+        "prompts_as_they_are": sum(data_utils.maybe_extract_prompt(row) == row for row in given),
+        "templated": [data_utils.maybe_apply_chat_template(row, tokenizer) for row in given]}
+for name, module in (("dpo", "dpo_trainer.py"), ("reward", "reward_trainer.py")):
+    prepare = method(module, "_prepare_dataset")
+    ready = prepare(None, Dataset.from_list(given), tokenizer, settings, "train")
+    columns = [column for column in ("prompt_ids", "chosen_ids", "rejected_ids")
+               if column in ready.column_names]
+    said[name] = [[tokenizer.decode(row[column]) for column in columns] for row in ready]
+print(json.dumps(said))
 """
 LLAMA_FACTORY = """
 package("llamafactory.data")
@@ -144,6 +198,29 @@ def folder(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def compared(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fifty prompts, each with the outputs of two models and a score for each."""
+    out = tmp_path_factory.mktemp("compared") / "run"
+    shutil.copytree(finished, out)
+    lines, judged = [], []
+    for number, one in enumerate(islice(load_run(finished).examples(), 50)):
+        system = "Be kind." if number % 2 else ""
+        history = (Turn("user", "Hello!"), Turn("assistant", "Hello.")) if number % 3 else ()
+        for model, output in enumerate((one.output, f"{one.output} Indeed."), 1):
+            known = {"instruction_id": f"i{number:06d}", "turn": number, "model": f"m{model}"}
+            row = Example(
+                f"i{number:06d}-{model}", f"{number}: {one.instruction}", one.input, output,
+                None, known, system, history,
+            )  # fmt: skip
+            lines.append(row.to_line() + "\n")
+            score = 1 + (number + 2 * model) % 5
+            judged.append(json.dumps({"id": row.id, "score": score}) + "\n")
+    (out / "examples.jsonl").write_text("".join(lines), "utf-8")
+    (out / "judgements.jsonl").write_text("".join(judged))
+    return out
+
+
+@pytest.fixture(scope="module")
 def examples(finished: Path) -> list[Example]:
     return list(load_run(finished).examples())
 
@@ -178,6 +255,39 @@ def test_trl_takes_messages_sharegpt_and_prompt_completion(
     assert found["texts"] == [
         f"<user>{asked(one)}</user><assistant>{one.output}</assistant>" for one in examples
     ]
+
+
+@pytest.mark.parametrize("name", ["pairs/train.jsonl", "pairs.json", "pairs.parquet"])
+def test_trl_s_preference_trainers_take_the_pairs_and_find_every_text(
+    python: Path, compared: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / name.removesuffix("/train.jsonl")
+    export([compared], out, Export(format="preference"))
+    found = told(python, LETTERS + TRL_PREFERENCE, tmp_path, tmp_path / name)
+    assert found["conversational"] == found["prompts_as_they_are"] == 50
+    scores = [line["score"] for line in load_run(compared).judgements()]
+    truth = []
+    for number, (first, second) in enumerate(in_pairs(load_run(compared).examples())):
+        best, worst = (
+            (first, second) if scores[2 * number] > scores[2 * number + 1] else (second, first)
+        )
+        before = f"<system>{first.system}</system>" * bool(first.system)
+        before += "".join(f"<{one.role}>{one.text}</{one.role}>" for one in first.history)
+        before += f"<user>{asked(first)}</user><assistant>"
+        ends = [f"{one.output}</assistant>" for one in (best, worst)]
+        truth.append([before, *ends])
+        row = found["rows"][number]
+        assert [row["chosen_id"], row["rejected_id"]] == [best.id, worst.id]
+        assert row["chosen_score"] > row["rejected_score"]
+    assert found["dpo"] == truth
+    assert found["reward"] == [[before + best, before + worst] for before, best, worst in truth]
+    keys = ("prompt", "chosen", "rejected")
+    assert [[row[key] for key in keys] for row in found["templated"]] == truth
+
+
+def in_pairs(rows: Iterable[Example]) -> Iterator[tuple[Example, Example]]:
+    rows = iter(rows)
+    return zip(rows, rows, strict=True)
 
 
 def test_llama_factory_reads_its_entries_and_every_text(

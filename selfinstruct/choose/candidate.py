@@ -31,6 +31,7 @@ class Candidate:
     findings: tuple[str, ...] = ()  # slugs of the defects found
     system: str = ""  # the system message of a chat
     history: tuple[Turn, ...] = ()  # the turns of a chat before the instruction
+    rejected: Candidate | None = None  # in a pair: the worst output to the same prompt
 
     @classmethod
     def of(

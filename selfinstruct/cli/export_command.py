@@ -16,9 +16,12 @@ from selfinstruct.cli.screen import show
 )
 @click.option(
     "--format",
-    type=click.Choice(["alpaca", "messages", "sharegpt", "prompt-completion", "parquet", "hf"]),
+    type=click.Choice(
+        ["alpaca", "messages", "sharegpt", "prompt-completion", "preference", "parquet", "hf"]
+    ),
     required=True,
-    help="messages is OpenAI's and TRL's chat form; hf a dataset folder with its card.",
+    help="messages is OpenAI's and TRL's chat form, preference TRL's pairs of chosen and rejected, "
+    "hf a dataset folder with its card.",
 )
 @click.option(
     "--out",
@@ -43,6 +46,12 @@ from selfinstruct.cli.screen import show
     "--best",
     is_flag=True,
     help="Of the examples of one prompt only that with the judge's highest score.",
+)
+@click.option(
+    "--margin",
+    type=float,
+    metavar="N",
+    help="Only pairs whose scores differ by N at least (preference).  [default: any difference]",
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Decides splits and templates."

@@ -1,66 +1,77 @@
-"""The formats by name."""
+"""The formats of an export, by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selfinstruct.choose.candidate import Candidate
 from selfinstruct.errors import UserError
-from selfinstruct.exports import alpaca, completion, messages, sharegpt, table
+from selfinstruct.exports import alpaca, completion, messages, preference, sharegpt, table
 from selfinstruct.exports.style import Style
+
+_FILES = (".json", ".jsonl", ".ndjson", ".parquet", ".csv", ".tsv", ".txt", ".gz", ".zst")
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One format: how a row is written, into which kinds of file, and what else may be said about it."""
+    """A format: how a row is written, into which files, and which settings apply."""
 
     record: Callable[[Candidate, Style], dict[str, Any]]
+    takes: frozenset[str]  # of the settings that not every format has
     suffixes: tuple[str, ...] = (".jsonl", ".json")  # of its files; the first is a folder's
-    trainer_entry: Callable[[Style], dict[str, Any]] | None = (
-        None  # for LLaMA-Factory's dataset_info.json
-    )
-    takes: frozenset[str] = frozenset()  # of the settings that not every format has
+    columns: Mapping[str, str] | None = None  # of a Parquet file
+    # For LLaMA-Factory's dataset_info.json.
+    trainer_entry: Callable[[Style], dict[str, Any]] | None = None
     is_dataset: bool = False  # a folder for the Hub, with a card
+    is_paired: bool = False  # a row is a pair of outputs
+
+
+def _takes(*names: str) -> frozenset[str]:
+    return frozenset(names)
 
 
 FORMS = {
-    "alpaca": Form(alpaca.record, trainer_entry=alpaca.trainer_entry, takes=frozenset({"system"})),
+    "alpaca": Form(alpaca.record, _takes("best", "system"), trainer_entry=alpaca.trainer_entry),
     "messages": Form(
-        messages.record, trainer_entry=messages.trainer_entry, takes=frozenset({"system"})
+        messages.record, _takes("best", "system"), trainer_entry=messages.trainer_entry
     ),
     "sharegpt": Form(
-        sharegpt.record, trainer_entry=sharegpt.trainer_entry, takes=frozenset({"system"})
+        sharegpt.record, _takes("best", "system"), trainer_entry=sharegpt.trainer_entry
     ),
-    "prompt-completion": Form(completion.record, takes=frozenset({"drop_labels"})),
-    "parquet": Form(table.record, (".parquet",)),
+    "prompt-completion": Form(completion.record, _takes("best", "drop_labels")),
+    "preference": Form(
+        preference.record,
+        _takes("margin", "system"),
+        (".jsonl", ".json", ".parquet"),
+        preference.COLUMNS,
+        is_paired=True,
+    ),
+    "parquet": Form(table.record, _takes("best"), (".parquet",), table.COLUMNS),
     "hf": Form(
-        table.record, (".parquet",), takes=frozenset({"license", "push_to_hub"}), is_dataset=True
+        table.record,
+        _takes("best", "license", "push_to_hub"),
+        (".parquet",),
+        table.COLUMNS,
+        is_dataset=True,
     ),
 }
 
 
 def is_file(form: Form, name: str, out: Path, split: str) -> bool:
-    """Whether `out` names one file; a folder otherwise. Raises UserError where it cannot be what its name says."""
+    """True if `out` names a file, False if a folder.
+
+    Raises UserError for a file's name that the format cannot have.
+    """
     suffix = out.suffix.lower()
-    if form.is_dataset or suffix not in (
-        ".json",
-        ".jsonl",
-        ".ndjson",
-        ".parquet",
-        ".csv",
-        ".tsv",
-        ".txt",
-        ".gz",
-        ".zst",
-    ):
+    if form.is_dataset or suffix not in _FILES:
         return False
     if suffix not in form.suffixes:
-        raise UserError(
-            f"{out}: --format {name} is written as {' or '.join(form.suffixes)}, or give a folder"
-        )
+        *most, last = form.suffixes
+        wanted = f"{', '.join(most)} or {last}" if most else last
+        raise UserError(f"{out}: --format {name} is written as {wanted}, or give a folder")
     if split:
         raise UserError(f"{out}: --split makes several files; give a folder")
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,20 +17,23 @@ from selfinstruct.errors import UserError
 from selfinstruct.exports.card import card
 from selfinstruct.exports.forms import FORMS, Form, is_file
 from selfinstruct.exports.place import MARK, placed
-from selfinstruct.exports.selection import Selection, names_of
+from selfinstruct.exports.selection import Selection, is_judged, names_of
 from selfinstruct.exports.settings import Export, form_of
-from selfinstruct.exports.sinks import SINKS
+from selfinstruct.exports.sinks import sink
 from selfinstruct.exports.splits import Splits, splits
 from selfinstruct.exports.style import Style, drawn
 from selfinstruct.exports.tally import Tally
 from selfinstruct.records import hub
-from selfinstruct.runs.view import load_run
+from selfinstruct.runs.view import RunView, load_run
 from selfinstruct.text import to_json
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The counts of an export: read = kept + all of dropped; kept = all rows of the splits."""
+    """The counts of an export: read = kept + all of dropped.
+
+    The rows of all splits are the examples kept; in the format `preference`, two are a row.
+    """
 
     out: Path
     read: int
@@ -41,6 +45,7 @@ class Exported:
     splits: Mapping[str, Tally]
     address: str = ""  # on the Hub
     notes: tuple[str, ...] = ()  # a line each, about rows that may not be as expected
+    unpaired: Mapping[str, int] | None = None  # prompts without a pair, by reason; None: no pairs
 
     def lines(self) -> Iterator[str]:
         """The counts as a person reads them."""
@@ -53,8 +58,11 @@ class Exported:
                 "they begin with their run's name now"
             )
         yield from self.notes
+        for reason, count in (self.unpaired or {}).items():
+            yield f"  prompts without a pair, {reason}: {count:,}"
+        rows = "examples" if self.unpaired is None else "pairs"
         for name, tally in self.splits.items():
-            yield f"  {name}: {tally.rows:,} examples of {tally.instructions:,} instructions"
+            yield f"  {name}: {tally.rows:,} {rows} of {tally.instructions:,} instructions"
         yield f"wrote {self.out}"
         if self.address:
             yield f"pushed to {self.address} (private if it is new)"
@@ -80,7 +88,7 @@ def export(
     form, parts = form_of(settings), splits(settings.split, settings.seed)
     single = is_file(form, settings.format, out, settings.split)
     runs = [load_run(directory) for directory in directories]
-    selection = Selection(runs, [keep(text) for text in settings.keep], settings.best)
+    selection = _selection(runs, form, settings)
     with placed(out, is_file=single, force=settings.force) as aside:
         files = {name: _file_of(aside, name, form, single) for name in parts.bounds}
         tallies = _write(_ordered(selection, settings.shuffle_seed), files, form, settings, parts)
@@ -98,7 +106,22 @@ def export(
         tallies,
         address,
         tuple(_notes(selection)),
+        dict(selection.unpaired.most_common()) if form.is_paired else None,
     )
+
+
+def _selection(runs: Sequence[RunView], form: Form, settings: Export) -> Selection:
+    """Raises UserError for pairs of runs that nobody judged."""
+    filters = [keep(text) for text in settings.keep]
+    if not form.is_paired:
+        return Selection(runs, filters, settings.best)
+    if not any(map(is_judged, runs)):
+        first = shlex.quote(str(runs[0].directory))
+        raise UserError(
+            f"--format {settings.format}: no example has a score, and scores choose the pairs; "
+            f"first run 'selfinstruct judge {first} --model NAME'"
+        )
+    return Selection(runs, filters, margin=settings.margin or 0.0)
 
 
 def _notes(selection: Selection) -> Iterator[str]:
@@ -140,7 +163,7 @@ def _write(
     tallies = {name: Tally() for name in files}
     with ExitStack() as stack:
         writers = {
-            name: stack.enter_context(SINKS[path.suffix.lower()](path))
+            name: stack.enter_context(sink(path, form.columns or {}))
             for name, path in files.items()
         }
         for row in rows:
@@ -152,7 +175,8 @@ def _write(
 
 def _check_full(selection: Selection, tallies: Mapping[str, Tally], split: str) -> None:
     if not selection.kept:
-        reasons = ", ".join(f"{why}: {count:,}" for why, count in selection.dropped.most_common())
+        counts = [*selection.dropped.most_common(), *selection.unpaired.most_common()]
+        reasons = ", ".join(f"{why}: {count:,}" for why, count in counts)
         raise UserError(
             f"nothing to export: {selection.read:,} examples read, none kept "
             f"({reasons or 'the run has none yet'})"
@@ -177,6 +201,7 @@ def _describe(
         "read": selection.read,
         "kept": selection.kept,
         "dropped": dict(selection.dropped.most_common()),
+        **({"unpaired": dict(selection.unpaired.most_common())} if form.is_paired else {}),
         "splits": {split: tally.rows for split, tally in tallies.items()},
     }
     _write_json(folder / MARK, mark)

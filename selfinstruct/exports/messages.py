@@ -1,4 +1,7 @@
-"""A chat as OpenAI's fine-tuning and TRL's conversational datasets have it: messages with role and content, and nothing else."""
+"""Chats as OpenAI's fine-tuning and TRL's conversational datasets have them.
+
+A record is a list of messages, each with role and content and no other field.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,31 @@ from typing import Any
 from selfinstruct.choose.candidate import Candidate
 from selfinstruct.exports.style import Style
 
+Message = dict[str, str]
+
 
 def record(row: Candidate, style: Style) -> dict[str, Any]:
-    turns = [("system", style.system)] if style.system else []
-    turns += [("user", row.question), ("assistant", row.output)]
-    return {"messages": [{"role": role, "content": content} for role, content in turns]}
+    return {"messages": [*prompt(row, style), answer(row)]}
+
+
+def prompt(row: Candidate, style: Style) -> list[Message]:
+    """Everything before the answer: the system message, the earlier turns, the question."""
+    system = row.system or style.system
+    turns = [("system", system)] if system else []
+    turns += [(turn.role, turn.text) for turn in row.history]
+    turns.append(("user", row.question))
+    return [{"role": role, "content": content} for role, content in turns]
+
+
+def answer(row: Candidate) -> Message:
+    return {"role": "assistant", "content": row.output}
 
 
 def trainer_entry(style: Style) -> dict[str, Any]:
-    """For dataset_info.json. Where `tags` are given, LLaMA-Factory takes no tag from its defaults."""
+    """The form's entry in dataset_info.json.
+
+    LLaMA-Factory takes no default for a tag as soon as `tags` are given, so all are named.
+    """
     return {
         "formatting": "sharegpt",
         "columns": {"messages": "messages"},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import Any
 
 from selfinstruct.choose.candidate import Candidate, digest
 from selfinstruct.choose.keep import Keep
@@ -20,13 +21,14 @@ _RUN_SHIFT = 48  # an example's place: the number of its run, then 48 bits for t
 class Selection:
     """The rows of an export. After one iteration the counts hold: read = kept + all of dropped.
 
-    With `best`, the runs are read twice: first to rank the outputs, then for the rows to write.
-    Rows are held as digests alone.
+    With `best` and for pairs, the runs are read twice: first to rank the outputs, then for the
+    rows to write. The ranking holds digests; of a pair the earlier row is held until the later.
     """
 
     runs: Sequence[RunView]
     filters: Sequence[Keep]
     best: bool = False  # of each prompt the best output only
+    margin: float | None = None  # of each prompt a pair whose scores are at least so far apart
     read: int = 0
     kept: int = 0
     scored: int = 0  # of those that pass the filters
@@ -34,11 +36,16 @@ class Selection:
     dropped: Counter[str] = field(default_factory=Counter)  # by reason
     # By reason: of those dropped, where nothing was known to compare.
     unknown: Counter[str] = field(default_factory=Counter)
+    unpaired: Counter[str] = field(default_factory=Counter)  # prompts without a pair, by reason
     _ids: set[str] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[Candidate]:
-        for row in self._best() if self.best else self._different():
-            self.kept += 1
+        if self.margin is not None:
+            rows = self._paired(self.margin)
+        else:
+            rows = self._best() if self.best else self._different()
+        for row in rows:
+            self.kept += 1 if row.rejected is None else 2
             yield row
 
     def _different(self) -> Iterator[Candidate]:
@@ -62,6 +69,26 @@ class Selection:
             if place in chosen:
                 self._name(row, example_id)
                 yield row
+
+    def _paired(self, margin: float) -> Iterator[Candidate]:
+        """Of each prompt the best output with the worst, where the later of the two stands."""
+        pairs = self._rank().pairs(margin)
+        self.unpaired = pairs.unpaired
+        self._drop("no pair", pairs.without)
+        self._drop("neither the best nor the worst of its prompt", pairs.between)
+        partners = pairs.rejected | {worst: best for best, worst in pairs.rejected.items()}
+        waiting: dict[int, Candidate] = {}
+        for place, example_id, row in self._rows():
+            if place not in partners:
+                continue
+            self._name(row, example_id)
+            other = waiting.pop(partners[place], None)
+            if other is None:
+                waiting[place] = row
+            elif place in pairs.rejected:
+                yield replace(row, rejected=other)
+            else:
+                yield replace(other, rejected=row)
 
     def _rank(self) -> Ranking:
         ranking = Ranking()
@@ -129,13 +156,19 @@ def judgements_of(run: RunView) -> dict[str, dict[str, float | bool]]:
     Values that are missing or of another kind are left out. Of two lines for an example the
     later counts.
     """
-    found: dict[str, dict[str, float | bool]] = {}
-    for line in run.judgements():
-        score = line.get("score")
-        judgement: dict[str, float | bool] = {
-            name: line[name] for name in QUESTIONS if isinstance(line.get(name), bool)
-        }
-        if isinstance(score, int | float) and not isinstance(score, bool) and 1 <= score <= 5:
-            judgement["score"] = float(score)
-        found[line["id"]] = judgement
+    return {line["id"]: _judgement(line) for line in run.judgements()}
+
+
+def is_judged(run: RunView) -> bool:
+    """True if any example of the run has a score."""
+    return any("score" in _judgement(line) for line in run.judgements())
+
+
+def _judgement(line: Mapping[str, Any]) -> dict[str, float | bool]:
+    found: dict[str, float | bool] = {
+        name: line[name] for name in QUESTIONS if isinstance(line.get(name), bool)
+    }
+    score = line.get("score")
+    if isinstance(score, int | float) and not isinstance(score, bool) and 1 <= score <= 5:
+        found["score"] = float(score)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import asdict, dataclass
 
@@ -21,6 +22,7 @@ class Export:
     split: str = ""  # shares of train/test or train/validation/test; none: all is train
     keep: tuple[str, ...] = ()  # filters, all of which must hold
     best: bool = False  # of each prompt the example with the highest score only
+    margin: float | None = None  # least difference of a pair's scores; None: any difference
     seed: int = 0  # decides splits and templates
     shuffle_seed: int | None = None  # None: the order of the runs
     system: str = ""
@@ -45,18 +47,24 @@ class Export:
         return words
 
 
+_DEFAULTS = Export()
+
+
 def form_of(settings: Export) -> Form:
     """The form that the settings name. Raises UserError for settings that do not fit the form."""
     form = FORMS.get(settings.format)
     if form is None:
         raise UserError(f"--format {settings.format}: no such format (known: {', '.join(FORMS)})")
-    for name in ("system", "drop_labels", "license", "push_to_hub"):
-        if getattr(settings, name) and name not in form.takes:
+    for name in ("best", "margin", "system", "drop_labels", "license", "push_to_hub"):
+        is_given = getattr(settings, name) != getattr(_DEFAULTS, name)
+        if is_given and name not in form.takes:
             fitting = ", ".join(known for known, other in FORMS.items() if name in other.takes)
             raise UserError(
                 f"--{name.replace('_', '-')}: has no place in --format {settings.format} "
                 f"(only in {fitting})"
             )
+    if settings.margin is not None and not 0 <= settings.margin < math.inf:
+        raise UserError(f"--margin {settings.margin:g}: must be a number, 0 or more")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*|", settings.license):
         raise UserError(
             f"--license {settings.license}: must be an identifier as the Hub lists them, "

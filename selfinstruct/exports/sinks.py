@@ -1,23 +1,41 @@
-"""How rows become files: JSON Lines, one JSON list, Parquet. All are written as the rows come."""
+"""Files that take a row at a time: JSON Lines, a JSON list, Parquet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.exports.table import COLUMNS
-from selfinstruct.records import table
+from selfinstruct.records.formats import parquet
 from selfinstruct.text import to_json
 
-Write = Callable[[dict[str, Any]], None]
+Row = dict[str, Any]
+Write = Callable[[Row], None]
+Columns = Mapping[str, str]  # each name's kind: text, texts, messages, flag, count or number
+
+_PART = 10_000  # rows of a Parquet file that are held at once
+
+
+def sink(path: Path, columns: Columns) -> AbstractContextManager[Write]:
+    """A function that writes a row to `path`, in the format of its suffix.
+
+    columns: for Parquet, the kinds of the columns; any value may be None.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return _table(path, columns)
+    return _list(path) if suffix == ".json" else _lines(path)
 
 
 @contextmanager
 def _lines(path: Path) -> Iterator[Write]:
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        yield lambda record: _ignore(file.write(to_json(record) + "\n"))
+
+        def write(row: Row) -> None:
+            file.write(to_json(row) + "\n")
+
+        yield write
 
 
 @contextmanager
@@ -25,25 +43,40 @@ def _list(path: Path) -> Iterator[Write]:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         before = "[\n"
 
-        def write(record: dict[str, Any]) -> None:
+        def write(row: Row) -> None:
             nonlocal before
-            file.write(before + to_json(record))
+            file.write(before + to_json(row))
             before = ",\n"
 
         yield write
         file.write("\n]\n" if before == ",\n" else "[]\n")
 
 
-def _ignore(_: int) -> None:
-    pass
+@contextmanager
+def _table(path: Path, columns: Columns) -> Iterator[Write]:
+    arrow, files = parquet("export")
+    text = arrow.string()
+    kinds = {
+        "text": text,
+        "texts": arrow.list_(text),
+        "messages": arrow.list_(arrow.struct([("role", text), ("content", text)])),
+        "flag": arrow.bool_(),
+        "count": arrow.int64(),
+        "number": arrow.float64(),
+    }
+    schema = arrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
+    waiting: list[Row] = []
+    with files.ParquetWriter(path, schema, compression="zstd") as writer:
 
+        def flush() -> None:
+            writer.write_table(arrow.Table.from_pylist(waiting, schema=schema))
+            waiting.clear()
 
-def _table(path: Path) -> AbstractContextManager[Write]:
-    return table(path, COLUMNS)
+        def write(row: Row) -> None:
+            waiting.append(row)
+            if len(waiting) == _PART:
+                flush()
 
-
-SINKS: dict[str, Callable[[Path], AbstractContextManager[Write]]] = {
-    ".jsonl": _lines,
-    ".json": _list,
-    ".parquet": _table,
-}
+        yield write
+        if waiting:
+            flush()
