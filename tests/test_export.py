@@ -19,6 +19,7 @@ from selfinstruct.choose.ranking import Ranking
 from selfinstruct.data.examples import Example, Turn
 from selfinstruct.errors import UserError
 from selfinstruct.exports import FORMS, Export, export
+from selfinstruct.exports.alpaca import exchanges
 from selfinstruct.exports.completion import WITH_INPUT, WITHOUT_INPUT, without_label
 from selfinstruct.models.local import WHEEL
 from selfinstruct.runs.view import load_run
@@ -710,3 +711,104 @@ def test_pairs_that_cannot_be_are_one_line(
     out = tmp_path / "out.jsonl"
     assert told in invoke("export", compared, "--out", out, *words).error
     assert not out.exists()
+
+
+# ---------------------------------------------------------------- system messages and earlier turns
+
+
+@pytest.fixture
+def chats(plain: Path, tmp_path: Path) -> Path:
+    """One example with a system message and two earlier turns, one with the turns, one with none."""
+    turns = (Turn("user", "Name a volcano."), Turn("assistant", "Vesuvius"))
+    rows = [
+        *answers("And one in Sicily?", 1, "Etna", input="Italy", system="Be brief.", history=turns),
+        *answers("And another?", 2, "Stromboli", history=turns),
+        *answers("Say hi.", 3, "Hi."),
+    ]
+    return collected(tmp_path / "chats", plain, rows, {})
+
+
+def test_chats_keep_their_system_message_and_their_turns(chats: Path, tmp_path: Path) -> None:
+    def written(format: str, **settings: Any) -> list[dict[str, Any]]:
+        out = tmp_path / f"{format}.jsonl"
+        export([chats], out, Export(format=format, force=True, **settings))
+        return rows_of(out)
+
+    before = [said("user", "Name a volcano."), said("assistant", "Vesuvius")]
+    whole, turns, single = (row["messages"] for row in written("messages"))
+    question = said("user", "And one in Sicily?\n\nItaly")
+    assert whole == [said("system", "Be brief."), *before, question, said("assistant", "Etna")]
+    assert turns == [*before, said("user", "And another?"), said("assistant", "Stromboli")]
+    assert single == [said("user", "Say hi."), said("assistant", "Hi.")]
+    assert [(turn["from"], turn["value"]) for turn in written("sharegpt")[0]["conversations"]] == [
+        ("system", "Be brief."), ("human", "Name a volcano."), ("gpt", "Vesuvius"),
+        ("human", "And one in Sicily?\n\nItaly"), ("gpt", "Etna"),
+    ]  # fmt: skip
+    assert [(row["system"], row["history"]) for row in written("alpaca")] == [
+        ("Be brief.", [["Name a volcano.", "Vesuvius"]]), ("", [["Name a volcano.", "Vesuvius"]]),
+        ("", []),
+    ]  # fmt: skip
+    whole, turns, single = written("prompt-completion")
+    assert whole["prompt"] == (
+        "Be brief.\n\nUser: Name a volcano.\n\nAssistant: Vesuvius\n\n"
+        "User: And one in Sicily?\n\nItaly\n\nAssistant:\n"
+    )
+    assert turns["prompt"].startswith("User: Name") and turns["completion"] == "Stromboli"
+    assert single["prompt"] in {
+        one.format(instruction="Say hi.", input="") for one in WITHOUT_INPUT
+    }
+
+
+@pytest.mark.parametrize("format", ["alpaca", "messages", "sharegpt"])
+def test_a_system_message_of_the_example_comes_before_that_of_the_command(
+    format: str, chats: Path, tmp_path: Path
+) -> None:
+    export([chats], tmp_path / "out.jsonl", Export(format=format, system="Be kind."))
+    text = (tmp_path / "out.jsonl").read_text()
+    assert (text.count("Be brief."), text.count("Be kind.")) == (1, 2)
+
+
+def test_columns_for_turns_are_there_where_an_example_has_them(
+    chats: Path, plain: Path, tmp_path: Path, loaded: Any
+) -> None:
+    for run, more in ((plain, set()), (chats, {"system", "history"})):
+        for format, suffix in (("alpaca", ".jsonl"), ("parquet", ".parquet"), ("hf", "")):
+            out = tmp_path / f"{run.name}-{format}{suffix}"
+            export([run], out, Export(format=format))
+            found = loaded(out)
+            assert {"system", "history"} & set(found.column_names) == more
+    assert found[0]["history"][1] == said("assistant", "Vesuvius") and found[2]["history"] == []
+    assert "- `system`, `history`: the system message" in (out / "README.md").read_text()
+    export([chats], tmp_path / "mine", Export())
+    entry = json.loads((tmp_path / "mine" / "dataset_info.json").read_text())["mine"]
+    assert entry["columns"]["system"] == "system" and entry["columns"]["history"] == "history"
+
+
+@pytest.mark.parametrize(
+    ("roles", "pairs"),
+    [
+        ("", []),
+        ("ua", [["0", "1"]]),
+        ("uaua", [["0", "1"], ["2", "3"]]),
+        ("uua", [["0\n\n1", "2"]]),
+        ("au", [["", "0"], ["1", ""]]),
+        ("u", [["0", ""]]),
+    ],
+)
+def test_turns_become_exchanges(roles: str, pairs: list[list[str]]) -> None:
+    names = {"u": "user", "a": "assistant"}
+    turns = [Turn(names[letter], str(at)) for at, letter in enumerate(roles)]
+    assert exchanges(turns) == pairs
+
+
+def test_the_same_words_after_other_turns_are_another_example(plain: Path, tmp_path: Path) -> None:
+    before = (Turn("user", "Name a river."), Turn("assistant", "Po"))
+    rows = [
+        *answers("Another?", 1, "Rhine"),
+        *answers("Another?", 2, "Rhine", history=before),
+        *answers("Another?", 3, "Rhine", history=before),
+        *answers("Another?", 4, "Rhine", history=before, system="Be brief."),
+    ]
+    run = collected(tmp_path / "run", plain, rows, {})
+    done = export([run], tmp_path / "out.jsonl", Export(format="messages"))
+    assert (done.kept, done.dropped) == (3, {"duplicate": 1})

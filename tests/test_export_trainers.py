@@ -306,6 +306,27 @@ def test_llama_factory_reads_its_entries_and_every_text(
         assert sorted(threads) == sorted(truth), name
 
 
+def test_llama_factory_finds_system_messages_and_earlier_turns(
+    python: Path, compared: Path, tmp_path: Path
+) -> None:
+    names = ("alpaca", "messages", "sharegpt")
+    for name in names:
+        export([compared], tmp_path / name, Export(format=name, split="0.8/0.2"))
+    found = told(python, LLAMA_FACTORY, tmp_path, *names)
+    for name in names:
+        joint = "\n" if name == "alpaca" else "\n\n"
+        truth = [
+            [
+                ["system", one.system],
+                *([turn.role, turn.text] for turn in one.history),
+                ["user", asked(one, joint)],
+                ["assistant", one.output],
+            ]
+            for one in load_run(compared).examples()
+        ]
+        assert sorted(found[name]) == sorted(truth), name
+
+
 def test_axolotl_takes_the_entries_of_our_documents_and_every_text(
     python: Path, folder: Path, examples: list[Example]
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from selfinstruct import __version__
 from selfinstruct.asking.config import FREE, Config, configure
 from selfinstruct.exports.selection import Selection, names_of
+from selfinstruct.exports.style import Style
 from selfinstruct.exports.tally import Tally
 from selfinstruct.runs.view import RunView
 
@@ -30,6 +31,7 @@ def card(
     license: str,
     tallies: Mapping[str, Tally],
     selection: Selection,
+    style: Style,
     command: Sequence[str],
 ) -> str:
     """Markdown. command: the words after `selfinstruct export DIR... --out PATH` that made this."""
@@ -37,7 +39,7 @@ def card(
         _front_matter(name, license, tallies),
         [f"# {_plain(name)}", "", _opening(selection.runs)],
         ["## Splits", "", *_statistics(tallies)],
-        ["## Columns", "", *_COLUMNS],
+        ["## Columns", "", *_columns(style)],
         ["## How it was made", "", *_recipe(selection.runs)],
         [
             "The export:",
@@ -108,6 +110,17 @@ _COLUMNS = [
     "- `score`: a model's judgement from 1 to 5; null where there is none",
     "- `findings`: defects that were found and left in",
 ]
+
+
+def _columns(style: Style) -> Iterator[str]:
+    yield from _COLUMNS
+    turns = {
+        "`system`": (style.system_column, "the system message"),
+        "`history`": (style.history_column, "the turns of the chat before the instruction"),
+    }
+    written = {name: meaning for name, (is_there, meaning) in turns.items() if is_there}
+    if written:
+        yield f"- {', '.join(written)}: {', '.join(written.values())}; empty where there is none"
 
 
 def _recipe(runs: Sequence[RunView]) -> Iterator[str]:

@@ -22,7 +22,8 @@ class Form:
     record: Callable[[Candidate, Style], dict[str, Any]]
     takes: frozenset[str]  # of the settings that not every format has
     suffixes: tuple[str, ...] = (".jsonl", ".json")  # of its files; the first is a folder's
-    columns: Mapping[str, str] | None = None  # of a Parquet file
+    columns: Callable[[Style], Mapping[str, str]] | None = None  # of a Parquet file
+    has_columns_for_turns: bool = False  # written only where an example has them
     # For LLaMA-Factory's dataset_info.json.
     trainer_entry: Callable[[Style], dict[str, Any]] | None = None
     is_dataset: bool = False  # a folder for the Hub, with a card
@@ -34,7 +35,12 @@ def _takes(*names: str) -> frozenset[str]:
 
 
 FORMS = {
-    "alpaca": Form(alpaca.record, _takes("best", "system"), trainer_entry=alpaca.trainer_entry),
+    "alpaca": Form(
+        alpaca.record,
+        _takes("best", "system"),
+        trainer_entry=alpaca.trainer_entry,
+        has_columns_for_turns=True,
+    ),
     "messages": Form(
         messages.record, _takes("best", "system"), trainer_entry=messages.trainer_entry
     ),
@@ -46,15 +52,18 @@ FORMS = {
         preference.record,
         _takes("margin", "system"),
         (".jsonl", ".json", ".parquet"),
-        preference.COLUMNS,
+        preference.columns,
         is_paired=True,
     ),
-    "parquet": Form(table.record, _takes("best"), (".parquet",), table.COLUMNS),
+    "parquet": Form(
+        table.record, _takes("best"), (".parquet",), table.columns, has_columns_for_turns=True
+    ),
     "hf": Form(
         table.record,
         _takes("best", "license", "push_to_hub"),
         (".parquet",),
-        table.COLUMNS,
+        table.columns,
+        has_columns_for_turns=True,
         is_dataset=True,
     ),
 }

@@ -17,7 +17,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.exports.card import card
 from selfinstruct.exports.forms import FORMS, Form, is_file
 from selfinstruct.exports.place import MARK, placed
-from selfinstruct.exports.selection import Selection, is_judged, names_of
+from selfinstruct.exports.selection import Selection, find_turns, is_judged, names_of
 from selfinstruct.exports.settings import Export, form_of
 from selfinstruct.exports.sinks import sink
 from selfinstruct.exports.splits import Splits, splits
@@ -88,13 +88,13 @@ def export(
     form, parts = form_of(settings), splits(settings.split, settings.seed)
     single = is_file(form, settings.format, out, settings.split)
     runs = [load_run(directory) for directory in directories]
-    selection = _selection(runs, form, settings)
+    selection, style = _selection(runs, form, settings), _style(runs, form, settings)
     with placed(out, is_file=single, force=settings.force) as aside:
         files = {name: _file_of(aside, name, form, single) for name in parts.bounds}
-        tallies = _write(_ordered(selection, settings.shuffle_seed), files, form, settings, parts)
+        tallies = _write(_ordered(selection, settings.shuffle_seed), files, form, style, parts)
         _check_full(selection, tallies, settings.split)
         if not single:
-            _describe(aside, out.absolute().name, settings, selection, tallies)
+            _describe(aside, out.absolute().name, settings, style, selection, tallies)
     address = hub.pushed(out, settings.push_to_hub) if settings.push_to_hub else ""
     return Exported(
         out,
@@ -124,6 +124,17 @@ def _selection(runs: Sequence[RunView], form: Form, settings: Export) -> Selecti
     return Selection(runs, filters, margin=settings.margin or 0.0)
 
 
+def _style(runs: Sequence[RunView], form: Form, settings: Export) -> Style:
+    system, history = find_turns(runs) if form.has_columns_for_turns else (False, False)
+    return Style(
+        settings.system,
+        settings.drop_labels,
+        settings.seed,
+        system_column=system or bool(settings.system),
+        history_column=history,
+    )
+
+
 def _notes(selection: Selection) -> Iterator[str]:
     if selection.best and not selection.scored:
         yield (
@@ -147,25 +158,26 @@ def _ordered(rows: Iterable[Candidate], shuffle_seed: int | None) -> Iterable[Ca
     """
     if shuffle_seed is None:
         return rows
-    return sorted(
-        rows, key=lambda row: drawn(shuffle_seed, "order", row.instruction, row.input, row.output)
-    )
+
+    def key(row: Candidate) -> int:
+        turns = [part for turn in row.history for part in (turn.role, turn.text)]
+        before = [row.system, *turns] if row.system or turns else []
+        return drawn(shuffle_seed, "order", row.instruction, row.input, row.output, *before)
+
+    return sorted(rows, key=key)
 
 
 def _write(
     rows: Iterable[Candidate],
     files: Mapping[str, Path],
     form: Form,
-    settings: Export,
+    style: Style,
     parts: Splits,
 ) -> dict[str, Tally]:
-    style = Style(settings.system, settings.drop_labels, settings.seed)
+    columns = form.columns(style) if form.columns else {}
     tallies = {name: Tally() for name in files}
     with ExitStack() as stack:
-        writers = {
-            name: stack.enter_context(sink(path, form.columns or {}))
-            for name, path in files.items()
-        }
+        writers = {name: stack.enter_context(sink(path, columns)) for name, path in files.items()}
         for row in rows:
             split = parts.of(row.instruction)
             writers[split](form.record(row, style))
@@ -190,7 +202,12 @@ def _check_full(selection: Selection, tallies: Mapping[str, Tally], split: str) 
 
 
 def _describe(
-    folder: Path, name: str, settings: Export, selection: Selection, tallies: Mapping[str, Tally]
+    folder: Path,
+    name: str,
+    settings: Export,
+    style: Style,
+    selection: Selection,
+    tallies: Mapping[str, Tally],
 ) -> None:
     """Writes the files beside the data: a mark, a dataset card, an entry for LLaMA-Factory."""
     form, words = FORMS[settings.format], settings.to_words()
@@ -207,10 +224,10 @@ def _describe(
     _write_json(folder / MARK, mark)
     if form.is_dataset:
         (folder / "README.md").write_text(
-            card(name, settings.license, tallies, selection, words), "utf-8"
+            card(name, settings.license, tallies, selection, style, words), "utf-8"
         )
     if form.trainer_entry:
-        entry = form.trainer_entry(Style(settings.system))
+        entry = form.trainer_entry(style)
         entries = {
             _entry_name(name, split): {"file_name": f"{split}{form.suffixes[0]}", **entry}
             for split in tallies

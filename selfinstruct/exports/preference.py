@@ -12,7 +12,7 @@ from selfinstruct.choose.candidate import Candidate
 from selfinstruct.exports.messages import answer, prompt
 from selfinstruct.exports.style import Style
 
-COLUMNS = {
+_COLUMNS = {
     "prompt": "messages",
     "chosen": "messages",
     "rejected": "messages",
@@ -23,6 +23,11 @@ COLUMNS = {
     "chosen_id": "text",
     "rejected_id": "text",
 }
+
+
+def columns(style: Style) -> dict[str, str]:
+    """The kind of each column."""
+    return _COLUMNS
 
 
 def record(row: Candidate, style: Style) -> dict[str, Any]:

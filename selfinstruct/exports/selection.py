@@ -159,6 +159,17 @@ def judgements_of(run: RunView) -> dict[str, dict[str, float | bool]]:
     return {line["id"]: _judgement(line) for line in run.judgements()}
 
 
+def find_turns(runs: Sequence[RunView]) -> tuple[bool, bool]:
+    """Whether any example of the runs has a system message, and whether any has earlier turns."""
+    system = history = False
+    for run in runs:
+        for example in run.examples():
+            system, history = system or bool(example.system), history or bool(example.history)
+            if system and history:
+                return True, True
+    return system, history
+
+
 def is_judged(run: RunView) -> bool:
     """True if any example of the run has a score."""
     return any("score" in _judgement(line) for line in run.judgements())

@@ -1,4 +1,4 @@
-"""What a person may say about how examples are written."""
+"""How rows are written, and numbers that a seed draws for them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from hashlib import blake2b
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What a person may say about how rows are written."""
+    """How the rows of an export are written, the same for all of them."""
 
-    system: str = ""  # a system message before every example
+    system: str = ""  # a system message for the examples without their own
     drop_labels: bool = False  # half of the inputs lose the label that they begin with
     seed: int = 0
+    # In formats with a column for each field: the columns that are written beyond the usual.
+    system_column: bool = False
+    history_column: bool = False
 
 
 def drawn(seed: int, *texts: str) -> int:
     """64 bits that the seed and the texts decide, the same on every machine and in every order."""
-    return int.from_bytes(
-        blake2b("\0".join((str(seed), *texts)).encode(), digest_size=8).digest(), "big"
-    )
+    joined = "\0".join((str(seed), *texts))
+    return int.from_bytes(blake2b(joined.encode(), digest_size=8).digest(), "big")
