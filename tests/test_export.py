@@ -778,7 +778,7 @@ def test_columns_for_turns_are_there_where_an_example_has_them(
             found = loaded(out)
             assert {"system", "history"} & set(found.column_names) == more
     assert found[0]["history"][1] == said("assistant", "Vesuvius") and found[2]["history"] == []
-    assert "- `system`, `history`: the system message" in (out / "README.md").read_text()
+    assert "- `history`: the turns of the chat" in (out / "README.md").read_text()
     export([chats], tmp_path / "mine", Export())
     entry = json.loads((tmp_path / "mine" / "dataset_info.json").read_text())["mine"]
     assert entry["columns"]["system"] == "system" and entry["columns"]["history"] == "history"

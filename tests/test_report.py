@@ -59,6 +59,9 @@ def directory(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     append(out / "examples.jsonl", example(HOSTILE, HOSTILE, HOSTILE, provenance))
     append(out / "examples.jsonl", *(example(*texts, {"turn": 0}) for texts in FOREIGN))
+    turns = [{"role": role, "content": HOSTILE} for role in ("user", "assistant")]
+    chat = {**example("And then?", "", "The end.", {"turn": 0}), "system": HOSTILE}
+    append(out / "examples.jsonl", {**chat, "history": turns})
     dropped = {
         "stage": HOSTILE,
         "what": "instance",
@@ -205,6 +208,17 @@ def test_a_run_without_an_example_says_so_in_every_figure(finished: Path, tmp_pa
     assert "The checks find nothing" in text and "There are not two replies yet." in text
 
 
+def test_a_run_without_seeds_has_a_page_that_says_so(finished: Path, tmp_path: Path) -> None:
+    seedless = tmp_path / "seedless"
+    shutil.copytree(finished, seedless)
+    (seedless / "inputs" / "seed_tasks.jsonl").unlink()
+    invoke("report", seedless).done()
+    page = (seedless / "report.html").read_text("utf-8")
+    assert "There are no seed tasks to compare with." in page
+    invoke("report", finished, seedless, "--out", tmp_path / "both.html").done()
+    assert "There are no seed tasks" not in (tmp_path / "both.html").read_text("utf-8")
+
+
 def test_rejections_beyond_a_limit_are_drawn_from_and_the_page_says_so(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,7 +255,7 @@ def test_the_page_asks_for_nothing_and_the_console_stays_silent(browser: Any, pa
 def test_planted_markup_does_not_run(browser: Any) -> None:
     untouched = "return window.hacked === undefined && !document.querySelector('img, iframe, #one script, #one svg, a[href^=java]')"
     assert browser.execute_script(untouched)
-    for words, count in (("onerror", 4), ("hacked=7", 4)):
+    for words, count in (("onerror", 5), ("hacked=7", 5)):
         browser.find_element("id", "search").clear()
         browser.find_element("id", "search").send_keys(words)
         settled(browser, rf"{count} of \d+")
@@ -255,6 +269,17 @@ def test_planted_markup_does_not_run(browser: Any) -> None:
             assert browser.execute_script(untouched)
     assert NASTY in shown(browser, "header p") and NAME in shown(browser, "h1")
     assert browser.execute_script("return getComputedStyle(document.body).display") == "block"
+
+
+@needs_browser
+def test_a_chat_shows_the_turns_before_its_instruction(browser: Any) -> None:
+    browser.find_element("id", "search").clear()
+    browser.find_element("id", "search").send_keys("and then?")
+    settled(browser, r"1 of \d+")
+    seen = browser.execute_script("return document.getElementById('one').textContent")
+    assert "system: </script>" in seen and "assistant: </script>" in seen
+    assert seen.index("user: </script>") < seen.index("And then?") < seen.index("The end.")
+    browser.find_element("id", "search").clear()
 
 
 @needs_browser

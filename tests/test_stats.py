@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from command import invoke
 
-from selfinstruct.data.examples import Example
+from selfinstruct.data.examples import Example, Turn
 from selfinstruct.data.seeds import read_seeds
 from selfinstruct.errors import UserError
 from selfinstruct.runs.view import load_run
@@ -281,3 +281,30 @@ def test_every_kind_of_defect_has_its_examples_and_its_evidence(
     assert [one.severity for one in count_defects(marks)] == sorted(
         (one.severity for one in found.values()), key=("error", "warning", "note").index
     )
+
+
+def test_a_run_without_seeds_and_labels_has_its_figures_and_says_that_seeds_are_missing(
+    finished: Path, tmp_path: Path
+) -> None:
+    """As a recipe that answers collected instructions leaves a run."""
+    jsonschema = pytest.importorskip("jsonschema")
+    answered = tmp_path / "answered"
+    shutil.copytree(finished, answered)
+    (answered / "inputs" / "seed_tasks.jsonl").unlink()
+    turns = (Turn("user", "Hello!"), Turn("assistant", "Hello."))
+    rows = [
+        Example(
+            f"i{number:06d}-{model}", f"Say {number}.", "", f"{number}{'!' * model}", None,
+            {"instruction_id": f"i{number:06d}", "turn": number, "model": f"m{model}"},
+            "Be brief.", turns,
+        )
+        for number in range(20) for model in (1, 2)
+    ]  # fmt: skip
+    (answered / "examples.jsonl").write_text("".join(row.to_line() + "\n" for row in rows))
+    said = invoke("stats", answered).done().out
+    assert said.endswith("the run has no seed tasks: the likeness to seeds is left out\n")
+    assert "highest ROUGE-L with a seed" not in said
+    found = json.loads(invoke("stats", answered, "--json").done().out)
+    jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text("utf-8"))).validate(found)
+    assert found["seeds"] is None and found["preset"] == "chat"
+    assert (found["counts"]["instructions"], found["counts"]["instances"]) == (20, 40)

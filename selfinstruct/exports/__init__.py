@@ -1,4 +1,6 @@
-"""Exports: the examples of runs as files that trainers load. One module a format, each with the same `record(row, style)`.
+"""Exports: the examples of runs as files that trainers load.
+
+Each format is a module with the same function `record(row, style)`.
 
 export(["runs/mine"], "mine", Export(format="hf", split="0.95/0.05"))
 """

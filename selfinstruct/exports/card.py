@@ -1,4 +1,7 @@
-"""The dataset card: README.md of a folder for the Hub, with the front matter that `datasets` reads its splits from."""
+"""The dataset card: README.md of a folder for the Hub.
+
+`datasets` reads the splits from its front matter.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _SIZES = (
     (1_000_000, "100K<n<1M"),
     (10_000_000, "1M<n<10M"),
 )
-# Settings that may hold what is nobody's business: an address within a network, a path, whatever a server's own fields are for.
+# Settings that may hold private matters: addresses within a network, paths, a server's own fields.
 _PRIVATE = {"extra_body"}
 
 
@@ -34,10 +37,10 @@ def card(
     style: Style,
     command: Sequence[str],
 ) -> str:
-    """Markdown. command: the words after `selfinstruct export DIR... --out PATH` that made this."""
+    """The card as Markdown. command: the options of the export, without DIR and --out."""
     parts = [
         _front_matter(name, license, tallies),
-        [f"# {_plain(name)}", "", _opening(selection.runs)],
+        [f"# {_plain(name)}", "", _opening(selection.runs, tallies)],
         ["## Splits", "", *_statistics(tallies)],
         ["## Columns", "", *_columns(style)],
         ["## How it was made", "", *_recipe(selection.runs)],
@@ -52,7 +55,7 @@ def card(
 
 
 def _front_matter(name: str, license: str, tallies: Mapping[str, Tally]) -> list[str]:
-    rows = sum(one.rows for one in tallies.values())
+    rows = sum(tally.rows for tally in tallies.values())
     size = next((label for bound, label in _SIZES if rows < bound), "n>10M")
     lines = [
         "---",
@@ -75,37 +78,46 @@ def _front_matter(name: str, license: str, tallies: Mapping[str, Tally]) -> list
     return [*lines, "---"]
 
 
-def _opening(runs: Iterable[RunView]) -> str:
-    models = ", ".join(sorted({f"`{_plain(run.config.model)}`" for run in runs}))
-    return (
-        f"Instructions with inputs and outputs, written by {models} with selfinstruct {__version__}, which follows "
-        "[Self-Instruct](https://arxiv.org/abs/2212.10560) (Wang et al., ACL 2023). No person has checked each of them: "
-        "expect answers that are wrong."
+def _opening(runs: Sequence[RunView], tallies: Mapping[str, Tally]) -> str:
+    named = set().union(*(tally.models for tally in tallies.values()))
+    models = ", ".join(
+        f"`{_plain(model)}`" for model in sorted(named or {run.config.model for run in runs})
     )
+    if all(run.record.get("seeds") for run in runs):  # the instructions grew from seeds
+        made = (
+            f"Instructions with inputs and outputs, written by {models} with selfinstruct "
+            f"{__version__}, which follows [Self-Instruct](https://arxiv.org/abs/2212.10560) "
+            "(Wang et al., ACL 2023)."
+        )
+    else:
+        made = f"Instructions with outputs by {models}, made with selfinstruct {__version__}."
+    return f"{made} No person has checked each of them: expect answers that are wrong."
 
 
 def _statistics(tallies: Mapping[str, Tally]) -> list[str]:
+    splits = list(tallies.values())
     rows: list[tuple[str, list[str]]] = [
-        ("examples", [f"{one.rows:,}" for one in tallies.values()]),
-        ("different instructions", [f"{one.instructions:,}" for one in tallies.values()]),
-        ("classification", [f"{one.classification:,}" for one in tallies.values()]),
-        ("with an input", [f"{one.with_input:,}" for one in tallies.values()]),
+        ("examples", [f"{split.rows:,}" for split in splits]),
+        ("different instructions", [f"{split.instructions:,}" for split in splits]),
+        ("classification", [f"{split.classification:,}" for split in splits]),
+        ("with an input", [f"{split.with_input:,}" for split in splits]),
     ]
     for field, label in (
         ("instruction", "an instruction"),
         ("input", "an input that is not empty"),
         ("output", "an output"),
     ):
-        rows.append(
-            (f"words of {label}, mean", [f"{one.mean(field):.1f}" for one in tallies.values()])
-        )
+        rows.append((f"words of {label}, mean", [f"{split.mean(field):.1f}" for split in splits]))
     head = [f"| | {' | '.join(tallies)} |", "|---|" + "---:|" * len(tallies)]
     return [*head, *(f"| {label} | {' | '.join(values)} |" for label, values in rows)]
 
 
 _COLUMNS = [
     "- `instruction`, `input` (empty where the task needs none), `output`",
-    "- `is_classification`: whether the model took the task for one with a closed set of answers; null where it was not asked",
+    (
+        "- `is_classification`: whether the model took the task for one with a closed set of "
+        "answers; null where it was not asked"
+    ),
     "- `id`, `run`, `instruction_id`, `turn`, `model`: where the example comes from",
     "- `score`: a model's judgement from 1 to 5; null where there is none",
     "- `findings`: defects that were found and left in",
@@ -114,24 +126,23 @@ _COLUMNS = [
 
 def _columns(style: Style) -> Iterator[str]:
     yield from _COLUMNS
-    turns = {
-        "`system`": (style.system_column, "the system message"),
-        "`history`": (style.history_column, "the turns of the chat before the instruction"),
-    }
-    written = {name: meaning for name, (is_there, meaning) in turns.items() if is_there}
-    if written:
-        yield f"- {', '.join(written)}: {', '.join(written.values())}; empty where there is none"
+    if style.system_column:
+        yield "- `system`: the system message of the chat, if any"
+    if style.history_column:
+        yield "- `history`: the turns of the chat before the instruction, if any"
 
 
 def _recipe(runs: Sequence[RunView]) -> Iterator[str]:
     for name, run in zip(names_of(runs), runs, strict=True):
-        yield f"**{_plain(name)}**, begun {_plain(str(run.record.get('created', 'at an unknown time')))}:"
+        begun = _plain(str(run.record.get("created", "at an unknown time")))
+        yield f"**{_plain(name)}**, begun {begun}:"
         yield ""
         prints = {"seed tasks": run.record.get("seeds"), **run.record.get("prompts", {})}
+        fingerprints = [f"{name} {value}" for name, value in prints.items() if value]
         facts = [
-            f"model {run.config.model}, preset {run.config.preset}, seed {run.config.seed}",
+            f"model {run.config.model}, {run.method}, seed {run.config.seed}",
             f"selfinstruct {run.record.get('selfinstruct')}, Python {run.record.get('python')}",
-            "fingerprints: " + ", ".join(f"{what} {value}" for what, value in prints.items()),
+            f"fingerprints: {', '.join(fingerprints)}",
             *(f"changed on the way: {change}" for change in run.record.get("changes", [])),
             shlex.join(
                 ["selfinstruct", "generate", "--n", str(run.config.n), *_options(run.config)]
@@ -142,7 +153,7 @@ def _recipe(runs: Sequence[RunView]) -> Iterator[str]:
 
 
 def _options(config: Config) -> Iterator[str]:
-    """What differs from the preset's values, as options."""
+    """The settings that differ from the preset's, as options."""
     usual = configure({"preset": config.preset})
     yield from ("--preset", config.preset)
     for one in fields(Config):
@@ -197,4 +208,4 @@ def _fenced(lines: Iterable[str]) -> list[str]:
 
 def _plain(text: str) -> str:
     """A name within Markdown."""
-    return "".join(one if one.isalnum() or one in " -_.:/+,@" else "?" for one in text)
+    return "".join(letter if letter.isalnum() or letter in " -_.:/+,@" else "?" for letter in text)

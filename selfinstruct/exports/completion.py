@@ -20,8 +20,10 @@ WITH_INPUT = (
     "Task: {instruction}\n\n{input}\n\nAnswer:\n",
     "# Task\n{instruction}\n\n# Given\n{input}\n\n# Result\n",
     "{input}\n\nThe above is what you have to work with. {instruction}\n\nResponse:\n",
-    "You get a task and something to carry it out on.\n\n"
-    "Task: {instruction}\n\nMaterial: {input}\n\nSolution:\n",
+    (
+        "You get a task and something to carry it out on.\n\n"
+        "Task: {instruction}\n\nMaterial: {input}\n\nSolution:\n"
+    ),
     "Q: {instruction}\n{input}\nA:\n",
 )
 WITHOUT_INPUT = (

@@ -1,4 +1,4 @@
-"""Where an export goes: it appears whole or not at all, and never in the place of what is not an export."""
+"""The place of an export. An export appears whole or not at all, and replaces exports only."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 
 from selfinstruct.errors import UserError
 
-MARK = "export.json"  # in every folder that this package has exported: what it is, and leave to replace it
+MARK = "export.json"  # in every exported folder: its origin, and leave to replace the folder
 
 
 @contextmanager
 def placed(out: Path, *, is_file: bool, force: bool) -> Iterator[Path]:
-    """Gives a scratch path of the same name; what is there when the block is left without an error takes the place of `out`.
+    """Gives a scratch path of the same name, which takes the place of `out` in the end.
 
-    Raises UserError where `out` is something else, or cannot be written.
+    After an error in the block, `out` stays as before. Raises UserError where `out` is no export,
+    or cannot be written.
     """
     out = out.absolute()
     if why := _why_not(out, is_file, force):
         raise UserError(f"{out}: {why}")
-    scratch = out.with_name(
-        f".{out.name}.part"
-    )  # always the same: what a crash leaves, the next export takes away
+    # Always the same name: the next export takes away the remains of a crash.
+    scratch = out.with_name(f".{out.name}.part")
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
@@ -37,7 +37,8 @@ def placed(out: Path, *, is_file: bool, force: bool) -> Iterator[Path]:
         os.replace(aside, out)
     except OSError as error:
         raise UserError(
-            f"{out}: cannot be written ({error.strerror or error}); choose another --out or make room"
+            f"{out}: cannot be written ({error.strerror or error}); "
+            "choose another --out or make room"
         ) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

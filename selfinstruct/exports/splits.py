@@ -1,4 +1,4 @@
-"""Training and test parts, such that no instruction is on both sides."""
+"""Training and test parts without a common instruction."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ _NAMES = {2: ("train", "test"), 3: ("train", "validation", "test")}
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """Where an instruction goes hangs on the seed and its words alone: not on the others, their order or their number. A run that
-    grows, or that another one joins, never moves an instruction across.
+    """The split of an instruction depends on the seed and its words alone.
+
+    The other instructions, their order and their number have no part. A run that grows or is
+    joined by another never moves an instruction to another split.
     """
 
-    bounds: dict[str, float]  # a name, and the share up to which it reaches
+    bounds: dict[str, float]  # a name, and the share where the split ends
     seed: int
 
     def of(self, instruction: str) -> str:
-        """The split of an instruction; neither case nor spacing makes it another."""
+        """The split of an instruction; case and spacing do not count."""
         place = drawn(self.seed, "split", " ".join(instruction.split()).casefold()) / 2**64
         return next(
             (name for name, bound in self.bounds.items() if place < bound), list(self.bounds)[-1]
@@ -28,7 +30,10 @@ class Splits:
 
 
 def splits(text: str, seed: int) -> Splits:
-    """`0.95/0.05` (train/test) or `0.9/0.05/0.05` (train/validation/test); empty: all is train. Raises UserError."""
+    """Reads `0.95/0.05` (train/test) or `0.9/0.05/0.05` (train/validation/test).
+
+    An empty text makes everything train. Raises UserError.
+    """
     if not text:
         return Splits({"train": 1.0}, seed)
     try:
@@ -41,7 +46,8 @@ def splits(text: str, seed: int) -> Splits:
         or abs(sum(shares) - 1) > 1e-6
     ):
         raise UserError(
-            f"--split {text}: write two or three shares that make 1, as in 0.95/0.05 or 0.9/0.05/0.05"
+            f"--split {text}: write two or three shares that make 1, "
+            "as in 0.95/0.05 or 0.9/0.05/0.05"
         )
     names = _NAMES[len(shares)]
     return Splits({name: sum(shares[: number + 1]) for number, name in enumerate(names)}, seed)

@@ -1,4 +1,4 @@
-"""What is counted while rows are written."""
+"""Counts of the rows of an export, taken while they are written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from selfinstruct.choose.candidate import Candidate
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of one split; words are what white space separates."""
+    """Counts of a split. Words are separated by white space."""
 
     rows: int = 0
     classification: int = 0
@@ -18,21 +18,24 @@ class Tally:
     words: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("instruction", "input", "output"), 0)
     )
+    models: set[str] = field(default_factory=set)
     _instructions: set[bytes] = field(default_factory=set)
 
     @property
     def instructions(self) -> int:
-        """How many different ones."""
+        """The number of different instructions."""
         return len(self._instructions)
 
     def take(self, row: Candidate) -> None:
         self.rows += 1
         self.classification += bool(row.is_classification)
         self.with_input += bool(row.input)
+        if model := row.provenance.get("model"):
+            self.models.add(str(model))
         self._instructions.add(blake2b(row.instruction.encode(), digest_size=8).digest())
         for name in self.words:
             self.words[name] += len(getattr(row, name).split())
 
     def mean(self, name: str) -> float:
-        """Words of an instruction, of an input that is not empty, or of an output (paper, table 1)."""
+        """Mean words of an instruction, a non-empty input, or an output (paper, table 1)."""
         return self.words[name] / max(1, self.with_input if name == "input" else self.rows)

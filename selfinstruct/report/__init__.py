@@ -1,7 +1,8 @@
-"""One self-contained page on a run or several: figures, funnel, tables, and a browser of every example.
+"""A self-contained page on runs: figures, funnel, tables, and a browser of every example.
 
-What a model wrote is untrusted. It enters the page escaped, or as compressed data that the script shows with textContent;
-the content security policy lets exactly two scripts run, this package's and Plotly's, each named by its hash.
+A model's texts are untrusted. They enter the page escaped, or as compressed data that the script
+shows with textContent. The content security policy lets exactly two scripts run, this package's
+and Plotly's, each named by its hash.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from selfinstruct.errors import UserError
 from selfinstruct.report import sections
 from selfinstruct.report.elements import figure
-from selfinstruct.report.figures import figures
+from selfinstruct.report.figures import Figure, figures
 from selfinstruct.report.rows import Packed, packed
 from selfinstruct.runs.view import RunView, load_run
 from selfinstruct.stats import Marks, Stats, find_defects, measure
@@ -47,7 +48,8 @@ def write_report(
     """
     if importlib.util.find_spec("plotly") is None:
         raise UserError(
-            "report: its figures need Plotly, which is not installed; pip install 'selfinstruct[report]'"
+            "report: its figures need Plotly, which is not installed; "
+            "pip install 'selfinstruct[report]'"
         )
     if not out.parent.is_dir():  # said before the work, not after it
         raise UserError(
@@ -72,23 +74,42 @@ def write_report(
 
 
 def page(runs: Sequence[Stats], rows: Packed) -> str:
+    """The page as HTML."""
     script, (drawing, policy) = (_HERE / "page.js").read_text("utf-8"), _plotly()
     drawn, why_not = figures(runs)
-    shown = {name: caption for name, caption in _COURSE.items() if name != "cost" or name in drawn}
     data = {
         "figures": drawn,
-        "runs": [one.name for one in runs],
-        "judged": any(one.quality for one in runs),
+        "runs": [run.name for run in runs],
+        "judged": any(run.quality for run in runs),
     }
+    about = " · ".join(dict.fromkeys(f"{run.model}, {run.method}" for run in runs))
     parts = {
-        "csp": f"default-src 'none'; script-src {_hash(script)} {policy}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'",
+        "csp": (
+            f"default-src 'none'; script-src {_hash(script)} {policy}; "
+            "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+        ),
         "several": "several" if len(runs) > 1 else "single",
         "style": (_HERE / "page.css").read_text("utf-8"),
-        "title": escape(", ".join(one.name for one in runs)),
-        "about": escape(
-            " · ".join(dict.fromkeys(f"{one.model}, preset {one.preset}" for one in runs))
-        ),
+        "title": escape(", ".join(run.name for run in runs)),
+        "about": escape(about),
+        **_sections(runs, drawn, why_not),
+        "sampled": rows.said,
+        "data": json.dumps(data).replace("<", "\\u003c"),
+        "script": script,
+        "plotly": drawing,
+        "rows": rows.data,
+    }
+    text = (_HERE / "page.html").read_text("utf-8")
+    pieces = text.split("@@")  # never filled twice: a model's text may hold any mark
+    return "".join(parts[piece] if at % 2 else piece for at, piece in enumerate(pieces))
+
+
+def _sections(
+    runs: Sequence[Stats], drawn: dict[str, Figure], why_not: dict[str, str]
+) -> dict[str, str]:
+    """The parts of the page that show figures and numbers, by their names in the template."""
+    course = {name: caption for name, caption in _COURSE.items() if name != "cost" or name in drawn}
+    return {
         "headline": sections.headline(runs),
         "comparison": sections.comparison(runs),
         "verbs": sections.verbs(runs, why_not),
@@ -97,29 +118,21 @@ def page(runs: Sequence[Stats], rows: Packed) -> str:
             figure(name, caption, why_not.get(name)) for name, caption in _LENGTHS.items()
         ),
         "course": "".join(
-            figure(name, caption, why_not.get(name)) for name, caption in shown.items()
+            figure(name, caption, why_not.get(name)) for name, caption in course.items()
         ),
         "funnels": sections.each(runs, sections.funnel, "funnel"),
         "neighbours": sections.each(runs, sections.neighbours, "near"),
         "labels": sections.each(runs, sections.labels, "labels"),
         "defects": sections.each(runs, sections.defects, "defects"),
-        "defects_lead": "<p>A defect leads to its examples.</p>"
-        if any(one.defects for one in runs)
-        else "",
-        "sampled": rows.said,
-        "data": json.dumps(data).replace("<", "\\u003c"),
-        "script": script,
-        "plotly": drawing,
-        "rows": rows.data,
+        "defects_lead": (
+            "<p>A defect leads to its examples.</p>" if any(run.defects for run in runs) else ""
+        ),
     }
-    text = (_HERE / "page.html").read_text("utf-8")
-    pieces = text.split("@@")  # never filled twice: what a model wrote may hold any mark
-    return "".join(parts[piece] if at % 2 else piece for at, piece in enumerate(pieces))
 
 
 @cache
 def _plotly() -> tuple[str, str]:
-    """Its script, compressed, and the hash by which the policy lets it run."""
+    """Plotly's script, compressed, and the hash by which the policy lets the script run."""
     from plotly.offline import get_plotlyjs
 
     text = get_plotlyjs()

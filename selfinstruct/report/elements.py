@@ -1,4 +1,4 @@
-"""What sections are made of. Every text comes in as it is and goes out escaped."""
+"""Tables, figures and bars as HTML. Every text comes in plain and goes out escaped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ def table(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
         return f"<tr>{''.join(f'<{tag}><bdi>{escape(cell)}</bdi></{tag}>' for cell in cells)}</tr>"
 
     body = "".join(row(line, "td") for line in lines)
-    return f'<div class="wide"><table><thead>{row(head, "th")}</thead><tbody>{body}</tbody></table></div>'
+    return (
+        f'<div class="wide"><table><thead>{row(head, "th")}</thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def figure(id: str, caption: str, why_not: str | None, kind: str = "") -> str:
@@ -23,7 +26,10 @@ def figure(id: str, caption: str, why_not: str | None, kind: str = "") -> str:
     if why_not is not None:
         inner = f'<p class="none">{escape(why_not)}</p>'
     else:
-        inner = f'<div class="plot {kind}" id="{escape(id)}" role="img" aria-label="{escape(caption)}"></div>'
+        inner = (
+            f'<div class="plot {kind}" id="{escape(id)}" role="img" '
+            f'aria-label="{escape(caption)}"></div>'
+        )
     return f"<figure><figcaption>{escape(caption)}</figcaption>{inner}</figure>"
 
 

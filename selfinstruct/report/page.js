@@ -97,7 +97,7 @@ function filter() {
   const [run, kind, source, reason, judged] = FILTERS.map(id => $(id).value);
   hits = all.filter(row => (!run || String(row[0]) === run) && (!kind || row[1] === kind) && (!source || row[6] === source)
     && (!reason || row[7] === reason || slugs(row).has(reason)) && (!judged || score(row) === judged)
-    && (!words.length || words.every(word => (row.low ??= `${row[3]}\n${row[4]}\n${row[5]}`.toLowerCase()).includes(word))));
+    && (!words.length || words.every(word => (row.low ??= `${row[3]}\n${row[4]}\n${row[5]}\n${row[12] || ""}`.toLowerCase()).includes(word))));
   $("count").textContent = `${hits.length.toLocaleString("en")} of ${all.length.toLocaleString("en")}`;
   $("tall").style.height = `${hits.length * HEIGHT}px`;
   $("list").scrollTop = 0;
@@ -140,6 +140,7 @@ function choose(n) {
   const row = hits[n], parts = [];
   const add = (title, text) => { if (text) parts.push(part("h4", "", title), part("pre", "", text)); };
   if (row) {
+    add("Before", row[12]);
     parts.push(part("pre", "lead", row[3] || "(empty)"));
     add("Input", row[4]); add("Output", row[5]);
     if (row[8]) add(`Resembles, ROUGE-L ${row[9]}`, row[8]);

@@ -1,4 +1,7 @@
-"""Every example and every rejected candidate as the page's browser reads them: one JSON list a line, compressed."""
+"""Every example and every rejected candidate, packed for the page's browser.
+
+A row is a JSON list, and a row is a line. The lines are compressed.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,20 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
+from selfinstruct.data.examples import Example
 from selfinstruct.runs.view import RunView
 from selfinstruct.stats import Marks, judgements_of
 from selfinstruct.stats.quality import QUESTIONS, Judgement
 
 Row = list[Any]
-_MOST_BYTES = (
-    18_000_000  # compressed: what the page may weigh, less its figures and a third for base64
-)
+# Compressed: the weight that the page may have, less its figures and a third for base64.
+_MOST_BYTES = 18_000_000
 _MOST_REJECTED = 30_000  # of one run; examples are what a page is for
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Base64 of gzip of the rows, and what of the runs is not among them."""
+    """Base64 of gzip of the rows, and the share of all candidates that the rows are."""
 
     data: str
     shown: int
@@ -33,11 +36,17 @@ class Packed:
     def said(self) -> str:
         if self.shown == self.total:
             return ""
-        return f"{self.shown:,} of {self.total:,} candidates, evenly drawn to keep this page small; the figures count all of them."
+        return (
+            f"{self.shown:,} of {self.total:,} candidates, evenly drawn to keep this page small; "
+            "the figures count all of them."
+        )
 
 
 def packed(views: Sequence[RunView], marks: Sequence[Marks]) -> Packed:
-    """marks: of each run, from `find_defects`. Where everything would make the page too heavy, it is drawn evenly from."""
+    """Packs the candidates, evenly drawn from where all would make the page too heavy.
+
+    marks: of each run, from `find_defects`.
+    """
     lines, total = list[str](), 0
     for number, (view, found) in enumerate(zip(views, marks, strict=True)):
         rejected = view.funnel().rejected.total()
@@ -57,58 +66,52 @@ def packed(views: Sequence[RunView], marks: Sequence[Marks]) -> Packed:
 
 
 def examples(run: int, view: RunView, marks: Marks) -> Iterator[Row]:
-    """[run, kind, id, instruction, input, output, source, "", "", 0, findings, judgement]; a finding is [slug, field, evidence], a
-    judgement [score, what it says no to and what yes, reason] or 0.
+    """A row for each example of the run with this number.
+
+    [run, kind, id, instruction, input, output, model, "", "", 0, findings, judgement], and for a
+    chat the turns before the instruction. A finding is [slug, field, evidence]; a judgement is
+    [score, answers, reason], or 0 for none.
     """
     judged = judgements_of(view)
-    for number, one in enumerate(view.examples()):
-        kind = "classification" if one.is_classification else "example"
-        source = str(one.provenance.get("source", one.provenance.get("model", "")))
+    for number, example in enumerate(view.examples()):
+        kind = "classification" if example.is_classification else "example"
+        texts = [example.instruction, example.input, example.output]
+        model = str(example.provenance.get("model", example.provenance.get("source", "")))
         found = [[mark.slug, mark.field, mark.evidence] for mark in marks.get(number, ())]
-        judgement = _judgement(judged[one.id]) if one.id in judged else 0
-        yield [
-            run,
-            kind,
-            one.id,
-            one.instruction,
-            one.input,
-            one.output,
-            source,
-            "",
-            "",
-            0,
-            found,
-            judgement,
-        ]
+        judgement = _judgement(judged[example.id]) if example.id in judged else 0
+        before = _before(example)
+        turns = [before] if before else []
+        yield [run, kind, example.id, *texts, model, "", "", 0, found, judgement, *turns]
+
+
+def _before(example: Example) -> str:
+    """The system message and the earlier turns of a chat, with their roles."""
+    turns = [("system", example.system)] if example.system else []
+    turns += [(turn.role, turn.text) for turn in example.history]
+    return "\n\n".join(f"{role}: {text}" for role, text in turns)
 
 
 def rejections(run: int, view: RunView) -> Iterator[Row]:
-    """The same for what was dropped: [run, kind, id, text, input, output, stage, reason, resembles, ROUGE-L, [], 0]."""
-    for number, one in enumerate(view.rejected(), 1):
-        kind, identity = f"rejected {one.what}", one.instruction_id or f"rejected {number}"
-        texts = [one.text, one.input or "", one.output or ""]
-        yield [
-            run,
-            kind,
-            identity,
-            *texts,
-            one.stage,
-            one.reason,
-            one.similar_to or "",
-            round(one.similarity or 0, 3),
-            [],
-            0,
-        ]
+    """A row for each dropped candidate of the run with this number.
+
+    [run, kind, id, text, input, output, stage, reason, resembles, ROUGE-L, [], 0].
+    """
+    for number, dropped in enumerate(view.rejected(), 1):
+        kind = f"rejected {dropped.what}"
+        identity = dropped.instruction_id or f"rejected {number}"
+        texts = [dropped.text, dropped.input or "", dropped.output or ""]
+        near = [dropped.similar_to or "", round(dropped.similarity or 0, 3)]
+        yield [run, kind, identity, *texts, dropped.stage, dropped.reason, *near, [], 0]
 
 
-def _judgement(one: Judgement) -> list[Any]:
-    answers = {what: getattr(one, name) for name, what in QUESTIONS.items()}
+def _judgement(judgement: Judgement) -> list[Any]:
+    answers = {question: getattr(judgement, name) for name, question in QUESTIONS.items()}
     said = [
-        f"{'yes' if answer else 'no'}: {what}"
-        for what, answer in answers.items()
+        f"{'yes' if answer else 'no'}: {question}"
+        for question, answer in answers.items()
         if answer is not None
     ]
-    return [one.score, "\n".join(said), one.reason]
+    return [judgement.score, "\n".join(said), judgement.reason]
 
 
 def _line(row: Row) -> str:

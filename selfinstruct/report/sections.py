@@ -14,44 +14,47 @@ _PAIRS, _LABELS = 12, 12  # shown
 
 def each(runs: Sequence[Stats], section: Callable[[int, Stats], str], kind: str) -> str:
     """A section of every run, under the run's name where there are several."""
-    named = [f"<h3><bdi>{escape(one.name)}</bdi></h3>" if len(runs) > 1 else "" for one in runs]
+    named = [f"<h3><bdi>{escape(run.name)}</bdi></h3>" if len(runs) > 1 else "" for run in runs]
     parts = (
-        f'<div class="{kind}">{name}{section(at, one)}</div>'
-        for at, (name, one) in enumerate(zip(named, runs, strict=True))
+        f'<div class="{kind}">{name}{section(at, run)}</div>'
+        for at, (name, run) in enumerate(zip(named, runs, strict=True))
     )
     return "".join(parts)
 
 
 def headline(runs: Sequence[Stats]) -> str:
-    """The numbers that one asks for first, of a run that stands alone; several have a table of them."""
+    """The first numbers to ask for, as cards, for a run that stands alone.
+
+    Several runs have a table of the numbers instead.
+    """
     if len(runs) > 1:
         return ""
-    (one,) = runs
+    (run,) = runs
     cards = [
-        (f"{one.counts.instances:,}", "examples", f"of {one.counts.instructions:,} instructions"),
+        (f"{run.counts.instances:,}", "examples", f"of {run.counts.instructions:,} instructions"),
         (
-            percent(one.funnel.admitted, one.funnel.proposed),
+            percent(run.funnel.admitted, run.funnel.proposed),
             "admitted",
-            f"of {one.funnel.proposed:,} proposed instructions",
+            f"of {run.funnel.proposed:,} proposed instructions",
         ),
         (
-            percent(one.counts.classification, one.counts.instructions),
+            percent(run.counts.classification, run.counts.instructions),
             "classification",
             "the paper: 22.1%",
         ),
         (
-            percent(one.close, one.compared),
+            percent(run.close, run.compared),
             "close to another",
             "ROUGE-L above 0.6 with an earlier one",
         ),
-        (f"{_tokens(one)[0]}", "tokens", _tokens(one)[1]),
+        (f"{_tokens(run)[0]}", "tokens", _tokens(run)[1]),
     ]
-    if one.quality and one.quality.mean_score is not None:
+    if run.quality and run.quality.mean_score is not None:
         cards.append(
             (
-                f"{one.quality.mean_score:.1f}",
+                f"{run.quality.mean_score:.1f}",
                 "mean score of 5",
-                f"of {one.quality.judged:,} judged examples",
+                f"of {run.quality.judged:,} judged examples",
             )
         )
     every = (
@@ -62,29 +65,29 @@ def headline(runs: Sequence[Stats]) -> str:
 
 
 def comparison(runs: Sequence[Stats]) -> str:
-    """The paper's table, and below it, for several runs, what their cards would say."""
-    columns = [list(rows(PAPER, one.counts, one.verbs)) for one in runs]
+    """The paper's table; for several runs the numbers of their cards follow."""
+    columns = [list(rows(PAPER, run.counts, run.verbs)) for run in runs]
     lines = [
         [what, papers, *(column[at][2] for column in columns)]
         for at, (what, papers, _) in enumerate(columns[0])
     ]
     if len(runs) > 1:
         lines += [
-            ["proposed instructions", "", *(f"{one.funnel.proposed:,}" for one in runs)],
+            ["proposed instructions", "", *(f"{run.funnel.proposed:,}" for run in runs)],
             [
                 "of them admitted",
                 "",
-                *(percent(one.funnel.admitted, one.funnel.proposed) for one in runs),
+                *(percent(run.funnel.admitted, run.funnel.proposed) for run in runs),
             ],
             [
                 "ROUGE-L above 0.6 with an earlier one",
                 "",
-                *(percent(one.close, one.compared) for one in runs),
+                *(percent(run.close, run.compared) for run in runs),
             ],
-            ["tokens", "", *(_tokens(one)[0] for one in runs)],
-            ["cost", "", *(_tokens(one)[1] for one in runs)],
+            ["tokens", "", *(_tokens(run)[0] for run in runs)],
+            ["cost", "", *(_tokens(run)[1] for run in runs)],
         ]
-    return table(["", "the paper", *(one.name for one in runs)], lines)
+    return table(["", "the paper", *(run.name for run in runs)], lines)
 
 
 def _tokens(run: Stats) -> tuple[str, str]:
@@ -103,7 +106,7 @@ def _tokens(run: Stats) -> tuple[str, str]:
 
 
 def verbs(runs: Sequence[Stats], why_not: dict[str, str]) -> str:
-    """The sunbursts, each with what it stands for."""
+    """The sunbursts, each with the share of instructions that it shows."""
     return each(
         runs,
         lambda at, run: figure(f"verbs-{at}", _covered(run), why_not.get(f"verbs-{at}"), "sun"),
@@ -119,11 +122,11 @@ def _covered(run: Stats) -> str:
 
 
 def funnel(at: int, run: Stats) -> str:
-    """What went in, what came out, and why the rest did not, as bars."""
+    """The numbers of proposals, of examples, and of the drops between by reason, as bars."""
 
-    def part(title: str, total: int, what: str, kept: str, count: int) -> Iterator[str]:
+    def part(title: str, total: int, kind: str, kept: str, count: int) -> Iterator[str]:
         yield bar(title, total, total, "all")
-        for reason, times in run.funnel.reasons(what):
+        for reason, times in run.funnel.reasons(kind):
             yield bar(reason, times, total, "drop", narrowing(at, reason))
         yield bar(kept, count, total, "keep")
 
@@ -146,33 +149,38 @@ def funnel(at: int, run: Stats) -> str:
 
 
 def defects(at: int, run: Stats) -> str:
-    """A button for each kind; it leads to the examples."""
+    """A button for each kind of defect, which leads to the examples."""
     if not run.defects:
         return '<p class="none">The checks find nothing in the examples.</p>'
     lines = []
-    for one in run.defects:
-        evidence = "".join(f'<q dir="auto">{escape(text)}</q>' for text in one.evidence[:2])
+    for kind in run.defects:
+        evidence = "".join(f'<q dir="auto">{escape(text)}</q>' for text in kind.evidence[:2])
         lines.append(
-            f'<button type="button" class="defect"{narrowing(at, one.slug)}><em class="{one.severity}">{one.severity}</em>'
-            f"<span><b>{escape(one.slug.replace('_', ' '))}</b><small>{escape(one.meaning)}</small>{evidence}</span>"
-            f"<b>{one.count:,}</b><i>{percent(one.count, run.counts.instances)}</i></button>"
+            f'<button type="button" class="defect"{narrowing(at, kind.slug)}>'
+            f'<em class="{kind.severity}">{kind.severity}</em>'
+            f"<span><b>{escape(kind.slug.replace('_', ' '))}</b>"
+            f"<small>{escape(kind.meaning)}</small>{evidence}</span>"
+            f"<b>{kind.count:,}</b><i>{percent(kind.count, run.counts.instances)}</i></button>"
         )
     return "".join(lines)
 
 
 def quality(runs: Sequence[Stats]) -> str:
     """The judge's answers beside the paper's, and the scores; nothing where nothing is judged."""
-    if not any(one.quality for one in runs):
+    if not any(run.quality for run in runs):
         return ""
-    columns = [list(quality_rows(PAPER_QUALITY, one.quality)) for one in runs]
+    columns = [list(quality_rows(PAPER_QUALITY, run.quality)) for run in runs]
     lines = [
         [what, papers, *(column[at][2] for column in columns)]
         for at, (what, papers, _) in enumerate(columns[0])
     ]
-    beside = table(["", "the paper", *(one.name for one in runs)], lines)
+    beside = table(["", "the paper", *(run.name for run in runs)], lines)
     text = "The paper's answers are one of its authors', ours a model's."
     scores = figure("scores", "Scores", None)
-    return f'<section class="two"><div><h2>Quality</h2><p>{text}</p>{beside}</div><div>{scores}</div></section>'
+    return (
+        f'<section class="two"><div><h2>Quality</h2><p>{text}</p>{beside}</div>'
+        f"<div>{scores}</div></section>"
+    )
 
 
 def neighbours(at: int, run: Stats) -> str:
@@ -180,7 +188,8 @@ def neighbours(at: int, run: Stats) -> str:
     if not run.closest:
         return '<p class="none">No two instructions resemble each other at more than 0.6.</p>'
     pairs = (
-        f'<li><b>{pair.score:.2f}</b><p dir="auto">{escape(pair.text)}</p><p dir="auto">{escape(pair.nearest)}</p></li>'
+        f'<li><b>{pair.score:.2f}</b><p dir="auto">{escape(pair.text)}</p>'
+        f'<p dir="auto">{escape(pair.nearest)}</p></li>'
         for pair in run.closest[:_PAIRS]
     )
     few = (

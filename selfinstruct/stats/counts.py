@@ -1,4 +1,4 @@
-"""The paper's table 1 (section 3.1) for any run: how many, and how long."""
+"""The paper's table 1 (section 3.1) for any run: numbers of tasks, and mean lengths."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from selfinstruct.data.examples import Example
 
 WIDTHS = {"instruction": 2, "input": 5, "output": 5}  # words to a bar of the length histograms
-BARS = 30  # the last one holds all that is longer
+BARS = 30  # the last bar holds everything longer
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """One column of the table. Words are runs without white space; a mean over nothing is None."""
+    """A column of the table. Words are runs without white space; a mean over nothing is None."""
 
     instructions: int
     classification: int  # of the instructions
@@ -31,28 +31,32 @@ PAPER = Counts(52445, 11584, 82439, 35878, 15.9, 12.7, 18.9)
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many fall into each bar; bar i covers [i * width, (i + 1) * width), the last one everything from there on."""
+    """The number of values in each bar.
+
+    Bar i covers [i * width, (i + 1) * width); the last bar has no upper end.
+    """
 
     width: float
     counts: tuple[int, ...]
 
 
 def count(examples: Iterable[Example]) -> tuple[Counts, dict[str, Histogram]]:
-    """The column of a run, and the histograms of the paper's length figure: instruction, input (not empty), output.
+    """The column of a run, and the histograms of the paper's length figure.
 
-    An instruction counts once, however many instances it has.
+    The histograms are of instructions, inputs that are not empty, and outputs. An instruction
+    with several instances counts once.
     """
     lengths: dict[str, Counter[int]] = {name: Counter() for name in WIDTHS}
     seen: set[str] = set()
     classification = 0
-    for one in examples:
-        identity = one.provenance.get("instruction_id", one.instruction)
+    for example in examples:
+        identity = example.provenance.get("instruction_id", example.instruction)
         if identity not in seen:
             seen.add(identity)
-            classification += bool(one.is_classification)
-            lengths["instruction"][words(one.instruction)] += 1
-        lengths["input"][words(one.input)] += 1
-        lengths["output"][words(one.output)] += 1
+            classification += bool(example.is_classification)
+            lengths["instruction"][words(example.instruction)] += 1
+        lengths["input"][words(example.input)] += 1
+        lengths["output"][words(example.output)] += 1
     instances, empty = lengths["input"].total(), lengths["input"].pop(0, 0)
     found = Counts(
         len(seen), classification, instances, empty, *(_mean(lengths[name]) for name in WIDTHS)

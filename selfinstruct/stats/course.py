@@ -1,4 +1,4 @@
-"""How a run went: what each stretch of turns brought in, and what the replies cost as they came."""
+"""The course of a run: instructions admitted by turn, and the cost of the replies by time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from selfinstruct.models.money.prices import Price
 
 _STRETCHES = 40
 _POINTS = 80
-_PAUSE = 600.0  # seconds without a reply that count as work; what is longer was a stop
+_PAUSE = 600.0  # seconds without a reply that count as work; a longer gap was a stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,10 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """All replies up to a time of work, in seconds since the first. `cost`: USD, None if nobody knows the price."""
+    """All replies up to a time of work, in seconds since the first reply.
+
+    cost: USD; None for a model of unknown price.
+    """
 
     seconds: float
     replies: int
@@ -40,15 +43,15 @@ class Moment:
 def stretches(
     instructions: Iterable[Instruction], rejected: Iterable[Rejected], *, turns: int
 ) -> tuple[Stretch, ...]:
-    """The run's turns in at most 40 stretches of one length (the last may be shorter)."""
+    """The run's turns in at most 40 stretches of equal length (the last may be shorter)."""
     length = max(1, -(-turns // _STRETCHES))
     number = -(-turns // length)
     admitted, dropped = [0] * number, [0] * number
-    for one in instructions:
-        admitted[one.turn // length] += 1
-    for other in rejected:
-        if other.what == "instruction":
-            dropped[other.turn // length] += 1
+    for instruction in instructions:
+        admitted[instruction.turn // length] += 1
+    for candidate in rejected:
+        if candidate.what == "instruction":
+            dropped[candidate.turn // length] += 1
     return tuple(
         Stretch(
             at * length, min(length, turns - at * length), admitted[at] + dropped[at], admitted[at]
@@ -58,9 +61,13 @@ def stretches(
 
 
 def moments(replies: Iterable[dict[str, Any]], price: Price | None) -> tuple[Moment, ...]:
-    """At most some 80 points; the last one holds the totals. A run's stops are left out of its time."""
+    """At most some 80 moments, the last of which holds the totals.
+
+    Stops of the run are left out of the time.
+    """
     usages = sorted(
-        ((reply["at"], Usage(**reply["usage"])) for reply in replies), key=lambda one: float(one[0])
+        ((reply["at"], Usage(**reply["usage"])) for reply in replies),
+        key=lambda usage: float(usage[0]),
     )
     step, found = max(1, len(usages) // _POINTS), []
     seconds, used, before = 0.0, Usage(), usages[0][0] if usages else 0.0

@@ -1,4 +1,4 @@
-"""What the checks find in a run's examples, of each kind how much, with some evidence."""
+"""The defects that the checks find in a run's examples, counted by kind, with some evidence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _SEVERITIES = ("error", "warning", "note")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One finding in one example. Field and evidence are empty where the run noted the slug and no check finds it any more."""
+    """A finding in an example.
+
+    Field and evidence are empty for a slug that the run noted and no check finds any more.
+    """
 
     slug: str
     field: str
@@ -24,7 +27,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Defects:
-    """The examples that one kind of defect was found in."""
+    """A kind of defect, and the number of examples that have the defect."""
 
     slug: str
     severity: str
@@ -33,21 +36,23 @@ class Defects:
     evidence: tuple[str, ...]  # the first few
 
 
-Marks = Mapping[
-    int, Sequence[Mark]
-]  # by the number of the example, from 0; those without any are not in it
+# By the number of the example, from 0. Examples without a finding are left out.
+Marks = Mapping[int, Sequence[Mark]]
 
 
 def find_defects(view: RunView) -> Marks:
-    """Every example through every check but for near-duplicates, which have a part of the figures to themselves."""
+    """Every finding of every check but the near-duplicates.
+
+    Near-duplicates are counted among the figures of novelty.
+    """
     across, found = Across(near=False), {}
-    for number, one in enumerate(view.examples()):
+    for number, example in enumerate(view.examples()):
         marks = [
             Mark(finding.slug, finding.field, finding.evidence)
-            for finding in (*findings(one), *across.findings(one))
+            for finding in (*findings(example), *across.findings(example))
         ]
         known = {mark.slug for mark in marks}
-        marks += [Mark(slug, "", "") for slug in noted(one.provenance) if slug not in known]
+        marks += [Mark(slug, "", "") for slug in noted(example.provenance) if slug not in known]
         if marks:
             found[number] = marks
     return found
@@ -67,7 +72,7 @@ def count_defects(found: Marks) -> tuple[Defects, ...]:
         for slug, count in counts.items()
     ]
     return tuple(
-        sorted(every, key=lambda one: (_SEVERITIES.index(one.severity), -one.count, one.slug))
+        sorted(every, key=lambda kind: (_SEVERITIES.index(kind.severity), -kind.count, kind.slug))
     )
 
 

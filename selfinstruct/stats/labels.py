@@ -1,4 +1,7 @@
-"""Whether the classification tasks are balanced: the output-first approach is there to make them so (paper, section 2.2)."""
+"""The balance of labels in classification tasks.
+
+The output-first approach is there to keep the labels balanced (paper, section 2.2).
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,10 @@ _LONGEST = 60  # letters; a longer output is no label that a table could show
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """`balance`: mean over the tasks with two instances or more of the labels' entropy, 1 where all occur equally often and
-    0 where there is one only; None without such tasks.
+    """The labels of a run's classification tasks.
+
+    balance: the mean entropy of a task's labels, over the tasks with two instances or more. 1
+    where the labels of a task occur equally often, 0 for a single label; None without such tasks.
     """
 
     tasks: int
@@ -29,11 +34,10 @@ class Labels:
 
 def count_labels(examples: Iterable[Example]) -> Labels:
     by_task: dict[str, Counter[str]] = {}
-    for one in examples:
-        if one.is_classification:
-            by_task.setdefault(one.provenance.get("instruction_id", one.instruction), Counter())[
-                one.output.strip()
-            ] += 1
+    for example in examples:
+        if example.is_classification:
+            task = example.provenance.get("instruction_id", example.instruction)
+            by_task.setdefault(task, Counter())[example.output.strip()] += 1
     several = [labels for labels in by_task.values() if labels.total() > 1]
     overall: Counter[str] = Counter()
     for labels in by_task.values():
@@ -45,7 +49,9 @@ def count_labels(examples: Iterable[Example]) -> Labels:
         several=len(several),
         one_label=sum(len(labels) == 1 for labels in several),
         balance=sum(map(_balance, several)) / len(several) if several else None,
-        commonest=tuple(sorted(overall.items(), key=lambda one: (-one[1], one[0]))[:_COMMONEST]),
+        commonest=tuple(
+            sorted(overall.items(), key=lambda label: (-label[1], label[0]))[:_COMMONEST]
+        ),
     )
 
 

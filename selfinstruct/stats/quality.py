@@ -1,4 +1,4 @@
-"""The paper's table of quality (section 3.3) for a run that `selfinstruct judge` has been over."""
+"""The paper's table of quality (section 3.3) for a run with judgements."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCORES = 5  # from 1
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the judge said of one example; None where it did not say, or nothing that could be meant."""
+    """The judge's verdict on an example; None for an answer that is missing or makes no sense."""
 
     score: float | None
     is_valid: bool | None
@@ -63,7 +63,7 @@ PAPER_QUALITY = Quality(
 
 
 def judgements_of(view: RunView) -> dict[str, Judgement]:
-    """By the example's id; where there are several, the last word counts."""
+    """The judgements by the example's id; of two lines for an example the later counts."""
     return {
         line["id"]: _read(line) for line in view.judgements() if isinstance(line.get("id"), str)
     }
@@ -74,9 +74,9 @@ def count_quality(ids: Iterable[str], judgements: Mapping[str, Judgement]) -> Qu
     found = [judgements[id] for id in dict.fromkeys(ids) if id in judgements]
     if not found:
         return None
-    answers = [[one.is_valid, one.input_fits, one.output_right] for one in found]
+    answers = [[said.is_valid, said.input_fits, said.output_right] for said in found]
     whole = [all(three) for three in answers if None not in three]
-    given = [one.score for one in found if one.score is not None]
+    given = [said.score for said in found if said.score is not None]
     scores = [0] * SCORES
     for score in given:
         scores[min(max(round(score), 1), SCORES) - 1] += 1

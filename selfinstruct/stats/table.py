@@ -8,7 +8,7 @@ from selfinstruct.stats.counts import Counts
 from selfinstruct.stats.quality import QUESTIONS, Answer, Quality
 from selfinstruct.stats.verbs import Verbs
 
-Row = tuple[str, str, str]  # what, the paper's, ours
+Row = tuple[str, str, str]  # label, the paper's value, ours
 
 _NOTHING = "\u2013"
 _PAPER_STRUCTURED = 26_559 / 52_445  # section 3.2
@@ -20,7 +20,8 @@ def rows(paper: Counts, ours: Counts, verbs: Verbs | None) -> Iterator[Row]:
 
     def number(name: str, of: str | None = None) -> Row:
         theirs, own = (
-            _number(getattr(one, name), getattr(one, of) if of else None) for one in (paper, ours)
+            _number(getattr(column, name), getattr(column, of) if of else None)
+            for column in (paper, ours)
         )
         return names[name], theirs, own
 
@@ -46,10 +47,12 @@ def rows(paper: Counts, ours: Counts, verbs: Verbs | None) -> Iterator[Row]:
 
 
 def quality_rows(paper: Quality, ours: Quality | None) -> Iterator[Row]:
-    """The paper's table 2, and the mean score that it does not have."""
-    for name, what in (*QUESTIONS.items(), ("all_three", "all three")):
-        theirs, own = (_share(getattr(one, name)) if one else _NOTHING for one in (paper, ours))
-        yield what, theirs, own
+    """The paper's table 2, and the mean score, which the paper does not have."""
+    for name, label in (*QUESTIONS.items(), ("all_three", "all three")):
+        theirs, own = (
+            _share(getattr(column, name)) if column else _NOTHING for column in (paper, ours)
+        )
+        yield label, theirs, own
     yield "mean score, 1 to 5", _NOTHING, _number(ours.mean_score if ours else None, None)
     yield "judged", f"{paper.judged:,}", f"{ours.judged:,}" if ours else _NOTHING
 

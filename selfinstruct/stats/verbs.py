@@ -1,4 +1,4 @@
-"""What the instructions ask for: root verbs and their direct objects (paper, section 3.2 and figure 3)."""
+"""Root verbs of instructions and their direct objects (paper, section 3.2 and figure 3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hashlib import blake2b
 from selfinstruct.stats.parser import Pair
 
 VERBS, NOUNS = 20, 4  # the paper's figure
-SAMPLE = 20_000  # instructions that are parsed where nobody asks for all: shares are true to 0.7 points, 19 times of 20
+# Instructions that are parsed unless all are wanted: shares are true to 0.7 points, 19 times of 20.
+SAMPLE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,10 @@ class Verb:
 
 @dataclass(frozen=True, slots=True)
 class Verbs:
-    """Of `parsed` instructions, `structured` have a root verb with a direct object. `covered` are in the figure."""
+    """Of `parsed` instructions, `structured` have a root verb with a direct object.
+
+    `covered` of them are in the figure.
+    """
 
     model: str
     of: int  # instructions there are; where it is more than `parsed`, these are a sample
@@ -37,12 +41,15 @@ class Verbs:
 
     @property
     def said(self) -> str:
-        """What a share of `parsed` is a share of."""
+        """The whole that shares of `parsed` refer to, in words."""
         return f"of {self.parsed:,} sampled" if self.parsed < self.of else f"of {self.parsed:,}"
 
 
 def sample(instructions: Sequence[str], most: int) -> list[str]:
-    """At most so many, in their order. A hash of the text chooses: neither the order nor a clock has a part in it."""
+    """At most `most` instructions, in their order.
+
+    A hash of each text decides; neither the order nor a clock has a part.
+    """
     if len(instructions) <= most:
         return list(instructions)
     chances = [
@@ -55,7 +62,7 @@ def sample(instructions: Sequence[str], most: int) -> list[str]:
 
 
 def count_verbs(found: Iterable[Pair | None], *, of: int, model: str) -> Verbs:
-    """found: the pair of each instruction that was parsed, None where it has none."""
+    """found: for each instruction that was parsed its pair, or None."""
     parsed = list(found)
     pairs: Counter[Pair] = Counter(pair for pair in parsed if pair is not None)
     by_verb: Counter[str] = Counter()
@@ -70,4 +77,4 @@ def count_verbs(found: Iterable[Pair | None], *, of: int, model: str) -> Verbs:
 
 
 def _commonest(counts: Counter[str], most: int) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:most]
+    return sorted(counts.items(), key=lambda word: (-word[1], word[0]))[:most]

@@ -1,0 +1,196 @@
+"""All figures of a run together: measured, as a record, and as lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from selfinstruct.models.money.prices import price_of
+from selfinstruct.runs.funnel import Funnel
+from selfinstruct.runs.inputs import FOLDER
+from selfinstruct.runs.view import RunView
+from selfinstruct.stats.counts import PAPER, Counts, Histogram, count
+from selfinstruct.stats.course import Moment, Stretch, moments, stretches
+from selfinstruct.stats.defects import Defects, Marks, count_defects, find_defects
+from selfinstruct.stats.labels import Labels, count_labels
+from selfinstruct.stats.likeness import ASKED, CLOSE, Pair, closest, highest_with_seeds
+from selfinstruct.stats.parser import MISSING, installed_model, parsing
+from selfinstruct.stats.quality import PAPER_QUALITY, Quality, count_quality, judgements_of
+from selfinstruct.stats.table import percent, quality_rows, rows
+from selfinstruct.stats.verbs import SAMPLE, Verbs, count_verbs, sample
+
+SCHEMA = Path(__file__).with_name("schema.json")  # of the record that `to_record` gives
+NO_SEEDS = "the run has no seed tasks: the likeness to seeds is left out"
+_MANY = 5000  # instructions that take long enough for a notice
+_PRESET = "preset "  # how the method of a run begins that has a preset
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The figures of a run. Figures that could not be measured are None; `missing` says why."""
+
+    name: str  # of the directory
+    model: str
+    method: str  # how the run was made: "preset chat"
+    version: str  # of the program that began the run
+    threshold: float  # of the novelty filter
+    counts: Counts
+    lengths: dict[str, Histogram]
+    funnel: Funnel
+    verbs: Verbs | None  # None: no parser is installed
+    seeds: Histogram | None  # each instruction's highest ROUGE-L with a seed; None: no seeds
+    compared: int  # instructions that were compared with those before them
+    close: int  # of them, those that resemble an earlier one at more than 0.6
+    closest: tuple[Pair, ...]
+    stretches: tuple[Stretch, ...]
+    moments: tuple[Moment, ...]
+    labels: Labels
+    defects: tuple[Defects, ...]  # found by the checks in the examples
+    quality: Quality | None  # None: nothing is judged
+    missing: tuple[str, ...]
+
+    @property
+    def preset(self) -> str | None:
+        """The run's preset; None if the run was made without one."""
+        has_preset = self.method.startswith(_PRESET)
+        return self.method.removeprefix(_PRESET) if has_preset else None
+
+    def to_record(self) -> dict[str, Any]:
+        """The record of `stats --json`, in the form of schema.json, with the paper's columns."""
+        return {
+            **asdict(self),
+            "preset": self.preset,
+            "funnel": self.funnel.to_record(),
+            "paper": asdict(PAPER),
+            "paper_quality": asdict(PAPER_QUALITY),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """The figures as a person reads them in a terminal."""
+        yield f"{self.name}: {self.model}, {self.method}"
+        yield f"{'':<40}{'the paper':>18}{'this run':>18}"
+        for label, papers, ours in rows(PAPER, self.counts, self.verbs):
+            yield f"{label:<40}{papers:>18}{ours:>18}"
+        if self.quality:
+            for label, papers, ours in quality_rows(PAPER_QUALITY, self.quality):
+                yield f"{label:<40}{papers:>18}{ours:>18}"
+        yield ""
+        yield from self._verb_lines()
+        yield from self._text_lines()
+        if self.moments:
+            last = self.moments[-1]
+            cost = "cost unknown" if last.cost is None else f"${last.cost:,.2f}"
+            tokens = f"{last.prompt_tokens:,} prompt, {last.completion_tokens:,} completion"
+            yield f"{'tokens':<40}{tokens}, {cost}"
+        for defect in self.defects:
+            yield f"  {defect.severity:<8}{defect.slug:<30}{defect.count:>18,}"
+        yield from self.missing
+
+    def _verb_lines(self) -> Iterator[str]:
+        if self.verbs is None:
+            return
+        if self.verbs.parsed < self.verbs.of:
+            yield (
+                f"verbs {self.verbs.said} of {self.verbs.of:,} instructions; --all parses every one"
+            )
+        for verb in self.verbs.verbs:
+            nouns = ", ".join(f"{noun} {times:,}" for noun, times in verb.nouns)
+            yield f"  {verb.verb:<16}{verb.count:>7,}  {nouns}"
+
+    def _text_lines(self) -> Iterator[str]:
+        """Lengths, novelty and labels."""
+        for name, bars in self.lengths.items():
+            yield f"{f'{name}, words':<40}{_sparkline(bars)}"
+        if self.seeds is not None:
+            yield f"{'highest ROUGE-L with a seed':<40}{_sparkline(self.seeds)}"
+        close = f"{self.close:,} ({percent(self.close, self.compared)})"
+        yield f"{f'resemble an earlier one (> {CLOSE})':<40}{close:>18}"
+        labels = self.labels
+        balance = "\u2013" if labels.balance is None else f"{labels.balance:.2f}"
+        yield (
+            f"{'balance of labels (0 to 1)':<40}{balance:>18}  "
+            f"{labels.one_label:,} of {labels.several:,} have one"
+        )
+
+
+def measure(
+    view: RunView,
+    notice: Callable[[str], None] = lambda text: None,
+    *,
+    every: bool = False,
+    look: Callable[[RunView], Marks] = find_defects,
+) -> Stats:
+    """Measures a run. The files are read more than once; `notice` hears of work that takes long.
+
+    The instructions measured are those of the examples, as in the paper's tables. every: parse and
+    compare all instructions, however many there are. look: finds the defects, for a caller who
+    also needs them singly. Raises UserError for a broken file.
+    """
+    instructions = _instructions_of(view)
+    model = installed_model()
+    asked = instructions if every else sample(instructions, SAMPLE)
+    if len(instructions) > _MANY:
+        parser = "" if model is None else f"; the parser sees {len(asked):,} of them"
+        notice(f"measuring {len(instructions):,} instructions{parser}")
+    if model is None:
+        found = _measure(view, instructions, every=every, look=look)
+        return replace(found, missing=(MISSING, *found.missing))
+    with parsing(asked, model) as parsed:  # at work while everything else is measured
+        found = _measure(view, instructions, every=every, look=look)
+        return replace(found, verbs=count_verbs(parsed(), of=len(instructions), model=model))
+
+
+def _instructions_of(view: RunView) -> list[str]:
+    """The text of each instruction that has an example, once."""
+    texts: dict[str, str] = {}
+    for example in view.examples():
+        texts[example.provenance.get("instruction_id", example.instruction)] = example.instruction
+    return list(texts.values())
+
+
+def _measure(
+    view: RunView, instructions: Sequence[str], *, every: bool, look: Callable[[RunView], Marks]
+) -> Stats:
+    """All figures but the verbs."""
+    counts, lengths = count(view.examples())
+    funnel, config = view.funnel(), view.config
+    compared = instructions if every else instructions[:ASKED]
+    close, pairs = closest(compared, config.tokenizer)
+    seeds = _seeds_of(view)
+    return Stats(
+        name=view.directory.resolve().name,
+        model=config.model,
+        method=view.method,
+        version=str(view.record.get("selfinstruct", "")),
+        threshold=config.threshold,
+        counts=counts,
+        lengths=lengths,
+        funnel=funnel,
+        verbs=None,
+        seeds=highest_with_seeds(instructions, seeds, config.tokenizer) if seeds else None,
+        compared=len(compared),
+        close=close,
+        closest=pairs,
+        stretches=stretches(view.instructions(), view.rejected(), turns=funnel.turns),
+        moments=moments(view.replies(), price_of(config)),
+        labels=count_labels(view.examples()),
+        defects=count_defects(look(view)),
+        quality=count_quality((example.id for example in view.examples()), judgements_of(view)),
+        missing=() if seeds else (NO_SEEDS,),
+    )
+
+
+def _seeds_of(view: RunView) -> list[str]:
+    """The instructions of the run's seed tasks; none for a recipe that works without seeds."""
+    if not (view.directory / FOLDER / "seed_tasks.jsonl").exists():
+        return []
+    return [seed.instruction for seed in view.seeds()]
+
+
+def _sparkline(bars: Histogram) -> str:
+    """A letter for each bar: its height as a share of the highest."""
+    letters = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
+    top = max(bars.counts, default=0) or 1
+    return "".join(letters[-(-8 * times // top)] for times in bars.counts).rstrip()
