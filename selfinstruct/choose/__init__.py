@@ -1,1 +1,1 @@
-"""What is kept of a dataset."""
+"""Selection: the examples and records of a dataset that are kept."""

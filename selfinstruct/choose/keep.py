@@ -1,4 +1,7 @@
-"""The filters of `--keep`, one comparison each; no code is ever run. `score>=4`, `model=gpt-4o-mini`, `finding!=truncated`."""
+"""The filters of `--keep`: `score>=4`, `model=gpt-4o-mini`, `finding!=truncated`.
+
+Each filter is a comparison. No code is ever run.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,19 @@ from selfinstruct.parsing.verdict import QUESTIONS
 
 _Values = Callable[[Candidate], tuple[Any, ...]]
 _OPERATORS = {
-    ">=": operator.ge, "<=": operator.le, "!=": operator.ne, "==": operator.eq, ">": operator.gt, "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+    "!=": operator.ne,
+    "==": operator.eq,
+    ">": operator.gt,
+    "<": operator.lt,
     "=": operator.eq,
-}  # fmt: skip
+}
 _EXPRESSION = re.compile(r"\s*(\w+)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*\Z", re.DOTALL)
 _TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 
 
-def _one(value: Any) -> tuple[Any, ...]:
+def _known(value: Any) -> tuple[Any, ...]:
     return () if value is None else (value,)
 
 
@@ -30,8 +38,8 @@ def _words(name: str) -> _Values:
 
 
 _NUMBERS: dict[str, _Values] = {
-    "score": lambda row: _one(row.score),
-    "turn": lambda row: _one(row.provenance.get("turn")),
+    "score": lambda row: _known(row.score),
+    "turn": lambda row: _known(row.provenance.get("turn")),
     "instruction_words": _words("instruction"),
     "input_words": _words("input"),
     "output_words": _words("output"),
@@ -39,17 +47,17 @@ _NUMBERS: dict[str, _Values] = {
 _TEXTS: dict[str, _Values] = {
     "id": lambda row: (row.id,),
     "run": lambda row: (row.run,),
-    "model": lambda row: _one(row.provenance.get("model")),
-    "source": lambda row: _one(row.provenance.get("source")),
+    "model": lambda row: _known(row.provenance.get("model")),
+    "source": lambda row: _known(row.provenance.get("source")),
 }
 
 
 def _answer(name: str) -> _Values:
-    return lambda row: _one(row.answers.get(name))
+    return lambda row: _known(row.answers.get(name))
 
 
 _FLAGS: dict[str, _Values] = {
-    "is_classification": lambda row: _one(row.is_classification),
+    "is_classification": lambda row: _known(row.is_classification),
     **{name: _answer(name) for name in QUESTIONS},
 }
 _FINDING = "finding"
@@ -59,9 +67,9 @@ _JUDGED = ("score", *QUESTIONS)
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """One filter, read."""
+    """A filter, read from its text."""
 
-    text: str  # as it was said
+    text: str  # as the user wrote the filter
     name: str
     operator: str
     value: float | str | bool
@@ -71,15 +79,15 @@ class Keep:
         return self.name in _JUDGED
 
     def takes(self, row: Candidate) -> bool | None:
-        """Whether the row stays; None if what is asked about is not known of it, and then it goes."""
-        if self.name == _FINDING:  # of several: = means one of them is, != none of them is
+        """Whether the row stays. None, and the row goes, if the value to compare is unknown."""
+        if self.name == _FINDING:  # of several: = means any of them is, != none is
             return (self.value in row.findings) == (self.operator != "!=")
         values = {**_NUMBERS, **_FLAGS, **_TEXTS}[self.name](row)
         return bool(_OPERATORS[self.operator](values[0], self.value)) if values else None
 
 
 def keep(text: str) -> Keep:
-    """Raises UserError for what is no filter."""
+    """Reads a filter. Raises UserError for any other text."""
     found = _EXPRESSION.match(text)
     if found is None or not found[3]:
         raise UserError(

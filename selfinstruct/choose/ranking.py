@@ -1,6 +1,6 @@
 """Ranks the outputs of each prompt by the judge's score.
 
-`export --best` keeps the first of each ranking, `export --format preference` the first and the last.
+`export --best` keeps the first of each ranking, `--format preference` the first and the last.
 """
 
 from __future__ import annotations

@@ -12,17 +12,19 @@ from selfinstruct.errors import UserError
 
 @click.command()
 @click.argument("path", metavar="FILE|DIR")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.option(
-    "--only", multiple=True, metavar="SLUG", help="Look for this defect alone; repeatable."
+    "--only", multiple=True, metavar="SLUG", help="Look for this defect alone. Repeatable."
 )
 @click.option(
-    "--ignore", multiple=True, metavar="SLUG", help="Look for all but this defect; repeatable."
+    "--ignore", multiple=True, metavar="SLUG", help="Look for all defects but this. Repeatable."
 )
 @click.option(
-    "--fix", is_flag=True, help="Write a copy with what has one right repair repaired; needs --out."
+    "--fix",
+    is_flag=True,
+    help="Write a copy in which defects that have one right repair are repaired; needs --out.",
 )
-@click.option("--out", metavar="FILE", help="Where that copy goes.")
+@click.option("--out", metavar="FILE", help="The file of the repaired copy.")
 @click.option(
     "--every",
     metavar="FILE",
@@ -31,7 +33,7 @@ from selfinstruct.errors import UserError
 @click.option(
     "--format",
     type=click.Choice(["jsonl", "json", "csv", "tsv", "parquet"]),
-    help="Of the input, instead of what its name says.",
+    help="The format of the input, instead of what its name says.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if anything is found.")
 def check(
@@ -45,7 +47,7 @@ def check(
     format: str | None,
     strict: bool,
 ) -> None:
-    """Find known defects in the examples of a run or of any file with instruction, input and output.
+    """Find known defects in the examples of a run, or of a file with instruction, input and output.
 
     \b
     selfinstruct check runs/night
@@ -53,7 +55,7 @@ def check(
     selfinstruct check data.jsonl --fix --out mended.jsonl
     selfinstruct check data.jsonl --every findings.jsonl
 
-    docs/checks.md says what each defect is, and how often a finding is right.
+    docs/checks.md explains each defect, and how often a finding is right.
     """
     import json
 

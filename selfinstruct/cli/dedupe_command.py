@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinstruct.text import printable
+from selfinstruct.cli.screen import show
+
+if TYPE_CHECKING:
+    from selfinstruct.choose.deduplication import Outcome
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
-    "--out", required=True, metavar="KEPT", help="Where the kept records go; - is standard output."
+    "--out",
+    required=True,
+    metavar="KEPT",
+    help="The file of the kept records; - is standard output.",
 )
 @click.option(
     "--rejected",
     metavar="FILE",
-    help="Where the others go, each with its reason, nearest neighbour and score.",
+    help="The file of the other records, each with its reason, nearest neighbour and score.",
 )
 @click.option(
     "--field",
@@ -25,19 +32,19 @@ from selfinstruct.text import printable
     multiple=True,
     default=("instruction",),
     show_default=True,
-    help="What to compare; repeatable; a chat counts as its first user turn.",
+    help="The field to compare; a chat counts as its first user turn. Repeatable.",
 )
 @click.option(
     "--against",
     multiple=True,
     metavar="FILE",
-    help="Also reject what resembles a record of FILE, which is not copied.",
+    help="Also reject records that resemble a record of FILE, which is not copied. Repeatable.",
 )
 @click.option(
     "--against-field",
     "against_fields",
     multiple=True,
-    help="What to compare in --against, if not --field.",
+    help="The field to compare in --against, if not --field. Repeatable.",
 )
 @click.option(
     "--threshold", type=float, default=0.7, show_default=True, help="Reject above this ROUGE-L F."
@@ -47,12 +54,12 @@ from selfinstruct.text import printable
     type=click.Choice(["unicode", "rouge"]),
     default="unicode",
     show_default=True,
-    help="rouge knows a-z and 0-9 only, as the paper did.",
+    help="How ROUGE-L splits text; rouge knows a-z and 0-9 only, as the paper did.",
 )
 @click.option(
     "--format",
     type=click.Choice(["jsonl", "json", "csv", "tsv", "parquet"]),
-    help="Of the inputs (and of standard output), instead of what their names say.",
+    help="The format of the inputs and of standard output, instead of what names say.",
 )
 @click.option(
     "--skip-bad", is_flag=True, help="Count broken records and pass over them, instead of stopping."
@@ -65,11 +72,11 @@ def dedupe(
     against_fields: tuple[str, ...],
     **settings: Any,
 ) -> None:
-    """Copy the records of any dataset, in order, but for near-duplicates of an earlier one.
+    """Copy the records of any dataset, in order, without near-duplicates of an earlier record.
 
     \b
     selfinstruct dedupe old.jsonl new.parquet --out kept.jsonl --rejected dropped.jsonl
-    selfinstruct dedupe train.jsonl --against benchmark.csv --against-field question --out clean.jsonl
+    selfinstruct dedupe train.jsonl --against test.csv --against-field question --out clean.jsonl
     zcat big.jsonl.gz | selfinstruct dedupe - --field messages --out - | head
 
     JSON Lines, JSON, CSV, TSV and Parquet, plain or with .gz or .zst; - is standard input.
@@ -88,16 +95,20 @@ def dedupe(
             rejected=rejected,
             progress=reading.update,
         )
-    said = [
-        f"read {found.read:,}: kept {found.kept:,}, near-duplicates {found.near_duplicates:,}, bad {found.bad:,}"
-    ]
+    show(_lines(found, against, settings["tokenizer"]), err=True)
+
+
+def _lines(found: Outcome, against: tuple[str, ...], tokenizer: str) -> Iterator[str]:
+    """The counts, as a person reads them."""
+    yield (
+        f"read {found.read:,}: kept {found.kept:,}, near-duplicates {found.near_duplicates:,}, "
+        f"bad {found.bad:,}"
+    )
     if against:
-        said.append(f"compared with {found.against:,} records of {', '.join(against)}")
+        yield f"compared with {found.against:,} records of {', '.join(against)}"
     if found.tokenless:
-        advice = "; try --tokenizer unicode" if settings["tokenizer"] == "rouge" else ""
-        said.append(
-            f"Warning: {found.tokenless:,} records have no tokens under --tokenizer {settings['tokenizer']}; they are kept "
-            f"without a comparison{advice}"
+        advice = "; try --tokenizer unicode" if tokenizer == "rouge" else ""
+        yield (
+            f"Warning: {found.tokenless:,} records have no tokens under --tokenizer {tokenizer}; "
+            f"they are kept without a comparison{advice}"
         )
-    for line in said:
-        click.echo(printable(line), err=True)

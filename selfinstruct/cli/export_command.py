@@ -20,8 +20,8 @@ from selfinstruct.cli.screen import show
         ["alpaca", "messages", "sharegpt", "prompt-completion", "preference", "parquet", "hf"]
     ),
     required=True,
-    help="messages is OpenAI's and TRL's chat form, preference TRL's pairs of chosen and rejected, "
-    "hf a dataset folder with its card.",
+    help="messages is the chat form of OpenAI and TRL; preference has pairs of a chosen and a "
+    "rejected output, as TRL trains on them; hf is a dataset folder with a card.",
 )
 @click.option(
     "--out",
@@ -34,18 +34,19 @@ from selfinstruct.cli.screen import show
     "--split",
     default="",
     metavar="A/B",
-    help="Shares of train/test, or of train/validation/test; an instruction is never on two sides.",
+    help="Shares of train/test, or of train/validation/test. An instruction is never on two sides.",
 )
 @click.option(
     "--keep",
     multiple=True,
     metavar="EXPR",
-    help="Only what fits, as in 'score>=4' or is_classification=false; repeatable: all must.",
+    help="Only examples that fit, as in 'score>=4' or is_classification=false. Repeatable: all "
+    "must hold.",
 )
 @click.option(
     "--best",
     is_flag=True,
-    help="Of the examples of one prompt only that with the judge's highest score.",
+    help="Of the examples of a prompt only the one with the judge's highest score.",
 )
 @click.option(
     "--margin",
@@ -60,50 +61,57 @@ from selfinstruct.cli.screen import show
     "--shuffle-seed",
     type=int,
     metavar="N",
-    help="Shuffle, this way.  [default: the order of the run]",
+    help="Shuffle; N decides the order.  [default: the order of the run]",
 )
 @click.option(
     "--system",
     default="",
     metavar="TEXT",
-    help="A system message for every example (alpaca, messages, sharegpt).",
+    help="A system message for the examples without their own (alpaca, messages, sharegpt, "
+    "preference).",
 )
 @click.option(
     "--drop-labels",
     is_flag=True,
-    help="Half of the inputs lose a label that they begin with, as 'Text:' (prompt-completion).",
+    help="Half of the inputs lose a label at their beginning, such as 'Text:' (prompt-completion).",
 )
 @click.option(
     "--license",
     default="",
     metavar="ID",
-    help="For the dataset card, as the Hub writes it: cc-by-4.0, apache-2.0 (hf).",
+    help="For the dataset card, as the Hub writes licenses: cc-by-4.0, apache-2.0 (hf).",
 )
 @click.option(
     "--push-to-hub",
     default="",
     metavar="OWNER/NAME",
-    help="Upload as a private dataset; HF_TOKEN from the environment (hf).",
+    help="Upload as a private dataset, with HF_TOKEN from the environment (hf).",
 )
 @click.option(
     "--force",
     is_flag=True,
-    help="Replace a file that exists; a folder that was exported before needs no leave.",
+    help="Replace a file that exists. A folder from an earlier export needs no leave.",
 )
 def export(directories: tuple[Path, ...], out: Path, **settings: Any) -> None:
-    """Write the examples of one run or several in a form that trainers load.
+    """Write the examples of runs in a form that trainers load.
 
     \b
     selfinstruct export runs/mine --format alpaca --out mine.json
     selfinstruct export runs/mine --format messages --split 0.95/0.05 --out mine-chat
+    selfinstruct export runs/mine --format preference --margin 2 --out pairs.jsonl
     selfinstruct export runs/a runs/b --format hf --keep 'score>=4' --license cc-by-4.0 --out both
 
-    The same example in two runs is written once. Needs nothing beyond the base install but for parquet, hf and
-    --push-to-hub: pip install 'selfinstruct[export]'
+    The same example in two runs is written once. Parquet, hf and --push-to-hub need the extra
+    'export'; the other formats need nothing beyond the base install.
 
-    --keep compares score, turn, instruction_words, input_words, output_words (numbers), is_classification, is_valid,
-    input_fits, output_right (true or false), id, run, model, source, finding with >= <= > < = !=. Where a judge was not
-    asked, score, is_valid, input_fits and output_right hold nothing and the example goes; it is counted.
+    --keep compares score, turn, instruction_words, input_words, output_words (numbers),
+    is_classification, is_valid, input_fits, output_right (true or false), id, run, model, source,
+    finding with >= <= > < = !=. Examples that the judge was not asked about have no score,
+    is_valid, input_fits and output_right: such a comparison drops and counts them.
+
+    A prompt is the system message, the earlier turns, the instruction and the input. Where several
+    models answered a prompt and 'selfinstruct judge' gave scores, --best keeps the best output,
+    and preference makes a pair of the best and the worst.
     """
     from selfinstruct.exports import Export
     from selfinstruct.exports import export as write

@@ -1,4 +1,4 @@
-"""`selfinstruct stats` and `selfinstruct report`: what is in a run, for a terminal and for a browser."""
+"""`selfinstruct stats` and `selfinstruct report`: the figures of runs."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _every = click.option(
     "--json",
     "as_json",
     is_flag=True,
-    help="One JSON object; selfinstruct/stats/schema.json describes it.",
+    help="Print a JSON object, which selfinstruct/stats/schema.json describes.",
 )
 @_every
 def stats(directory: Path, as_json: bool, every: bool) -> None:
-    """Print what is in the run in DIRECTORY: the figures of the paper's tables beside the paper's own, defects, judgements.
+    """Print the figures of the run in DIRECTORY beside the paper's: counts, defects, judgements.
 
     \b
     selfinstruct stats runs/night
@@ -55,18 +55,18 @@ def stats(directory: Path, as_json: bool, every: bool) -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where the page goes.  [default: DIRECTORY/report.html]",
+    help="The file of the page.  [default: DIRECTORY/report.html]",
 )
 @_every
 def report(directories: tuple[Path, ...], out: Path | None, every: bool) -> None:
-    """Write one HTML page on a run, or on several side by side, that opens without a network.
+    """Write an HTML page on a run, or on several side by side, that opens without a network.
 
     \b
     selfinstruct report runs/night
     selfinstruct report runs/monday runs/tuesday --out compared.html
 
-    Figures, funnel, defects, judgements, nearest neighbours, and a browser of every example, rejected ones too. Needs the extra
-    'report'.
+    The page has figures, the funnel, defects, judgements, nearest neighbours, and a browser of
+    every example and every rejected candidate. Needs the extra 'report'.
     """
     from selfinstruct.report import write_report
 

@@ -1,4 +1,4 @@
-"""Alpaca's form: instruction, input, output, each as it is.
+"""Alpaca's form: instruction, input, output.
 
 `system` and `history` are LLaMA-Factory's further columns, written where the export has any.
 """
@@ -30,8 +30,8 @@ def record(row: Candidate, style: Style) -> dict[str, Any]:
 def exchanges(history: Sequence[Turn]) -> list[list[str]]:
     """The turns as [user, assistant] pairs.
 
-    Turns of one role in a row become one, with a blank line between them. Where the assistant
-    begins or the user ends, the other's text is empty.
+    Several turns of a role in a row are joined, with a blank line between them. Where the
+    assistant begins or the user ends, the other's text is empty.
     """
     turns = [
         (role, "\n\n".join(turn.text for turn in together))

@@ -79,7 +79,7 @@ class Exported:
 def export(
     directories: Sequence[Path | str], out: Path | str, settings: Export | None = None
 ) -> Exported:
-    """Writes the examples of one run or several to `out`.
+    """Writes the examples of runs to `out`.
 
     `out` is a file where its name ends in .jsonl, .json or .parquet, otherwise a folder. A row is
     held at a time; a shuffle holds all rows. Raises UserError, and then `out` is as before.

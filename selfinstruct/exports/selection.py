@@ -19,7 +19,7 @@ _RUN_SHIFT = 48  # an example's place: the number of its run, then 48 bits for t
 
 @dataclass(slots=True)
 class Selection:
-    """The rows of an export. After one iteration the counts hold: read = kept + all of dropped.
+    """The rows of an export. After an iteration the counts hold: read = kept + all of dropped.
 
     With `best` and for pairs, the runs are read twice: first to rank the outputs, then for the
     rows to write. The ranking holds digests; of a pair the earlier row is held until the later.
@@ -61,7 +61,7 @@ class Selection:
             yield row
 
     def _best(self) -> Iterator[Candidate]:
-        """Of the examples of each prompt the one with the highest score."""
+        """The example with the highest score of each prompt."""
         ranking = self._rank()
         chosen = ranking.best()
         self._drop("not the best of its prompt", ranking.outputs - len(chosen))
