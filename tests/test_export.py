@@ -1,4 +1,7 @@
-"""Exports as their consumers load them: `datasets` reads every format, and what it reads is what the run holds."""
+"""Exports as their consumers load them.
+
+`datasets` reads every format, and finds the texts that the run holds.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ from selfinstruct.exports.completion import WITH_INPUT, WITHOUT_INPUT, without_l
 from selfinstruct.models.local import WHEEL
 from selfinstruct.runs.view import load_run
 
-# What breaks naive writers: line separators within a line, quotes, a lone surrogate, templates' own marks, right-to-left, NUL.
+# Texts that break naive writers: line separators within a line, quotes, a lone surrogate, the marks
+# of templates, right-to-left letters, NUL.
 NASTY = [
     (
         "Say \u2028 it \u2029 and \x85 again",
@@ -392,13 +396,20 @@ def test_the_card_is_read_by_the_hub_s_own_library(directory: Path, tmp_path: Pa
 
 
 def trainer_view(folder: Path, name: str) -> list[tuple[str, str, str]]:
-    """(system, question, answer) as LLaMA-Factory takes them: its defaults hold only where columns or tags are not given."""
+    """(system, question, answer) as LLaMA-Factory takes them.
+
+    Its defaults hold only where columns or tags are not given.
+    """
     entry = json.loads((folder / "dataset_info.json").read_text())[name]
     assert entry.keys() <= {"file_name", "formatting", "columns", "tags"}
     columns = entry["columns"]
     tags = entry.get("tags") or {
-        "role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt", "system_tag": "system",
-    }  # fmt: skip
+        "role_tag": "from",
+        "content_tag": "value",
+        "user_tag": "human",
+        "assistant_tag": "gpt",
+        "system_tag": "system",
+    }
     found = []
     for line in (folder / entry["file_name"]).read_text("utf-8").splitlines():
         row = json.loads(line)
@@ -718,7 +729,7 @@ def test_pairs_that_cannot_be_are_one_line(
 
 @pytest.fixture
 def chats(plain: Path, tmp_path: Path) -> Path:
-    """One example with a system message and two earlier turns, one with the turns, one with none."""
+    """Three examples: with a system message and two earlier turns, with the turns, with none."""
     turns = (Turn("user", "Name a volcano."), Turn("assistant", "Vesuvius"))
     rows = [
         *answers("And one in Sicily?", 1, "Etna", input="Italy", system="Be brief.", history=turns),

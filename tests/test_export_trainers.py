@@ -35,23 +35,29 @@ def package(name, **names):
     made = types.ModuleType(name)
     spec = importlib.util.find_spec(head) if head not in sys.modules or rest else None
     home = Path((spec.submodule_search_locations if spec else [""])[0])
-    made.__path__, made.__spec__ = [str(home.joinpath(*rest))], importlib.machinery.ModuleSpec(name, None)
+    made.__path__ = [str(home.joinpath(*rest))]
+    made.__spec__ = importlib.machinery.ModuleSpec(name, None)
     made.__dict__.update(names)
     sys.modules[name] = made
 
 def rows(path, kind="json"):
-    return list(load_dataset(kind, data_files=path, split="train", cache_dir=sys.argv[1] + "/cache"))
+    cache = sys.argv[1] + "/cache"
+    return list(load_dataset(kind, data_files=path, split="train", cache_dir=cache))
 """
 TOKENIZER = """
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
-tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"?": 0}, unk_token="?")), eos_token="?")
-tokenizer.chat_template = "{% for one in messages %}<{{ one.role }}>{{ one.content }}</{{ one.role }}>{% endfor %}"
+inner = Tokenizer(WordLevel({"?": 0}, unk_token="?"))
+tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="?")
+tokenizer.chat_template = (
+    "{% for one in messages %}<{{ one.role }}>{{ one.content }}</{{ one.role }}>{% endfor %}"
+)
 """
 TRL = """
 from trl.data_utils import apply_chat_template, is_conversational, maybe_convert_to_chatml
-messages, sharegpt, pairs = (rows(f"{sys.argv[1]}/{name}/train.jsonl") for name in ("messages", "sharegpt", "prompt-completion"))
+names = ("messages", "sharegpt", "prompt-completion")
+messages, sharegpt, pairs = (rows(f"{sys.argv[1]}/{name}/train.jsonl") for name in names)
 converted = [maybe_convert_to_chatml({"conversations": one["conversations"]}) for one in sharegpt]
 print(json.dumps({
     "conversational": [sum(map(is_conversational, some)) for some in (messages, converted, pairs)],
@@ -120,7 +126,8 @@ found = {}
 for name in sys.argv[2:]:
     folder = f"{sys.argv[1]}/{name}"
     for entry in get_dataset_list([name, f"{name}_test"], folder):
-        convert = get_dataset_converter(entry.formatting, entry, types.SimpleNamespace(media_dir="."))
+        settings = types.SimpleNamespace(media_dir=".")
+        convert = get_dataset_converter(entry.formatting, entry, settings)
         for row in map(convert, rows(f"{folder}/{entry.dataset_name}")):
             turns = [(turn["role"], turn["content"]) for turn in row["_prompt"] + row["_response"]]
             found.setdefault(name, []).append([("system", row["_system"]), *turns])
@@ -145,9 +152,12 @@ for given in json.loads(sys.argv[2]):
         strategy = AlpacaPromptTokenizingStrategy(None, tokenizer)
         found[entry.path] = [strategy.parse_instruction_fields(row) for row in some]
     else:
-        strategy = chat_template.load(tokenizer, settings, ds_cfg=entry.model_dump(exclude_none=True))
+        given = entry.model_dump(exclude_none=True)
+        strategy = chat_template.load(tokenizer, settings, ds_cfg=given)
         threads = [strategy.get_conversation_thread(row) for row in some]
-        found[entry.path] = [[(turn["role"], turn["content"]) for turn in thread] for thread in threads]
+        found[entry.path] = [
+            [(turn["role"], turn["content"]) for turn in thread] for thread in threads
+        ]
 print(json.dumps(found))
 """
 # As docs/export.md tells users to write them.
@@ -186,7 +196,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every format with all the examples, and with a system message and two splits in `split-FORMAT`."""
+    """Every format with all the examples; in `split-FORMAT` two splits and a system message."""
     out = tmp_path_factory.mktemp("exports")
     for name in ("alpaca", "messages", "sharegpt", "prompt-completion"):
         export([finished], out / name, Export(format=name))

@@ -1,4 +1,7 @@
-"""The report, read as a file and driven in a real browser. Everything that a page shows is hostile here."""
+"""The report, read as a file and driven in a real browser.
+
+Everything that a page shows is hostile here.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,14 @@ from command import invoke
 
 from selfinstruct.runs.view import load_run
 
-# What ends a script or a comment, what runs without one, what breaks JSON, CSS, templates, Plotly's own markup and formats.
+# Texts that end a script or a comment, that run without a script, and that break JSON, CSS,
+# templates, Plotly's own markup and formats.
 HOSTILE = (
-    "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=2'> @@rows@@ <!-- --><svg onload=window.hacked=3> "
-    "\u2028\u2029\x00\x85 \"},]\\u003c\\ javascript:window.hacked=4 <a href='javascript:window.hacked=5'>x</a> ${window.hacked=6} "
-    "{{constructor.constructor('window.hacked=7')()}} </style><style>*{display:none}</style> %{label} </textarea></title>&lt;b&gt;"
+    "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=2'> @@rows@@ "
+    '<!-- --><svg onload=window.hacked=3> \u2028\u2029\x00\x85 "},]\\u003c\\ '
+    "javascript:window.hacked=4 <a href='javascript:window.hacked=5'>x</a> ${window.hacked=6} "
+    "{{constructor.constructor('window.hacked=7')()}} </style><style>*{display:none}</style> "
+    "%{label} </textarea></title>&lt;b&gt;"
 )
 NAME = "<img src=x onerror=window.hacked=8>'\"&{}"  # of a directory
 NASTY = "javascript:window.hacked=9//<svg onload=window.hacked=9>"  # of a model
@@ -44,7 +50,10 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def directory(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of a hostile model in a hostile directory, with foreign and hostile examples and rejections, judged."""
+    """A judged run of a hostile model in a hostile directory.
+
+    Its examples and rejections are foreign and hostile.
+    """
     out = tmp_path_factory.mktemp("report") / NAME
     shutil.copytree(finished, out)
     record = json.loads((out / "run.json").read_text("utf-8"))
@@ -253,7 +262,10 @@ def test_the_page_asks_for_nothing_and_the_console_stays_silent(browser: Any, pa
 
 @needs_browser
 def test_planted_markup_does_not_run(browser: Any) -> None:
-    untouched = "return window.hacked === undefined && !document.querySelector('img, iframe, #one script, #one svg, a[href^=java]')"
+    untouched = (
+        "return window.hacked === undefined && !document.querySelector("
+        "'img, iframe, #one script, #one svg, a[href^=java]')"
+    )
     assert browser.execute_script(untouched)
     for words, count in (("onerror", 5), ("hacked=7", 5)):
         browser.find_element("id", "search").clear()
@@ -353,13 +365,18 @@ def test_a_figure_answers_the_mouse(browser: Any) -> None:
     WebDriverWait(browser, 20).until(lambda one: "%" in shown(one, "#seeds .hoverlayer"))
 
 
-# The contrast of each text with what stands behind it (WCAG 2.1, 1.4.3), for texts of one colour on opaque ground.
+# The contrast of each text with its ground (WCAG 2.1, 1.4.3), for texts of a single colour on
+# opaque ground.
 CONTRAST = """
 const linear = v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
-const light = ([r, g, b]) => .2126 * linear(r / 255) + .7152 * linear(g / 255) + .0722 * linear(b / 255);
+const light = ([r, g, b]) =>
+  .2126 * linear(r / 255) + .7152 * linear(g / 255) + .0722 * linear(b / 255);
 const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number), faint = [];
 const ground = one => {
-  for (; one; one = one.parentElement) { const c = rgb(getComputedStyle(one).backgroundColor); if (c.length === 3) return c; }
+  for (; one; one = one.parentElement) {
+    const c = rgb(getComputedStyle(one).backgroundColor);
+    if (c.length === 3) return c;
+  }
   return [255, 255, 255];
 };
 const judge = (text, front, back) => {
@@ -368,12 +385,14 @@ const judge = (text, front, back) => {
 };
 for (const one of document.querySelectorAll("body *")) {
   const own = [...one.childNodes].filter(n => n.nodeType === 3).map(n => n.data.trim()).join("");
-  if (!own || one.closest("script, style, noscript, svg, option") || !one.checkVisibility()) continue;
+  const unseen = one.closest("script, style, noscript, svg, option") || !one.checkVisibility();
+  if (!own || unseen) continue;
   judge(own, rgb(getComputedStyle(one).color), ground(one));
 }
 for (const slice of document.querySelectorAll("g.slice")) {
   const words = slice.querySelector("text"), wedge = slice.querySelector("path");
-  if (words && words.textContent) judge(words.textContent, rgb(getComputedStyle(words).fill), rgb(getComputedStyle(wedge).fill));
+  const fill = one => rgb(getComputedStyle(one).fill);
+  if (words && words.textContent) judge(words.textContent, fill(words), fill(wedge));
 }
 return faint;
 """
@@ -463,7 +482,8 @@ def test_82_000_examples_make_a_page_that_opens_at_once(
     assert chromium.execute_script("return document.querySelectorAll('.row').length") < 40
     assert (
         chromium.execute_script(
-            "const begun = performance.now(); narrow({kind: 'classification'}); return performance.now() - begun"
+            "const begun = performance.now(); narrow({kind: 'classification'});"
+            "return performance.now() - begun"
         )
         < 1000
     )

@@ -77,7 +77,10 @@ def test_json_of_a_judged_run_keeps_to_it_too(finished: Path, tmp_path: Path) ->
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no shared data here")
 def test_the_published_means_of_the_paper_s_seeds_come_out_of_the_same_code() -> None:
-    """The run's own 82,439 instances are not at hand; of its 175 seeds the means are known: 13, 36, 43 words, 50 empty inputs."""
+    """The run's own 82,439 instances are not at hand.
+
+    Of its 175 seeds the means are known: 13, 36 and 43 words, 50 empty inputs.
+    """
     seeds = read_seeds(SHARED / "seed_tasks_175.jsonl")
     ours = [
         Example(
