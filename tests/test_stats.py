@@ -21,8 +21,8 @@ from selfinstruct.stats.defects import count_defects
 from selfinstruct.stats.labels import count_labels
 from selfinstruct.stats.likeness import closest, highest_with_seeds
 from selfinstruct.stats.parser import installed_model, verb_nouns
-from selfinstruct.stats.quality import Answer, Judgement, count_quality
-from selfinstruct.stats.table import rows
+from selfinstruct.stats.quality import Answer, Judgement, ModelScore, count_models, count_quality
+from selfinstruct.stats.table import model_rows, rows
 from selfinstruct.stats.verbs import count_verbs, sample
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "rouge"
@@ -311,3 +311,18 @@ def test_a_run_without_seeds_and_labels_has_its_figures_and_says_that_seeds_are_
     jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text("utf-8"))).validate(found)
     assert found["seeds"] is None and found["preset"] == "chat"
     assert (found["counts"]["instructions"], found["counts"]["instances"]) == (20, 40)
+
+
+def test_several_models_stand_beside_each_other_and_a_single_model_does_not() -> None:
+    rows = [Example(f"{at}", "a", "", "b", None, {"model": "xxy"[at % 3]}) for at in range(9)]
+    said = {
+        "0": Judgement(2.0, None, None, None, ""),
+        "1": Judgement(3.0, None, None, None, ""),
+        "2": Judgement(4.0, None, None, None, ""),
+        "3": Judgement(None, None, None, None, "no verdict"),
+    }
+    found = count_models(rows, said)
+    assert found == (ModelScore("y", 3, 1, 4.0), ModelScore("x", 6, 2, 2.5))
+    assert list(model_rows(found))[1] == ("x", "6", "2", "2.50")
+    assert list(model_rows(found[:1])) == []
+    assert count_models(rows, {})[0] == ModelScore("x", 6, 0, None)

@@ -114,6 +114,7 @@ def _sections(
         "comparison": sections.comparison(runs),
         "verbs": sections.verbs(runs, why_not),
         "quality": sections.quality(runs),
+        "models": sections.models(runs),
         "lengths": "".join(
             figure(name, caption, why_not.get(name)) for name, caption in _LENGTHS.items()
         ),

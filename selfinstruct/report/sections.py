@@ -7,7 +7,7 @@ from html import escape
 
 from selfinstruct.report.elements import bar, figure, narrowing, table
 from selfinstruct.stats import PAPER, PAPER_QUALITY, Stats
-from selfinstruct.stats.table import percent, quality_rows, rows
+from selfinstruct.stats.table import model_rows, percent, quality_rows, rows
 
 _PAIRS, _LABELS = 12, 12  # shown
 
@@ -181,6 +181,20 @@ def quality(runs: Sequence[Stats]) -> str:
         f'<section class="two"><div><h2>Quality</h2><p>{text}</p>{beside}</div>'
         f"<div>{scores}</div></section>"
     )
+
+
+def models(runs: Sequence[Stats]) -> str:
+    """The models of each run beside each other; nothing where every run has a single model."""
+    tables = {at: list(model_rows(run.models)) for at, run in enumerate(runs)}
+    if not any(tables.values()):
+        return ""
+
+    def section(at: int, run: Stats) -> str:
+        lines = tables[at]
+        head = ["model", "examples", "judged", "mean score"]
+        return table(head, lines) if lines else '<p class="none">A single model.</p>'
+
+    return f"<section><h2>Models</h2>{each(runs, section, 'models')}</section>"
 
 
 def neighbours(at: int, run: Stats) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from selfinstruct.annotate.quality import PAPER
+from selfinstruct.data.examples import Example
 from selfinstruct.runs.view import RunView
 
 QUESTIONS = {
@@ -45,6 +47,16 @@ class Quality:
     all_three: Answer
     scores: tuple[int, ...]  # examples with 1, 2, ... 5
     mean_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelScore:
+    """The examples of a model, and the judge's opinion of them."""
+
+    model: str
+    examples: int
+    judged: int  # examples with a score
+    mean_score: float | None  # None: none is judged
 
 
 def _of_all(count: int) -> Answer:
@@ -92,6 +104,26 @@ def count_quality(ids: Iterable[str], judgements: Mapping[str, Judgement]) -> Qu
         scores=tuple(scores),
         mean_score=sum(given) / len(given) if given else None,
     )
+
+
+def count_models(
+    examples: Iterable[Example], judgements: Mapping[str, Judgement]
+) -> tuple[ModelScore, ...]:
+    """A line for each model that wrote an example, the highest mean score first."""
+    numbers: Counter[str] = Counter()
+    scores: dict[str, list[float]] = {}
+    for example in examples:
+        model = str(example.provenance.get("model", ""))
+        numbers[model] += 1
+        judgement = judgements.get(example.id)
+        if judgement is not None and judgement.score is not None:
+            scores.setdefault(model, []).append(judgement.score)
+    found = [
+        ModelScore(model, number, len(own), sum(own) / len(own) if own else None)
+        for model, number in numbers.items()
+        for own in [scores.get(model, [])]
+    ]
+    return tuple(sorted(found, key=lambda line: (-(line.mean_score or 0.0), line.model)))
 
 
 def _read(line: dict[str, Any]) -> Judgement:

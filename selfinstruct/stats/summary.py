@@ -17,8 +17,15 @@ from selfinstruct.stats.defects import Defects, Marks, count_defects, find_defec
 from selfinstruct.stats.labels import Labels, count_labels
 from selfinstruct.stats.likeness import ASKED, CLOSE, Pair, closest, highest_with_seeds
 from selfinstruct.stats.parser import MISSING, installed_model, parsing
-from selfinstruct.stats.quality import PAPER_QUALITY, Quality, count_quality, judgements_of
-from selfinstruct.stats.table import percent, quality_rows, rows
+from selfinstruct.stats.quality import (
+    PAPER_QUALITY,
+    ModelScore,
+    Quality,
+    count_models,
+    count_quality,
+    judgements_of,
+)
+from selfinstruct.stats.table import model_rows, percent, quality_rows, rows
 from selfinstruct.stats.verbs import SAMPLE, Verbs, count_verbs, sample
 
 SCHEMA = Path(__file__).with_name("schema.json")  # of the record that `to_record` gives
@@ -49,6 +56,7 @@ class Stats:
     labels: Labels
     defects: tuple[Defects, ...]  # found by the checks in the examples
     quality: Quality | None  # None: nothing is judged
+    models: tuple[ModelScore, ...]  # those that wrote the examples
     missing: tuple[str, ...]
 
     @property
@@ -76,6 +84,8 @@ class Stats:
         if self.quality:
             for label, papers, ours in quality_rows(PAPER_QUALITY, self.quality):
                 yield f"{label:<40}{papers:>18}{ours:>18}"
+        for model, examples, judged, score in model_rows(self.models):
+            yield f"  {model:<38}{examples:>9} examples, mean score {score} of {judged} judged"
         yield ""
         yield from self._verb_lines()
         yield from self._text_lines()
@@ -158,7 +168,7 @@ def _measure(
     funnel, config = view.funnel(), view.config
     compared = instructions if every else instructions[:ASKED]
     close, pairs = closest(compared, config.tokenizer)
-    seeds = _seeds_of(view)
+    seeds, judgements = _seeds_of(view), judgements_of(view)
     return Stats(
         name=view.directory.resolve().name,
         model=config.model,
@@ -177,7 +187,8 @@ def _measure(
         moments=moments(view.replies(), price_of(config)),
         labels=count_labels(view.examples()),
         defects=count_defects(look(view)),
-        quality=count_quality((example.id for example in view.examples()), judgements_of(view)),
+        quality=count_quality((example.id for example in view.examples()), judgements),
+        models=count_models(view.examples(), judgements),
         missing=() if seeds else (NO_SEEDS,),
     )
 

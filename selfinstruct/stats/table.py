@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from selfinstruct.stats.counts import Counts
-from selfinstruct.stats.quality import QUESTIONS, Answer, Quality
+from selfinstruct.stats.quality import QUESTIONS, Answer, ModelScore, Quality
 from selfinstruct.stats.verbs import Verbs
 
 Row = tuple[str, str, str]  # label, the paper's value, ours
@@ -55,6 +55,14 @@ def quality_rows(paper: Quality, ours: Quality | None) -> Iterator[Row]:
         yield label, theirs, own
     yield "mean score, 1 to 5", _NOTHING, _number(ours.mean_score if ours else None, None)
     yield "judged", f"{paper.judged:,}", f"{ours.judged:,}" if ours else _NOTHING
+
+
+def model_rows(models: Sequence[ModelScore]) -> Iterator[tuple[str, str, str, str]]:
+    """Model, examples, judged examples, mean score; nothing for a run of a single model."""
+    if len(models) > 1:
+        for line in models:
+            score = _NOTHING if line.mean_score is None else f"{line.mean_score:.2f}"
+            yield line.model, f"{line.examples:,}", f"{line.judged:,}", score
 
 
 def _share(answer: Answer) -> str:
