@@ -1,6 +1,7 @@
-"""Known defects of generated instruction data, each found by one function, each with a slug, a severity and its evidence. Pure.
+"""Known defects of generated instruction data.
 
-What each slug means is in docs/checks.md, beside how often it is right.
+Each defect has a slug, a severity and a pure function that returns a finding with its evidence.
+docs/checks.md explains the slugs and says how often the findings of each are right.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from selfinstruct.defects.across import Across
 from selfinstruct.defects.arithmetic import wrong_arithmetic
 from selfinstruct.defects.code import missing_code
 from selfinstruct.defects.endings import truncated
-from selfinstruct.defects.finding import ACROSS, CERTAIN, DEFECTS, Checked, Defect, Finding, Row
+from selfinstruct.defects.finding import ACROSS, CERTAIN, DEFECTS, Checked, Finding, Row
 from selfinstruct.defects.languages import wrong_language
 from selfinstruct.defects.leaks import leaked_prompt
 from selfinstruct.defects.letters import control_characters
@@ -32,8 +33,6 @@ __all__ = [
     "CERTAIN",
     "DEFECTS",
     "Across",
-    "Checked",
-    "Defect",
     "Finding",
     "Row",
     "findings",
@@ -60,33 +59,32 @@ CHECKS: dict[str, Callable[[Checked], Finding | None]] = {
     "personal_data": personal_data,
     "no_input_spelling": no_input_spelling,
 }
-_LOOK_AT_ALL = (
+# These checks read whole fields. The others read the beginning and the end of a longer field, so
+# that no text costs more than `_BEGIN + _END` letters.
+_READ_WHOLE = (
     "empty_output",
     "not_available",
     "output_equals_input",
     "control_characters",
     "no_input_spelling",
 )
-_BEGIN, _END = (
-    8_000,
-    4_000,
-)  # letters of a longer field that the others look at, so that no text costs more than these
+_BEGIN, _END = 8_000, 4_000  # letters
 
 
 def findings(row: Checked, only: Collection[str] | None = None) -> list[Finding]:
-    """What is wrong with one example seen alone, in the order of `DEFECTS`; `only` these slugs."""
+    """The defects of a single example, in the order of `DEFECTS`. only: the slugs to look for."""
     seen = shortened_row(row)
-    found = [
-        one
+    results = [
+        finding
         for slug, check in CHECKS.items()
         if (only is None or slug in only)
-        and (one := check(row if slug in _LOOK_AT_ALL else seen)) is not None
+        and (finding := check(row if slug in _READ_WHOLE else seen)) is not None
     ]
-    return found if seen is row else [_without_fix(one, row) for one in found]
+    return results if seen is row else [_without_fix(finding, row) for finding in results]
 
 
 def shortened_row(row: Checked) -> Checked:
-    """`row` itself unless a field is too long to be looked at as a whole; then its beginnings and ends."""
+    """The beginnings and ends of the fields where any field is too long; else `row` itself."""
     if max(len(row.instruction), len(row.input), len(row.output)) <= _BEGIN + _END:
         return row
     return Row(_ends(row.instruction), _ends(row.input), _ends(row.output), row.is_classification)
@@ -96,26 +94,31 @@ def _ends(text: str) -> str:
     return text if len(text) <= _BEGIN + _END else f"{text[:_BEGIN]}\n{text[-_END:]}"
 
 
-def _without_fix(one: Finding, row: Checked) -> Finding:
-    """A repair of a field that was not seen as a whole would lose what was not."""
+def _without_fix(finding: Finding, row: Checked) -> Finding:
+    """Drop the repair of a field whose middle the check has not read: the middle would be lost."""
     return (
-        one
-        if one.slug in _LOOK_AT_ALL or len(getattr(row, one.field)) <= _BEGIN + _END
-        else replace(one, fix=None)
+        finding
+        if finding.slug in _READ_WHOLE or len(getattr(row, finding.field)) <= _BEGIN + _END
+        else replace(finding, fix=None)
     )
 
 
-def rejects(one: Finding, setting: str) -> bool:
-    """Whether a finding drops the example under a setting of `rejecting`: of the certain ones only those that are errors."""
-    return one.slug in (rejecting(setting) or ()) and (
-        setting != "certain" or one.severity == "error"
+def rejects(finding: Finding, setting: str) -> bool:
+    """Whether a finding drops its example under a setting (see `rejecting`).
+
+    `certain` drops only by findings whose own severity is "error".
+    """
+    return finding.slug in (rejecting(setting) or ()) and (
+        setting != "certain" or finding.severity == "error"
     )
 
 
-@cache  # it is asked for every instance
+@cache  # asked for every instance
 def rejecting(setting: str) -> frozenset[str] | None:
-    """The slugs that reject under a setting: `certain`, `annotate` (none of them), or a comma list; None where `none` says that
-    nothing is looked for. Raises UserError for a slug that there is not.
+    """The slugs that drop an example under a setting of `--reject`.
+
+    setting: "certain" (the slugs in `CERTAIN`), "annotate" (no slug), "none" (None: no check
+    runs), or slugs with commas between them. Raises UserError for an unknown slug.
     """
     if setting == "none":
         return None
@@ -126,6 +129,7 @@ def rejecting(setting: str) -> frozenset[str] | None:
     if unknown or not slugs:
         known = ", ".join(CHECKS)
         raise UserError(
-            f"--reject {setting}: {unknown[0] if unknown else 'nothing'} is no defect of one example; say certain, annotate, none or some of {known}"
+            f"--reject {setting}: {unknown[0] if unknown else 'nothing'} is no defect of one"
+            f" example; say certain, annotate, none or some of {known}"
         )
     return frozenset(slugs)

@@ -1,4 +1,4 @@
-"""What shows only beside other examples: duplicates, near-duplicates, labels that contradict one another."""
+"""Defects that show only beside other examples: duplicates, near-duplicates, label conflicts."""
 
 from __future__ import annotations
 
@@ -9,30 +9,40 @@ from selfinstruct.similarity import RougeIndex, rouge_l, tokens
 
 _NEAR = 0.7  # ROUGE-L F of instruction and input above it (paper, section 2.2)
 _LABEL_WORDS = 4  # a longer output is an answer of its own, of which there may be several
-_COMPARED = 400  # letters of the input: what differs only behind them is too long to be compared with everything
+_COMPARED = 400  # letters of an input or output that are compared
 _SMALL = frozenset(
-    "i a an the of for to in on and or with that this these those is are be some any please your you me my our it its at by as from following given below provided here one sure make do does can could would provided suitable appropriate possible short brief main an"
-    " \u7684 \u4e86 \u4e00 \u4e2a \u8bf7 \u4ee5\u4e0b el la los las un una de le les des der die das ein eine einen einem einer von vom zu im am den dem del al du des au aux à une \u4e9b \u5417".split()
+    (
+        "i a an the of for to in on and or with that this these those is are be some any please your"
+        " you me my our it its at by as from following given below provided here one sure make do"
+        " does can could would provided suitable appropriate possible short brief main an"
+        " \u7684 \u4e86 \u4e00 \u4e2a \u8bf7 \u4ee5\u4e0b el la los las un una de le les des der"
+        " die das ein eine einen einem einer von vom zu im am den dem del al du des au aux à une"
+        " \u4e9b \u5417"
+    ).split()
 )
 
 
 class Across:
-    """Takes a dataset's examples one by one and tells what each of them is to those before it. Memory: their texts."""
+    """Compares each example of a dataset with all examples before.
+
+    Memory: the texts of all examples.
+    """
 
     def __init__(self, *, near: bool = True) -> None:
-        """near: without it near-duplicates, which take most of the time, are not looked for."""
+        """near: whether to look for near-duplicates, which takes most of the time."""
         self._near = RougeIndex("unicode") if near else None
         self._outputs: list[str] = []
         self._seen: set[tuple[str, str, str]] = set()
         self._labels: dict[tuple[str, str], str] = {}
 
     def findings(self, row: Checked) -> list[Finding]:
-        """What the row is to those before it; it then counts as one of them."""
+        """The findings of `row` beside the earlier rows, among which `row` counts from now on."""
         whole = (_plain(row.instruction), _plain(row.input), _plain(row.output))
         if whole in self._seen:
             return [found("exact_duplicate", "instruction", row.instruction)]
         self._seen.add(whole)
-        return [one for one in (self._label(row, whole), self._duplicate(row)) if one is not None]
+        results = (self._label(row, whole), self._duplicate(row))
+        return [finding for finding in results if finding is not None]
 
     def _label(self, row: Checked, whole: tuple[str, str, str]) -> Finding | None:
         if (
@@ -73,31 +83,38 @@ class Across:
 
     def _same_answer(self, position: int, output: str) -> bool:
         ours, theirs = (
-            tokens(one, "unicode") for one in (output[:_COMPARED], self._outputs[position])
+            tokens(text, "unicode") for text in (output[:_COMPARED], self._outputs[position])
         )
         return min(len(ours), len(theirs)) >= 8 and rouge_l(theirs, ours) > 0.6
 
 
 _ASKS_LABEL = re.compile(
-    r"classif|categor|label|sentiment|positive or|true or false|yes or no|is (?:this|the|it)\b|whether|spam|\bor\b|determine if|decide|detect|\u5206\u7c7b|\u5224\u65ad|\u662f\u5426|\u8fd8\u662f|clasifi|klassifi|\bclasse|oder (?:falsch|nicht)|\bwahr\b|verdadero|\bvrai\b|分類|どちら|正误|正しい",
+    r"classif|categor|label|sentiment|positive or|true or false|yes or no|is (?:this|the|it)\b"
+    r"|whether|spam|\bor\b|determine if|decide|detect|\u5206\u7c7b|\u5224\u65ad|\u662f\u5426"
+    r"|\u8fd8\u662f|clasifi|klassifi|\bclasse|oder (?:falsch|nicht)|\bwahr\b|verdadero|\bvrai\b"
+    r"|分類|どちら|正误|正しい",
     re.I,
 )
-# An answer of which there are many: two of them contradict nothing.
+# A task that has many right answers: two different answers are no contradiction.
 _ASKS_FOR_ONE_OF_MANY = re.compile(
-    r"\W{0,9}(?:please )?(?:write|generate|give|suggest|brainstorm|describe|compose|create|make|invent|recommend|provide|come up|propose|replace|complete|fill|guess|tell me a|name (?:a|an|one)|写|起|给出|说出|列出|escribe|da un|donne|écris|nenne|schreib)",
+    r"\W{0,9}(?:please )?(?:write|generate|give|suggest|brainstorm|describe|compose|create|make"
+    r"|invent|recommend|provide|come up|propose|replace|complete|fill|guess|tell me a"
+    r"|name (?:a|an|one)|写|起|给出|说出|列出|escribe|da un|donne|écris|nenne|schreib)",
     re.I,
 )
 
 
-def _same_task(one: str, other: str) -> bool:
-    """Whether the two differ in nothing but small words and endings, and in the order of the instruction's words: in an input, and
-    among signs and numbers, order means something.
+def _same_task(text: str, earlier: str) -> bool:
+    """Whether two texts ("instruction, line end, input") ask for the same.
+
+    Instructions may differ in small words, in word endings and in the order of the words. Signs,
+    numbers and inputs must have the same order.
     """
-    (task, _, given), (their_task, _, their_given) = one.partition("\n"), other.partition("\n")
-    if _SIGNS.findall(one) != _SIGNS.findall(other) or (tokens(given, "unicode"), "?" in given) != (
-        tokens(their_given, "unicode"),
-        "?" in their_given,
-    ):
+    task, _, given = text.partition("\n")
+    their_task, _, their_given = earlier.partition("\n")
+    if _SIGNS.findall(text) != _SIGNS.findall(earlier) or ("?" in given) != ("?" in their_given):
+        return False
+    if tokens(given, "unicode") != tokens(their_given, "unicode"):
         return False
     ours, theirs = _content(task), _content(their_task)
     return ours == theirs or (

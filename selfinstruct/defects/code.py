@@ -1,4 +1,4 @@
-"""Whether a text is code, and tasks about code that lack it."""
+"""Tasks that ask for code, or speak of given code, where no code stands."""
 
 from __future__ import annotations
 
@@ -7,63 +7,102 @@ import re
 from selfinstruct.defects.finding import Checked, Finding, found
 
 _SIGNS = re.compile(
-    r"```|^\s*(?:def|class|import|from \w+ import|function|const|let|var|public|private|static|void|int|float|char|using|package|func|fn"
-    r"|#include|#!|<\?php|SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|BEGIN|return|elif|else:|try:|while|for)\b.*[\w(){};:=<>\"'*,]"
-    r"|=>|\w\([^()\s]{0,60}\)|\w\[\w{1,40}\]|</?[a-z][a-z0-9]*(?: [^<>]*)?>|[{};]\s*$|^\s*[\w.\[\]\"']+ ?(?:[-+*/]?=|:=|<-) ?\S|[=!<>]=|&&|\|\||::|->"
-    r"|\bSELECT\b.+\bFROM\b|\$\w+|\bprint\b ?[(\"']|\bconsole\.|\bSystem\.|^\s*[.#]?[\w-]+\s*\{|\\[dwsb][+*]?|\[[a-zA-Z0-9]-[a-zA-Z0-9]|\(\?[:=!]|\^\S|^(?:\$|sudo|git|docker|grep|find|ls|cd|echo|chmod|curl|awk|sed|ssh|npm|pip|tar|mv|cp|rm|mkdir|kubectl) ?\S"
+    r"```|^\s*(?:def|class|import|from \w+ import|function|const|let|var|public|private|static|void"
+    r"|int|float|char|using|package|func|fn"
+    r"|#include|#!|<\?php|SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|BEGIN|return|elif"
+    r"|else:|try:|while|for)\b.*[\w(){};:=<>\"'*,]"
+    r"|=>|\w\([^()\s]{0,60}\)|\w\[\w{1,40}\]|</?[a-z][a-z0-9]*(?: [^<>]*)?>|[{};]\s*$"
+    r"|^\s*[\w.\[\]\"']+ ?(?:[-+*/]?=|:=|<-) ?\S|[=!<>]=|&&|\|\||::|->"
+    r"|\bSELECT\b.+\bFROM\b|\$\w+|\bprint\b ?[(\"']|\bconsole\.|\bSystem\.|^\s*[.#]?[\w-]+\s*\{"
+    r"|\\[dwsb][+*]?|\[[a-zA-Z0-9]-[a-zA-Z0-9]|\(\?[:=!]|\^\S"
+    r"|^(?:\$|sudo|git|docker|grep|find|ls|cd|echo|chmod|curl|awk|sed|ssh|npm|pip|tar|mv|cp|rm"
+    r"|mkdir|kubectl) ?\S"
     r"|^=?[A-Z]{2,}\([^)]*\)|\b[a-z]+_[a-z]+\b|\b[a-z]+[A-Z]\w+\(",
     re.M,
 )
 _WANTED = re.compile(
-    r"^\W*(?:please |can you |could you )?(?:write|create|generate|implement|develop|build|code|construct|design|provide|give me|produce|make|show|add|complete|compose)\b[^.?!\n]{0,60}?"
-    r"\b(?:(?:python|java|javascript|js|typescript|c\+\+|c#|c|ruby|go|rust|php|swift|kotlin|r|perl|bash|shell|sql|matlab|html|css|scala|haskell|vba|powershell|react|django|flask|node(?:\.js)?)\s(?:code|program|function|script|class|method|query|snippet|app|module|page|command|algorithm|loop|component|stylesheet|one-liner|statement|decorator|generator|form)"
-    r"|(?:code|source code|function|script|sql (?:query|statement|command)|regular expression|regex|code snippet|method|algorithm|program|query)\b (?:in (?:python|java|javascript|typescript|c\+\+|c#|c|ruby|go|rust|php|swift|kotlin|r|perl|bash|sql|matlab|html|css|scala|haskell)\b|(?:that|which|to|for)\s[^.?!\n]{0,30}?\b(?:sort|calculat|comput|revers|print|find|check|determin|return|convert|count|validat|match|select|retriev|download|pars|read|generat|remov|merg|detect|add|multipl|swap|search|display|fetch|delet|insert|scrap|implement|encrypt|handl|iterat|test|comput|takes?|list)\w*)"
-    r"|html (?:page|form|table|markup)|css (?:rule|style)|sql query|unit tests?\b|regular expression|regex|for loop|while loop|shell command|dockerfile)\b",
+    r"^\W*(?:please |can you |could you )?(?:write|create|generate|implement|develop|build|code"
+    r"|construct|design|provide|give me|produce|make|show|add|complete|compose)\b[^.?!\n]{0,60}?"
+    r"\b(?:(?:python|java|javascript|js|typescript|c\+\+|c#|c|ruby|go|rust|php|swift|kotlin|r|perl"
+    r"|bash|shell|sql|matlab|html|css|scala|haskell|vba|powershell|react|django|flask"
+    r"|node(?:\.js)?)\s(?:code|program|function|script|class|method|query|snippet|app|module|page"
+    r"|command|algorithm|loop|component|stylesheet|one-liner|statement|decorator|generator|form)"
+    r"|(?:code|source code|function|script|sql (?:query|statement|command)|regular expression|regex"
+    r"|code snippet|method|algorithm|program|query)\b "
+    r"(?:in (?:python|java|javascript|typescript|c\+\+|c#|c|ruby|go|rust|php|swift|kotlin|r|perl"
+    r"|bash|sql|matlab|html|css|scala|haskell)\b|(?:that|which|to|for)\s[^.?!\n]{0,30}?\b(?:sort"
+    r"|calculat|comput|revers|print|find|check|determin|return|convert|count|validat|match|select"
+    r"|retriev|download|pars|read|generat|remov|merg|detect|add|multipl|swap|search|display|fetch"
+    r"|delet|insert|scrap|implement|encrypt|handl|iterat|test|comput|takes?|list)\w*)"
+    r"|html (?:page|form|table|markup)|css (?:rule|style)|sql query|unit tests?\b"
+    r"|regular expression|regex|for loop|while loop|shell command|dockerfile)\b",
     re.I,
 )
 _CODE_WANTED_OTHERS = re.compile(
-    r"(?:编写|写)(?:一个|一段)?.{0,16}(?:函数|代码|程序|SQL|正则|[Pp]ython 脚本)|escrib[ea] (?:una funci\u00f3n|un (?:programa|script)|c\u00f3digo)|schreib\w* (?:eine [\w-]*funktion|ein [\w-]*(?:programm|skript))"
+    r"(?:编写|写)(?:一个|一段)?.{0,16}(?:函数|代码|程序|SQL|正则|[Pp]ython 脚本)"
+    r"|escrib[ea] (?:una funci\u00f3n|un (?:programa|script)|c\u00f3digo)"
+    r"|schreib\w* (?:eine [\w-]*funktion|ein [\w-]*(?:programm|skript))"
     r"|(?:\u00e9cris|\u00e9crivez|\u00e9crire) (?:une fonction|un (?:programme|script))",
     re.I,
 )
 _CODE_WANTED_JAPANESE = re.compile(r"(?:関数|プログラム|コード|スクリプト|クエリ)を(?:書|作|実装)")
 _NOT_CODE = re.compile(
-    r"pseudo|explain|describ|in words|in plain|step(?:s|-by-step)|flow ?chart|outline|loyalty|training program|exercise program|tv |television|radio|concert|workout|fitness|mentor|curriculum|marketing"
-    r"|summar|title|review|essay|poem|story|\bjoke|advice|ideas?\b|names? for|questions?\b|job |interview|wellness|reward|education|school|diet|weight|welcome|dress code|code of (?:conduct|ethics)|morse|zip code|promo|discount|coupon|referral|community|volunteer|onboarding|manuscript|screenplay|movie|speech|prescription|transcript|cryptic|qr code|color code|secret|penal|moral|building code",
+    r"pseudo|explain|describ|in words|in plain|step(?:s|-by-step)|flow ?chart|outline|loyalty"
+    r"|training program|exercise program|tv |television|radio|concert|workout|fitness|mentor"
+    r"|curriculum|marketing"
+    r"|summar|title|review|essay|poem|story|\bjoke|advice|ideas?\b|names? for|questions?\b|job "
+    r"|interview|wellness|reward|education|school|diet|weight|welcome|dress code"
+    r"|code of (?:conduct|ethics)|morse|zip code|promo|discount|coupon|referral|community"
+    r"|volunteer|onboarding|manuscript|screenplay|movie|speech|prescription|transcript|cryptic"
+    r"|qr code|color code|secret|penal|moral|building code",
     re.I,
 )
 _SPOKEN_OF = re.compile(
-    r"\b(?:following|given|this|below|the (?:provided|above)|attached|these)\b (?:\w+[ -]){0,3}?(?:code(?! of)|snippet|function|program|script|(?<!user )(?<!search )query|regex|method|algorithm implementation|loop|sql statement|html|css|html snippet|class definition)\b"
-    r"|\bcode (?:below|above|snippet below|provided|given)\b|(?:以下|下面|这段|给定)的?.{0,8}(?:代码|函数|脚本|程序)|(?:siguiente|este) (?:c\u00f3digo|script)|(?:folgende\w*|diese\w*) (?:\w+-)?(?:code|skript|funktion)",
+    r"\b(?:following|given|this|below|the (?:provided|above)|attached"
+    r"|these)\b (?:\w+[ -]){0,3}?(?:code(?! of)|snippet|function|program|script"
+    r"|(?<!user )(?<!search )query|regex|method|algorithm implementation|loop|sql statement|html"
+    r"|css|html snippet|class definition)\b"
+    r"|\bcode (?:below|above|snippet below|provided|given)\b"
+    r"|(?:以下|下面|这段|给定)的?.{0,8}(?:代码|函数|脚本|程序)"
+    r"|(?:siguiente|este) (?:c\u00f3digo|script)|(?:folgende\w*|diese\w*) (?:\w+-)?(?:code|skript"
+    r"|funktion)",
     re.I,
 )
 _TASK_ON_CODE = re.compile(
-    r"\b(?:fix|debug|find|explain|optimi[sz]e|refactor|rewrite|correct|identify|convert|translate|what (?:does|is|will)|improve|add|edit|complete|review|analy[sz]e|document|modify|comment|simplify|describe|determine|predict|update|locate|spot|write)\b|修复|调试|解释|优化|改写|找出|修改|corrige|explica|erkl\u00e4r|korrigier|repair",
+    r"\b(?:fix|debug|find|explain|optimi[sz]e|refactor|rewrite|correct|identify|convert|translate"
+    r"|what (?:does|is|will)|improve|add|edit|complete|review|analy[sz]e|document|modify|comment"
+    r"|simplify|describe|determine|predict|update|locate|spot|write)\b|修复|调试|解释|优化|改写"
+    r"|找出|修改|corrige|explica|erkl\u00e4r|korrigier|repair",
     re.I,
 )
-_ABOUT_CODE = (  # without one of these there is no need to look closer
-    "code snippet function program script query regex regular method algorithm loop sql html css class test component module app page"
-    " command form statement decorator generator one-liner dockerfile funci c\u00f3digo funktion skript fonction 代码 函数 脚本 程序 查询 正则"
+_ABOUT_CODE = (  # an instruction without any of these words needs no closer look
+    "code snippet function program script query regex regular method algorithm loop sql html css"
+    " class test component module app page"
+    " command form statement decorator generator one-liner dockerfile funci c\u00f3digo funktion"
+    " skript fonction 代码 函数 脚本 程序 查询 正则"
     " 関数 プログラム コード スクリプト クエリ"
 ).split()
 _MARKS_OF_CODE = re.compile(
-    r"[\\{}\[\]|$^`~<>=&]|\w\([^)]|\(\)|^\W*#|--\w|;\s*$|:=|\w\.\w+\(|^\s*(?:FROM|RUN|COPY|SELECT|import|from|def|print|printf|echo|git|rm|cd|return)\b|\w_\w|\bprint\b",
+    r"[\\{}\[\]|$^`~<>=&]|\w\([^)]|\(\)|^\W*#|--\w|;\s*$|:=|\w\.\w+\("
+    r"|^\s*(?:FROM|RUN|COPY|SELECT|import|from|def|print|printf|echo|git|rm|cd|return)\b|\w_\w"
+    r"|\bprint\b",
     re.M,
 )
 _DOTTED = re.compile(r"\w\.\w+\(|\w \([^)]*\)|[=<>{}\[\];]")
 
 
 def is_prose(text: str) -> bool:
-    """Without any mark that code has and sentences have not."""
+    """Whether a text has no mark that occurs in code and not in sentences."""
     return _MARKS_OF_CODE.search(text) is None
 
 
 def looks_like_code(text: str) -> bool:
+    """Whether a text has a sign of code: a keyword in its place, a call, a tag, a shell command."""
     return _SIGNS.search(text) is not None
 
 
 def missing_code(row: Checked) -> Finding | None:
-    """Code that is asked for and not in the output, or spoken of and not given."""
+    """Code that the output lacks, or that the instruction speaks of and does not give."""
     instruction = row.instruction
     lowered = instruction.lower()
     if not any(word in lowered for word in _ABOUT_CODE):

@@ -1,4 +1,4 @@
-"""What a check looks at, what it says, and the table of all defects with how much is known about each."""
+"""The types of the room: the checked example, the finding, and the table of all defects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Field = Literal["instruction", "input", "output"]
 
 
 class Checked(Protocol):
-    """Anything in the shape of an example."""
+    """The fields of an example that the checks read."""
 
     @property
     def instruction(self) -> str: ...
@@ -24,7 +24,7 @@ class Checked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An example of any origin; `is_classification` is None where nobody said."""
+    """An example of any origin. is_classification: None where the source does not say."""
 
     instruction: str
     input: str
@@ -32,17 +32,25 @@ class Row:
     is_classification: bool | None = None
 
 
+def fields_of(row: Checked) -> tuple[tuple[Field, str], ...]:
+    """The texts of an example with the names of their fields."""
+    return ("instruction", row.instruction), ("input", row.input), ("output", row.output)
+
+
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """One kind of defect, and how certain its findings are at most. An error is certain enough to reject; a warning wants a look;
-    a note is a matter of taste.
+    """A kind of defect, and the highest severity that its findings have.
+
+    severity: "error" is certain enough to reject an example, "warning" wants a person's look,
+    "note" is a matter of taste.
     """
 
     severity: Severity
     meaning: str
 
 
-# In the order in which findings are told. The measured precision and recall of each are in docs/checks.md.
+# The order is that of the findings of an example. docs/checks.md has the measured precision and
+# recall of each defect.
 DEFECTS: dict[str, Defect] = {
     "empty_output": Defect("error", "the output is blank, or a mark that stands for nothing"),
     "not_available": Defect(
@@ -71,15 +79,19 @@ DEFECTS: dict[str, Defect] = {
     "label_conflict": Defect("warning", "the same question has another label elsewhere"),
     "near_duplicate": Defect("note", "nearly the same task as an earlier example"),
 }
-ACROSS = frozenset(
-    {"exact_duplicate", "label_conflict", "near_duplicate"}
-)  # seen only beside other examples
-CERTAIN = frozenset(slug for slug, one in DEFECTS.items() if one.severity == "error") - ACROSS
+ACROSS = frozenset({"exact_duplicate", "label_conflict", "near_duplicate"})
+"""The defects that show only beside other examples."""
+CERTAIN = frozenset(slug for slug, kind in DEFECTS.items() if kind.severity == "error") - ACROSS
+"""The defects of a single example that `generate` rejects unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A defect in one field. `fix` is the field's text after the one right repair, None where there is no such repair."""
+    """A defect in a field of an example.
+
+    evidence: a short piece of the field, without line ends. fix: the whole text of the field after
+    its repair, None where several repairs are possible or none is.
+    """
 
     slug: str
     severity: Severity
@@ -96,11 +108,14 @@ def found(
     *,
     severity: Severity | None = None,
 ) -> Finding:
-    """severity: less than that of the class, where this one of its findings is less certain."""
+    """A finding of the defect `slug`.
+
+    severity: by default that of the defect; lower where this finding is less certain than most.
+    """
     return Finding(slug, severity or DEFECTS[slug].severity, field, shortened(evidence), fix)
 
 
 def shortened(text: str, most: int = 90) -> str:
-    """`text` on one line, its beginning if it is long."""
+    """`text` without line ends, cut to `most` letters."""
     text = " ".join(text.split())
     return text if len(text) <= most else text[: most - 4] + " ..."

@@ -1,49 +1,61 @@
-"""What belongs to a prompt or to its form and stands in the data."""
+"""Words of a prompt, labels of its form and special tokens that stand in the data."""
 
 from __future__ import annotations
 
 import re
 
 from selfinstruct.defects.code import looks_like_code
-from selfinstruct.defects.finding import Checked, Field, Finding, Severity, found
+from selfinstruct.defects.finding import Checked, Field, Finding, Severity, fields_of, found
 
 _TOKENS = re.compile(
-    r"<\|(?:im_(?:start|end|sep)|end_?of_?text|eot_id|begin_of_text|start_header_id|end_header_id|user|assistant|system|endofprompt|pad)\|>"
+    r"<\|(?:im_(?:start|end|sep)|end_?of_?text|eot_id|begin_of_text|start_header_id|end_header_id"
+    r"|user|assistant|system|endofprompt|pad)\|>"
     r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</?s>\s*$|^\s*<s>|<(?:noinput|nooutput)>"
 )
 _TEMPLATE = re.compile(
-    r"below is an instruction that describes a task|write a response that appropriately completes the request"
+    r"below is an instruction that describes a task"
+    r"|write a response that appropriately completes the request"
     r"|^[ \t]*#{2,4} ?(?:instruction|input|response|output|human|assistant): *$"
-    r"|come up with (?:a series of tasks|examples for the following tasks)|^class label: ?\S*|\bclass label: *$"
-    r"|given the classification task definition|^list of \d+ tasks:|can the following task be regarded as a classification"
+    r"|come up with (?:a series of tasks|examples for the following tasks)|^class label: ?\S*"
+    r"|\bclass label: *$"
+    r"|given the classification task definition|^list of \d+ tasks:"
+    r"|can the following task be regarded as a classification"
     r"|\{\{ ?(?:instruction|input|output) ?\}\}|\{(?:instruction|input|output)\}",
     re.I | re.M,
 )
 _LEADING = re.compile(
-    r"\s*(?:\*\*|#{1,4} ?)?(?:output|answer|response|expected output|output text|salida|ausgabe|sortie|\u8f93\u51fa)(?: ?#?\d)?(?:\*\*)?[:\uff1a](?:\*\*)?[ \t]*\n*",
+    r"\s*(?:\*\*|#{1,4} ?)?(?:output|answer|response|expected output|output text|salida|ausgabe"
+    r"|sortie|\u8f93\u51fa)(?: ?#?\d)?(?:\*\*)?[:\uff1a](?:\*\*)?[ \t]*\n*",
     re.I,
 )
 _ANSWER = re.compile("answer", re.I)
 _TRAILING = re.compile(
-    r"\s*\n\W{0,5}(?:(?:example|instance|task|instruction|input|output|question|answer|class label|\u793a\u4f8b|\u8f93\u5165|\u8f93\u51fa|\u6307\u4ee4)(?: ?#?\d{1,2})?[:\uff1a.)]*|#{2,4}|\d{1,2}[.)])\W{0,3}$",
+    r"\s*\n\W{0,5}(?:(?:example|instance|task|instruction|input|output|question|answer|class label"
+    r"|\u793a\u4f8b|\u8f93\u5165|\u8f93\u51fa|\u6307\u4ee4)(?: ?#?\d{1,2})?[:\uff1a.)]*|#{2,4}"
+    r"|\d{1,2}[.)])\W{0,3}$",
     re.I,
 )
 _SECTION = re.compile(
     r"^\W{0,3}(?:(?:example|instance|task)[ \t]#?\d{1,2}\W{0,3}$"
-    r"|(?:example|task)[ \t]#?\d{1,2}[:.]?\s*\n\W{0,3}(?:input|instruction|class label|output|sentence|text)\b"
-    r"|(?:示例|例子|例|任务) ?\d{0,2}[:\uff1a]?\s*\n\W{0,3}(?:输入|指令|输出)|(?:输入|指令) ?\d?[:\uff1a].*\n(?:.*\n){0,6}?\W{0,3}(?:输出|回答) ?\d?[:\uff1a]"
-    r"|(?:\d{1,2}[.)] ?)?(?:input|instruction)s?(?: ?#?\d)?: ?.*\n(?:.*\n){0,6}?\W{0,3}(?:output|response|answer)(?: ?#?\d)?:)",
+    r"|(?:example|task)[ \t]#?\d{1,2}[:.]?\s*\n\W{0,3}(?:input|instruction|class label|output"
+    r"|sentence|text)\b"
+    r"|(?:示例|例子|例|任务) ?\d{0,2}[:\uff1a]?\s*\n\W{0,3}(?:输入|指令|输出)"
+    r"|(?:输入|指令) ?\d?[:\uff1a].*\n(?:.*\n){0,6}?\W{0,3}(?:输出|回答) ?\d?[:\uff1a]"
+    r"|(?:\d{1,2}[.)] ?)?(?:input|instruction)s?(?: ?#?\d)?: ?.*\n(?:.*\n){0,6}?\W{0,3}(?:output"
+    r"|response|answer)(?: ?#?\d)?:)",
     re.I | re.M,
 )
 _ROLES = re.compile(
-    r"\n[ \t]*(?:human|user|### ?human|question|q): ?\S.*(?:\n\n?[ \t]*(?:assistant|ai|bot|answer|a):|$)",
+    r"\n[ \t]*(?:human|user|### ?human|question|q): ?\S.*"
+    r"(?:\n\n?[ \t]*(?:assistant|ai|bot|answer|a):|$)",
     re.I,
 )
-# Without one of these there is no need to look closer.
+# A text without any of these marks and hints needs no closer look.
 _MARKS = ("<|", "inst]", "sys>", "_of_turn>", "s>", "<noinput>", "<nooutput>")
 _HINTS = (
-    "below is an", "write a response", "##", "come up with", "class label", "given the classification", "list of", "can the following",
-    "{instruction", "{input", "{output", "{{",
+    "below is an", "write a response", "##", "come up with", "class label",
+    "given the classification", "list of", "can the following", "{instruction", "{input", "{output",
+    "{{",
 )  # fmt: skip
 _NAMES = (
     "example",
@@ -59,15 +71,20 @@ _NAMES = (
     "指令",
 )
 _ENDING = 200  # letters at the end of an output in which a label stands alone
-# Where such lines are the very thing that is asked for.
+# Instructions that ask for such lines.
 _FORMS_ARE_MEANT = re.compile(
-    r"\bexamples?\b|\binputs?\b|\boutputs?\b|\binstances?\b|\blabel|algorithm|function|\bprogram|\bcode\b|test cases?|pseudo|script|template|placeholder|format"
-    r"|prompt|\btoken|instructions?\b|tasks?\b|jinja|python|html|special|dialog|convers|exchange|scene|\bplay\b|joke|riddle|trivia|flash ?card|role|simulat|interview|faq|q\s?&\s?a|questions?\b|quiz|chat|\u793a\u4f8b|\u4f8b\u5b50|\u51fd\u6570|\u7b97\u6cd5|\u8f93\u5165|ejemplo|beispiel|exemple",
+    r"\bexamples?\b|\binputs?\b|\boutputs?\b|\binstances?\b|\blabel|algorithm|function|\bprogram"
+    r"|\bcode\b|test cases?|pseudo|script|template|placeholder|format"
+    r"|prompt|\btoken|instructions?\b|tasks?\b|jinja|python|html|special|dialog|convers|exchange"
+    r"|scene|\bplay\b|joke|riddle|trivia|flash ?card|role|simulat|interview|faq|q\s?&\s?a"
+    r"|questions?\b|quiz|chat|\u793a\u4f8b|\u4f8b\u5b50|\u51fd\u6570|\u7b97\u6cd5|\u8f93\u5165"
+    r"|ejemplo|beispiel|exemple",
     re.I,
 )
 _LABELLED = re.compile("[:\uff1a]|\\n")
 _ABOUT_MODELS = re.compile(
-    r"prompt|\btoken|template|chatml|llama|fine-?tun|jinja|strikethrough|\btag\b|html|format|placeholder|llm|language model|\u63d0\u793a|\u6a21\u677f",
+    r"prompt|\btoken|template|chatml|llama|fine-?tun|jinja|strikethrough|\btag\b|html|format"
+    r"|placeholder|llm|language model|\u63d0\u793a|\u6a21\u677f",
     re.I,
 )
 
@@ -75,10 +92,10 @@ _ASKS_ABOUT = re.compile(r"\W{0,9}(?:what|why|how|which|explain|describe|define|
 
 
 def leaked_prompt(row: Checked) -> Finding | None:
-    """Special tokens and template text in any field; labels and further examples in the output."""
-    for field, text in _fields(row):
+    """Special tokens and template text in any field; labels and more examples in the output."""
+    for field, text in fields_of(row):
         lowered = text.lower()
-        if field == "input" and lowered.strip() == "<noinput>":  # which is repaired
+        if field == "input" and lowered.strip() == "<noinput>":  # `no_input_spelling` finds that
             continue
         if any(mark in lowered for mark in _MARKS) and (match := _TOKENS.search(text)):
             if not _ABOUT_MODELS.search(row.instruction) or (
@@ -95,12 +112,8 @@ def leaked_prompt(row: Checked) -> Finding | None:
     return None if label is None or _FORMS_ARE_MEANT.search(row.instruction) else label
 
 
-def _fields(row: Checked) -> tuple[tuple[Field, str], ...]:
-    return ("instruction", row.instruction), ("input", row.input), ("output", row.output)
-
-
 def _is_form(row: Checked, field: Field, match: re.Match[str]) -> bool:
-    """A name in braces in a program, or a heading of a text whose parts are asked for."""
+    """Whether a match is a name in braces in a program, or a heading that the task asks for."""
     is_asked_for = _FORMS_ARE_MEANT.search(row.instruction.replace(match.group(), "")) is not None
     if match.group().startswith("{"):
         return is_asked_for or looks_like_code(match.string.replace(match.group(), ""))
@@ -121,9 +134,8 @@ def _label(row: Checked) -> Finding | None:
         and output[match.end() :].strip()
         and not _is_spoken_of(match, row.instruction)
     ):
-        severity: Severity | None = (
-            "warning" if _ANSWER.search(match.group()) else None
-        )  # people write that too
+        # people write "Answer:" as well
+        severity: Severity | None = "warning" if _ANSWER.search(match.group()) else None
         return found("leaked_prompt", "output", output, output[match.end() :], severity=severity)
     lowered = output.lower()
     named = any(name in lowered for name in _NAMES)
@@ -135,13 +147,13 @@ def _label(row: Checked) -> Finding | None:
 
 
 def _is_spoken_of(match: re.Match[str], instruction: str) -> bool:
-    """A label that the instruction itself has words for is an answer's heading."""
+    """Whether the instruction has the label's word: then the label is a heading of the answer."""
     word = match.group().strip("*#:\uff1a \t\n").split(" ")[0].casefold()
     return word in instruction.casefold()
 
 
 def _is_next_item(output: str, match: re.Match[str]) -> bool:
-    """A bare number after a numbered list is a list that breaks off, which is another defect."""
+    """Whether a bare number ends a numbered list: that list breaks off, which is `truncated`."""
     return (
         match.group().strip(" \n.)#").isdigit()
         and re.search(r"^\s*1[.)]", output, re.M) is not None
@@ -149,6 +161,6 @@ def _is_next_item(output: str, match: re.Match[str]) -> bool:
 
 
 def _cut(text: str, match: re.Match[str]) -> str | None:
-    """Without it, where nothing but it stands at the very end."""
+    """The text before a match that stands at the very end; None where more text follows."""
     before = text[: match.start()].rstrip()
     return before if before and not text[match.end() :].strip() else None

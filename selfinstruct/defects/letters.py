@@ -1,56 +1,61 @@
-"""Characters that nobody typed: controls, escapes that were never undone, text decoded with the wrong table."""
+"""Characters that nobody typed: controls, escapes that were not undone, wrongly decoded text."""
 
 from __future__ import annotations
 
 import re
 
 from selfinstruct.defects.code import looks_like_code
-from selfinstruct.defects.finding import Checked, Field, Finding, found
+from selfinstruct.defects.finding import Checked, Field, Finding, fields_of, found
 
-# C0 and C1 controls but tab and line ends, bidirectional overrides, a byte order mark, lone surrogates, replacement characters,
-# interlinear and object marks, private use. Joiners, isolates and soft hyphens belong to scripts and stay.
+# C0 and C1 controls but tab and line ends, bidirectional overrides, the byte order mark, lone
+# surrogates, replacement characters, interlinear and object marks, private use. Joiners, isolates
+# and soft hyphens belong to scripts and stay.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ufeff\ud800-\udfff\ufff9-\ufffd\ue000-\uf8fe]"
 )
 _ANSI = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
-_BACKSPACED = re.compile("[\ufffd\ud800-\udfff\ue000-\uf8fe]")  # something was there and is lost
+_LOST = re.compile("[\ufffd\ud800-\udfff\ue000-\uf8fe]")  # in the place of a lost character
 _ESCAPE = re.compile(
-    r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|(?<![\\\w])\\[nrt](?=\\[nrt]|[A-Z0-9\"' \u2022*\u3040-\u9fff-]|$)|(?<=[.!?:;,\w\u3002\uff01\uff0c\uff1a])\\[nrt](?=\\[nrt]|[A-Z0-9 \u2022*\u3040-\u9fff-]|$)"
+    r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|(?<![\\\w])\\[nrt](?=\\[nrt]"
+    r"|[A-Z0-9\"' \u2022*\u3040-\u9fff-]|$)|(?<=[.!?:;,\w\u3002\uff01\uff0c\uff1a])\\[nrt]"
+    r"(?=\\[nrt]|[A-Z0-9 \u2022*\u3040-\u9fff-]|$)"
 )
 _ENTITY = re.compile(
     r"&(?:nbsp|amp|quot|lt|gt|apos|#39|#34|#x27|rsquo|lsquo|ldquo|rdquo|mdash|ndash|hellip);"
 )
 _MARKUP = re.compile(r"</?[a-z]\w*[^<>]*>|[?&]\w+=|```|[{}]", re.I)
 _MOJIBAKE = re.compile(
-    "\u00e2\u20ac[\u2122\u0153\u009d\u02dc\u00a6\u201c\u201d\u00a2]|\u00c3[\u00a9\u00a8\u00bc\u00b6\u00a4\u00b1\u00a7\u00aa\u00b3\u00ad\u00a1\u00ba\u00af]|\u00c2[\u00a0\u00b0\u00a3\u00bf]"
+    "\u00e2\u20ac[\u2122\u0153\u009d\u02dc\u00a6\u201c\u201d\u00a2]"
+    "|\u00c3[\u00a9\u00a8\u00bc\u00b6\u00a4\u00b1\u00a7\u00aa\u00b3\u00ad\u00a1\u00ba\u00af]"
+    "|\u00c2[\u00a0\u00b0\u00a3\u00bf]"
 )
 _ABOUT_CHARACTERS = re.compile(
-    r"escap|unicode|html|encod|decod|utf|ascii|regex|regular expression|character|\bstring|json|latex|\bxml|entit|newline|\btab\b|backslash"
-    r"|control|(?:explain|what|mean|print|match).{0,40}\\[nrtux]|\bcode\b|python|javascript|\bjava\b|\bc\+\+|program|function|\bpath\b|windows|terminal|sql|\bcss|mojibake|csv|script|bash|\bsed\b"
-    r"|\u4ee3\u7801|\u5b57\u7b26|\u7f16\u7801|\u7a0b\u5e8f|\u51fd\u6570|\u6b63\u5219|\u8f6c\u4e49|\u811a\u672c|c\u00f3digo|zeichen|caract\u00e8re",
+    r"escap|unicode|html|encod|decod|utf|ascii|regex|regular expression|character|\bstring|json"
+    r"|latex|\bxml|entit|newline|\btab\b|backslash"
+    r"|control|(?:explain|what|mean|print|match).{0,40}\\[nrtux]|\bcode\b|python|javascript"
+    r"|\bjava\b|\bc\+\+|program|function|\bpath\b|windows|terminal|sql|\bcss|mojibake|csv|script"
+    r"|bash|\bsed\b"
+    r"|\u4ee3\u7801|\u5b57\u7b26|\u7f16\u7801|\u7a0b\u5e8f|\u51fd\u6570|\u6b63\u5219|\u8f6c\u4e49"
+    r"|\u811a\u672c|c\u00f3digo|zeichen|caract\u00e8re",
     re.I,
 )
 
 
 def control_characters(row: Checked) -> Finding | None:
-    """The first field that has any. A fix where it is clear what was meant."""
-    for field, text in _fields(row):
+    """The first field with such characters. A fix where no second reading is possible."""
+    for field, text in fields_of(row):
         if match := _CONTROL.search(text):
             return found(
                 "control_characters",
                 field,
                 _around(text, match),
-                None if _BACKSPACED.search(text) else _without(text),
+                None if _LOST.search(text) else _without(text),
             )
         if "\\" in text or "&" in text or "\u00e2" in text or "\u00c3" in text or "\u00c2" in text:
             spoilt = _spoilt(row, field, text)
             if spoilt is not None:
                 return spoilt
     return None
-
-
-def _fields(row: Checked) -> tuple[tuple[Field, str], ...]:
-    return ("instruction", row.instruction), ("input", row.input), ("output", row.output)
 
 
 def _spoilt(row: Checked, field: Field, text: str) -> Finding | None:
@@ -92,4 +97,4 @@ def _redecoded(text: str) -> str | None:
 
 def _around(text: str, match: re.Match[str]) -> str:
     near = text[max(0, match.start() - 25) : match.end() + 25]
-    return _CONTROL.sub(lambda one: f"\\u{ord(one.group()):04x}", near)
+    return _CONTROL.sub(lambda control: f"\\u{ord(control.group()):04x}", near)

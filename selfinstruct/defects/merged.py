@@ -1,4 +1,4 @@
-"""Two tasks that became one: in the instruction, or behind the input or the output of the first."""
+"""Two tasks in the place of a single task: in the instruction, or behind an input or an output."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ import re
 from selfinstruct.defects.finding import Checked, Finding, found
 
 _VERBS = (
-    "write|create|generate|explain|describe|list|name|translate|summari[sz]e|classify|find|identify|give|suggest|compose|rewrite|design|calculate|compare|tell|provide|convert|edit|"
-    "make|come up|construct|analy[sz]e|outline|develop|discuss|what|who|how|why|when|where|which|define|predict|sort|solve|propose|draft|recommend|determine|invent|categorize|given"
+    "write|create|generate|explain|describe|list|name|translate|summari[sz]e|classify|find|identify"
+    "|give|suggest|compose|rewrite|design|calculate|compare|tell|provide|convert|edit|"
+    "make|come up|construct|analy[sz]e|outline|develop|discuss|what|who|how|why|when|where|which"
+    "|define|predict|sort|solve|propose|draft|recommend|determine|invent|categorize|given"
 )
-_LABELS = "instruction|task|prompt|\u6307\u4ee4|\u4efb\u52a1|instrucci\u00f3n|aufgabe|anweisung|tarea|consigne|t\u00e2che|\u6307\u793a|\u30bf\u30b9\u30af"
+_LABELS = (
+    "instruction|task|prompt|\u6307\u4ee4|\u4efb\u52a1|instrucci\u00f3n|aufgabe|anweisung|tarea"
+    "|consigne|t\u00e2che|\u6307\u793a|\u30bf\u30b9\u30af"
+)
 _NEW_TASK = re.compile(
     rf"\n[ \t]*(?:#{{1,4}} ?)?(?:\d{{1,3}}[.)] ?)?(?:{_LABELS})(?: ?#?\d{{1,3}})? ?[:\uff1a.]\s?\S"
     r"|(?<=[^#])#{3,6}[ \t]?\n?\d{1,3}[.)]\s?\w|[.?!] {1,3}(?:1\d|2[0-9])[.)] (?:[A-Z]\w+ ){2}",
     re.I,
 )
-# The same behind an input or an output, where numbered headings are common and only a form's own label is sure.
+# A new task behind an input or an output. Numbered headings are common there, so only the labels of
+# a prompt's form count.
 _BEHIND = re.compile(
-    r"\n[ \t]*(?:#{2,4}[ \t]?\n?)?(?:\d{1,3}[.)] ?)?(?:instruction|new task|next task|\u6307\u4ee4|instrucci\u00f3n|anweisung|consigne)(?: ?#?\d{1,3})? ?[:\uff1a]\s?\S"
+    r"\n[ \t]*(?:#{2,4}[ \t]?\n?)?(?:\d{1,3}[.)] ?)?(?:instruction|new task|next task|\u6307\u4ee4"
+    r"|instrucci\u00f3n|anweisung|consigne)(?: ?#?\d{1,3})? ?[:\uff1a]\s?\S"
     r"|\n[ \t]*#{3,6}[ \t]?\n?\n?\d{1,3}[.)]\s?\w|\n[ \t]*task(?: ?#?\d{1,3})?:\s?(?:"
     + _VERBS
     + r")\b[^\n]{8,}\n*$",
@@ -27,7 +34,8 @@ _BEHIND = re.compile(
 _LABEL = re.compile("instruction|task|指令|instrucci|anweisung|consigne|指示|###", re.I)
 _DIGIT = re.compile(r"\d[.)]")
 _NUMBERED = re.compile(
-    rf"^[ \t]*(?:task )?(\d{{1,3}})[.):] ?(?:(?:{_VERBS})\b|[\u5199\u7ed9\u89e3\u63cf\u5217\u7ffb\u751f\u8ba1\u8bf4\u521b])(?:.{{6,}})$",
+    rf"^[ \t]*(?:task )?(\d{{1,3}})[.):] ?(?:(?:{_VERBS})\b"
+    rf"|[\u5199\u7ed9\u89e3\u63cf\u5217\u7ffb\u751f\u8ba1\u8bf4\u521b])(?:.{{6,}})$",
     re.I | re.M,
 )
 _IMPERATIVE = re.compile(
@@ -35,12 +43,15 @@ _IMPERATIVE = re.compile(
 )
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
 _CLEAR_VERB = re.compile(
-    r"(?:write|create|generate|explain|describe|list|name|translate|summari[sz]e|classify|compose|design|calculate|suggest|define|identify|tell me|give me|solve|compute|propose|invent|what (?:is|are|causes?)|who (?:is|was|wrote|painted)|how (?:do|does|many)|convert)\b",
+    r"(?:write|create|generate|explain|describe|list|name|translate|summari[sz]e|classify|compose"
+    r"|design|calculate|suggest|define|identify|tell me|give me|solve|compute|propose|invent"
+    r"|what (?:is|are|causes?)|who (?:is|was|wrote|painted)|how (?:do|does|many)|convert)\b",
     re.I,
 )
-# The second sentence says how the first is to be done.
+# A second sentence that says how to do the task of the first.
 _MANNER = re.compile(
-    r"(?:write|explain|describe|list|name|give me|translate|suggest)\s+(?:in|it|them|as|at|for|from|only|down|about|with|by|like)\b"
+    r"(?:write|explain|describe|list|name|give me|translate|suggest)\s+(?:in|it|them|as|at|for|from"
+    r"|only|down|about|with|by|like)\b"
     r"|name the\b|identify (?:its|the|any)|number\b",
     re.I,
 )
@@ -49,7 +60,10 @@ _LENGTH = re.compile(
 )
 _QUESTION = re.compile(r"(?:what|who|how)\b", re.I)
 _REFERS = re.compile(
-    r"\b(?:it|its|them|they|their|this|that|these|those|then|also|each|both|above|below|following|answer|response|output|same|include|your|make sure|be sure|use|result|one|why|he|she|his|her|him|story|lists?|text|sentences?|paragraph|passage|reasons?|finally|next|afterwards|examples?|step|person)\b"
+    r"\b(?:it|its|them|they|their|this|that|these|those|then|also|each|both|above|below|following"
+    r"|answer|response|output|same|include|your|make sure|be sure|use|result|one|why|he|she|his|her"
+    r"|him|story|lists?|text|sentences?|paragraph|passage|reasons?|finally|next|afterwards"
+    r"|examples?|step|person)\b"
     r"|\u5b83|\u8fd9|\u5176|\u8be5|\u7136\u540e|\u5e76",
     re.I,
 )
@@ -59,13 +73,14 @@ _STEPS = re.compile(
 _CONTENT = re.compile(r"[a-z\u00e0-\u00ff]{4,}", re.I)
 _COMMON = frozenset("about with from that five three short betwe".split())
 _FORMS_ARE_MEANT = re.compile(
-    r"prompt|instructions?\b|\btasks?\b|template|form\b|format|\bquiz|\bexam\b|worksheet|agenda|schedule|plan\b|指令|任务|anleitung|aufgabe",
+    r"prompt|instructions?\b|\btasks?\b|template|form\b|format|\bquiz|\bexam\b|worksheet|agenda"
+    r"|schedule|plan\b|指令|任务|anleitung|aufgabe",
     re.I,
 )
 
 
 def merged_instructions(row: Checked) -> Finding | None:
-    """A second task behind the first: under a label, as a numbered item, or as a sentence that has nothing to do with the first."""
+    """A second task behind the first: under a label, as a numbered item, or as another sentence."""
     text = row.instruction.strip()
     if ("\n" in text or _DIGIT.search(text)) and (match := _NEW_TASK.search(text)):
         return found("merged_instructions", "instruction", text[match.start() :])
@@ -103,11 +118,11 @@ def _lines(text: str) -> bool:
 
 
 def _sentences(text: str) -> bool:
-    sentences = [one for one in _SENTENCE.split(_LENGTH.sub("", text.strip()), 7) if one]
+    sentences = list(filter(None, _SENTENCE.split(_LENGTH.sub("", text.strip()), 7)))
     if not 2 <= len(sentences) <= 6 or not all(map(_CLEAR_VERB.match, sentences)):
         return False
     others = sentences[1:]
-    if any(_REFERS.search(one.partition(" ")[2]) or _MANNER.match(one) for one in others):
+    if any(_REFERS.search(text.partition(" ")[2]) or _MANNER.match(text) for text in others):
         return False
     asks_on = (
         len(sentences) == 2 and _QUESTION.match(others[0]) and not _QUESTION.match(sentences[0])
@@ -116,7 +131,7 @@ def _sentences(text: str) -> bool:
 
 
 def _unrelated(parts: list[str]) -> bool:
-    """No word of more than three letters, but for the verbs, in two of them."""
+    """Whether no word of four letters or more stands in two parts; first words do not count."""
     seen: set[str] = set()
     for part in parts:
         words = {word[:5].lower() for word in _CONTENT.findall(part)[1:]} - _COMMON

@@ -1,25 +1,42 @@
-"""Tasks about web pages that nobody read."""
+"""Tasks about web pages that the model has not read, and addresses that the model made up."""
 
 from __future__ import annotations
 
 import re
 
 from selfinstruct.defects.finding import Checked, Finding, found
+from selfinstruct.defects.languages import HAN_OR_KANA
 
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]\u3000-\u303f\uff00-\uffef]+", re.I)
 _DOMAIN = re.compile(r"^\W{0,9}(?:[\w-]+\.)+(?:com|org|net|co\.uk|io|edu|gov)(?:/\S*)?\W*$", re.I)
 _READ = re.compile(
-    r"summar|article|web ?page|website|web ?site|blog|post\b|read|link|visit|review|content|main (?:idea|point|argument|topic|theme)|key (?:point|takeaway|fact|idea)|analy[sz]|evaluat|rewrite|paraphrase"
-    r"|headline|title|author|publish|describe|find|what (?:is|does|are|did)|who|tone|sentiment|fact|quote|opinion|video|news|story|recipe|product|research|extract|list|information|paper|translate|report|critique|compare|classify|categori|identify|rate|suggest|improve|answer|tell|when|how|give|provide|write|generate|outline|question|explain"
-    r"|要約|記事|読|阅读|观点|\u6587\u7ae0|\u7f51\u9875|\u7f51\u7ad9|\u603b\u7ed3|\u6458\u8981|\u94fe\u63a5|art\u00edculo|p\u00e1gina|resum|zusammen|artikel|seite|r\u00e9sum|analys",
+    r"summar|article|web ?page|website|web ?site|blog|post\b|read|link|visit|review|content"
+    r"|main (?:idea|point|argument|topic|theme)|key (?:point|takeaway|fact|idea)|analy[sz]|evaluat"
+    r"|rewrite|paraphrase"
+    r"|headline|title|author|publish|describe|find|what (?:is|does|are|did)|who|tone|sentiment|fact"
+    r"|quote|opinion|video|news|story|recipe|product|research|extract|list|information|paper"
+    r"|translate|report|critique|compare|classify|categori|identify|rate|suggest|improve|answer"
+    r"|tell|when|how|give|provide|write|generate|outline|question|explain"
+    r"|要約|記事|読|阅读|观点|\u6587\u7ae0|\u7f51\u9875|\u7f51\u7ad9|\u603b\u7ed3|\u6458\u8981"
+    r"|\u94fe\u63a5|art\u00edculo|p\u00e1gina|resum|zusammen|artikel|seite|r\u00e9sum|analys",
     re.I,
 )
 _ADDRESS_ITSELF = re.compile(
-    r"\burls?\b|domain|hyperlink|\bhref|anchor|markdown|html|protocol|query (?:string|parameter)|valid|pars|shorten|encod|decod|regex|regular expression|code|script|python|function|curl|wget|scrap|download|citation|cite|reference|bibliograph|apa\b|mla\b|bibtex|secure|phishing|email|e-mail|poster|flyer|signature|advert|press release|invitation|spelling|grammar|punctuat|typo|tweet|business card|file name|extension|subdomain|hostname|port\b|path\b|redirect|address|api\b|request|endpoint|configur|(?:site|domain) name|easy to remember|\bgit\b|\bdns\b|\blinks?\b (?:from|in)|broken link|all links|utm|which (?:site|website|company)|behind this|sell|dominio|\u57df\u540d",
+    r"\burls?\b|domain|hyperlink|\bhref|anchor|markdown|html|protocol|query (?:string|parameter)"
+    r"|valid|pars|shorten|encod|decod|regex|regular expression|code|script|python|function|curl"
+    r"|wget|scrap|download|citation|cite|reference|bibliograph|apa\b|mla\b|bibtex|secure|phishing"
+    r"|email|e-mail|poster|flyer|signature|advert|press release|invitation|spelling|grammar"
+    r"|punctuat|typo|tweet|business card|file name|extension|subdomain|hostname|port\b|path\b"
+    r"|redirect|address|api\b|request|endpoint|configur|(?:site|domain) name|easy to remember"
+    r"|\bgit\b|\bdns\b|\blinks?\b (?:from|in)|broken link|all links|utm"
+    r"|which (?:site|website|company)|behind this|sell|dominio|\u57df\u540d",
     re.I,
 )
 _LINK_WANTED = re.compile(
-    r"\b(?:find|provide|give|share|suggest|recommend|include|send|list|show|locate|search|cite|name)\b.{0,50}\b(?:links?|urls?|articles?|sources?|web ?sites?|videos?|references?|web ?pages?|resources?|podcasts?|tutorials?|stud(?:y|ies)|papers?|recipes?|images?|pictures?|photos?)\b|\u94fe\u63a5|\u7f51\u5740|\u6587\u7ae0",
+    r"\b(?:find|provide|give|share|suggest|recommend|include|send|list|show|locate|search|cite"
+    r"|name)\b.{0,50}\b(?:links?|urls?|articles?|sources?|web ?sites?|videos?|references?"
+    r"|web ?pages?|resources?|podcasts?|tutorials?|stud(?:y|ies)|papers?|recipes?|images?"
+    r"|pictures?|photos?)\b|\u94fe\u63a5|\u7f51\u5740|\u6587\u7ae0",
     re.I,
 )
 _RESERVED = re.compile(
@@ -29,13 +46,14 @@ _DEEP = re.compile(
     r"(?:https?://|www\.)(?!(?:www\.)?example\.)[^\s/<>\"')]{1,100}/[^\s<>\"')]{6,}", re.I
 )
 _REFERENCES_ARE_FORM = re.compile(
-    r"html|markdown|code|json|xml|script|python|citation|bibliograph|citing|how (?:do|to|can|should).*\bcite\b|写一个网址|\bapa\b|\bmla\b|regex|request|config",
+    r"html|markdown|code|json|xml|script|python|citation|bibliograph|citing"
+    r"|how (?:do|to|can|should).*\bcite\b|写一个网址|\bapa\b|\bmla\b|regex|request|config",
     re.I,
 )
 
 
 def invented_url(row: Checked) -> Finding | None:
-    """A page is to be read and only its address is given; or the output has addresses that nobody gave."""
+    """A task on a page of which only the address is given, or an invented address in the output."""
     task = _URL.sub(" ", row.instruction)
     address = _address(row)
     if address:
@@ -57,7 +75,10 @@ def invented_url(row: Checked) -> Finding | None:
 
 
 def _address(row: Checked) -> str:
-    """The address that stands in the place of a text; empty where a text stands beside it, or where it is nobody's."""
+    """The address that an example gives in the place of a text.
+
+    "" where a text stands beside the address, or where the address is reserved for examples.
+    """
     given = f"{row.instruction}\n{row.input}"
     match = _URL.search(given) if "://" in given or "www." in given.lower() else None
     address = (
@@ -68,14 +89,6 @@ def _address(row: Checked) -> str:
         else ""
     )
     beside = _URL.sub(" ", row.input)
-    return (
-        ""
-        if not re.search(r"\w\.\w", address)
-        or _RESERVED.match(address)
-        or len(beside.split()) > 4
-        or len(_HAN.findall(beside)) > 12
-        else address
-    )
-
-
-_HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+    is_beside = len(beside.split()) > 4 or len(HAN_OR_KANA.findall(beside)) > 12
+    is_address = re.search(r"\w\.\w", address) and not _RESERVED.match(address)
+    return address if is_address and not is_beside else ""

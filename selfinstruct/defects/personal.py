@@ -1,22 +1,34 @@
-"""Addresses, numbers and keys that look like somebody's own. The evidence never shows the whole of one."""
+"""Addresses, numbers and keys that look like a real person's, masked in the evidence."""
 
 from __future__ import annotations
 
 import re
 
-from selfinstruct.defects.finding import Checked, Field, Finding, found
+from selfinstruct.defects.finding import Checked, Finding, fields_of, found
 
 _EMAIL = re.compile(r"(?<![\w.+@-])([\w.+-]+)@((?:[\w-]+\.)+[a-z]{2,})\b", re.I)
 _INVENTED_DOMAIN = re.compile(
-    r"(?:.*\.)?(?:example|test|invalid|localhost|ejemplo|exemple|exemplo|esempio|beispiel|muster\w*)(?:\.\w+)*$|(?:my|your|our|some|any)?-?(?:domain|email|mail|company|business|website|site|companyname|organization|university|school|store|abc|xyz|acme|xxx|provider|host|server|yourcompany|emailaddress|address|placeholder|sample|foo|bar)\.\w+(?:\.\w+)?$|(?:your|my).*|.*\.(?:example|test|invalid|local)$",
+    r"(?:.*\.)?(?:example|test|invalid|localhost|ejemplo|exemple|exemplo|esempio|beispiel"
+    r"|muster\w*)(?:\.\w+)*$|(?:my|your|our|some|any)?-?(?:domain|email|mail|company|business"
+    r"|website|site|companyname|organization|university|school|store|abc|xyz|acme|xxx|provider"
+    r"|host|server|yourcompany|emailaddress|address|placeholder|sample|foo|bar)\.\w+(?:\.\w+)?$"
+    r"|(?:your|my).*|.*\.(?:example|test|invalid|local)$",
     re.I,
 )
 _ROLE = re.compile(
-    r"(?:info|support|contact|help|sales|admin|office|hello|press|jobs|careers|hr|noreply|no-?reply|do-?not-?reply|alerts?|notifications?|newsletter|updates?|mailer(?:-daemon)?|marketing|events?|editor|store|shop|reservations?|booking|enquiries|inquiries|complaints|returns|accounts?|service|team|customerservice|customer[._-]?support|feedback|billing|privacy|security|webmaster|orders?|your[._-]?(?:name|email)|name|user(?:name)?|someone|email|test|foo|abc|xxx|first(?:name)?\.?last(?:name)?|sender|recipient|git|root)\d*$",
+    r"(?:info|support|contact|help|sales|admin|office|hello|press|jobs|careers|hr|noreply"
+    r"|no-?reply|do-?not-?reply|alerts?|notifications?|newsletter|updates?|mailer(?:-daemon)?"
+    r"|marketing|events?|editor|store|shop|reservations?|booking|enquiries|inquiries|complaints"
+    r"|returns|accounts?|service|team|customerservice|customer[._-]?support|feedback|billing"
+    r"|privacy|security|webmaster|orders?|your[._-]?(?:name|email)|name|user(?:name)?|someone"
+    r"|email|test|foo|abc|xxx|first(?:name)?\.?last(?:name)?|sender|recipient|git|root)\d*$",
     re.I,
 )
 _PHONE = re.compile(
-    r"(?<![\w.,/=$\u20ac\u00a3#-])(?:\+\d{1,3}[ .-]?(?:\(0\))?(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}|\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4}|1[3-9]\d{9}|0[1-9](?:[ .]\d\d){4}(?![ .]\d)|0\d{1,4}[ /-]\d{3,4}[ -]?\d{3,5}(?:[ -]\d{2,4})?)(?![\w-]|[.,/]\d)"
+    r"(?<![\w.,/=$\u20ac\u00a3#-])(?:\+\d{1,3}[ .-]?(?:\(0\))?(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}"
+    r"|\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4}|1[3-9]\d{9}"
+    r"|0[1-9](?:[ .]\d\d){4}(?![ .]\d)|0\d{1,4}[ /-]\d{3,4}[ -]?\d{3,5}(?:[ -]\d{2,4})?)(?![\w-]"
+    r"|[.,/]\d)"
 )
 _CARD = re.compile(r"(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d.-])")
 _TEST_CARDS = {
@@ -29,8 +41,11 @@ _TEST_CARDS = {
     "6011111111111117",
 }
 _KEY = re.compile(
-    r"\bsk-(?:proj-|ant-)?[\w-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{20,}|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{35}|\bhf_[A-Za-z0-9]{30,}|\bglpat-[\w-]{20}|\b[sr]k_live_\w{16,}"
-    r"|-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}|\bSG\.[\w-]{20,}\.[\w-]{20,}"
+    r"\bsk-(?:proj-|ant-)?[\w-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}"
+    r"|\bgithub_pat_\w{20,}|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{35}|\bhf_[A-Za-z0-9]{30,}"
+    r"|\bglpat-[\w-]{20}|\b[sr]k_live_\w{16,}"
+    r"|-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"
+    r"|\bSG\.[\w-]{20,}\.[\w-]{20,}"
 )
 _SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
@@ -42,35 +57,30 @@ _DUMMY_KEY = re.compile(r"(.)\1{5,}|example|your|xxxx|1234567890|abcdefg", re.I)
 
 
 def personal_data(row: Checked) -> Finding | None:
-    """The first of any field, masked."""
-    fields: tuple[tuple[Field, str], ...] = (
-        ("instruction", row.instruction),
-        ("input", row.input),
-        ("output", row.output),
-    )
-    for field, text in fields:
-        if kind := _first(text):
-            return found("personal_data", field, kind)
+    """The first address, number or key of any field, masked."""
+    for field, text in fields_of(row):
+        if masked := _first_masked(text):
+            return found("personal_data", field, masked)
     return None
 
 
-def _first(text: str) -> str | None:
+def _first_masked(text: str) -> str | None:
     if "@" in text:
         for match in _EMAIL.finditer(text):
             if not _INVENTED_DOMAIN.match(match[2]) and not _ROLE.match(match[1]):
                 return f"e-mail address {match[1][:2]}...@{match[2]}"
     if not _DIGITS.search(text) and not _KEYLIKE.search(text):
         return None
-    accounts = [
-        (one.start(), one.end()) for one in _IBAN.finditer(text)
-    ]  # whose digits are no telephone's
+    # digits inside an account number are no telephone number
+    accounts = [(account.start(), account.end()) for account in _IBAN.finditer(text)]
     for pattern, kind, dummy in _PATTERNS:
         for match in pattern.finditer(text):
             inside = pattern is not _IBAN and any(
                 start <= match.start() < end for start, end in accounts
             )
             if not inside and not dummy(match.group(), text):
-                return f"{kind} {match.group().strip()[:4]}... ({len(match.group().strip())} characters)"
+                whole = match.group().strip()
+                return f"{kind} {whole[:4]}... ({len(whole)} characters)"
     return None
 
 
@@ -99,12 +109,14 @@ def _no_phone(number: str, text: str) -> bool:
 
 
 _SPOKEN_TO = re.compile(
-    r"手机|电话|電話|联系|聯繫|致电|号码|微信|客服|热线|phone|mobile|call|\btel|contact|whats ?app|fax|\bsms|text me|姓名|邮箱",
+    r"手机|电话|電話|联系|聯繫|致电|号码|微信|客服|热线|phone|mobile|call|\btel|contact|whats ?app"
+    r"|fax|\bsms|text me|姓名|邮箱",
     re.I,
 )
-# Set aside for films and books, or printed everywhere.
+# Numbers that are set aside for films and books, or that many pages print.
 _SHOWN_NUMBER = re.compile(
-    r"(?:44|0)(?:7700900|2079460|1632960|1154960|1414960)|13800138000$|2024561414$|(?:1|0)?8005550|33199?00|336399801"
+    r"(?:44|0)(?:7700900|2079460|1632960|1154960|1414960)|13800138000$|2024561414$|(?:1|0)?8005550"
+    r"|33199?00|336399801"
 )
 
 
@@ -128,8 +140,8 @@ def _in_a_row(digits: str) -> bool:
 def _no_card(number: str, text: str) -> bool:
     digits = _digits(number)
     total = sum(
-        int(one) if at % 2 == 0 else sum(divmod(2 * int(one), 10))
-        for at, one in enumerate(reversed(digits))
+        int(digit) if place % 2 == 0 else sum(divmod(2 * int(digit), 10))
+        for place, digit in enumerate(reversed(digits))
     )
     begins = re.match(r"4|5[1-5]|2[2-7]|3[47]|6(?:011|5|2)|3[068]", digits)
     return (
@@ -161,17 +173,18 @@ def _no_iban(number: str, text: str) -> bool:
     return (
         plain in _SHOWN_IBANS
         or not 15 <= len(plain) <= 34
-        or int("".join(str(int(one, 36)) for one in plain[4:] + plain[:4])) % 97 != 1
+        or int("".join(str(int(letter, 36)) for letter in plain[4:] + plain[:4])) % 97 != 1
     )
 
 
 _PATTERNS = (
-    (_KEY, "key", lambda one, text: _DUMMY_KEY.search(one) is not None),
+    (_KEY, "key", lambda key, text: _DUMMY_KEY.search(key) is not None),
     (
         _SSN,
         "social security number",
-        lambda one, text: (
-            _digits(one) in ("123456789", "078051120", "987654321") or len(set(_digits(one))) <= 3
+        lambda number, text: (
+            _digits(number) in ("123456789", "078051120", "987654321")
+            or len(set(_digits(number))) <= 3
         ),
     ),
     (_CARD, "card number", _no_card),

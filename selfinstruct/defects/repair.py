@@ -1,4 +1,4 @@
-"""Repairs that have one right result."""
+"""Repairs of findings that have a single right result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from typing import Any
 from selfinstruct.defects.finding import Finding, Row
 
 
-def repaired(row: Row, found: Sequence[Finding]) -> Row:
-    """`row` with the fix of each finding that has one. One field is repaired once at a time: look again for what is left."""
-    fixes: dict[str, Any] = {one.field: one.fix for one in reversed(found) if one.fix is not None}
+def repaired(row: Row, findings: Sequence[Finding]) -> Row:
+    """`row` with the fixes of its findings.
+
+    Of several fixes of the same field only the first is made: check the result again for the rest.
+    """
+    fixes: dict[str, Any] = {
+        finding.field: finding.fix for finding in reversed(findings) if finding.fix is not None
+    }
     return replace(row, **fixes)

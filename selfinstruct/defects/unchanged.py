@@ -1,4 +1,4 @@
-"""Outputs that repeat their input: surely wrong, perhaps wrong, or just what was asked for."""
+"""Outputs that repeat their input: an error, a warning, or right, as the task decides."""
 
 from __future__ import annotations
 
@@ -7,25 +7,35 @@ import re
 from selfinstruct.defects.finding import Checked, Finding, found
 from selfinstruct.defects.languages import in_another_language
 
-# Where the unchanged text can be the right answer: it may be correct, sorted or short already, or be all that there is to find.
+# Tasks that an unchanged text can answer: a text may be correct, sorted or short already.
 _MAY_BE_RIGHT = re.compile(
-    r"\b(?:repeat|copy|echo|verbatim|unchanged|exactly as|as (?:it )?is|correct(?:ly|ed|ion)?|fix|proofread|grammar|grammatical|spell\w*|punctuat\w*"
-    r"|sort|order|alphabetical|arrange|dedup\w*|duplicates?|remove|delete|strip|trim|clean|filter|if (?:needed|necessary|any|it|there|possible)"
-    r"|round|simplify|reduce|edit|error|mistake|extract|identify|find|select|choose|pick|which|palindrome|reverse|read|quote|transcribe"
-    r"|capitali[sz]e|upper ?case|lower ?case|case|format|keep|detect|print|output|calculate|compute|evaluate|absolute|lemma|stem|root|singular"
-    r"|plural|complete|predict|classify|name|mask|decimal|longest|shortest|largest|smallest|number|at most|no more than|up to|british|american"
-    r"|fraction|lowest|qr code|plain text|comma|insert|unit|normali[sz]e|standardi[sz]e|decode|parse|parts?|polite|improve)\b"
+    r"\b(?:repeat|copy|echo|verbatim|unchanged|exactly as|as (?:it )?is|correct(?:ly|ed|ion)?|fix"
+    r"|proofread|grammar|grammatical|spell\w*|punctuat\w*"
+    r"|sort|order|alphabetical|arrange|dedup\w*|duplicates?|remove|delete|strip|trim|clean|filter"
+    r"|if (?:needed|necessary|any|it|there|possible)"
+    r"|round|simplify|reduce|edit|error|mistake|extract|identify|find|select|choose|pick|which"
+    r"|palindrome|reverse|read|quote|transcribe"
+    r"|capitali[sz]e|upper ?case|lower ?case|case|format|keep|detect|print|output|calculate|compute"
+    r"|evaluate|absolute|lemma|stem|root|singular"
+    r"|plural|complete|predict|classify|name|mask|decimal|longest|shortest|largest|smallest|number"
+    r"|at most|no more than|up to|british|american"
+    r"|fraction|lowest|qr code|plain text|comma|insert|unit|normali[sz]e|standardi[sz]e|decode"
+    r"|parse|parts?|polite|improve)\b"
     r"|纠正|改正|修改|检查|排序|重复|必要|标点|找出|提取|编辑|更正|删除|分类|语法|正确|匹配|替换|大写|小写|复数|单数|过去|现在|将来|时态|虚拟|引号|选出|哪"
     r"|corrig|ordena|repite|repet|kopier|wiederhol|korrig|sortier|trie|直し|修正|訂正|並べ",
     re.I,
 )
-# Something new is wanted, of which the input is only the subject.
+# Tasks that ask for a new text, of which the input is only the subject.
 _NEW = re.compile(
-    r"\W{0,9}(?:please |can you |could you |now )?(?:(?:write|compose|create|generate|invent|draft|make up|come up with)\b(?! (?:it|this|that|them|the)\b)"
-    r"|explain|describe|define|answer\b(?! (?:with|in|by))|respond|reply|tell (?:me )?(?:an?|about|how|why|what happens)\b|suggest|recommend|list\b|discuss|compare|continue|why|how\b|who\b"
+    r"\W{0,9}(?:please |can you |could you |now )?(?:(?:write|compose|create|generate|invent|draft"
+    r"|make up|come up with)\b(?! (?:it|this|that|them|the)\b)"
+    r"|explain|describe|define|answer\b(?! (?:with|in|by))|respond|reply"
+    r"|tell (?:me )?(?:an?|about|how|why|what happens)\b|suggest|recommend|list\b|discuss|compare"
+    r"|continue|why|how\b|who\b"
     r"|give (?:me )?(?:a|an|two|three|some|\d+)\b(?! (?:same|number|text|word)))"
     r"|\W{0,9}(?:请)?(?:为.{1,12}(?:写|创作|设计)|写一|解释|描述|回答|讲|说明|列出|创作|续写|给出(?:一个|两个|三个)?(?:例|同义|反义|建议))"
-    r"|\W{0,9}(?:erkläre|beschreibe|beantworte|schreibe? (?:ein|eine|einen)\b|nenne|explica|describe|responde|escribe un|explique|décris|réponds|écris un)",
+    r"|\W{0,9}(?:erkläre|beschreibe|beantworte|schreibe? (?:ein|eine|einen)\b|nenne|explica"
+    r"|describe|responde|escribe un|explique|décris|réponds|écris un)",
     re.I,
 )
 _OTHER_WORDS = re.compile(
@@ -33,7 +43,7 @@ _OTHER_WORDS = re.compile(
     r"|同义词|换句话|改述|不同.{0,6}的词|umformulier|in eigenen worten|parafras|reformul|言い換え",
     re.I,
 )
-# What is asked for, and what would show that the text has it already.
+# Pairs: the change that a task asks for, and signs that the text has had the change already.
 _NOT_DONE = (
     (
         re.compile(r"passive|被动", re.I),
@@ -45,7 +55,8 @@ _NOT_DONE = (
             re.I,
         ),
         re.compile(
-            r"\b(?:no|not|never|none|nobody|nothing|without|nor|hardly|un\w+)\b|n['\u2019]t\b|不|没|未|无|别",
+            r"\b(?:no|not|never|none|nobody|nothing|without|nor|hardly|un\w+)\b|n['\u2019]t\b|不"
+            r"|没|未|无|别",
             re.I,
         ),
     ),
@@ -55,7 +66,8 @@ _NOT_DONE = (
     ),
     (
         re.compile(
-            r"\W{0,9}(?:please )?add an? \w+ to|replace the \w+ with an? (?:stronger|better|different|more)\b",
+            r"\W{0,9}(?:please )?add an? \w+ to|replace the \w+ with an? (?:stronger|better"
+            r"|different|more)\b",
             re.I,
         ),
         None,
@@ -63,18 +75,18 @@ _NOT_DONE = (
     (re.compile(r"\b(?:combine|merge|join) (?:the|these) (?:two |three )?sentences", re.I), None),
 )
 _SHORTER = re.compile(
-    r"\b(?:shorten|condense|abridge|summari[sz]e|trim down)\b|in (?:one|two|three|four|five|six) words",
+    r"\b(?:shorten|condense|abridge|summari[sz]e|trim down)\b"
+    r"|in (?:one|two|three|four|five|six) words",
     re.I,
 )
-_PERHAPS = re.compile(
-    r"\bif (?:it|there|any|needed|necessary|possible)\b|如果|wenn nötig|si (?:es necesario|nécessaire|los hay)|必要なら",
-    re.I,
-)
-_LONG = 12  # words that could be fewer
+_LONG = 12  # words: from this length a text can be shortened
 
 
 def output_equals_input(row: Checked) -> Finding | None:
-    """Equal but for white space and quotation marks. An error where another text must stand there, else a warning."""
+    """An output that equals the input but for white space and quotation marks.
+
+    An error where the task cannot be met by the same text, else a warning.
+    """
     if abs(len(row.input) - len(row.output)) > 40 or not row.input.strip():
         return None
     if _plain(row.input) != _plain(row.output) or row.is_classification:
@@ -103,7 +115,7 @@ def _is_not_done(task: str, text: str) -> bool:
 
 
 def _names_a_language(task: str) -> bool:
-    """A name or a word may be the same there."""
+    """Whether a task is a translation, which may leave a name or a word as before."""
     return (
         re.search(r"\btranslat|翻译|译成|übersetz|traduc|tradui|に訳|翻訳", task, re.I) is not None
     )
