@@ -1,6 +1,9 @@
-"""From a reply to instructions, a label, or instances. Pure: a bad reply is an empty result and a reason, never an error.
+"""Parsers: from a model's reply to instructions, a label or instances.
 
-`chat`, `paper` and `alpaca` have one function a stage, `(reply, finish_reason) -> Parsed`, under the stage's name.
+`chat`, `paper` and `alpaca` have a function for each stage, named as the stage:
+`(reply, finish_reason) -> Parsed`. All are pure and raise nothing. A bad reply gives an empty or
+partial result with a reason, which is a stable slug. finish_reason: "stop", or "length" where the
+token limit cut the reply.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from selfinstruct.data.tasks import Instance
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A candidate of the propose stage: an instruction, with its instance where one call writes whole tasks."""
+    """A candidate of the propose stage. instance: set in replies that hold whole tasks."""
 
     instruction: str
     instance: Instance | None = None
@@ -20,7 +23,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a reply held. `reason` says why it, or its end, could not be used; None if all of it was."""
+    """The content of a reply.
+
+    Each stage fills its own field: `drafts`, `instances` or `is_classification`. reason: why the
+    reply or its end could not be used, None where nothing was lost.
+    """
 
     drafts: tuple[Draft, ...] = ()
     instances: tuple[Instance, ...] = ()

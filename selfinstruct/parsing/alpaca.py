@@ -1,4 +1,4 @@
-"""Whole tasks in one reply: numbered blocks of an instruction, an input or a mark that there is none, and an output."""
+"""Whole tasks in a single reply, as Alpaca's prompt asks for them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,25 @@ from selfinstruct.parsing.labelled import given_input, grouped, labels, sections
 
 
 def propose(reply: str, finish_reason: str) -> Parsed:
-    """Blocks apart by "###", or JSON. A block that the length limit cut is dropped, and that is said.
+    """Tasks with their instances, in blocks with "###" between them or as a JSON list:
 
-    A block without an output comes back with an empty one, so that the filters name it.
+        1. Instruction: Name a planet with rings.
+        1. Input:
+        <noinput>
+        1. Output:
+        Saturn
+        ###
+
+    Returns a draft for each block with an instruction. A missing output becomes an empty text,
+    which the filters reject with their own reason. Reasons: cut_by_length (without the last
+    block), broken_json, empty_reply, refusal, no_tasks.
     """
     items = embedded.instructions(reply)
     if items is not None:
         pairs = [
-            (embedded.text_of(one, "instruction"), embedded.instance_of(one))
-            for one in items.found
-            if isinstance(one, dict)
+            (embedded.text_of(task, "instruction"), embedded.instance_of(task))
+            for task in items.values
+            if isinstance(task, dict)
         ]
     else:
         sections = sections_of(reply, labels("Input", "Output"))

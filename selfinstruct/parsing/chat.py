@@ -1,44 +1,32 @@
-"""Replies of instruction-tuned models: numbered lists, labelled blocks or JSON, with whatever politeness and markdown."""
+"""Replies of instruction-tuned models: numbered lists, labelled blocks or JSON.
+
+Opening sentences, closing remarks and markdown around numbers and labels are left out.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from selfinstruct.data.tasks import Instance
 from selfinstruct.parsing import Draft, Parsed, embedded
-from selfinstruct.parsing.labelled import (
-    MARK,
-    given_input,
-    grouped,
-    is_closing_remark,
-    is_fence,
-    labels,
-    lines_of,
-    sections_of,
-)
+from selfinstruct.parsing.labelled import given_input, grouped, labels, sections_of
+from selfinstruct.parsing.lists import list_items
 
-_NUMBERED = re.compile(
-    rf"{MARK}(?:(?:Task|Instruction)[ \t]*#?)?[(\[]?\d{{1,3}}[*_` \t]{{0,4}}[.):\]\u3001\uff0e\uff09](?!\d)\)?"
-    r"(?:[*_`]+(?=[ \t]|$))?[ \t]*(?P<text>.*)$",
-    re.I,
-)
-_BULLETED = re.compile(r"[ \t]*[-*+\u2022\u2013][ \t]+(?P<text>\S.*)$")
-_RULE = re.compile(r"[ \t]*(?:#{3,}|-{3,}|\*{3,})[ \t]*$")
-_FIELD = labels("Input", "Output")
 _REFUSAL = re.compile(
     r"\W*(?:(?:i(?:['\u2019]m| am) )?(?:really |very |so )?sorry\b|i apologi[sz]e|as an ai\b"
     r"|i(?:['\u2019]m| am) (?:unable|not able)\b|i (?:cannot|can['\u2019]?t|won['\u2019]?t)\b)",
     re.I,
 )
 _YES = re.compile(
-    r"[\W_]*(?:(?:the |my |final )*(?:answer|labels?|(?:is )?classification(?: task)?)(?: is)?[\W_]*)?"
+    r"[\W_]*(?:(?:the |my |final )*(?:answer|labels?|(?:is )?classification(?: task)?)"
+    r"(?: is)?[\W_]*)?"
     r"(yes|no|true|false)(?!_*[^\W_])",
     re.I,
 )
 _YES_IN_JSON = re.compile(r'"[^"\n]{0,40}classif[^"\n]{0,40}"\s*:\s*"?(yes|no|true|false)\b', re.I)
 _TITLE = re.compile(
-    r"(?:\*\*|__)[^*_\n]{1,60}?(?::(?:\*\*|__)|(?:\*\*|__)[ \t]*[:\u2013\u2014-])[ \t]*(?=\S+\s+\S+\s+\S)"
+    r"(?:\*\*|__)[^*_\n]{1,60}?(?::(?:\*\*|__)|(?:\*\*|__)[ \t]*[:\u2013\u2014-])[ \t]*"
+    r"(?=\S+\s+\S+\s+\S)"
 )
 _PREFIX = re.compile(r"(?:Instruction|Task)[ \t]*\d*[ \t]*:[ \t]*", re.I)
 _BOLD = re.compile(r"(?<!\w)\*\*(?=\S)([^*]+)(?<=\S)\*\*(?!\w)")
@@ -47,12 +35,20 @@ _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u00ab": "\u00bb", "`": "`"}
 
 
 def propose(reply: str, finish_reason: str) -> Parsed:
-    """A numbered or bulleted list, or JSON; an item that the length limit cut is dropped, and that is said."""
+    """Instructions as a numbered or bulleted list, or as a JSON list:
+
+        Sure, here are more tasks:
+        9. Write a poem about the sea.
+        10. **Explain** how a bicycle stays upright.
+
+    Returns a draft for each item, as a line of plain text. Reasons: cut_by_length (without the last
+    item), broken_json, empty_reply, refusal, no_list.
+    """
     items = embedded.instructions(reply)
     if items is not None:
-        texts = [embedded.text_of(one, "instruction", "task", "text") for one in items.found]
+        texts = [embedded.text_of(item, "instruction", "task", "text") for item in items.values]
     else:
-        texts = list(_list_items(reply))
+        texts = list(list_items(reply))
         if finish_reason == "length":
             texts = texts[:-1]
     drafts = tuple(Draft(tidy_instruction(text)) for text in texts if text)
@@ -63,7 +59,14 @@ def propose(reply: str, finish_reason: str) -> Parsed:
 
 
 def classify(reply: str, finish_reason: str) -> Parsed:
-    """Yes or no, however it is dressed: "**Yes.**", "Answer: yes, because ...", {"is_classification": true}."""
+    """Whether a task is a classification, as the first word or as JSON:
+
+        **Yes.**
+        Answer: yes, because ...
+        {"is_classification": true}
+
+    Reasons: empty_reply, refusal, neither_yes_nor_no.
+    """
     value = embedded.value_of(reply)
     if isinstance(value, dict):
         value = next(
@@ -72,18 +75,27 @@ def classify(reply: str, finish_reason: str) -> Parsed:
         )
     if isinstance(value, bool):
         return Parsed(is_classification=value)
-    found = _YES.match(value if isinstance(value, str) else reply) or _YES_IN_JSON.search(reply)
-    if found is None:
+    word = _YES.match(value if isinstance(value, str) else reply) or _YES_IN_JSON.search(reply)
+    if word is None:
         return Parsed(reason=why_nothing(reply, "neither_yes_nor_no"))
-    return Parsed(is_classification=found[1].lower() in ("yes", "true"))
+    return Parsed(is_classification=word[1].lower() in ("yes", "true"))
 
 
 def input_first(reply: str, finish_reason: str) -> Parsed:
-    """Inputs, each followed by its output; an output alone belongs to a task that needs no input."""
+    """Instances of a task that is no classification, in labelled blocks or as a JSON list:
+
+        Example 1
+        Input: 2 and 3
+        Output: 5
+
+    An output without an input is an instance with an empty input. An input without an output is an
+    instance with an empty output. Reasons: cut_by_length (without the last instance), broken_json,
+    empty_reply, refusal, no_output_label.
+    """
     items = embedded.instances(reply)
     if items is not None:
         return _parsed(
-            [embedded.instance_of(one) for one in items.found],
+            [embedded.instance_of(record) for record in items.values],
             reply,
             finish_reason,
             items,
@@ -104,11 +116,19 @@ def input_first(reply: str, finish_reason: str) -> Parsed:
 
 
 def output_first(reply: str, finish_reason: str) -> Parsed:
-    """Class labels, each with an input that has it: on the lines below, or under a label of its own, below or above."""
+    """Instances of a classification, each a class label and an input that has the label:
+
+        Class label: spam
+        Input: Win a prize now!
+
+    The input stands below the class label, with or without "Input:", or above. JSON lists are read
+    as well. Reasons: cut_by_length (without the last instance), broken_json, empty_reply, refusal,
+    no_class_label.
+    """
     items = embedded.instances(reply)
     if items is not None:
         return _parsed(
-            [embedded.instance_of(one) for one in items.found],
+            [embedded.instance_of(record) for record in items.values],
             reply,
             finish_reason,
             items,
@@ -128,7 +148,10 @@ def output_first(reply: str, finish_reason: str) -> Parsed:
 
 
 def tidy_instruction(text: str) -> str:
-    """One line of plain text: no markdown title, no label, no emphasis, no quotes around the whole."""
+    """An instruction as a line of plain text.
+
+    Removes a title in bold, a label, emphasis, and quotes around the whole.
+    """
     text = " ".join(text.split())
     text = _without(_PREFIX, _without(_TITLE, text))
     text = _plain(text)
@@ -138,18 +161,22 @@ def tidy_instruction(text: str) -> str:
 
 
 def why_nothing(reply: str, otherwise: str) -> str:
+    """The reason of a reply that holds nothing: empty_reply, refusal, or the given slug."""
     if not reply.strip():
         return "empty_reply"
     return "refusal" if _REFUSAL.match(reply) else otherwise
 
 
 def _without(pattern: re.Pattern[str], text: str) -> str:
-    found = pattern.match(text)
-    return text[found.end() :].strip() if found else text
+    match = pattern.match(text)
+    return text[match.end() :].strip() if match else text
 
 
 def _plain(text: str) -> str:
-    """A line without emphasis. A mark without its other half was around the number before it; "2 ** 3" and "____" stay."""
+    """A line without markdown emphasis; "2 ** 3" and "____" stay.
+
+    A single "**" at an end belongs to the number before the line, and goes as well.
+    """
     if text.count("**") == 1 and (text.startswith("**") or text.endswith("**")):
         text = text.replace("**", "").strip()
     if (
@@ -161,41 +188,8 @@ def _plain(text: str) -> str:
     ):
         text = text[2:-2].strip()
     text = _BOLD.sub(r"\1", text)
-    found = _EMPHASIS_FIRST.match(text)
-    return found[2] + text[found.end() :] if found else text
-
-
-def _list_items(reply: str) -> Iterator[str]:
-    """The texts of a list, empty where a number stands alone. A list inside an item, further in, is part of the item."""
-    lines = lines_of(reply)
-    start = _NUMBERED if any(_NUMBERED.match(line) for line in lines) else _BULLETED
-    item: list[str] | None = None
-    outer = -1  # how far in the list's own items are
-    inside = is_fenced = False
-    for line in lines:
-        found = start.match(line)
-        indent = len(line) - len(line.lstrip(" \t"))
-        if found and (outer < 0 or indent <= outer + 1):
-            if item is not None:
-                yield " ".join(item)
-            outer = indent if outer < 0 else outer
-            item, inside = [found["text"]] if found["text"].strip() else [], True
-        elif is_fence(line):
-            is_fenced = is_fenced or item is None
-            inside = (
-                inside and not is_fenced
-            )  # the list's own block of code ends, or one in an item does
-        elif not line.strip() or _RULE.match(line) or is_closing_remark(line) or _is_field(line):
-            inside = False  # what follows a blank line without a number is a closing remark
-        elif inside and item is not None:
-            item.append(line)
-    if item is not None:
-        yield " ".join(item)
-
-
-def _is_field(line: str) -> bool:
-    found = _FIELD.match(line.lstrip(" \t>"))
-    return found is not None and found["rest"] is not None and found["instruction"] is None
+    match = _EMPHASIS_FIRST.match(text)
+    return match[2] + text[match.end() :] if match else text
 
 
 def _but_last(instances: list[Instance], finish_reason: str) -> list[Instance]:
@@ -218,7 +212,10 @@ def _parsed(
 def why(
     reply: str, finish_reason: str, items: embedded.Items | None, *, found: bool, otherwise: str
 ) -> str | None:
-    """Why a reply, or its end, could not be used; None if all of it was."""
+    """The reason of a reply: cut_by_length, broken_json or that of `why_nothing`; None if complete.
+
+    found: whether the reply held anything. otherwise: the slug for a reply that held nothing.
+    """
     if finish_reason == "length":
         return "cut_by_length"
     if items is not None and not items.is_whole:

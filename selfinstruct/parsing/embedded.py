@@ -1,4 +1,4 @@
-"""JSON in a reply: whole or broken off, bare, in a code fence or after an opening sentence."""
+"""JSON in a reply: whole or broken off, alone, in a code fence or after an opening sentence."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _OUTPUTS = ("output", "class_label", "label", "class", "answer")
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A list in a reply; not whole if it broke off, then without the item that did."""
+    """The values of a JSON list. is_whole: False where the list breaks off after these values."""
 
-    found: list[Any]
+    values: list[Any]
     is_whole: bool
 
 
 def value_of(reply: str) -> Any:
-    """The JSON value that a reply consists of, None if it is none or broken."""
+    """The JSON value of a reply, None where the reply is no JSON or broken JSON."""
     text = _text(reply)
     try:
         return None if text is None else json.JSONDecoder(strict=False).raw_decode(text)[0]
@@ -35,7 +35,11 @@ def value_of(reply: str) -> Any:
 
 
 def instructions(reply: str) -> Items | None:
-    """The instructions or whole tasks in a reply that is JSON; None if it is none."""
+    """The instructions or whole tasks of a JSON reply, None for any other reply.
+
+    Forms: a list of texts or objects, {"instructions": [...]}, {"9": "...", "10": "..."}, or a
+    single object with the field "instruction".
+    """
     value = value_of(reply)
     if isinstance(value, dict):
         several = _list_in(value, "instructions", "tasks", kinds=(str, dict))
@@ -43,17 +47,21 @@ def instructions(reply: str) -> Items | None:
             several is None
             and value
             and all(
-                isinstance(one, str) and name.strip(" .#").isdecimal()
-                for name, one in value.items()
+                isinstance(text, str) and name.strip(" .#").isdecimal()
+                for name, text in value.items()
             )
         ):
-            several = list(value.values())  # {"9": "...", "10": "..."}
+            several = list(value.values())
         value = [value] if several is None and "instruction" in value else several
     return _items(value, reply)
 
 
 def instances(reply: str) -> Items | None:
-    """The instances in a reply that is JSON; None if it is none, or JSON of another kind: an answer without its label."""
+    """The instances of a JSON reply, None for any other reply.
+
+    Forms: a list of objects, {"instances": [...]}, or a single object. JSON of another kind gives
+    None: such a reply is an answer without its label.
+    """
     value = value_of(reply)
     if isinstance(value, dict):
         several = _list_in(value, "instances", "examples", kinds=(dict,))
@@ -61,17 +69,22 @@ def instances(reply: str) -> Items | None:
     elif isinstance(value, list) and not all(map(_is_instance, value)):
         return None
     items = _items(value, reply)
-    return items if items is None or items.is_whole or all(map(_is_instance, items.found)) else None
+    is_known = items is None or items.is_whole or all(map(_is_instance, items.values))
+    return items if is_known else None
 
 
 def instance_of(record: Any) -> Instance:
+    """The instance in a JSON value. A value that is no object is an output without an input."""
     if not isinstance(record, dict):
         return Instance("", text_of(record))
     return Instance(given_input(text_of(record, "input")), text_of(record, *_OUTPUTS))
 
 
 def text_of(value: Any, *names: str) -> str:
-    """A text as it is, anything else as JSON; of an object the first of the fields `names` that it has."""
+    """The text of a JSON value: a string itself, "" for null, the JSON of any other value.
+
+    names: of an object, take the first of these fields that is there.
+    """
     if isinstance(value, dict) and names:
         value = next((value[name] for name in names if name in value), "")
     if value is None:
@@ -80,7 +93,10 @@ def text_of(value: Any, *names: str) -> str:
 
 
 def _text(reply: str) -> str | None:
-    """The reply from where its JSON begins. JSON below a label or in a numbered list is part of an answer."""
+    """The reply from the beginning of its JSON, None where no JSON begins.
+
+    JSON below a label or in a numbered list does not count: such JSON is part of an answer.
+    """
     begins = _BEGINS.search(reply)
     if begins is None or any(
         _NUMBER.match(line) or _LABEL.match(line.lstrip(" \t>"))
@@ -91,17 +107,18 @@ def _text(reply: str) -> str | None:
 
 
 def _list_in(value: dict[str, Any], *names: str, kinds: tuple[type, ...]) -> list[Any] | None:
+    """The list in an object: under a known name, or the first list with values of these kinds."""
     for name in names:
         if isinstance(value.get(name), list):
             return list(value[name])
         if isinstance(value.get(name), dict) and all(
-            isinstance(one, kinds) for one in value[name].values()
+            isinstance(item, kinds) for item in value[name].values()
         ):
             return list(value[name].values())
     others = [
-        one
-        for one in value.values()
-        if isinstance(one, list) and one and all(isinstance(item, kinds) for item in one)
+        items
+        for items in value.values()
+        if isinstance(items, list) and items and all(isinstance(item, kinds) for item in items)
     ]
     if others and (str in kinds or all(map(_is_instance, others[0]))):
         return list(others[0])
@@ -122,7 +139,7 @@ def _items(value: Any, reply: str) -> Items | None:
 
 
 def _whole_items(text: str) -> Iterator[Any]:
-    """The items that are whole of the first list in a text that breaks off or is broken."""
+    """The whole items of the first list in a broken JSON text."""
     decoder, position = json.JSONDecoder(strict=False), text.find("[") + 1
     gap = re.compile(r"[\s,]*")
     while position and (found := gap.match(text, position)):

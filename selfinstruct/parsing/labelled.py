@@ -1,6 +1,8 @@
-"""Replies in labelled sections ("Input: ..."): where a field begins, what is only markdown, and what belongs together.
+"""Replies in labelled sections: "Input: ...", "Output: ...", "Class label: ...".
 
-Every pattern here is linear in the length of a line: a reply is untrusted, and models do write ten thousand spaces.
+Finds the lines that begin a field, takes markdown away and groups the fields that belong together.
+A reply is untrusted, and models do write ten thousand spaces. So the time of each pattern is linear
+in the length of a line.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ _CLOSING = re.compile(
     re.I,
 )
 _NO_INPUT = re.compile(
-    r"(?:no\W?(?:(?:additional|further|specific|other|extra) )?inputs?|inputs? (?:is )?not|none|not|this task does not)?"
+    r"(?:no\W?(?:(?:additional|further|specific|other|extra) )?inputs?|inputs? (?:is )?not|none|not"
+    r"|this task does not)?"
     r" ?(?:(?:is |was )?(?:needed|required|necessary|given|provided|applicable)"
     r"|(?:require|need) (?:any |an )?inputs?)?(?: for this (?:task|instruction))?"
     r"|n/?a|empty|nil|null|\u65e0|\u7121|\u65e0\u8f93\u5165|-+",
@@ -38,27 +41,36 @@ def lines_of(reply: str) -> list[str]:
 
 
 def is_fence(line: str) -> bool:
-    """Whether a line opens or closes a block of code; "```x = 1```" does both."""
+    """Whether a line opens or closes a block of code, unlike "```x = 1```"."""
     return line.count("```") % 2 == 1 or line.lstrip(" \t").startswith("~~~")
 
 
 def is_closing_remark(line: str) -> bool:
+    """Whether a line is like "Let me know if you need more examples!"."""
     return _CLOSING.match(line) is not None
 
 
 def labels(given: str, output: str) -> re.Pattern[str]:
-    """Matches a line, without leading blanks, that begins a field. `given`, `output`: patterns of the fields' names."""
+    """A pattern for lines, without leading blanks, that begin a field.
+
+    given, output: patterns for the names of the input and of the output. The groups "instruction",
+    "input" and "output" tell the field, "rest" is the text behind the colon.
+    """
     return re.compile(
-        rf"(?P<before>(?P<bullet>[-*+\u2022][ \t])?{MARK}(?:(?:Example[ \t]*#?)?\d{{1,2}}[.):]{MARK})?)"
-        rf"(?:(?P<instruction>Instruction)|(?P<input>{given})|(?P<output>{output}))(?:[ \t]*#?\d+)?{MARK}"
+        rf"(?P<before>(?P<bullet>[-*+\u2022][ \t])?{MARK}"
+        rf"(?:(?:Example[ \t]*#?)?\d{{1,2}}[.):]{MARK})?)"
+        rf"(?:(?P<instruction>Instruction)|(?P<input>{given})|(?P<output>{output}))"
+        rf"(?:[ \t]*#?\d+)?{MARK}"
         rf"(?:[:\uff1a](?P<rest>.*))?$",
         re.I,
     )
 
 
 def sections_of(reply: str, label: re.Pattern[str]) -> list[Section]:
-    """The labelled parts of a reply in order; "example" marks where a new one is announced. Labels in code do not count,
-    unless all of them stand in one block of code.
+    """The labelled parts of a reply in their order.
+
+    A section named "example" marks a line that announces the next example. Labels inside code
+    count only where no label stands outside.
     """
     lines = lines_of(reply)
     begins = _begins(lines, label)
@@ -78,7 +90,11 @@ def sections_of(reply: str, label: re.Pattern[str]) -> list[Section]:
 
 
 def grouped(sections: list[Section], *, first: str) -> Iterator[dict[str, str]]:
-    """Fields that belong together: a new group begins where one is announced, at `first`, and at a field there already is."""
+    """The fields of each example.
+
+    A new example begins at a section named "example", at a field named `first`, and at a field that
+    the present example has already.
+    """
     group: dict[str, str] = {}
     for field, text in sections:
         if group and (field in ("example", first) or field in group):
@@ -91,30 +107,32 @@ def grouped(sections: list[Section], *, first: str) -> Iterator[dict[str, str]]:
 
 
 def given_input(text: str) -> str:
-    """`text`, or nothing if it is one of the many spellings of "no input"."""
+    """`text` without blanks around, "" for a spelling of "no input" such as "N/A"."""
     return "" if _NO_INPUT.fullmatch(text.strip(_AROUND)) else text.strip()
 
 
 def _begins(lines: list[str], label: re.Pattern[str]) -> dict[int, re.Match[str]]:
-    """By line number, the labels that begin a field. The first of them shows how this reply writes them: without a bullet or
-    with a colon, then a list in an answer that happens to name inputs and outputs is not mistaken for them.
+    """The labels that begin a field, by line number.
+
+    The first label shows the style of the reply. Where that has no bullet, or has a colon, later
+    labels must be alike. So a list in an answer that names inputs and outputs is no label.
     """
-    found: dict[int, re.Match[str]] = {}
+    begins: dict[int, re.Match[str]] = {}
     for number, line in _plain(lines):
         match = label.match(line.lstrip(" \t>"))
         if match is None or (match["rest"] is None and not set("*_#") & set(match["before"])):
             continue
-        style = next(iter(found.values()), match)
+        style = next(iter(begins.values()), match)
         if (match["bullet"] and not style["bullet"]) or (
             match["rest"] is None and style["rest"] is not None
         ):
             continue
-        found[number] = match
-    return found
+        begins[number] = match
+    return begins
 
 
 def _plain(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """The lines that are not code, with their numbers; a line on which code begins is one of them."""
+    """The numbers and texts of the lines outside code, the opening lines of code included."""
     fenced = False
     for number, line in enumerate(lines):
         if not fenced:
@@ -123,13 +141,17 @@ def _plain(lines: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def _breaks(lines: list[str], begins: dict[int, re.Match[str]]) -> set[int]:
-    """The lines that stand between two examples. "Example", a rule: only where a field follows, for they occur in answers as
-    well. "Example 2": also where a field comes before the next such line, if this reply announces its first field like that.
+    """The numbers of the lines that stand between two examples.
+
+    "Example" and rules count only directly before a field, because answers have such lines as well.
+    "Example 2" also counts with text before the next field, in replies whose first field is
+    announced like that.
     """
     plain = {number for number, _ in _plain(lines)}
     breaks: set[int] = set()
     is_announced = any(_NUMBERED_EXAMPLE.match(line) for line in lines[: min(begins, default=0)])
-    follows = ahead = False  # a field begins next; a field begins before the next numbered example
+    follows = False  # whether a field begins on the next line
+    ahead = False  # whether a field begins before the next numbered example
     at_end = True
     for number in range(len(lines) - 1, -1, -1):
         line = lines[number]
@@ -150,14 +172,14 @@ def _breaks(lines: list[str], begins: dict[int, re.Match[str]]) -> set[int]:
     return breaks
 
 
-def _field(found: re.Match[str]) -> str:
-    return next(field for field in ("instruction", "input", "output") if found[field] is not None)
+def _field(label: re.Match[str]) -> str:
+    return next(field for field in ("instruction", "input", "output") if label[field] is not None)
 
 
-def _unmarked(found: re.Match[str]) -> str:
-    """What stands behind the label on its line, without the other half of the markdown around the label."""
-    rest = (found["rest"] or "").strip()
-    before = found["before"].rstrip(" \t")
+def _unmarked(label: re.Match[str]) -> str:
+    """The text behind a label on the same line, without the closing half of markdown."""
+    rest = (label["rest"] or "").strip()
+    before = label["before"].rstrip(" \t")
     mark = before[len(before.rstrip("*_`")) :]
     if mark and rest.startswith(mark):
         return rest[len(mark) :].strip()

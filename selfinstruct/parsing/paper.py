@@ -1,4 +1,7 @@
-"""The published rules, kept exactly, quirks included, for base models (paper, section 2.2 and appendix B)."""
+"""Replies of base models, read by the published rules with all their quirks.
+
+Paper: section 2.2 and appendix B.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,14 @@ _INPUT = re.compile(r"Input\s*\d*\s*:")
 
 
 def propose(reply: str, finish_reason: str) -> Parsed:
-    """A list that goes on after the prompt's last number; a reply cut by length is dropped whole.
+    """Instructions as a numbered list that continues the prompt's last number:
 
-    `capitalize` also lowers the rest of the sentence ("Python" becomes "python"): a known defect of the published data.
+         Write a poem about the sea.
+        10. Explain how a bicycle stays upright.
+
+    Returns a draft for each item, empty items included. `capitalize` also lowers the rest of the
+    text ("Python" becomes "python"), a known defect of the published data. Reasons: cut_by_length
+    (the whole reply is dropped), empty_reply.
     """
     if finish_reason == "length":
         return Parsed(reason="cut_by_length")
@@ -28,12 +36,20 @@ def propose(reply: str, finish_reason: str) -> Parsed:
 
 
 def classify(reply: str, finish_reason: str) -> Parsed:
-    """Yes only if the reply is exactly that word; everything else means no."""
+    """Whether the reply is the word "Yes". Every other reply means no; there is no reason."""
     return Parsed(is_classification=reply.strip() in ("Yes", "yes", "YES"))
 
 
 def input_first(reply: str, finish_reason: str) -> Parsed:
-    """ "Example N" blocks of an input and an output; the last one goes if the reply was cut."""
+    """Instances of a task that is no classification, in blocks behind "Example N":
+
+        Example 1
+        Input: 2 and 3
+        Output: 5
+
+    A reply without "Example" is a single block. Reasons: cut_by_length (without the last instance),
+    no_output_label, empty_reply.
+    """
     text = reply.strip()
     if _EXAMPLE.search(text):
         blocks = [block for block in _EXAMPLE.split(text) if block.strip()]
@@ -45,7 +61,13 @@ def input_first(reply: str, finish_reason: str) -> Parsed:
 
 
 def output_first(reply: str, finish_reason: str) -> Parsed:
-    """ "Class label:" parts: the first line is the label, what follows is the input."""
+    """Instances of a classification. The first line is the class label, the rest is the input:
+
+        Class label: spam
+        Win a prize now!
+
+    Reasons: cut_by_length (without the last instance), no_class_label, empty_reply.
+    """
     parts = [part.strip().partition("\n") for part in reply.split("Class label:")[1:]]
     if not parts:
         return Parsed(reason="no_class_label" if reply.strip() else "empty_reply")

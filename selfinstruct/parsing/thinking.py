@@ -1,4 +1,4 @@
-"""What a reasoning model thinks aloud before it replies."""
+"""The thoughts that a reasoning model writes before the reply."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _CLOSED = re.compile(r"(?:</(?:think|thinking|thought|reasoning)>|\[/THINK\])\s*
 
 
 def without_thinking(reply: str) -> str:
-    """A reply without the thoughts that come before it; nothing is left of one that never comes to their end.
+    """A reply without the thoughts before, "" where the thoughts do not end.
 
-    Where the chat template has opened the thoughts already, the reply only closes them.
+    A reply may close thoughts that the chat template has opened ("... </think> Yes.").
     """
     opened = _OPENED.match(reply)
     if opened is None:

@@ -1,4 +1,4 @@
-"""From a judge's reply to its verdict: the paper's three questions (section 3.3), a score, and why."""
+"""The verdict of a judge: the paper's three questions (section 3.3), a score and a reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST_REASON = 1000  # characters
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`error` is None and all else is there, or it is a slug and nothing else is."""
+    """A judge's answers. error: a slug where the reply had no verdict, and all else is empty."""
 
     score: int | None = None  # 1 to 5
     is_valid: bool | None = None
@@ -27,7 +27,13 @@ class Verdict:
 
 
 def judge(reply: str, finish_reason: str) -> Verdict:
-    """The verdict in a reply, or why there is none: empty_reply, cut_by_length, broken_json, no_verdict, bad_score."""
+    """The verdict of a reply that is a JSON object, alone or inside another object:
+
+        {"reason": "...", "is_valid": true, "input_fits": true, "output_right": "no", "score": 2}
+
+    Errors: empty_reply, cut_by_length, broken_json, no_verdict (an answer or the score is missing),
+    bad_score.
+    """
     if not reply.strip():
         return Verdict(error="cut_by_length" if finish_reason == "length" else "empty_reply")
     value = value_of(reply)
@@ -62,10 +68,10 @@ def _flag(value: Any) -> bool | None:
 
 
 def _score(value: Any) -> int | None:
-    """A whole number from 1 to 5, also as 4.0, "4" and "4/5"."""
-    found = (
+    """A score from 1 to 5, which may be written as 4, 4.0, "4" or "4/5"; None for any other."""
+    match = (
         _SCORE.fullmatch(str(value).strip())
         if isinstance(value, int | float | str) and not isinstance(value, bool)
         else None
     )
-    return int(found[1]) if found else None
+    return int(match[1]) if match else None
