@@ -142,7 +142,7 @@ def test_a_true_seven_tenths_is_decided_by_the_lengths(
 def test_the_least_common_subsequence_is_where_the_float_passes(
     m: int, n: int, above: float
 ) -> None:
-    row = Bounds(above).row(m)
+    demands = Bounds(above).demands(m)
     least = next(
         (
             lcs
@@ -151,7 +151,7 @@ def test_the_least_common_subsequence_is_where_the_float_passes(
         ),
         None,
     )
-    by_class = int(row.least[length_class(n)]) if row else 1 << 40
+    by_class = int(demands.least[length_class(n)]) if demands else 1 << 40
     assert by_class <= least if least else n >= STARTS[192] or by_class > min(m, n)
     assert least is None or n >= STARTS[192] or by_class == least
 

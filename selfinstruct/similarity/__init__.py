@@ -1,4 +1,7 @@
-"""Exact ROUGE-L novelty: an index that answers as `rouge_score` does, bit for bit, and ten thousand times faster."""
+"""Exact ROUGE-L similarity to a growing pool of texts.
+
+The index gives the same answers as `rouge_score`, bit for bit, and is ten thousand times as fast.
+"""
 
 from selfinstruct.similarity.index import Match, RougeIndex, rouge_l
 from selfinstruct.similarity.rounds import nearest_each

@@ -1,7 +1,8 @@
-"""What "F above t" demands, exactly: of the common subsequence, of the lengths, of the shared tokens.
+"""The demands of "F above t" on a common subsequence, on lengths and on shared tokens. Exact.
 
-All from one fact: F depends only on the lengths m, n and the common subsequence l, and grows with l. So for every
-(m, n) there is a least l whose *float* F is above t, and comparing l with it decides as comparing the floats does.
+F depends only on the lengths m and n of two texts and on the length l of their longest common
+subsequence, and F grows with l. So each pair (m, n) has a least l whose F is above t, computed in
+floats. Comparing an l with the least l decides as comparing the floats does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ CLASSES = 256
 CROWDS = 8
 NEVER = 255
 HUGE = 1 << 40
-_EXACT = 192  # lengths below have a class of their own, above it takes about 4.4% more tokens to reach the next
+_EXACT = 192  # each length below has a class alone; above, a class ends at 4.4% more tokens
 
 _starts = list(range(_EXACT)) + [math.ceil(_EXACT * 2 ** (i / 16)) for i in range(CLASSES - _EXACT)]
 STARTS: NDArray[np.int64] = np.array(_starts)
@@ -26,17 +27,24 @@ _CLASS: list[int] = _class.tolist()
 
 
 def length_class(length: int) -> int:
-    """The class (0..255) of a length in tokens; a byte where the length itself would need more."""
+    """The class (0..255) of a length in tokens. Fits into a byte."""
     return _CLASS[length] if length < len(_CLASS) else CLASSES - 1
 
 
 def kind(length: int, bits: int) -> int:
-    """Length class and crowd (tokens without a signature bit of their own, 7 or more being one) in 11 bits."""
+    """The length class and the crowd of a text in 11 bits.
+
+    The crowd is the number of tokens without a signature bit of their own, at most 7. bits: how
+    many signature bits are set.
+    """
     return length_class(length) * CROWDS + min(length - bits, CROWDS - 1)
 
 
 def f_measure(lcs: int, pool_length: int, candidate_length: int) -> float:
-    """rougeL's F with the floating-point operations of `rouge_score` in their order."""
+    """The F-measure of ROUGE-L, with the floating-point operations of `rouge_score` in their order.
+
+    lcs: the length of the longest common subsequence. All lengths are in tokens.
+    """
     if not lcs:
         return 0.0
     p, r = lcs / pool_length, lcs / candidate_length
@@ -46,7 +54,7 @@ def f_measure(lcs: int, pool_length: int, candidate_length: int) -> float:
 def f_measures(
     lcs: NDArray[np.int64], pool_lengths: NDArray[np.int64], candidate_length: int
 ) -> NDArray[np.float64]:
-    """`f_measure` over arrays of one shape: the same operations, so the same bits."""
+    """`f_measure` over arrays of shape (n,): the same operations, so the same bits."""
     scores = np.zeros(len(lcs))
     some = lcs.nonzero()[0]
     p, r = lcs[some] / pool_lengths[some], lcs[some] / candidate_length
@@ -55,12 +63,13 @@ def f_measures(
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What a text of one length needs from the others.
+class Demands:
+    """The demands of a text on all texts that may match, by the length of the text.
 
-    least: (256,) by length class, the least common subsequence that any length of the class needs, HUGE where none will do.
-    low: the lowest kind that can match. highs: for each position of the prefix, the highest kind that a text can have whose
-    rarest matched token is our token at that position; `len(highs)` is the length of the prefix.
+    least: (256,) by length class, the least common subsequence that a length of the class needs,
+    HUGE where no length of the class can match. low: the lowest kind that can match. highs: by
+    position in the prefix, the highest kind of a text whose rarest matched token is our token at
+    that position. `len(highs)` is the length of the prefix.
     """
 
     length: int
@@ -69,57 +78,63 @@ class Row:
     highs: tuple[np.uint16, ...]
 
     def shared_bits(self, bits: int) -> NDArray[np.uint8]:
-        """(2048,) by kind, how many signature bits must be shared at least; NEVER where no number is enough.
+        """(2048,) by kind, the least number of shared signature bits; NEVER where none is enough.
 
-        bits: how many of this text's own are set. Each that the other text lacks stands for a token or more that is not
-        matched, so l <= length - (bits - shared), and the same holds from the other side, length - bits being its crowd.
+        bits: how many signature bits of this text are set. Each bit that the other text lacks
+        stands for a token or more without a match, so l <= length - (bits - shared). The same holds
+        for the other text, whose length - bits is its crowd.
         """
         ours = self.least - (self.length - bits)
         theirs = self.least[:, None] - np.arange(CROWDS)
-        theirs[:, -1] = 0  # that many or more: says nothing
+        theirs[:, -1] = 0  # a crowd of 7 or more, which bounds nothing
         need = np.maximum(ours[:, None], theirs).clip(0)
         return np.where(need > bits, NEVER, need).astype(np.uint8).ravel()
 
 
 class Bounds:
-    """The demands of one threshold t (0 < t < 1), worked out once per length."""
+    """The demands of a threshold t (0 < t < 1), computed once for each length."""
 
     def __init__(self, above: float) -> None:
         self.above = above
-        self._rows: dict[int, Row | None] = {}
+        self._demands: dict[int, Demands | None] = {}
         self._needs: dict[tuple[int, int], NDArray[np.uint8]] = {}
 
-    def row(self, length: int) -> Row | None:
-        """What a text of this many tokens needs; None if no text can match it."""
-        if length not in self._rows:
-            self._rows[length] = self._work_out(length) if length else None
-        return self._rows[length]
+    def demands(self, length: int) -> Demands | None:
+        """The demands of a text of so many tokens, None where no text can match."""
+        if length not in self._demands:
+            self._demands[length] = self._computed(length) if length else None
+        return self._demands[length]
 
-    def shared_bits(self, row: Row, bits: int) -> NDArray[np.uint8]:
-        """`row.shared_bits(bits)`, remembered."""
-        key = row.length, bits
+    def shared_bits(self, demands: Demands, bits: int) -> NDArray[np.uint8]:
+        """`demands.shared_bits(bits)`, cached."""
+        key = demands.length, bits
         if key not in self._needs:
             if len(self._needs) >= 4096:
                 self._needs.clear()
-            self._needs[key] = row.shared_bits(bits)
+            self._needs[key] = demands.shared_bits(bits)
         return self._needs[key]
 
     def prefix(self, length: int) -> int:
-        """How many of a text's rarest tokens must include one that is matched (prefix filter, AllPairs/PPJoin)."""
-        row = self.row(length)
-        return len(row.highs) if row else 0
+        """How many of a text's rarest tokens include a matched token in every matching text.
+
+        This is the prefix filter of AllPairs and PPJoin.
+        """
+        demands = self.demands(length)
+        return len(demands.highs) if demands else 0
 
     def least(self, length: int, others: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The least l whose F is above t, for each other length (1 or more); huge where even the shorter text is too short."""
+        """The least l whose F is above t, for each of the other lengths (1 or more).
+
+        HUGE where the shorter of both texts has fewer tokens than that.
+        """
         least = (self.above / 2 * (length + others)).astype(np.int64).clip(2) - 1
-        for _ in range(
-            4
-        ):  # from just below the real-number bound to the first l that passes in floats
+        # from just below the bound in real numbers to the first l that passes in floats
+        for _ in range(4):
             p, r = least / others, least / length
             least += ~(2 * p * r / (p + r) > self.above)
         return np.where(least > np.minimum(others, length), HUGE, least)
 
-    def _work_out(self, length: int) -> Row | None:
+    def _computed(self, length: int) -> Demands | None:
         longest = math.ceil(length * (2 - self.above) / self.above) + 1
         others = np.arange(1, longest + 1)
         least = self.least(length, others)
@@ -133,6 +148,6 @@ class Bounds:
         prefix = length - int(least[possible].min()) + 1
         last = [int((by_class <= length - i).nonzero()[0][-1]) for i in range(prefix)]
         highs = tuple(np.uint16(high * CROWDS + CROWDS - 1) for high in last)
-        return Row(
+        return Demands(
             length, by_class, np.uint16(length_class(int(others[possible[0]])) * CROWDS), highs
         )

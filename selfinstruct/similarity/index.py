@@ -1,6 +1,6 @@
-"""RougeIndex: the exact ROUGE-L similarity of a text to a growing pool, without comparing it with every item.
+"""RougeIndex: exact ROUGE-L similarity to a growing pool, without comparing all items.
 
-Paper: section 2.2, "Filtering". How it works: docs/novelty.md.
+Paper: section 2.2, "Filtering". docs/novelty.md explains the method.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import LCSseq
 from rapidfuzz.process import cdist
 
-from selfinstruct.similarity.bounds import Bounds, Row, f_measure, f_measures, kind
+from selfinstruct.similarity.bounds import Bounds, Demands, f_measure, f_measures, kind
 from selfinstruct.similarity.codes import SURROGATES, Code, code, lengths, points
 from selfinstruct.similarity.postings import Postings
 from selfinstruct.similarity.sketches import Sketches
@@ -25,13 +25,13 @@ from selfinstruct.similarity.tokenizers import TOKENIZERS
 _NO_RANK = -1 << 30
 _UNKNOWN = 0  # the token id of every token that no item of the pool has
 _BITS = [1 << i for i in range(64)]
-_LOWEST = 0.25  # at a lower threshold nearly every token of a text is in its prefix: a full scan is as fast
-_FIRST_TRY = 0.5  # a nearest item above this makes the full scan needless
+_LOWEST = 0.25  # below, nearly all tokens of a text are in its prefix, and a full scan is as fast
+_FIRST_TRY = 0.5  # where an item is above this threshold, no full scan is needed
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An item of the pool and its rougeL F-measure (0..1) with the text that was asked about."""
+    """An item of the pool, with its position and its ROUGE-L F-measure (0..1) to another text."""
 
     position: int
     text: str
@@ -39,7 +39,7 @@ class Match:
 
 
 def rouge_l(pool_item_tokens: Sequence[str], candidate_tokens: Sequence[str]) -> float:
-    """The rougeL F-measure of two token sequences, bit for bit as `rouge_score` computes it."""
+    """The ROUGE-L F-measure of two token sequences, bit for bit that of `rouge_score`."""
     return f_measure(
         LCSseq.similarity(pool_item_tokens, candidate_tokens),
         len(pool_item_tokens),
@@ -48,22 +48,18 @@ def rouge_l(pool_item_tokens: Sequence[str], candidate_tokens: Sequence[str]) ->
 
 
 class RougeIndex:
-    """A pool of texts that answers which of them is most similar to another text, and how similar.
+    """A pool of texts that finds the items most similar to another text.
 
-    `nearest` with a threshold is fast, `top` and `mean` look at every item. Not safe to share between threads.
+    `nearest` with a threshold is fast, `top` and `mean` compare all items. Threads must not share
+    an index.
     """
 
-    patience = 128  # so many items (of some ten tokens) are verified without a closer look
-    tail = (
-        512,
-        8,
-    )  # how many items wait to be indexed: the first number plus the second times the root of the pool's size
+    patience = 128  # so many items (of some ten tokens) are verified without looking at sketches
+    tail = (512, 8)  # of n items, the last 512 + 8 * sqrt(n) may wait to be indexed
 
     def __init__(self, tokenizer: str = "rouge") -> None:
         self.tokenizer = tokenizer
-        self.tokenless = (
-            0  # items without any token: they are similar to nothing and nothing to them
-        )
+        self.tokenless = 0  # items without any token, whose similarity to all texts is 0
         self.verified = 0  # pairs whose common subsequence was computed by `nearest`
         self._tokens = TOKENIZERS[tokenizer]
         self._texts: list[str] = []
@@ -73,9 +69,8 @@ class RougeIndex:
         self._positions = np.arange(1024, dtype=np.int32)
         self._ids: dict[str, int] = {}
         self._next_id = 1
-        self._ranks: list[int] = [
-            _NO_RANK
-        ]  # by token id, rarer is lower; decided anew when the pool has doubled
+        # by token id, rarer is lower; computed again when the pool has doubled
+        self._ranks: list[int] = [_NO_RANK]
         self._bits = [0]  # by token id, its bit in a signature
         self._ranked = 0
         self._new_rank = 0
@@ -88,11 +83,11 @@ class RougeIndex:
         return len(self._texts)
 
     def texts(self) -> list[str]:
-        """Every item, by position."""
+        """All items, in the order of their positions."""
         return list(self._texts)
 
     def add(self, text: str) -> int:
-        """Takes a text into the pool and returns its position: 0, 1, 2, ..."""
+        """Add a text to the pool. Returns its position: 0, 1, 2, ..."""
         position = len(self._texts)
         ids = [self._ids.get(token) or self._learn(token) for token in self._split(text)]
         if position == len(self._signatures):
@@ -108,7 +103,10 @@ class RougeIndex:
         return position
 
     def nearest(self, text: str, *, above: float = 0.0) -> Match | None:
-        """The most similar item if its F is above the threshold, else None; among equals the one that came first."""
+        """The most similar item whose F is above the threshold, None where no item is.
+
+        Of equally similar items the first.
+        """
         if above < _LOWEST:
             return self.nearest(text, above=_FIRST_TRY) or self._scan_for_nearest(text, above)
         ids = [self._ids.get(token, _UNKNOWN) for token in self._split(text)]
@@ -116,11 +114,11 @@ class RougeIndex:
             if len(self._bounds) >= 16:
                 self._bounds.clear()
             self._bounds[above] = Bounds(above)
-        row = self._bounds[above].row(len(ids))
-        if row is None:
+        demands = self._bounds[above].demands(len(ids))
+        if demands is None:
             return None
         best, best_score = -1, above
-        if positions := self._candidates(ids, row, above):
+        if positions := self._candidates(ids, demands, above):
             ours = code(ids)
             for position in positions:
                 item = self._codes[position]
@@ -130,7 +128,7 @@ class RougeIndex:
         return None if best < 0 else Match(best, self._texts[best], best_score)
 
     def top(self, text: str, k: int) -> list[Match]:
-        """The k most similar items, best first, among equals the one that came first. Looks at every item."""
+        """The k most similar items, best first, of equally similar items the earlier first."""
         scores = self._scores(text)
         worst = np.partition(scores, -k)[-k] if 0 < k < len(scores) else 0.0
         places = (scores >= worst).nonzero()[0]
@@ -138,8 +136,8 @@ class RougeIndex:
         return [Match(place, self._texts[place], float(scores[place])) for place in order]
 
     def mean(self, text: str) -> float:
-        """The mean F over all items, 0.0 for an empty pool. Looks at every item."""
-        # numpy's pairwise sum: with any other order of additions the recorded averages differ in the last bits
+        """The mean F over all items, 0.0 for an empty pool."""
+        # numpy's pairwise sum: another order of additions changes the last bits of recorded means
         return float(np.mean(self._scores(text))) if self._texts else 0.0
 
     def _split(self, text: str) -> list[str]:
@@ -148,7 +146,7 @@ class RougeIndex:
         return self._last[1]
 
     def _signature(self, ids: list[int]) -> int:
-        """64 bits of which each token sets one: what two texts share shows in the bits they share."""
+        """64 bits, of which each token sets a bit. Texts with shared tokens have shared bits."""
         return reduce(or_, map(self._bits.__getitem__, ids), 0)
 
     def _learn(self, token: str) -> int:
@@ -156,14 +154,14 @@ class RougeIndex:
             self._ranks += [0] * len(SURROGATES)
             self._bits += [0] * len(SURROGATES)
             self._next_id = SURROGATES.stop
-        self._new_rank -= 1  # the newest token is taken for the rarest
+        self._new_rank -= 1  # the newest token counts as the rarest
         self._ranks.append(self._new_rank)
         self._bits.append(_BITS[self._next_id & 63])
         self._ids[token] = self._next_id
         self._next_id += 1
         return self._next_id - 1
 
-    def _candidates(self, ids: list[int], row: Row, above: float) -> list[int]:
+    def _candidates(self, ids: list[int], demands: Demands, above: float) -> list[int]:
         """The positions of all items that may be above the threshold, ascending."""
         postings, signature = self._up_to_date(above), self._signature(ids)
         tail = slice(postings.size, len(self._texts))
@@ -173,26 +171,28 @@ class RougeIndex:
             [self._positions[tail]],
         )
         previous = None
-        for high, rank in zip(row.highs, sorted(map(self._ranks.__getitem__, ids)), strict=False):
-            if rank != previous and (found := postings.find(rank, row.low, high)):
-                signatures.append(postings.signatures[found])
-                kinds.append(postings.kinds[found])
-                records.append(postings.records[found])
+        ranks = sorted(map(self._ranks.__getitem__, ids))
+        for high, rank in zip(demands.highs, ranks, strict=False):
+            if rank != previous and (place := postings.find(rank, demands.low, high)):
+                signatures.append(postings.signatures[place])
+                kinds.append(postings.kinds[place])
+                records.append(postings.records[place])
             previous = rank
-        # an unknown token counts as a bit of its own that nobody shares
-        need = self._bounds[above].shared_bits(row, signature.bit_count() + ids.count(_UNKNOWN))
+        # an unknown token counts as a bit that no item shares
+        bits = signature.bit_count() + ids.count(_UNKNOWN)
+        need = self._bounds[above].shared_bits(demands, bits)
         shared = np.bitwise_count(np.concatenate(signatures) & np.uint64(signature))
         hits = (shared >= need.take(np.concatenate(kinds))).nonzero()[0]
         if not len(hits):
             return []
         positions = sorted(set(np.concatenate(records).take(hits).tolist()))
         if len(positions) * (1 + len(ids) // 32) > self.patience:
-            positions = self._sketched(positions, ids, row)
+            positions = self._sketched(positions, ids, demands)
         self.verified += len(positions)
         return positions
 
-    def _sketched(self, positions: list[int], ids: list[int], row: Row) -> list[int]:
-        """Without those that a closer look shows to share too little."""
+    def _sketched(self, positions: list[int], ids: list[int], demands: Demands) -> list[int]:
+        """The positions of items whose sketches share enough bits with the text."""
         sketches, size = self._sketches, len(self._codes)
         if size - sketches.size > 64 + size // 256:
             sketches.extend(self._codes)
@@ -200,12 +200,15 @@ class RougeIndex:
         records = np.array(positions[:sketched], np.int64)
         known = np.array(sorted(filter(None, ids)), np.int64)
         return [
-            *sketches.likely(records, self._kinds[records], known, row).tolist(),
+            *sketches.likely(records, self._kinds[records], known, demands).tolist(),
             *positions[sketched:],
         ]
 
     def _up_to_date(self, above: float) -> Postings:
-        """The postings with a tail of the pool left out, which is scanned: so short that scanning costs as little as merging."""
+        """The postings of all items but the last, which are scanned.
+
+        So few items are left out that scanning them costs less than merging them.
+        """
         size, postings = len(self._texts), self._postings
         if postings is None or above < postings.bounds.above:
             postings = self._postings = Postings(self._bounds[above])
@@ -217,7 +220,7 @@ class RougeIndex:
         return postings
 
     def _rank(self) -> None:
-        """Orders the tokens by how often they occur."""
+        """Order the tokens by the number of their occurrences."""
         counts = np.zeros(self._next_id, np.int64)
         for at in range(0, len(self._codes), 1 << 16):
             counts += np.bincount(points(self._codes[at : at + (1 << 16)]), minlength=self._next_id)
@@ -227,7 +230,7 @@ class RougeIndex:
         self._ranks, self._new_rank, self._ranked = ranks.tolist(), 0, len(self._texts)
 
     def _scores(self, text: str) -> NDArray[np.float64]:
-        """(len(self),) F of every item."""
+        """(items,) the F of every item."""
         ids = [self._ids.get(token, _UNKNOWN) for token in self._split(text)]
         if not ids or not self._codes:
             return np.zeros(len(self._codes))

@@ -1,7 +1,8 @@
-"""The inverted index: for each token, which records have it among their rarest tokens, sorted so that it can be scanned.
+"""The inverted index: for each token, the records that have the token among their rarest.
 
-A posting is one 64-bit integer, rank | kind | record, so that sorting and merging are sorts of integers; beside
-it lie the record's signature and kind, because a scan reads them in order and must not jump about in memory.
+A posting is a 64-bit integer, rank | kind | record, so that sorting and merging are sorts of
+integers. The signatures and kinds of the records are stored in the order of the postings, because a
+scan must read memory in order.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _CHUNK = 1 << 16  # records worked on at once: bounds the memory of a rebuild, n
 
 
 class Postings:
-    """Sorted postings of records 0..size-1 under one order of the tokens and one threshold."""
+    """Sorted postings of the records 0..size-1, for an order of the tokens and a threshold."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.size = 0
@@ -40,8 +41,10 @@ class Postings:
         kinds: NDArray[np.uint16],
         ranks: Sequence[int],
     ) -> None:
-        """Takes in the records from `size` on. codes, signatures, kinds: of all records. ranks: by token id, rarer is lower;
-        a token that came since the first call must rank below all that were there.
+        """Add the records from `size` on.
+
+        codes, signatures, kinds: of all records. ranks: by token id, rarer is lower. A token that
+        is new since the first call must rank below all earlier tokens.
         """
         rank_of = np.array(ranks, np.int64)
         chunks = range(self.size, len(codes), _CHUNK)
@@ -62,16 +65,15 @@ class Postings:
     def _entries(
         self, codes: Sequence[Code], kinds: NDArray[np.uint16], at: int, rank_of: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """One posting for each distinct token in each record's prefix, unsorted."""
+        """Unsorted postings, for each distinct token in the prefix of each record."""
         length = lengths(codes)
         owner = np.repeat(np.arange(len(codes)), length)
         keys = np.sort((owner << 32) + rank_of[points(codes)] + (1 << 31))
         place = np.arange(len(keys)) - (np.cumsum(length) - length)[owner]
         present, index = np.unique(length, return_inverse=True)
-        prefix = np.array([self.bounds.prefix(one) for one in present.tolist()], np.int64)[index]
-        keep = (place < prefix[owner]) & (
-            repetitions(keys) == 0
-        )  # of a repeated token the first place counts
+        prefixes = np.array([self.bounds.prefix(tokens) for tokens in present.tolist()], np.int64)
+        # of a repeated token the first place counts
+        keep = (place < prefixes[index][owner]) & (repetitions(keys) == 0)
         token, owner = (keys[keep] & 0xFFFFFFFF) - (1 << 31), owner[keep] + at
         packed: NDArray[np.int64] = (
             (token << _RANK_SHIFT) | (kinds[owner].astype(np.int64) << _RECORD_BITS) | owner
@@ -79,14 +81,12 @@ class Postings:
         return packed
 
     def find(self, rank: int, low: np.uint16, high: np.uint16) -> slice | None:
-        """Where the postings of a token with kinds low..high lie."""
+        """The slice of a token's postings with kinds low..high, None where there are none."""
         token = rank - self.lowest
         if token < 0 or token + 1 >= len(self.starts):
             return None
         start, stop = self.starts[token], self.starts[token + 1]
-        if (
-            stop - start > 256
-        ):  # below that, scanning a few too many is cheaper than looking for the border
+        if stop - start > 256:  # for fewer, scanning all costs less than finding the limits
             kinds = self.kinds[start:stop]
             stop = start + int(kinds.searchsorted(high, "right"))
             start += int(kinds.searchsorted(low))

@@ -1,7 +1,9 @@
-"""Wide signatures: where the 64 bits beside a posting cannot tell enough (long texts, huge pools, low thresholds).
+"""Wide signatures, for long texts, huge pools and low thresholds.
 
-One bit for each token and each of its repetitions, about eight times as many bits as tokens, so that few share one and
-the shared bits bound the shared tokens closely. Looked at only when many items are left to verify.
+There the 64 bits beside a posting exclude too few items. A sketch has about eight times as many
+bits as the text has tokens, and each token and each of its repetitions sets a bit. Few tokens share
+a bit, so the shared bits bound the shared tokens closely. Sketches are compared only where many
+items are left to verify.
 """
 
 from __future__ import annotations
@@ -11,19 +13,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from selfinstruct.similarity.bounds import CROWDS, Row
+from selfinstruct.similarity.bounds import CROWDS, Demands
 from selfinstruct.similarity.codes import Code, lengths, points, repetitions
 
-_GOLDEN, _OTHER = (
-    np.uint64(0x9E3779B97F4A7C15),
-    np.uint64(0xC2B2AE3D27D4EB4F),
-)  # multiplicative hashing: odd, bits well mixed
-_CHUNK = 1 << 16  # records worked on at once
+# Factors for multiplicative hashing: odd, with well mixed bits.
+_GOLDEN, _OTHER = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+_CHUNK = 1 << 16  # records in memory at a time
 _NARROWEST, _WIDEST = 8, 16  # binary logarithms of the number of bits
 
 
 def _width(length: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The binary logarithm of the number of bits for texts of these lengths."""
+    """(texts,) the binary logarithm of the number of bits, by the lengths of the texts."""
     width: NDArray[np.int64] = np.ceil(np.log2(np.maximum(length, 1) * 8)).astype(np.int64)
     return width.clip(_NARROWEST, _WIDEST)
 
@@ -33,7 +33,7 @@ def _hashes(ids: NDArray[np.int64], repeated: NDArray[np.int64]) -> NDArray[np.u
 
 
 class Sketches:
-    """The wide signatures of records 0..size-1, one after the other in one array of 64-bit words."""
+    """The wide signatures of the records 0..size-1, in a single array of 64-bit words."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -43,7 +43,7 @@ class Sketches:
         self._lengths = np.zeros(0, np.int32)
 
     def extend(self, codes: Sequence[Code]) -> None:
-        """Takes in the records from `size` on. codes: of all records."""
+        """Add the records from `size` on. codes: of all records."""
         for at in range(self.size, len(codes), _CHUNK):
             self._take(codes[at : at + _CHUNK])
 
@@ -74,11 +74,14 @@ class Sketches:
         records: NDArray[np.int64],
         kinds: NDArray[np.uint16],
         known: NDArray[np.int64],
-        row: Row,
+        demands: Demands,
     ) -> NDArray[np.int64]:
-        """Those of the records that share enough. kinds: of the records; known: the sorted ids of our tokens that have one."""
+        """The records that share enough bits with a text.
+
+        kinds: of the records. known: the sorted ids of the text's tokens that the pool knows.
+        """
         hashes = _hashes(known, repetitions(known))
-        least = row.least[kinds // CROWDS]
+        least = demands.least[kinds // CROWDS]
         widths = self._widths[records]
         enough = np.zeros(len(records), np.bool_)
         for width in np.unique(widths).tolist():

@@ -1,4 +1,4 @@
-"""How a text becomes comparable tokens. "rouge" is the reference's rule, "unicode" one for every script."""
+"""Tokenizers: "rouge" splits as the reference does, "unicode" knows every script."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 _ASCII = bytes(code if chr(code).isalnum() and code < 128 else 0x20 for code in range(256))
 
-# Scripts written without spaces between words: one token per character, so that two sentences can share a part.
+# Scripts without spaces between words. Each character is a token, so that two sentences can share
+# a part.
 _SPACELESS = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x1000, 0x109F),  # Myanmar
@@ -26,13 +27,13 @@ _SPACELESS = (
     (0x1B000, 0x1B16F),  # Kana extensions
     (0x20000, 0x3FFFF),  # Han, later planes
 )
-# Written inside a word and no part of it: apostrophes ("don't" is one word), soft hyphen, zero-width joiners, and
-# what only directs the display of Arabic and Hebrew.
+# Characters inside a word that are no part of the word: apostrophes ("don't" is a single word), the
+# soft hyphen, zero-width joiners, and marks for the display of Arabic and Hebrew.
 _SILENT = frozenset("'\u2019\u02bc\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u0640")
 
 
 class _Separated(dict[int, str]):
-    """What `str.translate` puts in a character's place; every character is looked up in the Unicode tables once."""
+    """A table for `str.translate` that asks the Unicode tables once for each character."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
@@ -52,16 +53,17 @@ _separated = _Separated()
 
 
 def rouge_tokens(text: str) -> list[str]:
-    """Lower-cased runs of [a-z0-9], as `rouge_score` splits them. A text in another script has none."""
-    # Bytes are three times as fast as the regular expression: every other character becomes "?", then a space.
+    """Runs of [a-z0-9] in lower case, as in `rouge_score`. A text in another script has none."""
+    # Bytes are three times as fast as a pattern: every other character becomes "?", then a space.
     return text.lower().encode("ascii", "replace").translate(_ASCII).decode("ascii").split()
 
 
 def unicode_tokens(text: str) -> list[str]:
-    """Case-folded runs of letters, marks and digits of any script (NFKC); single characters where no spaces are written.
+    """Runs of letters, marks and digits of any script, case-folded and normalised (NFKC).
 
-    Vietnamese or Arabic words stay whole, composed and decomposed spellings are equal, Chinese, Japanese, Thai, Lao,
-    Khmer and Burmese are taken character by character. Only a text without any letter or digit has no tokens.
+    Vietnamese and Arabic words stay whole; composed and decomposed spellings are equal. In scripts
+    without spaces, such as Chinese, Japanese, Thai, Lao, Khmer and Burmese, each character is a
+    token. Only a text without any letter or digit has no tokens.
     """
     return unicodedata.normalize("NFKC", text).casefold().translate(_separated).split()
 
@@ -73,5 +75,5 @@ TOKENIZERS: dict[str, Callable[[str], list[str]]] = {
 
 
 def tokens(text: str, tokenizer: str = "rouge") -> list[str]:
-    """The tokens of a text under the named tokenizer. Raises KeyError for a name not in `TOKENIZERS`."""
+    """The tokens of a text. Raises KeyError for a tokenizer that is not in `TOKENIZERS`."""
     return TOKENIZERS[tokenizer](text)
