@@ -1,29 +1,32 @@
-"""Errors that a user can act on. They print one line and exit with 2; every other exception is a bug and shows its traceback.
+"""Errors that the package raises on purpose.
+
+A UserError prints a single line and exits with 2. Every other exception is a bug and shows its
+traceback, unless a layer below the command line catches the exception.
 
 SelfInstructError
-+-- UserError            bad input: says what, where and what to do next
-|   +-- ModelError       the endpoint will not serve this run: key, address, model's name, quota, unreachable
++-- UserError            bad input, or a fault that the user can remove
+|   +-- ModelError       the endpoint will not serve this run: key, address, model's name, quota
 |   +-- NoRoom           the disk is full
 |   +-- Stalled          the model's replies give nothing any more
-+-- RequestFailed        one request failed for good; the run goes on without it
-+-- CapReached           the run may not spend more; it goes on with a higher cap
++-- RequestFailed        a request failed for good; the run goes on without its reply
++-- CapReached           the run may not spend more; a higher cap lets the run go on
 +-- Interrupted          a signal, the clock or a cap ended a sitting; the same command goes on
-+-- Transient            one call failed; the retry layer makes it again
++-- Transient            a call failed; the retry layer calls again
 """
 
 from __future__ import annotations
 
 
 class SelfInstructError(Exception):
-    """The root of everything this package raises on purpose."""
+    """The root of all errors that this package raises on purpose."""
 
 
 class UserError(SelfInstructError):
-    """Bad input. Its text is one line that says what, where and what to do."""
+    """Bad input. The text is a single line: the fault, its place and the next step."""
 
 
 class ModelError(UserError):
-    """The endpoint refuses the whole run or cannot be reached; going on would only repeat it."""
+    """The endpoint refuses the whole run or cannot be reached, and every request would fail."""
 
 
 class NoRoom(UserError):
@@ -31,24 +34,34 @@ class NoRoom(UserError):
 
 
 class Stalled(UserError):
-    """Turn after turn gives nothing that can be kept (REFERENCE: a reference run retries without end)."""
+    """Many turns gave nothing that can be kept. The reference retries without end."""
 
 
 class RequestFailed(SelfInstructError):
-    """One request will never be answered (a content filter, a prompt too long); recorded with the run and passed over."""
+    """A request will never be answered: a content filter, a prompt that is too long.
+
+    The run records the request and goes on. reason: a stable slug. detail: the server's words,
+    without secrets.
+    """
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
-        self.reason = reason  # a stable slug
-        self.detail = detail  # the server's words, without secrets
+        self.reason = reason
+        self.detail = detail
 
 
 class CapReached(SelfInstructError):
-    """The next call might pass a cap that the user has set (--max-cost and its like). Its text names the cap and what is spent."""
+    """The next call might pass a cap of the user, such as --max-cost.
+
+    The text names the cap and the amount that is spent.
+    """
 
 
 class Interrupted(SelfInstructError):
-    """A signal, the clock or a cap ended the sitting; everything received is on record. `code`: for the process to exit with."""
+    """A signal, the clock or a cap ended the sitting. All received replies are on record.
+
+    code: the exit code of the process.
+    """
 
     def __init__(self, why: str, code: int) -> None:
         super().__init__(why)
@@ -56,7 +69,12 @@ class Interrupted(SelfInstructError):
 
 
 class Transient(SelfInstructError):
-    """A call that may well succeed when it is made again."""
+    """A call failed that may succeed the next time.
+
+    retry_after: seconds, as the server asks. is_server_gone: the server did not answer at all.
+    is_server_busy: the server wants fewer calls, for any request. may_be_charged: the server may
+    have done the work, though its answer was lost.
+    """
 
     def __init__(
         self,
@@ -68,11 +86,7 @@ class Transient(SelfInstructError):
         may_be_charged: bool = True,
     ) -> None:
         super().__init__(detail)
-        self.retry_after = retry_after  # seconds, as the server asked
-        self.is_server_gone = is_server_gone  # nobody answered at all
-        self.is_server_busy = (
-            is_server_busy  # it wants to be called less often, whatever it is asked
-        )
-        self.may_be_charged = (
-            may_be_charged  # the server may have done the work, though nobody has seen it
-        )
+        self.retry_after = retry_after
+        self.is_server_gone = is_server_gone
+        self.is_server_busy = is_server_busy
+        self.may_be_charged = may_be_charged

@@ -1,8 +1,9 @@
-"""The labelled set: tests/labelled/{dev,test,held}/SLUG.jsonl. What each part has been used for is in docs/checks.md.
+"""The labelled set: tests/labelled/{dev,test,held,last,final}/SLUG.jsonl.
 
-A row is an example and `defects`, the slugs of what is wrong with it. A file holds examples of its class and look-alikes that are
-sound; sound.jsonl holds more of these. What is seen only beside other examples has them in `before`. Every row that lacks a slug
-is a negative of that class, whatever else is wrong with it.
+docs/checks.md says how each part was used. A line is an example with `defects`, the slugs of its
+defects, and for defects across examples with `before`, the earlier examples. A file holds examples
+with its defect and sound examples that look alike; sound.jsonl holds more sound examples. Every
+example without a slug is a negative of that class, also where the example has other defects.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from selfinstruct.defects import ACROSS, CERTAIN, DEFECTS, Across, Row, findings
 FOLDER = Path(__file__).parent / "labelled"
 SPLITS = ("dev", "test", "held", "last", "final")
 SLUGS = tuple(DEFECTS)
-# Precision and recall of a part at the first look, before any rule was mended by what it shows.
+# Precision and recall of a part at the first look, before any rule was changed after its mistakes.
 FIRST: dict[str, dict[str, tuple[float, float]]] = {
     "test": {
         "empty_output": (0.94, 1.00),
@@ -66,7 +67,7 @@ FIRST: dict[str, dict[str, tuple[float, float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """An example, those before it, and what is wrong with it. `home` is the class that it was written for."""
+    """An example, the earlier examples and its defects. home: the name of its file."""
 
     home: str
     defects: frozenset[str]
@@ -76,8 +77,10 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How a check did on one part of the set. `hard` of the `negatives` were written to look like its positives. A class that
-    rejects is measured by what it rejects.
+    """The result of a check on a part of the set.
+
+    hard: how many of the `negatives` were written to look like positives. A class that rejects is
+    measured by its rejections.
     """
 
     positives: int
@@ -108,33 +111,36 @@ def rows(split: str) -> tuple[Labelled, ...]:
 
 @cache
 def measured(slug: str, split: str) -> Measure:
-    """The classes that need other examples are measured on those that have some, the others on those that have none."""
-    shown = [one for one in rows(split) if bool(one.before) == (slug in ACROSS)]
-    positives = [one for one in shown if slug in one.defects]
-    negatives = [one for one in shown if slug not in one.defects]
+    """The measure of a check on a part of the set.
+
+    Checks across examples are measured on examples with `before`, the others on examples without.
+    """
+    shown = [example for example in rows(split) if bool(example.before) == (slug in ACROSS)]
+    positives = [example for example in shown if slug in example.defects]
+    negatives = [example for example in shown if slug not in example.defects]
     return Measure(
         len(positives),
         len(negatives),
-        sum(one.home == slug for one in negatives),
-        tuple(one.row for one in positives if slug not in _found(one, slug)),
-        tuple(one.row for one in negatives if slug in _found(one, slug)),
+        sum(example.home == slug for example in negatives),
+        tuple(example.row for example in positives if slug not in _found(example, slug)),
+        tuple(example.row for example in negatives if slug in _found(example, slug)),
     )
 
 
-def _found(one: Labelled, slug: str) -> set[str]:
+def _found(example: Labelled, slug: str) -> set[str]:
     if slug not in ACROSS:
         return {
             finding.slug
-            for finding in findings(one.row, {slug})
+            for finding in findings(example.row, {slug})
             if slug not in CERTAIN or finding.severity == "error"
         }
     across = Across()
-    for row in one.before:
+    for row in example.before:
         across.findings(row)
-    return {finding.slug for finding in across.findings(one.row)}
+    return {finding.slug for finding in across.findings(example.row)}
 
 
 def _labelled(home: str, fields: dict[str, Any]) -> Labelled:
     defects, before = frozenset(fields.pop("defects")), fields.pop("before", ())
     assert defects <= set(DEFECTS), defects
-    return Labelled(home, defects, Row(**fields), tuple(Row(**one) for one in before))
+    return Labelled(home, defects, Row(**fields), tuple(Row(**earlier) for earlier in before))

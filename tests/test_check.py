@@ -1,4 +1,4 @@
-"""The checks, measured on the labelled set and tried on the command line, on hostile texts and on real rows."""
+"""The checks on the labelled set, on hostile texts, on real rows and on the command line."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ PAIR = '{"instruction": "Name a tree.", "input": "No input", "output": "Oak", "i
 
 
 def test_every_class_has_thirty_cases_and_a_hundred_look_alikes() -> None:
-    cases = [one for split in SPLITS for one in rows(split)]
+    cases = [case for split in SPLITS for case in rows(split)]
     for slug in SLUGS:
-        assert sum(slug in one.defects for one in cases) >= 30, slug
-        alike = [one for one in cases if slug not in one.defects and one.home in (slug, "sound")]
+        assert sum(slug in case.defects for case in cases) >= 30, slug
+        alike = [
+            case for case in cases if slug not in case.defects and case.home in (slug, "sound")
+        ]
         assert len(alike) >= 100, slug
 
 
@@ -42,7 +44,7 @@ def test_few_real_rows_are_rejected_and_every_one_counts() -> None:
         pytest.skip("the real data is not here")
     real = [Row(**json.loads(line)) for line in CHINESE.read_text("utf-8").split("\n") if line]
     rejected = [
-        one for one in real if any(rejects(finding, "certain") for finding in findings(one))
+        row for row in real if any(rejects(finding, "certain") for finding in findings(row))
     ]
     assert len(rejected) < 0.01 * len(real)
 
@@ -60,8 +62,8 @@ def test_a_finding_may_be_less_certain_than_its_class() -> None:
 def test_of_a_long_field_the_end_and_every_letter_are_seen() -> None:
     prose = "The sea is calm and the boats come home. " * 1500
     assert {
-        one.slug
-        for one in findings(
+        finding.slug
+        for finding in findings(
             Row("Write a story.", "", f"{prose}They saw a whale that was larger than the")
         )
     } == {"truncated"}
@@ -69,9 +71,8 @@ def test_of_a_long_field_the_end_and_every_letter_are_seen() -> None:
         findings(Row("Write a story.", "", prose + "\x00" + prose))[0].slug == "control_characters"
     )
     leaked = findings(Row("Write a story.", "", f"{prose}\n\n### Instruction:"))[0]
-    assert (
-        leaked.slug == "leaked_prompt" and leaked.fix is None
-    )  # the middle, which was not seen, would be lost
+    # a fix would lose the middle, which the check has not read
+    assert leaked.slug == "leaked_prompt" and leaked.fix is None
 
 
 HOSTILE = ("\n", "1. ", "01 ", "1 + ", "中")
@@ -108,10 +109,13 @@ MORE_HOSTILE = (
 
 
 @pytest.mark.parametrize(
-    "unit", [*HOSTILE, *(pytest.param(one, marks=pytest.mark.slow) for one in MORE_HOSTILE)]
+    "unit", [*HOSTILE, *(pytest.param(text, marks=pytest.mark.slow) for text in MORE_HOSTILE)]
 )
 def test_no_text_makes_a_check_run_away(unit: str) -> None:
-    """Eight times the text costs about eight times the time: its square sixty-four times, and what explodes never ends."""
+    """Eight times the text costs about eight times the time.
+
+    A quadratic pattern would take sixty-four times as long, an exponential pattern would not end.
+    """
 
     def cost(letters: int) -> float:
         text = (unit * letters)[:letters]
@@ -145,35 +149,38 @@ def test_what_was_repaired_needs_no_repair(tmp_path: Path) -> None:
     records = [
         {
             "n": number,
-            "instruction": one.row.instruction,
+            "instruction": case.row.instruction,
             "tags": ["é", {"中": None}],
-            "input": one.row.input,
-            "output": one.row.output,
+            "input": case.row.input,
+            "output": case.row.output,
         }
-        for number, one in enumerate(
-            one for split in SPLITS for one in rows(split) if one.home in REPAIRED
+        for number, case in enumerate(
+            case for split in SPLITS for case in rows(split) if case.home in REPAIRED
         )
     ]
     first.write_text(
-        "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records), "utf-8"
+        "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), "utf-8"
     )
     done = invoke("check", first, "--ignore", "near_duplicate", "--fix", "--out", second).done().out
-    assert int(re.search(r"([\d,]+) examples repaired", done)[1].replace(",", "")) > 100  # type: ignore[index]
+    repairs = re.search(r"([\d,]+) examples repaired", done)
+    assert repairs is not None and int(repairs[1].replace(",", "")) > 100
     assert (
         "0 examples repaired"
         in invoke("check", second, "--ignore", "near_duplicate", "--fix", "--out", third).done().out
     )
     assert second.read_bytes() == third.read_bytes()
     repaired = [json.loads(line) for line in second.read_text("utf-8").split("\n") if line]
-    assert [list(one) for one in repaired] == [list(one) for one in records]
-    assert [(one["n"], one["tags"]) for one in repaired] == [
-        (one["n"], one["tags"]) for one in records
+    assert [list(record) for record in repaired] == [list(record) for record in records]
+    assert [(record["n"], record["tags"]) for record in repaired] == [
+        (record["n"], record["tags"]) for record in records
     ]
-    changed = [(one, other) for one, other in zip(records, repaired, strict=True) if one != other]
+    changed = [before for before, after in zip(records, repaired, strict=True) if before != after]
     assert all(
-        any(finding.fix is not None for finding in findings(_row(one))) for one, _ in changed
+        any(finding.fix is not None for finding in findings(_row(record))) for record in changed
     )
-    assert not any(finding.fix is not None for one in repaired for finding in findings(_row(one)))
+    assert not any(
+        finding.fix is not None for record in repaired for finding in findings(_row(record))
+    )
 
 
 def _row(record: dict[str, object]) -> Row:
@@ -196,14 +203,20 @@ def test_every_finding_is_told_with_its_place(tmp_path: Path) -> None:
     data.write_text(PAIR.replace("Oak", "N/A").replace("Name a", "Draw a") * 5)
     invoke("check", data, "--every", told, "--ignore", "exact_duplicate").done()
     found = [json.loads(line) for line in told.read_text("utf-8").splitlines()]
-    assert [one["where"] for one in found if one["slug"] == "not_available" and one["rejects"]] == [
+    assert [
+        finding["where"]
+        for finding in found
+        if finding["slug"] == "not_available" and finding["rejects"]
+    ] == [
         1,
         2,
         3,
         4,
         5,
     ]
-    assert [one["repairable"] for one in found if one["slug"] == "no_input_spelling"] == [True] * 5
+    assert [
+        finding["repairable"] for finding in found if finding["slug"] == "no_input_spelling"
+    ] == [True] * 5
     assert "never overwritten" in invoke("check", data, "--every", data).error
 
 
@@ -229,7 +242,8 @@ def test_the_documentation_and_the_code_know_the_same_defects() -> None:
     text, _, measured_too = DOCS.read_text("utf-8").partition("<!-- measured")
     classes = re.findall(r"^\| `(\w+)` \| (\w+) \| (yes|no) \|", text, re.M)
     assert classes == [
-        (slug, one.severity, "yes" if slug in CERTAIN else "no") for slug, one in DEFECTS.items()
+        (slug, defect.severity, "yes" if slug in CERTAIN else "no")
+        for slug, defect in DEFECTS.items()
     ]
     measures = re.findall(r"^\| `(\w+)` \|", measured_too.partition("<!-- end")[0], re.M)
     assert measures == list(DEFECTS)

@@ -1,4 +1,4 @@
-"""Why not? Every filter by its reason, at its boundaries, and the verdicts on the instances of one task."""
+"""The filters: the reason of each at its boundaries, and the verdicts on a task's instances."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_no_text_makes_a_filter_raise(text: str) -> None:
         assert reason is None or reason.replace("_", "").isalpha()
 
 
-# ------------------------------------------------------------------------------------------------ instances
+# ---------------------------------------------------------------------------------------- instances
 
 
 def verdicts(*pairs: tuple[str, str], at_most: int = 5) -> list[str | None]:

@@ -1,4 +1,4 @@
-"""Replies of chat models in the shapes that they really have. What each test is named after is what must come out."""
+"""Replies of chat models in the forms that such models really write."""
 
 from __future__ import annotations
 
@@ -72,15 +72,16 @@ def made(reply: str, finish_reason: str = "stop") -> list[tuple[str, str]]:
 def labelled(reply: str, finish_reason: str = "stop") -> list[tuple[str, str]]:
     """(label, input)"""
     return [
-        (one.output, one.input) for one in chat.output_first(text(reply), finish_reason).instances
+        (instance.output, instance.input)
+        for instance in chat.output_first(text(reply), finish_reason).instances
     ]
 
 
 def pairs(parsed: Parsed) -> list[tuple[str, str]]:
-    return [(one.input, one.output) for one in parsed.instances]
+    return [(instance.input, instance.output) for instance in parsed.instances]
 
 
-# ------------------------------------------------------------------------------------------------ propose
+# ------------------------------------------------------------------------------------------ propose
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,10 @@ def pairs(parsed: Parsed) -> list[tuple[str, str]]:
         "* {}\n* {}",
         "\u2022 {}\n\u2022 {}",
         "- **Verse writing**: {}\n- **Physics**: {}",
-        "Sure! Here are 2 new instructions:\n\n9. {}\n10. {}\n\nLet me know if you need more instructions!",
+        (
+            "Sure! Here are 2 new instructions:\n\n9. {}\n10. {}\n\n"
+            "Let me know if you need more instructions!"
+        ),
         "Here they are:\n9. {}\n10. {}\nLet me know if you would like more tasks.",
         "```\n9. {}\n10. {}\n```",
         "```markdown\n9. {}\n10. {}\n```\nThese are varied.",
@@ -259,7 +263,7 @@ def test_code_in_a_list_of_instructions_is_not_taken_for_the_list() -> None:
     assert proposed(reply) == ['Explain this JSON: ["a", "b"]', "Sing a song."]
 
 
-# ------------------------------------------------------------------------------------------------ classify
+# ----------------------------------------------------------------------------------------- classify
 
 
 @pytest.mark.parametrize(
@@ -325,7 +329,7 @@ def test_what_is_neither_yes_nor_no_says_so_and_counts_as_no(reply: str, reason:
     assert chat.classify(reply, "stop") == Parsed(reason=reason)
 
 
-# ------------------------------------------------------------------------------------------------ input first
+# -------------------------------------------------------------------------------------- input first
 
 A_AND_B = [("2 and 3", "5"), ("4 and 5", "9")]
 
@@ -334,18 +338,45 @@ A_AND_B = [("2 and 3", "5"), ("4 and 5", "9")]
     "form",
     [
         "Example 1\nInput: 2 and 3\nOutput: 5\nExample 2\nInput: 4 and 5\nOutput: 9",
-        "Example 1:\n\nInput: 2 and 3\n\nOutput: 5\n\n\nExample 2:\n\nInput: 4 and 5\n\nOutput: 9\n",
-        "Example 1\r\nInput: 2 and 3\r\nOutput: 5\r\n\r\nExample 2\r\nInput: 4 and 5\r\nOutput: 9\r\n",
-        "**Example 1**\n**Input:** 2 and 3\n**Output:** 5\n\n**Example 2**\n**Input:** 4 and 5\n**Output:** 9",
-        "**Example 1:**\n**Input**: 2 and 3\n**Output**: 5\n**Example 2:**\n**Input**: 4 and 5\n**Output**: 9",
+        (
+            "Example 1:\n\nInput: 2 and 3\n\nOutput: 5\n\n\nExample 2:\n\nInput: 4 and 5\n\n"
+            "Output: 9\n"
+        ),
+        (
+            "Example 1\r\nInput: 2 and 3\r\nOutput: 5\r\n\r\nExample 2\r\nInput: 4 and 5\r\n"
+            "Output: 9\r\n"
+        ),
+        (
+            "**Example 1**\n**Input:** 2 and 3\n**Output:** 5\n\n**Example 2**\n"
+            "**Input:** 4 and 5\n**Output:** 9"
+        ),
+        (
+            "**Example 1:**\n**Input**: 2 and 3\n**Output**: 5\n**Example 2:**\n"
+            "**Input**: 4 and 5\n**Output**: 9"
+        ),
         "*Input:* 2 and 3\n*Output:* 5\n\n*Input:* 4 and 5\n*Output:* 9",
         "**Input: 2 and 3**\n**Output: 5**\n\n**Input: 4 and 5**\n**Output: 9**",
-        "## Example 1\n### Input:\n2 and 3\n### Output:\n5\n## Example 2\n### Input:\n4 and 5\n### Output:\n9",
-        "## Example 1\n\n### Input\n2 and 3\n\n### Output\n5\n\n## Example 2\n\n### Input\n4 and 5\n\n### Output\n9",
+        (
+            "## Example 1\n### Input:\n2 and 3\n### Output:\n5\n## Example 2\n### Input:\n4 and 5\n"
+            "### Output:\n9"
+        ),
+        (
+            "## Example 1\n\n### Input\n2 and 3\n\n### Output\n5\n\n## Example 2\n\n### Input\n"
+            "4 and 5\n\n### Output\n9"
+        ),
         "**Input**\n2 and 3\n**Output**\n5\n---\n**Input**\n4 and 5\n**Output**\n9",
-        "### Example 1: Small numbers\nInput: 2 and 3\nOutput: 5\n### Example 2: Larger numbers\nInput: 4 and 5\nOutput: 9",
-        "Example 1 (easy)\nInput: 2 and 3\nOutput: 5\n\nExample 2 (harder)\nInput: 4 and 5\nOutput: 9",
-        "Example 1 - easy\nInput: 2 and 3\nOutput: 5\nExample 2 \u2013 harder\nInput: 4 and 5\nOutput: 9",
+        (
+            "### Example 1: Small numbers\nInput: 2 and 3\nOutput: 5\n"
+            "### Example 2: Larger numbers\nInput: 4 and 5\nOutput: 9"
+        ),
+        (
+            "Example 1 (easy)\nInput: 2 and 3\nOutput: 5\n\nExample 2 (harder)\nInput: 4 and 5\n"
+            "Output: 9"
+        ),
+        (
+            "Example 1 - easy\nInput: 2 and 3\nOutput: 5\nExample 2 \u2013 harder\nInput: 4 and 5\n"
+            "Output: 9"
+        ),
         "Example 1: Input: 2 and 3\nOutput: 5\nExample 2: Input: 4 and 5\nOutput: 9",
         "1. Input: 2 and 3\n   Output: 5\n2. Input: 4 and 5\n   Output: 9",
         "- Input: 2 and 3\n- Output: 5\n\n- Input: 4 and 5\n- Output: 9",
@@ -358,18 +389,42 @@ A_AND_B = [("2 and 3", "5"), ("4 and 5", "9")]
         "Input: 2 and 3\nOutput: 5\n***\nInput: 4 and 5\nOutput: 9\n***",
         "Input: 2 and 3\nOutput: 5\n###\nInput: 4 and 5\nOutput: 9\n###",
         "> Input: 2 and 3\n> Output: 5\n> Input: 4 and 5\n> Output: 9",
-        "Sure! Here are two examples:\n\nExample 1\nInput: 2 and 3\nOutput: 5\n\nExample 2\nInput: 4 and 5\nOutput: 9",
-        "Input: 2 and 3\nOutput: 5\n\nInput: 4 and 5\nOutput: 9\n\nLet me know if you need more examples!",
-        "Input: 2 and 3\nOutput: 5\n\nInput: 4 and 5\nOutput: 9\n\n---\n\nI hope these examples help.",
+        (
+            "Sure! Here are two examples:\n\nExample 1\nInput: 2 and 3\nOutput: 5\n\nExample 2\n"
+            "Input: 4 and 5\nOutput: 9"
+        ),
+        (
+            "Input: 2 and 3\nOutput: 5\n\nInput: 4 and 5\nOutput: 9\n\n"
+            "Let me know if you need more examples!"
+        ),
+        (
+            "Input: 2 and 3\nOutput: 5\n\nInput: 4 and 5\nOutput: 9\n\n---\n\n"
+            "I hope these examples help."
+        ),
         "```\nExample 1\nInput: 2 and 3\nOutput: 5\nExample 2\nInput: 4 and 5\nOutput: 9\n```",
-        "Here you are:\n```text\nInput: 2 and 3\nOutput: 5\nInput: 4 and 5\nOutput: 9\n```\nThese are simple.",
-        "Instruction: Add the numbers.\nInput: 2 and 3\nOutput: 5\n\nInstruction: Add the numbers.\nInput: 4 and 5\nOutput: 9",
+        (
+            "Here you are:\n```text\nInput: 2 and 3\nOutput: 5\nInput: 4 and 5\nOutput: 9\n```\n"
+            "These are simple."
+        ),
+        (
+            "Instruction: Add the numbers.\nInput: 2 and 3\nOutput: 5\n\n"
+            "Instruction: Add the numbers.\nInput: 4 and 5\nOutput: 9"
+        ),
         '{"instances": [{"input": "2 and 3", "output": "5"}, {"input": "4 and 5", "output": "9"}]}',
         '{"instances": [{"input": "2 and 3", "output": 5}, {"input": "4 and 5", "output": 9}]}',
         '[{"input": "2 and 3", "output": "5"}, {"input": "4 and 5", "answer": "9"}]',
-        '```json\n{"examples": [{"input": "2 and 3", "output": "5"}, {"input": "4 and 5", "output": "9"}]}\n```',
-        'Here it is:\n\n{"data": [{"input": "2 and 3", "output": "5"}, {"input": "4 and 5", "output": "9"}]}\n\nDone.',
-        '{"instances": {"1": {"input": "2 and 3", "output": "5"}, "2": {"input": "4 and 5", "output": "9"}}}',
+        (
+            '```json\n{"examples": [{"input": "2 and 3", "output": "5"}, {"input": "4 and 5", '
+            '"output": "9"}]}\n```'
+        ),
+        (
+            'Here it is:\n\n{"data": [{"input": "2 and 3", "output": "5"}, {"input": "4 and 5", '
+            '"output": "9"}]}\n\nDone.'
+        ),
+        (
+            '{"instances": {"1": {"input": "2 and 3", "output": "5"}, "2": {"input": "4 and 5", '
+            '"output": "9"}}}'
+        ),
     ],
 )
 def test_two_instances_are_found_in_blocks_of_whatever_form(form: str) -> None:
@@ -379,9 +434,12 @@ def test_two_instances_are_found_in_blocks_of_whatever_form(form: str) -> None:
 
 @pytest.mark.parametrize(
     "spelling",
-    "None|none.|N/A|n/a|NA|No input|no input.|<noinput>|<no input>|(No input)|[none]|No input needed|No input required.|None needed"
-    '|None required|Not applicable|Not needed|*None*|**None**|`None`|"None"|-|--|No additional input needed.|No input is required.'
-    "|No input is required for this task.|This task does not require any input.|Input not required|null"
+    "None|none.|N/A|n/a|NA|No input|no input.|<noinput>|<no input>|(No input)|[none]"
+    "|No input needed|No input required.|None needed"
+    '|None required|Not applicable|Not needed|*None*|**None**|`None`|"None"|-|--'
+    "|No additional input needed.|No input is required."
+    "|No input is required for this task.|This task does not require any input.|Input not required"
+    "|null"
     "|Empty|(none)|\u65e0|\u7121".split("|"),
 )
 def test_a_task_that_needs_no_input_has_none_however_that_is_spelled(spelling: str) -> None:
@@ -546,7 +604,7 @@ def test_a_reply_without_instances_says_why(reply: str, reason: str) -> None:
     assert chat.input_first(reply, "stop") == Parsed(reason=reason)
 
 
-# ------------------------------------------------------------------------------------------------ output first
+# ------------------------------------------------------------------------------------- output first
 
 SPAM = [("spam", "Win a prize now!"), ("no spam", "See you at noon.\nBring bread.")]
 
@@ -554,35 +612,73 @@ SPAM = [("spam", "Win a prize now!"), ("no spam", "See you at noon.\nBring bread
 @pytest.mark.parametrize(
     "form",
     [
-        "Class label: spam\nInput: Win a prize now!\nClass label: no spam\nInput: See you at noon.\nBring bread.",
-        "Class label: spam\nWin a prize now!\n\nClass label: no spam\nSee you at noon.\nBring bread.\n",
-        "Class Label: spam\r\nInput: Win a prize now!\r\n\r\nClass Label: no spam\r\nInput: See you at noon.\r\nBring bread.",
-        "**Class label:** spam\n**Input:** Win a prize now!\n\n**Class label:** no spam\n**Input:** See you at noon.\nBring bread.",
-        "**Class label: spam**\nInput: Win a prize now!\n**Class label: no spam**\nInput: See you at noon.\nBring bread.",
-        "Class label: **spam**\nInput: Win a prize now!\nClass label: **no spam**\nInput: See you at noon.\nBring bread.",
-        "### Class label: spam\nWin a prize now!\n### Class label: no spam\nSee you at noon.\nBring bread.",
-        "1. Class label: spam\n   Input: Win a prize now!\n2. Class label: no spam\n   Input: See you at noon.\nBring bread.",
-        "Label: spam\nInput: Win a prize now!\nLabel: no spam\nInput: See you at noon.\nBring bread.",
+        (
+            "Class label: spam\nInput: Win a prize now!\nClass label: no spam\n"
+            "Input: See you at noon.\nBring bread."
+        ),
+        (
+            "Class label: spam\nWin a prize now!\n\nClass label: no spam\nSee you at noon.\n"
+            "Bring bread.\n"
+        ),
+        (
+            "Class Label: spam\r\nInput: Win a prize now!\r\n\r\nClass Label: no spam\r\n"
+            "Input: See you at noon.\r\nBring bread."
+        ),
+        (
+            "**Class label:** spam\n**Input:** Win a prize now!\n\n**Class label:** no spam\n"
+            "**Input:** See you at noon.\nBring bread."
+        ),
+        (
+            "**Class label: spam**\nInput: Win a prize now!\n**Class label: no spam**\n"
+            "Input: See you at noon.\nBring bread."
+        ),
+        (
+            "Class label: **spam**\nInput: Win a prize now!\nClass label: **no spam**\n"
+            "Input: See you at noon.\nBring bread."
+        ),
+        (
+            "### Class label: spam\nWin a prize now!\n### Class label: no spam\nSee you at noon.\n"
+            "Bring bread."
+        ),
+        (
+            "1. Class label: spam\n   Input: Win a prize now!\n2. Class label: no spam\n"
+            "   Input: See you at noon.\nBring bread."
+        ),
+        (
+            "Label: spam\nInput: Win a prize now!\nLabel: no spam\nInput: See you at noon.\n"
+            "Bring bread."
+        ),
         (
             "Example 1\nClass label: spam\nInput: Win a prize now!\n"
             "Example 2\nClass label: no spam\nInput: See you at noon.\nBring bread."
         ),
-        "Input: Win a prize now!\nClass label: spam\n\nInput: See you at noon.\nBring bread.\nClass label: no spam",
+        (
+            "Input: Win a prize now!\nClass label: spam\n\nInput: See you at noon.\nBring bread.\n"
+            "Class label: no spam"
+        ),
         (
             "Example 1\nInput: Win a prize now!\nClass label: spam\n"
             "Example 2\nInput: See you at noon.\nBring bread.\nClass label: no spam"
         ),
-        "```\nClass label: spam\nInput: Win a prize now!\nClass label: no spam\nInput: See you at noon.\nBring bread.\n```",
+        (
+            "```\nClass label: spam\nInput: Win a prize now!\nClass label: no spam\n"
+            "Input: See you at noon.\nBring bread.\n```"
+        ),
         (
             '{"instances": [{"output": "spam", "input": "Win a prize now!"}, '
             '{"output": "no spam", "input": "See you at noon.\\nBring bread."}]}'
         ),
-        '[{"class_label": "spam", "input": "Win a prize now!"}, {"label": "no spam", "input": "See you at noon.\\nBring bread."}]',
+        (
+            '[{"class_label": "spam", "input": "Win a prize now!"}, {"label": "no spam", '
+            '"input": "See you at noon.\\nBring bread."}]'
+        ),
     ],
 )
 def test_every_label_keeps_its_own_input_whatever_the_form(form: str) -> None:
     parsed = chat.output_first(form, "stop")
-    assert [(one.output, one.input) for one in parsed.instances] == SPAM and parsed.reason is None
+    assert [
+        (instance.output, instance.input) for instance in parsed.instances
+    ] == SPAM and parsed.reason is None
 
 
 def test_of_labels_cut_by_length_the_last_goes() -> None:
@@ -594,7 +690,7 @@ def test_a_reply_without_labels_says_why() -> None:
     assert chat.output_first("", "stop") == Parsed(reason="empty_reply")
 
 
-# ------------------------------------------------------------------------------------------------ whole tasks
+# -------------------------------------------------------------------------------------- whole tasks
 
 
 @pytest.mark.parametrize(
@@ -646,7 +742,7 @@ def test_a_reply_without_tasks_says_why() -> None:
     assert alpaca.propose("Fine.", "stop") == Parsed(reason="no_tasks")
 
 
-# ------------------------------------------------------------------------------------------------ anything at all
+# ---------------------------------------------------------------------------------- anything at all
 
 PARSERS = [
     chat.propose, chat.classify, chat.input_first, chat.output_first, alpaca.propose,
@@ -654,7 +750,8 @@ PARSERS = [
 ]  # fmt: skip
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 PIECES = st.sampled_from(
-    "9. |10) |\n|\r\n|- |**|__|```|```json\n|Input:|Output:|Class label: |Example 2|###|---|Instruction: "
+    "9. |10) |\n|\r\n|- |**|__|```|```json\n"
+    "|Input:|Output:|Class label: |Example 2|###|---|Instruction: "
     '|{|}|[|]|"|,|:|yes|None|{{n}}'
     "|\ud800|\u2028|\x1b[2J|instances|instructions|output| ".split("|")
 )
@@ -679,9 +776,9 @@ PLAIN = st.builds(lambda words: " ".join(["Say", *words]), st.lists(WORD, min_si
 
 @given(st.lists(PLAIN, min_size=1, max_size=8))
 def test_what_is_written_as_a_list_is_read_back(texts: list[str]) -> None:
-    expected = [" ".join(one.split()) for one in texts]
+    expected = [" ".join(item.split()) for item in texts]
     assert (
-        proposed("\n".join(f"{number}. {one}" for number, one in enumerate(texts, 9))) == expected
+        proposed("\n".join(f"{number}. {item}" for number, item in enumerate(texts, 9))) == expected
     )
     assert proposed(json.dumps({"instructions": texts})) == expected
 
@@ -689,11 +786,15 @@ def test_what_is_written_as_a_list_is_read_back(texts: list[str]) -> None:
 @given(st.lists(st.tuples(PLAIN, PLAIN), min_size=1, max_size=5))
 def test_what_is_written_as_blocks_is_read_back(instances: list[tuple[str, str]]) -> None:
     blocks = "\n".join(
-        f"Example {number}\nInput: {one}\nOutput: {two}"
-        for number, (one, two) in enumerate(instances, 1)
+        f"Example {number}\nInput: {given}\nOutput: {output}"
+        for number, (given, output) in enumerate(instances, 1)
     )
     assert made(blocks) == instances
     assert (
-        made(json.dumps({"instances": [{"input": one, "output": two} for one, two in instances]}))
+        made(
+            json.dumps(
+                {"instances": [{"input": given, "output": output} for given, output in instances]}
+            )
+        )
         == instances
     )

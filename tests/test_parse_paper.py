@@ -1,4 +1,4 @@
-"""The published rules on the cases that they are known by, quirks included; test_replay.py holds them to real runs."""
+"""The published parsing rules with their quirks; test_replay.py holds them to real runs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,17 @@ def proposed(reply: str) -> list[str]:
 
 
 def made(reply: str, finish_reason: str = "stop") -> list[tuple[str, str]]:
-    return [(one.input, one.output) for one in paper.input_first(reply, finish_reason).instances]
+    return [
+        (instance.input, instance.output)
+        for instance in paper.input_first(reply, finish_reason).instances
+    ]
 
 
 def labelled(reply: str, finish_reason: str = "stop") -> list[tuple[str, str]]:
-    return [(one.input, one.output) for one in paper.output_first(reply, finish_reason).instances]
+    return [
+        (instance.input, instance.output)
+        for instance in paper.output_first(reply, finish_reason).instances
+    ]
 
 
 def test_a_list_goes_on_after_the_prompts_number_and_is_split_at_numbers() -> None:
@@ -140,4 +146,4 @@ def test_an_empty_result_says_why() -> None:
 
 @given(ANY_TEXT)
 def test_what_is_proposed_is_one_line_each(reply: str) -> None:
-    assert all(one == " ".join(one.split()) for one in proposed(reply))
+    assert all(text == " ".join(text.split()) for text in proposed(reply))

@@ -1,6 +1,7 @@
-"""Recorded runs of the published system, replayed: what its code made of a model's replies, ours makes of them too.
+"""Recorded runs of the published system: from the same replies come the same results.
 
-The recordings are other people's and no part of this project; where they are not there, these tests have nothing to say.
+The recordings belong to other people and are no part of this project. Without them these tests are
+skipped.
 """
 
 from __future__ import annotations
@@ -34,13 +35,16 @@ def recorded(name: str) -> list[dict[str, Any]]:
 
 
 def top_ten(similar: dict[str, float]) -> tuple[list[float], dict[str, float]]:
-    """The scores, and the texts but those that are as similar as the tenth: which of these are recorded is chance."""
+    """The ten scores, and the texts above the tenth score.
+
+    Several texts may have the tenth score, and chance decides which of them are recorded.
+    """
     scores = sorted(similar.values(), reverse=True)
     return scores, {text: score for text, score in similar.items() if score > scores[-1]}
 
 
 @pytest.mark.parametrize(("run", "count"), [("davinci_a", 54), ("davinci_b", 107)])
-def test_a_recorded_run_accepts_the_recorded_instructions_in_order_with_their_similarities_bit_for_bit(
+def test_a_recorded_run_accepts_the_recorded_instructions_in_order_with_bit_equal_similarities(
     run: str, count: int
 ) -> None:
     pool = Pool(
@@ -60,18 +64,18 @@ def test_a_recorded_run_accepts_the_recorded_instructions_in_order_with_their_si
                         text,
                         top[0].score,
                         pool.index.mean(text),
-                        top_ten({one.text: one.score for one in top}),
+                        top_ten({match.text: match.score for match in top}),
                     )
                 )
                 pool.admit(Instruction(f"i{len(found)}", text, turn, ()))
     expected = [
         (
-            one["instruction"],
-            one["max_similarity"],
-            one["avg_similarity_score"],
-            top_ten(one["most_similar"]),
+            accepted["instruction"],
+            accepted["max_similarity"],
+            accepted["avg_similarity_score"],
+            top_ten(accepted["most_similar"]),
         )
-        for one in recorded(f"rouge/{run}_accepted.jsonl")
+        for accepted in recorded(f"rouge/{run}_accepted.jsonl")
     ]
     assert len(found) == len(expected) == count
     assert found == expected
@@ -86,11 +90,15 @@ def test_the_recorded_replies_of_the_later_stages_give_exactly_the_recorded_inst
         verdicts = why_not_instances(
             instances, at_most=CONFIG.max_instances_per_task, control=False
         )
-        kept = [one for one, verdict in zip(instances, verdicts, strict=True) if verdict is None]
-        made.update((reply["instruction"], one.input, one.output) for one in kept)
+        kept = [
+            instance
+            for instance, verdict in zip(instances, verdicts, strict=True)
+            if verdict is None
+        ]
+        made.update((reply["instruction"], instance.input, instance.output) for instance in kept)
     expected = Counter(
-        (one["instruction"], one["input"], one["output"])
-        for one in recorded("chain_davinci/all_generated_instances.jsonl")
+        (instance["instruction"], instance["input"], instance["output"])
+        for instance in recorded("chain_davinci/all_generated_instances.jsonl")
     )
     assert made == expected
     assert made.total() == 78

@@ -1,4 +1,4 @@
-"""The novelty index against the truth: `rouge_score`, brute force, and what the reference recorded in real runs."""
+"""The novelty index against `rouge_score`, brute force and recorded runs of the reference."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def reference(pool_item: str, candidate: str) -> float:
 def brute(
     pool: list[str], candidate: str, above: float, score: Callable[[str, str], float] = reference
 ) -> Match | None:
-    """The first of the best, found by comparing with everything."""
+    """The first of the most similar items, found by comparing all."""
     scores = [score(item, candidate) for item in pool]
     best = max(range(len(pool)), key=lambda i: (scores[i], -i), default=-1)
     return Match(best, pool[best], scores[best]) if best >= 0 and scores[best] > above else None
@@ -44,7 +44,7 @@ def instructions(name: str) -> list[str]:
 
 
 class Growing(RougeIndex):
-    """The same index, so impatient that a handful of texts goes through every stage of a pool of thousands."""
+    """The same index with limits so low that few texts go through all stages of a large pool."""
 
     tail, patience = (3, 0), 1
 
@@ -93,11 +93,11 @@ def test_the_index_answers_as_rouge_score_over_the_whole_pool(
 @settings(deadline=None, max_examples=60)
 @given(near, st.lists(near, min_size=1, max_size=20), st.data())
 def test_a_score_that_ties_with_the_threshold_is_decided_by_the_float(
-    one: tuple[list[str], list[tuple[int, str]]],
+    pair: tuple[list[str], list[tuple[int, str]]],
     others: list[tuple[list[str], list[tuple[int, str]]]],
     data: st.DataObject,
 ) -> None:
-    pool, candidate = [*map(changed, others), changed(one)], " ".join(one[0])
+    pool, candidate = [*map(changed, others), changed(pair)], " ".join(pair[0])
     index = Growing()
     for text in pool:
         index.add(text)
@@ -285,7 +285,7 @@ def test_every_recorded_score_of_the_reference_is_reproduced_bit_for_bit(run: st
             text, ten = record["instruction"], record["most_similar"]
             assert index.mean(text) == record["avg_similarity_score"]
             assert index.top(text, 1)[0].score == record["max_similarity"]
-            # ties at the tenth place went by numpy's unstable sort: which of them are named, not how similar they are
+            # of equal scores at the tenth place numpy's unstable sort chose the recorded texts
             assert [match.score for match in index.top(text, 10)] == list(ten.values())
             scores: dict[str, set[float]] = {}
             for match in index.top(text, len(index)):
@@ -311,9 +311,8 @@ def test_the_accepted_list_of_25k_real_instructions_is_that_of_brute_force() -> 
         score, place = 0.0, 0
         if codes and code:
             common = cdist([code], codes, scorer=LCSseq.similarity, dtype=np.int64)[0]
-            with np.errstate(
-                invalid="ignore"
-            ):  # a text without tokens, or without common ones: 0 / 0
+            # 0 / 0 for a text without tokens, or without common tokens
+            with np.errstate(invalid="ignore"):
                 p, r = common / lengths[: len(codes)], common / len(code)
                 scores = np.nan_to_num(2 * p * r / (p + r))
             score, place = float(scores.max()), int(scores.argmax())
