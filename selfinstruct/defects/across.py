@@ -13,8 +13,8 @@ _COMPARED = 400  # letters of an input or output that are compared
 _SMALL = frozenset(
     (
         "i a an the of for to in on and or with that this these those is are be some any please"
-        " your you me my our it its at by as from following given below provided here one sure make do"
-        " does can could would provided suitable appropriate possible short brief main an"
+        " your you me my our it its at by as from following given below provided here one sure make"
+        " do does can could would provided suitable appropriate possible short brief main an"
         " \u7684 \u4e86 \u4e00 \u4e2a \u8bf7 \u4ee5\u4e0b el la los las un una de le les des der"
         " die das ein eine einen einem einer von vom zu im am den dem del al du des au aux à une"
         " \u4e9b \u5417"

@@ -130,7 +130,7 @@ def image_request(row: Checked) -> Finding | None:
 
 
 def _asked_in_english(row: Checked) -> re.Match[str] | None:
-    """The words of an English instruction that ask to make a medium or to look at a given medium."""
+    """The words of an English instruction that ask to make a medium or look at a given medium."""
     text = row.instruction
     lowered = text.lower()
     if not any(word in lowered for word in _VISUAL) or _IN_TEXT.search(_PLOTTED.sub(" ", text)):
