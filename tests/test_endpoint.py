@@ -183,6 +183,21 @@ def test_every_schema_is_as_strict_as_servers_want_it(stage: str) -> None:
     )
 
 
+@pytest.mark.parametrize("stage", ["propose", "a stage that this module has never heard of"])
+def test_a_requests_own_schema_is_sent_whatever_its_stage(stage: str) -> None:
+    own = {
+        "topics": {"type": "array", "items": {"$ref": "#/$defs/instance"}},
+        "count": {"type": "integer"},
+    }
+    with LoopbackServer(stage_of=lambda text: "propose") as server:
+        request = with_changes(CHAT, stage=stage, response_format="json_schema", schema=own)
+        the_one(server, request)
+        sent = server.requests[0]["response_format"]["json_schema"]
+    assert sent["name"] == stage and sent["schema"]["properties"] == own
+    assert sent["schema"]["required"] == ["topics", "count"]
+    assert "instance" in sent["schema"]["$defs"]
+
+
 def test_a_password_in_the_address_is_sent_as_basic_authorisation_and_shown_nowhere() -> None:
     with LoopbackServer(failing("401", when=lambda call: call.attempt > 1)) as server:
         address = server.base_url.replace("http://", "http://ann:s%20ecret@")
@@ -401,14 +416,22 @@ def test_an_overflow_among_the_first_requests_is_not_the_runs_fault() -> None:
 
 
 def test_an_overflow_of_the_shorter_prompt_is_the_runs_if_nobody_was_answered() -> None:
-    shorter = with_changes(CHAT, messages=CHAT.messages[:1])
-    with LoopbackServer(failing("context openai")) as server:
-        [first, second], _ = ask(server, CHAT, shorter)
+    first_try = with_changes(CHAT, stage="draft", shrinks=True)
+    shorter = with_changes(first_try, messages=CHAT.messages[:1])
+    with LoopbackServer(failing("context openai"), stage_of=lambda text: "propose") as server:
+        [first, second], _ = ask(server, first_try, shorter)
     assert (
         isinstance(first, RequestFailed)
         and isinstance(second, ModelError)
         and "does not fit" in str(second)
     )
+
+
+def test_an_overflow_that_nobody_will_shorten_is_the_runs_at_once() -> None:
+    whole = with_changes(CHAT, stage="classify")
+    with LoopbackServer(failing("context openai"), stage_of=lambda text: "classify") as server:
+        [found], _ = ask(server, whole)
+    assert isinstance(found, ModelError) and "does not fit" in str(found)
 
 
 @pytest.mark.parametrize(

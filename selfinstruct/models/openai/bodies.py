@@ -31,7 +31,8 @@ Learned = dict[
     str, dict[str, "str | None"]
 ]  # by address that has answered, what is left out of what is sent there
 _MOST_TOKENS = 10**8  # of one call; a server that counts more of them miscounts
-_SCHEMAS: dict[str, dict[str, Any]] = {
+# The reply's properties by stage, for a request without a schema of its own.
+_SCHEMAS: dict[str, Mapping[str, Any]] = {
     "propose": {"instructions": {"type": "array", "items": {"type": "string"}}},
     "classify": {"is_classification": {"type": "boolean"}},
     "input_first": {"instances": {"type": "array", "items": {"$ref": "#/$defs/instance"}}},
@@ -108,10 +109,10 @@ def _response_format(request: Request, left_out: Mapping[str, str | None]) -> di
         return None
     if kind == "json_object":
         return {"type": "json_object"}
-    properties = _SCHEMAS[request.stage]
+    properties = _SCHEMAS[request.stage] if request.schema is None else request.schema
     schema = {
         "type": "object",
-        "properties": properties,
+        "properties": dict(properties),
         "required": list(properties),
         "additionalProperties": False,
         "$defs": {"instance": _INSTANCE},

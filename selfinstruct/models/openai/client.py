@@ -149,7 +149,7 @@ class OpenAI:
         is_overflow = (
             isinstance(failure, RequestFailed)
             and failure.reason == "context_overflow"
-            and request.stage == "propose"
+            and (request.shrinks or request.stage == "propose")
         )
         if self._answered or not is_overflow or request.place in self._overflowed:
             return False
