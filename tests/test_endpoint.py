@@ -526,30 +526,39 @@ def test_what_a_failed_call_made_goes_with_its_last_reference(kind: str) -> None
         assert len(server.calls) == 21 and not left
 
 
-def test_a_later_call_differs_from_the_first_one_in_its_body_alone() -> None:
-    """The openai client makes the first one to a path; the others are made like it."""
+@pytest.mark.parametrize("user", ["", "ann:s%20ecret@"])
+def test_every_request_has_the_headers_that_the_openai_client_would_send(user: str) -> None:
+    async def both(base_url: str) -> None:
+        endpoint = OpenAI(base_url=base_url, api_key="sk-test", timeout=20)
+        try:
+            for request in (CHAT, RAW, CHAT, RAW):
+                await endpoint.complete(request)
+            await endpoint._client.post("/chat/completions", cast_to=object, body=SENT_TO_CHAT)
+        finally:
+            await endpoint.close()
+
     with LoopbackServer() as server:
-        found, _ = ask(
-            server,
-            CHAT,
-            RAW,
-            CHAT,
-            RAW,
-            with_changes(CHAT, messages=(Message("user", "Grüße \udcff"),)),
-        )
-        assert all(isinstance(one, Completion) for one in found), found
+        asyncio.run(both(server.base_url.replace("//", f"//{user}")))
         calls = server.calls
-    heads = [{**call.headers, "content-length": ""} for call in calls]
-    assert [call.path for call in calls] == ["/v1/chat/completions", "/v1/completions"] * 2 + [
-        "/v1/chat/completions"
-    ]
-    assert (
-        heads[0] == heads[2] == heads[4]
-        and heads[1] == heads[3]
-        and heads[0]["authorization"] == "Bearer sk-test"
+    *ours, theirs = (
+        {
+            name: value
+            for name, value in call.headers.items()
+            if name != "content-length" and not name.startswith("x-stainless-")
+        }
+        for call in calls
     )
-    assert calls[0].body == calls[2].body and calls[1].body == calls[3].body
-    assert calls[4].body["messages"] == [{"role": "user", "content": "Grüße ?"}]
+    assert all(headers == theirs for headers in ours)
+    assert theirs["authorization"].startswith("Basic " if user else "Bearer sk-test")
+    assert [call.path for call in calls[:2]] == ["/v1/chat/completions", "/v1/completions"]
+    assert calls[0].body == calls[2].body == calls[4].body == SENT_TO_CHAT
+
+
+def test_a_character_that_is_none_is_sent_as_a_question_mark() -> None:
+    """Half of a surrogate pair has no bytes in UTF-8."""
+    with LoopbackServer() as server:
+        the_one(server, with_changes(CHAT, messages=(Message("user", "Grüße \udcff"),)))
+        assert server.requests[0]["messages"] == [{"role": "user", "content": "Grüße ?"}]
 
 
 def test_no_credit_left_is_said_in_so_many_words() -> None:

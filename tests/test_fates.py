@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import aiohttp
@@ -16,7 +16,6 @@ from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Decoding, Message, Request
 from selfinstruct.models.openai.client import OpenAI
 from selfinstruct.models.openai.errors import Doubtful, Refusal, Rejects, fate_of
-from selfinstruct.models.openai.transport import Frame
 
 REQUEST = Request(
     "propose", "t0", "mentor", "chat", (Message("user", "Go on."),), Decoding(max_tokens=10), 5
@@ -41,22 +40,27 @@ def name_of(fate: Exception) -> str:
     return "the run"
 
 
+CALLS: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+    "a chat request, over the HTTP client": lambda: ENDPOINT._once(REQUEST),
+    "another call, by the openai client": lambda: ENDPOINT._heard(
+        ENDPOINT._client.models.with_raw_response.list()
+    ),
+}
+
+
 def fate_in_the_client(error: BaseException, *, below: bool = False) -> Exception:
-    """What becomes of an exception that is raised where requests are sent: by the openai client's HTTP client, or `below` it, by
-    aiohttp's session. The same with the first call to a path, which goes through all of the client, and with a later one.
+    """The error that an exception becomes where requests are sent, or `below`, in aiohttp's session.
+
+    Both ways to an endpoint give the same error with the same words.
     """
-    ENDPOINT._frames.clear()
-    first = fate_of_a_call(error, below=below)
-    ENDPOINT._frames["/chat/completions"] = Frame.of(httpx2.Response(200, request=SENT))
-    later = fate_of_a_call(error, below=below)
-    assert name_of(first) == name_of(later)
-    assert str(first) == str(later) or isinstance(
-        error, openai.APIStatusError
-    )  # a refusal comes as a reply the second time
-    return later
+    chat, other = (fate_of_a_call(call, error, below=below) for call in CALLS.values())
+    assert (name_of(chat), str(chat)) == (name_of(other), str(other))
+    return chat
 
 
-def fate_of_a_call(error: BaseException, *, below: bool) -> Exception:
+def fate_of_a_call(
+    call: Callable[[], Coroutine[Any, Any, object]], error: BaseException, *, below: bool
+) -> Exception:
     class Transport(httpx2.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             raise error
@@ -72,7 +76,7 @@ def fate_of_a_call(error: BaseException, *, below: bool) -> Exception:
     else:
         client._transport = Transport()
     try:
-        asyncio.run(ENDPOINT._once(REQUEST))
+        asyncio.run(call())
     except (ModelError, RequestFailed, Transient, Doubtful) as fate:
         return fate
     finally:

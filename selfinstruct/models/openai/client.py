@@ -39,18 +39,14 @@ from selfinstruct.models.openai.keys import Secrets
 from selfinstruct.models.openai.transport import (
     FAILURES,
     Careful,
-    Frame,
-    HttpResponse,
     Reply,
+    Target,
     TooLarge,
     breakage,
 )
 from selfinstruct.text import redacted
 
-_PATHS = {"chat": "/chat/completions", "completions": "/completions"}
-_OPTIONS: Any = {
-    "idempotency_key": "none"
-}  # is not sent; without one the library draws a UUID for each call
+_PATHS = {"chat": "chat/completions", "completions": "completions"}  # below the base URL
 _NO_KEY = "none"  # servers of one's own ask for none; the client wants a text
 Result = TypeVar("Result")
 _FOREIGN = (openai.OpenAIError, TooLarge, *FAILURES)  # every way in which a call fails
@@ -91,6 +87,7 @@ class OpenAI:
                 else None,
                 http_client=self._http,
             )
+            self._targets = {api: self._target(path) for api, path in _PATHS.items()}
         except FAILURES:
             raise UserError(
                 f"--base-url {redacted(base_url or '')}: holds what no address can hold; copy it again"
@@ -99,7 +96,6 @@ class OpenAI:
         self._secrets = Secrets(api_key, (base_url, *urllib.request.getproxies().values()))
         for logger in _loggers():
             logger.addFilter(self._secrets)
-        self._frames: dict[str, Frame] = {}  # by path, of calls that were answered
         self._notice, self._told = notice, told
         self._left_out = {} if left_out is None else left_out
         self._answered = False  # in this sitting
@@ -108,6 +104,22 @@ class OpenAI:
         self._overflowed: set[str] = set()  # places in the run, while nobody was answered
         self._under_way = 0
         self._changed = asyncio.Event()  # either of the two has; a new one each time
+
+    def _target(self, path: str) -> Target:
+        """The address and the headers of every request to `path`.
+
+        The openai client would put both together again for each request, and would build and read
+        typed messages: most of the CPU time of a call (scripts/bench_throughput).
+        """
+        base = self._client.base_url
+        headers = {
+            "Authorization": f"Bearer {self._client.api_key}",
+            **self._client.default_headers,  # its own Authorization is the address's user
+        }
+        return self._http.target(
+            base.copy_with(raw_path=base.raw_path + path.encode("ascii")),
+            {name: value for name, value in headers.items() if isinstance(value, str)},
+        )
 
     async def complete(self, request: Request) -> Completion:
         self._under_way += 1
@@ -234,7 +246,7 @@ class OpenAI:
 
     async def _once(self, request: Request) -> Completion:
         body = body_of(request, self._left_out)
-        reply = await self._heard(self._reply(_PATHS[request.api], body))
+        reply = await self._heard(self._http.post_json(self._targets[request.api], body))
         self._hear(reply.headers)
         if reply.is_refusal:
             raise fate_of(self._refusal(reply), body, request.model)
@@ -249,22 +261,6 @@ class OpenAI:
             raise strange(self.address, f"answers without 'choices' ({self.words(reply.text)})")
         self._has_answered()
         return self._without_secrets(completion)
-
-    async def _reply(self, path: str, body: Mapping[str, Any]) -> Reply:
-        """The client makes the first call to a path. The later ones differ from it in the body alone, and to put the same options,
-        address and headers together again takes the client longer than all the rest (scripts/bench_throughput).
-        """
-        if path in self._frames:
-            return await self._http.again(self._frames[path], body)
-        # Not by its `create`: that walks through the messages with their types, for three fifths of a call's time.
-        try:
-            response = await self._client.post(
-                path, cast_to=HttpResponse, body=body, options=_OPTIONS
-            )
-        except openai.APIStatusError as error:
-            return Reply.of(error.response)
-        self._frames[path] = Frame.of(response)
-        return Reply.of(response)
 
     async def _heard(self, call: Awaitable[Result], *, missing: str = "") -> Result:
         """What the libraries below say. Raises a fate; `missing`: what a 404 means, if not the usual."""

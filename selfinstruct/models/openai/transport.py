@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import httpx2
@@ -79,7 +79,6 @@ FAILURES = (
     httpx2.InvalidURL,
     ssl.SSLError,
 )  # what may come as it is
-HttpResponse: TypeAlias = httpx2.Response
 Result = TypeVar("Result")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -106,12 +105,16 @@ class Careful(httpx2.AsyncClient):
 
         return await self._in_time(request, sent())
 
-    async def again(self, frame: Frame, body: Mapping[str, Any]) -> Reply:
-        """An earlier call with another body: all that only `send` and the openai client around it would do has been done.
+    def target(self, url: httpx2.URL, headers: Mapping[str, str]) -> Target:
+        """Prepare POST requests to `url`. Raises httpx2.InvalidURL."""
+        request = self.build_request("POST", url, headers=headers)
+        shared = request.headers.copy()
+        shared.pop("content-length", None)
+        return Target(request.url, shared, request.extensions)
 
-        Raises FAILURES or TooLarge; a refusal is a reply.
-        """
-        request = frame.around(body)
+    async def post_json(self, target: Target, body: Mapping[str, Any]) -> Reply:
+        """Send a JSON body. A refusal is a reply as well. Raises FAILURES or TooLarge."""
+        request = target.request(body)
 
         async def sent() -> Reply:
             return await _closing(await super(Careful, self).send(request, stream=True), _reply)
@@ -233,26 +236,17 @@ def _encoding(response: httpx2.Response) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """What the requests to one path have in common: all but the body."""
+class Target:
+    """Everything that the requests to one path share: all but the body."""
 
     url: httpx2.URL
     headers: httpx2.Headers
     extensions: dict[str, Any]
 
-    @classmethod
-    def of(cls, response: httpx2.Response) -> Frame:
-        """From a reply."""
-        request = (response.history or [response])[0].request
-        headers = request.headers.copy()
-        headers.pop("content-length", None)
-        return cls(request.url, headers, request.extensions)
-
-    def around(self, body: Mapping[str, Any]) -> httpx2.Request:
+    def request(self, body: Mapping[str, Any]) -> httpx2.Request:
         content = _ENCODER.encode(body).encode("utf-8", "replace")
-        stream = httpx2.ByteStream(
-            content
-        )  # by `content=` it would go through all the headers again
+        # `content=` would have the library go through all headers again.
+        stream = httpx2.ByteStream(content)
         request = httpx2.Request(
             "POST", self.url, headers=self.headers, stream=stream, extensions=self.extensions
         )
