@@ -5,7 +5,8 @@
     run = selfinstruct.generate("runs/mine", model="gpt-4o-mini", n=1000)
     selfinstruct.export(run, "mine.json", format="alpaca")
 
-generate, judge      ask a model: both go on where they were stopped, and buy nothing twice
+generate, respond, judge   ask a model: each goes on where it was stopped and buys nothing twice
+resume               go on with any run
 check, export        look a run over; write it for a trainer
 load_run             a run directory to read: examples, instructions, rejections, judgements
 RougeIndex, rouge_l  exact ROUGE-L novelty by itself
@@ -19,8 +20,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from selfinstruct._api import check, export, generate, judge
-    from selfinstruct._keywords import Exporting, Judging, Settings
+    from selfinstruct._api import check, export, generate, judge, respond, resume
+    from selfinstruct._keywords import Exporting, Judging, Responding, Settings
     from selfinstruct.annotate import Judgement, Quality
     from selfinstruct.asking.config import Config
     from selfinstruct.data.examples import Example, Rejected
@@ -57,6 +58,7 @@ __all__ = [
     "NoRoom",
     "Quality",
     "Rejected",
+    "Responding",
     "RougeIndex",
     "RunView",
     "SeedTask",
@@ -71,11 +73,13 @@ __all__ = [
     "generate",
     "judge",
     "load_run",
+    "respond",
+    "resume",
     "rouge_l",
 ]
 _HOMES = {
-    "_api": ("check", "export", "generate", "judge"),
-    "_keywords": ("Exporting", "Judging", "Settings"),
+    "_api": ("check", "export", "generate", "judge", "respond", "resume"),
+    "_keywords": ("Exporting", "Judging", "Responding", "Settings"),
     "annotate": ("Judgement", "Quality"),
     "asking.config": ("Config",),
     "data.examples": ("Example", "Rejected"),

@@ -14,13 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from selfinstruct._keywords import Exporting, Judging, Place, Progress, Settings
+from selfinstruct._keywords import Exporting, Judging, Place, Progress, Responding, Settings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from selfinstruct.annotate import Quality
     from selfinstruct.asking.config import Config
+    from selfinstruct.asking.endpoint import Endpoint
     from selfinstruct.defects.survey import Survey
     from selfinstruct.exports import Exported
     from selfinstruct.models.money.meter import Meter
@@ -39,21 +40,63 @@ def generate(
     accept_change: bool = False,
     **settings: Unpack[Settings],
 ) -> RunView:
-    """Generate `n` examples into the run directory `out`, or go on with the run that is there; returns it, finished.
+    """Generate `n` examples into the run directory `out`, or go on with the run that is there.
 
-    `seconds`: how long it may take. Raises Interrupted if time or a cap ends it first (the same call goes on), ModelError,
-    Stalled or another UserError.
+    Returns the run, finished. `seconds`: how long it may take. Raises Interrupted if time or a cap
+    ends the sitting first (the same call goes on), ModelError, Stalled or another UserError.
     """
     from selfinstruct.asking.settings import read_table
+    from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 
-    said = read_table(_plain(settings), "generate()")
-    return _run(
-        _generate(Path(out), said, progress, seconds, repair=repair, accept_change=accept_change)
+    said = read_table(_plain(settings), "generate()", SelfInstructConfig)
+    flags = {"repair": repair, "accept_change": accept_change}
+    return _run(_make(Path(out), SelfInstructConfig, said, progress, seconds, **flags))
+
+
+def respond(
+    sources: RunView | Place | Sequence[RunView | Place],
+    out: Place,
+    *,
+    model: str | Sequence[str] = "",
+    progress: Progress = True,
+    seconds: float | None = None,
+    repair: bool = False,
+    accept_change: bool = False,
+    **settings: Unpack[Responding],
+) -> RunView:
+    """Answer the instructions of runs or datasets into the run directory `out`, or go on with it.
+
+    Several models each answer every instruction. Returns the run, finished; raises as `generate`.
+    """
+    from selfinstruct.asking.settings import read_table
+    from selfinstruct.recipes.responses import RespondConfig
+
+    several = (
+        [sources] if not isinstance(sources, Sequence) or isinstance(sources, str) else sources
     )
+    models = [model] if isinstance(model, str) else list(model)
+    said = read_table(_plain(settings), "respond()", RespondConfig)
+    said["sources"] = tuple(str(_directory(source)) for source in several)
+    if any(models):
+        said |= {"model": models[0], "other_models": tuple(models[1:])}
+    flags = {"repair": repair, "accept_change": accept_change}
+    return _run(_make(Path(out), RespondConfig, said, progress, seconds, **flags))
 
 
-async def _generate(
+def resume(
+    run: RunView | Place, *, progress: Progress = True, seconds: float | None = None
+) -> RunView:
+    """Go on with a run, whatever made it, with its own settings. Raises as `generate`."""
+    from selfinstruct.runs.view import load_run
+
+    view = load_run(_directory(run))
+    flags = {"repair": False, "accept_change": False}
+    return _run(_make(view.directory, type(view.config), {}, progress, seconds, **flags))
+
+
+async def _make(
     directory: Path,
+    kind: type[Config],
     said: dict[str, Any],
     progress: Progress,
     seconds: float | None,
@@ -61,17 +104,17 @@ async def _generate(
     repair: bool,
     accept_change: bool,
 ) -> RunView:
-    from selfinstruct.runs.generation import generate as go_on
-    from selfinstruct.runs.generation import settled
+    from selfinstruct.runs.generation import go_on, settled
     from selfinstruct.runs.inputs import Inputs
     from selfinstruct.runs.run import Run
     from selfinstruct.runs.view import load_run
 
-    config, kept = await settled(directory, said, notice=lambda text: None)
+    config, kept = await settled(directory, kind, said, notice=lambda text: None)
     inputs = Inputs.read(config, kept=kept, named=said.keys())
     run = Run(directory, config, inputs, repair=repair, accept_change=accept_change)
     try:
-        shown = _shown(progress, config.n, run.funnel, run.meter, config, "examples")
+        run.expected = inputs.open().expected
+        shown = _shown(progress, run.wanted or 0, run.funnel, run.meter, config, "examples")
         try:
             await go_on(
                 run,
@@ -251,7 +294,7 @@ class _Told:
 
 
 def _shown(
-    progress: Progress, wanted: int, tally: Tally, meter: Meter, config: Config, what: str
+    progress: Progress, wanted: int, tally: Tally, meter: Meter, config: Endpoint, what: str
 ) -> _Shown:
     from selfinstruct.models.money.prices import price_of
 

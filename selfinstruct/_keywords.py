@@ -11,10 +11,9 @@ Progress = bool | Callable[[int, int], None]
 """True shows a bar on standard error; a function is called with what is done and what is wanted, in another thread."""
 
 
-class _Endpoint(TypedDict, total=False):
+class _Asked(TypedDict, total=False):
     """Who is asked, how fast, and for how much: see `Config` for each."""
 
-    model: str
     base_url: str | Sequence[str]
     key_file: Place
     api: str
@@ -40,6 +39,12 @@ class _Endpoint(TypedDict, total=False):
     max_tokens: int
 
 
+class _Endpoint(_Asked, total=False):
+    """The same with a model."""
+
+    model: str
+
+
 class Settings(_Endpoint, total=False):
     """What `generate` takes: every setting of `Config`, and decoding settings for all stages or for one."""
 
@@ -61,6 +66,21 @@ class Settings(_Endpoint, total=False):
     classify: Mapping[str, Any]
     input_first: Mapping[str, Any]
     output_first: Mapping[str, Any]
+    top_p: float
+    presence_penalty: float
+    frequency_penalty: float
+    stop: str | Sequence[str]
+
+
+class Responding(_Asked, total=False):
+    """The settings of `respond`, beside its sources and models."""
+
+    n: int
+    seed: int
+    replace: bool
+    fields: Sequence[str]
+    stall_turns: int
+    answer: Mapping[str, Any]
     top_p: float
     presence_penalty: float
     frequency_penalty: float

@@ -13,7 +13,7 @@ from selfinstruct.annotate.judgement import Judgement
 from selfinstruct.annotate.judges import NAMES, Judge
 from selfinstruct.errors import UserError
 from selfinstruct.models.money.meter import Meter
-from selfinstruct.models.openai.bodies import learned
+from selfinstruct.models.openai.fields import read_learned
 from selfinstruct.runs.batches import NAME as BATCHES
 from selfinstruct.runs.batches import Batches
 from selfinstruct.runs.completions import Completions, append, disk_errors
@@ -49,10 +49,10 @@ class Books:
                 self.spending = Spending(
                     self._folder / SPENDING, self.meter, self.completions.__contains__
                 )
-                for name, text in judge.template.files:
+                for name, text in judge.stage.template.files:
                     write_whole(self._folder / name, text)
             self._before, self._judge = recorded(run), judge
-            self.learned = learned((self._before or {}).get("left_out"))
+            self.learned = read_learned((self._before or {}).get("left_out"))
             self._note(self._record)
         except BaseException:
             self._lock.release()
@@ -87,12 +87,12 @@ class Books:
     @property
     def _record(self) -> dict[str, Any]:
         judge, config = self._judge, self._judge.config.record()
-        settings = {name: config[name] for name in (*NAMES, "preset") if name in config}
+        settings = {name: config[name] for name in NAMES if name in config}
         settings |= {
-            "temperature": judge.decoding.temperature,
-            "max_tokens": judge.decoding.max_tokens,
+            "temperature": judge.stage.decoding.temperature,
+            "max_tokens": judge.stage.decoding.max_tokens,
         }
-        left_out = learned(self.learned)
+        left_out = read_learned(self.learned)
         return {
             "format": FORMAT,
             "folder": judge.name,

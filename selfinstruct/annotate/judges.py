@@ -1,32 +1,64 @@
-"""Who judges, and how: from an example to a request, from the replies to a judgement. The same for the same example and replies."""
+"""A judge: from an example to a request, from the replies to a judgement.
+
+The judgement is a function of the judge, the example and the replies; neither the order nor the
+sample of examples has a say.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 from selfinstruct.annotate.judgement import Judgement
-from selfinstruct.asking.config import Config
-from selfinstruct.asking.providers import extra_fields
-from selfinstruct.asking.templates import JUDGE, Template
+from selfinstruct.asking.endpoint import Endpoint, setting
+from selfinstruct.asking.stage import Question, Reply, Stage
 from selfinstruct.data.examples import Example
 from selfinstruct.models import Completion, Decoding, Model, Request
-from selfinstruct.parsing.thinking import without_thinking
-from selfinstruct.parsing.verdict import Verdict, judge
-from selfinstruct.seeding import sampling_seed
+from selfinstruct.parsing.verdict import Verdict, judge, unread
 from selfinstruct.text import to_json, well_formed
 
-# What a judge takes of a Config. The rest is about generating.
-NAMES = (
-    "model", "base_url", "key_file", "api", "response_format", "extra_body", "prompts", "attempts", "concurrency", "batch",
-    "adaptive", "rpm", "tpm", "timeout", "retries", "patience", "max_cost", "max_tokens_total", "max_requests", "price_in",
-    "price_out", "price_batch",
-)  # fmt: skip
-_ASKED_AGAIN = frozenset(("empty_reply", "cut_by_length", "broken_json", "no_verdict", "bad_score"))
-_WARMER = 0.7  # temperature of a later attempt: at 0 every draw gives the same reply
+JUDGE = "judge"
+QUESTION = Question(
+    JUDGE,
+    judge,
+    ("example",),
+    {
+        "reason": {"type": "string"},
+        "is_valid": {"type": "boolean"},
+        "input_fits": {"type": "boolean"},
+        "output_right": {"type": "boolean"},
+        "score": {"type": "integer", "enum": [1, 2, 3, 4, 5]},
+    },
+    unread=unread,
+    reply_tokens=90.0,
+    warmer=0.7,  # at 0 every draw gives the same reply
+    counts_first=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSettings(Endpoint):
+    """The settings of a judge."""
+
+    STAGES: ClassVar[Mapping[str, Decoding]] = {JUDGE: Decoding(temperature=0.0, max_tokens=512)}
+    EMBEDDED: ClassVar[Mapping[str, Any]] = {"preset": "small", "response_format": "text"}
+
+    response_format: str = setting(
+        "json_schema",
+        "How replies are asked for.",
+        choices=("text", "json_object", "json_schema"),
+        under="The judge",
+    )
+    attempts: int = setting(
+        3, "Replies asked for at most where a reply holds no verdict.", under="The judge"
+    )
+    preset: str = setting("chat", "Whose template.", choices=("chat", "small"))
+
+
+NAMES = tuple(each.name for each in fields(JudgeSettings) if each.name != "decodings")
 _SENTENCES = {
     "empty_reply": "the reply was empty",
     "cut_by_length": "the reply was cut off; raise --max-tokens",
@@ -38,91 +70,71 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Its model, where that is, what it may take (`config`), what it is asked and how it draws."""
+    """A model that is asked about examples, with everything that decides its verdicts."""
 
-    config: Config
-    template: Template
-    decoding: Decoding
+    config: JudgeSettings
+    stage: Stage
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides its verdicts; the rest of its settings may change at any time."""
+        """The settings that decide the verdicts; the others may change at any time."""
         config = self.config
         return {
             "model": config.model,
             "api": config.api,
             "response_format": config.response_format,
             "extra_body": config.extra_body,
-            "temperature": self.decoding.temperature,
-            "max_tokens": self.decoding.max_tokens,
-            "template": self.template.fingerprint,
+            "temperature": self.stage.decoding.temperature,
+            "max_tokens": self.stage.decoding.max_tokens,
+            "template": self.stage.template.fingerprint,
         }
 
     @property
     def name(self) -> str:
-        """For a folder: the model's name as far as a file system takes it, and eight digits of all that decides."""
+        """For a folder: the model's name as far as a file system takes it, and eight digits of the
+        identity.
+        """
         model = re.sub(r"[^A-Za-z0-9._]+", "-", self.config.model).strip("-.")[-40:] or "judge"
         return f"{model}-{hashlib.sha256(to_json(self.identity).encode()).hexdigest()[:8]}"
 
-    def request(self, example: Example, attempt: int = 0) -> Request:
-        """A function of the judge and the example alone: neither the order nor the sample has a say."""
-        config, decoding = self.config, self.decoding
-        if attempt:
-            decoding = replace(decoding, temperature=max(_WARMER, decoding.temperature or 0.0))
-        shown = {
-            "instruction": example.instruction,
-            "input": example.input,
-            "output": example.output,
-        }
-        return Request(
-            stage=JUDGE,
-            place=example.id,
-            model=config.model,
-            api=config.api,
-            messages=self.template.fill({"example": well_formed(to_json(shown))}),
-            decoding=decoding,
-            seed=sampling_seed(0, JUDGE, example.id, attempt),
-            response_format=config.response_format,
-            grammar=self.template.grammar,
-            extra=tuple(sorted(extra_fields(config).items())),
-        )
+    def request(self, example: Example) -> Request:
+        """The first request about an example."""
+        return self.stage.request(example.id, _shown(example))
 
     async def ask(self, model: Model, example: Example) -> Judgement:
-        """The first of at most `config.attempts` replies that holds a verdict, or why there is none.
+        """The first verdict within the attempts, or why there is none.
 
         Raises ModelError if the endpoint will not serve this judge at all.
         """
-        for attempt in range(self.config.attempts):
-            verdict = _read(await model.complete(self.request(example, attempt)))
-            if verdict.error not in _ASKED_AGAIN:
-                break
-        return self._judgement(example, verdict, attempt + 1)
+        return self._judgement(example, await self.stage.ask(model, example.id, _shown(example)))
 
     def recall(
         self, known: Callable[[str], Completion | None], example: Example
     ) -> Judgement | None:
-        """The judgement of which every reply is known by its request's key; None if one is missing."""
-        for attempt in range(self.config.attempts):
-            completion = known(self.request(example, attempt).key)
-            if completion is None:
-                return None
-            verdict = _read(completion)
-            if verdict.error not in _ASKED_AGAIN:
-                break
-        return self._judgement(example, verdict, attempt + 1)
+        """The judgement from replies that are `known` by their keys; None if a reply is missing."""
+        reply = self.stage.recall(known, example.id, _shown(example))
+        return None if reply is None else self._judgement(example, reply)
 
-    def _judgement(self, example: Example, verdict: Verdict, attempts: int) -> Judgement:
-        reason = verdict.reason
-        if verdict.error in _SENTENCES:
-            reason = f"no verdict in {attempts} attempt{'s' * (attempts > 1)}: {_SENTENCES[verdict.error]}"
+    def _judgement(self, example: Example, reply: Reply) -> Judgement:
+        verdict: Verdict = reply.parsed
+        words, attempts = verdict.words, len(reply.before) + 1
+        if verdict.reason in _SENTENCES:
+            times = f"{attempts} attempt{'s' * (attempts > 1)}"
+            words = f"no verdict in {times}: {_SENTENCES[verdict.reason]}"
+        elif verdict.reason is not None:  # the server's words
+            words = f"no verdict: {reply.text or verdict.reason}"
         answers = (verdict.is_valid, verdict.input_fits, verdict.output_right)
         return Judgement(
-            example.id, verdict.score, *answers, reason, self.config.model, verdict.error
+            example.id, verdict.score, *answers, words, self.config.model, verdict.reason
         )
 
 
-def _read(completion: Completion) -> Verdict:
-    text = well_formed(completion.text)
-    if completion.error is not None:
-        return Verdict(reason=f"no verdict: {text or completion.error}", error=completion.error)
-    return judge(without_thinking(text), completion.finish_reason)
+def _shown(example: Example) -> Mapping[str, object]:
+    shown: dict[str, object] = {}
+    if example.system:
+        shown["system"] = example.system
+    if example.history:
+        shown["conversation"] = [f"{turn.role}: {turn.text}" for turn in example.history]
+    shown["instruction"] = example.instruction
+    shown |= {"input": example.input, "output": example.output}
+    return {"example": well_formed(to_json(shown))}

@@ -7,25 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from selfinstruct.annotate.books import FOLDER, recorded
-from selfinstruct.annotate.judges import NAMES, Judge
+from selfinstruct.annotate.judges import JUDGE, NAMES, QUESTION, Judge, JudgeSettings
 from selfinstruct.asking import settings
-from selfinstruct.asking import templates as prompts
-from selfinstruct.asking.config import Config, configure
-from selfinstruct.asking.providers import LOCAL, only_model
+from selfinstruct.asking.providers import extra_fields, only_model
+from selfinstruct.asking.stage import Stage
+from selfinstruct.asking.templates import Template, load
 from selfinstruct.errors import UserError
-from selfinstruct.models import Decoding
 
-DECODING = {"temperature": 0.0, "max_tokens": 512}
-DEFAULTS = {"attempts": 3, "response_format": "json_schema"}
+DECODING = ("temperature", "max_tokens")
 
 
 async def settled(
     directory: Path, said: Mapping[str, Any], where: str = "judge", *, ask: bool = True
 ) -> Judge:
-    """The judge of the run in `directory`: as recorded, but for what was said anew; or a new one if there is none, or if another
-    model is named. `said` has names of NAMES and DECODING. Raises UserError, saying `where`.
+    """The judge of the run in `directory`: as recorded, but for the values in `said`, or a new
+    judge if there is none or another model is named.
 
-    `ask`: whether the endpoint may be asked which model it serves, where none is named.
+    `ask`: whether the endpoint may be asked which model it serves, where none is named. Raises
+    UserError, which names `where` a setting is unknown.
     """
     judge = _settled(directory, said, where)
     if judge.config.model:
@@ -34,47 +33,43 @@ async def settled(
 
 
 def _settled(directory: Path, said: Mapping[str, Any], where: str) -> Judge:
-    """Its model may still be empty."""
+    """The judge, whose model may still be empty."""
     for name in said:
-        if name not in (*NAMES, *DECODING):
-            raise UserError(
-                f"{where}: unknown setting {name!r} (known: {', '.join(sorted((*NAMES, *DECODING)))})"
-            )
-    known = recorded(directory)
-    before = known["settings"] if known else {}
+        if name not in (*NAMES, *DECODING) or name == "preset":
+            known = ", ".join(sorted({*NAMES, *DECODING} - {"preset"}))
+            raise UserError(f"{where}: unknown setting {name!r} (known: {known})")
+    record = recorded(directory)
+    before = record["settings"] if record else {}
     goes_on = bool(before) and said.get("model", before["model"]) == before["model"]
-    drawing = {
-        name: said.get(name, before[name] if goes_on else DECODING[name]) for name in DECODING
-    }
+    drawing = {name: said[name] for name in DECODING if name in said}
     for name, value in drawing.items():
         settings.decoding_value(name, value, f"--{name.replace('_', '-')}")
-    said = settings.read_table(
-        {name: value for name, value in said.items() if name in NAMES}, where
-    )
+    others = {name: value for name, value in said.items() if name in NAMES}
+    said = {**settings.read_table(others, where, JudgeSettings), JUDGE: drawing}
     if goes_on:
-        config = settings.resumed(_config(before), said)
+        config = settings.resumed(_recorded(before), said)
     else:
-        implied = (
-            {"response_format": "text"} if said.get("model") == LOCAL else {}
-        )  # a grammar holds it to its form
-        config = settings.fresh({**DEFAULTS, **implied, **said})
-    kept = (
-        directory / FOLDER / known["folder"]
-        if known and goes_on and "prompts" not in said
-        else None
-    )
-    return Judge(config, _template(config, kept), Decoding(**drawing))
+        config = settings.fresh(JudgeSettings, said)
+    kept = None
+    if record and goes_on and "prompts" not in said:
+        kept = directory / FOLDER / record["folder"]
+    extra = tuple(sorted(extra_fields(config).items()))
+    template, decoding = _template(config, kept), config.decoding(JUDGE)
+    return Judge(config, Stage(QUESTION, template, config, 0, extra, decoding))
 
 
-def _config(record: Mapping[str, Any]) -> Config:
-    values = {name: record[name] for name in (*NAMES, "preset") if name in record}
-    return configure({**values, "base_url": tuple(values.get("base_url", ()))})
+def _recorded(record: Mapping[str, Any]) -> JudgeSettings:
+    values = {name: record[name] for name in NAMES if name in record}
+    if values.get("preset") != "small":
+        values["preset"] = "chat"
+    drawing = {name: record[name] for name in DECODING}
+    addresses = tuple(values.get("base_url", ()))
+    return JudgeSettings.configured({**values, "base_url": addresses, JUDGE: drawing})
 
 
-def _template(config: Config, kept: Path | None) -> prompts.Template:
-    """As it was asked before; or of one's own, or as packaged."""
-    directory = kept if kept is not None and (kept / f"{prompts.JUDGE}.txt").is_file() else None
+def _template(config: JudgeSettings, kept: Path | None) -> Template:
+    """As the judge was asked before; or of the user's own, or as packaged."""
+    directory = kept if kept is not None and (kept / f"{JUDGE}.txt").is_file() else None
     if directory is None and config.prompts:
         directory = Path(config.prompts)
-    preset = "small" if config.preset == "small" else "chat"
-    return prompts.load(preset, stages=(prompts.JUDGE,), directory=directory)[prompts.JUDGE]
+    return load(config.preset, questions=(QUESTION,), directory=directory)[JUDGE]

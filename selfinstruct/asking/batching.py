@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
-from selfinstruct.asking.config import Config
-from selfinstruct.asking.providers import Endpoint, is_network
+from selfinstruct.asking.endpoint import Endpoint
+from selfinstruct.asking.providers import Provider, is_network
 from selfinstruct.errors import UserError
 from selfinstruct.models import Model
 from selfinstruct.models.batch.api import BatchApi
 from selfinstruct.models.batch.batch import Batch
-from selfinstruct.models.batch.log import Log, Shelf
+from selfinstruct.models.batch.log import Log, ReplyRecord
 from selfinstruct.models.disk import Notice
 from selfinstruct.models.money.budget import Budget
 
@@ -25,10 +25,10 @@ ROUND = 4096  # stands for --concurrency in how far a run reads ahead: a batch s
 
 @asynccontextmanager
 async def batching(
-    config: Config,
+    config: Endpoint,
     log: Log,
-    record: Shelf,
-    found: Sequence[Endpoint],
+    record: ReplyRecord,
+    found: Sequence[Provider],
     budget: Budget,
     live: Model,
     *,

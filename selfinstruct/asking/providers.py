@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selfinstruct.asking.config import Config
+from selfinstruct.asking.endpoint import Endpoint
 from selfinstruct.errors import ModelError, UserError
 from selfinstruct.models import Model
-from selfinstruct.models.openai.bodies import OPTIONAL, Learned
+from selfinstruct.models.openai.fields import OPTIONAL, Learned
 from selfinstruct.models.openai.keys import api_key
 from selfinstruct.text import redacted
 
@@ -24,7 +24,7 @@ LOCAL, SCRIPTED = "local", "scripted"
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class Provider:
     """A provider and what is known of its limits."""
 
     model: Model
@@ -35,11 +35,15 @@ def is_local(model: str) -> bool:
     return model == LOCAL or model.startswith(LOCAL + ":")
 
 
+def is_scripted(model: str) -> bool:
+    return model == SCRIPTED or model.startswith(SCRIPTED + ":")
+
+
 def is_network(model: str) -> bool:
-    return not is_local(model) and model != SCRIPTED
+    return not is_local(model) and not is_scripted(model)
 
 
-def extra_fields(config: Config) -> dict[str, Any]:
+def extra_fields(config: Endpoint) -> dict[str, Any]:
     """`--extra-body` as a mapping, and what the embedded model needs. Part of every request, so known before a provider is."""
     try:
         extra = (
@@ -60,7 +64,7 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no number there")
 
 
-def check_extra(config: Config) -> None:
+def check_extra(config: Endpoint) -> None:
     """Raises UserError if `--extra-body` sets what a run decides itself. One that was begun so in former times goes on so."""
     extra = extra_fields(config)
     try:
@@ -76,10 +80,6 @@ def check_extra(config: Config) -> None:
             )
         if field in _DECIDED:
             raise UserError(f"--extra-body: {field!r} cannot be set there: {_DECIDED[field]}")
-    if "grammar" in extra and config.preset == "small":
-        raise UserError(
-            "--extra-body: 'grammar' cannot be set there: with --preset small every template has its own"
-        )
 
 
 # Fields of a body that are none of the user's.
@@ -93,17 +93,17 @@ _DECIDED = {
 
 @asynccontextmanager
 async def endpoints(
-    config: Config, notice: Notice, learned: Learned | None = None
-) -> AsyncIterator[tuple[Endpoint, ...]]:
+    config: Endpoint, notice: Notice, learned: Learned | None = None
+) -> AsyncIterator[tuple[Provider, ...]]:
     """Who answers for `config.model`: a provider for each address, closed at the end. Raises UserError if it cannot be had.
 
     `learned`: what each address is known not to take; what is found out is added.
     """
     learned = {} if learned is None else learned
-    if config.model == SCRIPTED:
+    if is_scripted(config.model):
         from selfinstruct.models.scripted.model import Scripted
 
-        yield (Endpoint(Scripted(), _limits(config, SCRIPTED, notice)),)
+        yield (Provider(Scripted(), _limits(config, SCRIPTED, notice)),)
     elif is_local(config.model):
         from selfinstruct.models.local import API_KEY, LocalServer, find_weights
 
@@ -122,17 +122,17 @@ async def endpoints(
 
 
 def _network(
-    config: Config, address: str | None, key: str | None, notice: Notice, learned: Learned
-) -> Endpoint:
+    config: Endpoint, address: str | None, key: str | None, notice: Notice, learned: Learned
+) -> Provider:
     limits = _limits(config, redacted(address or "the endpoint"), notice)
     name = redacted(address or "")
     client = _client(config, address, key, notice, limits, learned.get(name))
     client.when_it_answers(lambda left_out: learned.setdefault(name, left_out))
-    return Endpoint(client, limits)
+    return Provider(client, limits)
 
 
 def _client(
-    config: Config,
+    config: Endpoint,
     address: str | None,
     key: str | None,
     notice: Notice = lambda text: None,
@@ -152,7 +152,7 @@ def _client(
     )
 
 
-def _limits(config: Config, name: str, notice: Notice) -> Limits:
+def _limits(config: Endpoint, name: str, notice: Notice) -> Limits:
     from selfinstruct.models.limits.limits import Limits
 
     return Limits(
@@ -166,7 +166,7 @@ def _limits(config: Config, name: str, notice: Notice) -> Limits:
 
 
 @asynccontextmanager
-async def _closing(*found: Endpoint) -> AsyncIterator[tuple[Endpoint, ...]]:
+async def _closing(*found: Provider) -> AsyncIterator[tuple[Provider, ...]]:
     try:
         yield found
     finally:
@@ -174,12 +174,12 @@ async def _closing(*found: Endpoint) -> AsyncIterator[tuple[Endpoint, ...]]:
             await one.model.close()
 
 
-def _key(config: Config, notice: Notice = lambda text: None) -> str | None:
+def _key(config: Endpoint, notice: Notice = lambda text: None) -> str | None:
     """None if there is none, as for servers of one's own."""
     return api_key(config.key_file, is_wanted=not config.base_url, notice=notice)
 
 
-async def only_model(config: Config, *, ask: bool = True) -> str:
+async def only_model(config: Endpoint, *, ask: bool = True) -> str:
     """The name of the one model that an endpoint serves; of several endpoints the first that answers is asked. `ask`: whether it
     may be; otherwise words that stand for the name.
 
@@ -200,7 +200,7 @@ async def only_model(config: Config, *, ask: bool = True) -> str:
     )
 
 
-async def _first_answer(config: Config) -> tuple[str, list[str]]:
+async def _first_answer(config: Endpoint) -> tuple[str, list[str]]:
     """An endpoint's address and the models that it serves."""
     key, silent = _key(config), list[ModelError]()
     for base_url in config.base_url or (None,):

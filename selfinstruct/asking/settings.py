@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from selfinstruct.asking.config import STAGES, Config, changed, configure
+from selfinstruct.asking.endpoint import Endpoint, changed
 from selfinstruct.asking.providers import LOCAL, check_extra, is_local, is_network
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 
+E = TypeVar("E", bound=Endpoint)
 EMBEDDED_AT_MOST = 1000  # examples that nobody asked the embedded model for by its name
 SITTING: dict[str, type] = {
     "out": str,
@@ -31,14 +32,15 @@ _KINDS: dict[type, tuple[tuple[type[Any], ...], str]] = {
 }
 
 
-def read_file(path: Path) -> dict[str, Any]:
+def read_file(path: Path, kind: type[Endpoint]) -> dict[str, Any]:
     """The settings of a TOML file, by Config's names and `out`. Raises UserError naming what it does not know."""
-    return read_table(_table(path), str(path), SITTING, secrets="does not belong into a file")
+    return read_table(_table(path), str(path), kind, SITTING, secrets="does not belong into a file")
 
 
 def read_table(
     table: Mapping[str, Any],
     where: str,
+    kind: type[Endpoint],
     others: Mapping[str, type] | None = None,
     *,
     secrets: str = "is no setting",
@@ -47,8 +49,9 @@ def read_table(
 
     A decoding setting may stand at the top, for all stages, and in a table named like a stage.
     """
+    stages = tuple(kind.STAGES)
     known = {
-        one.name: type(one.default) for one in fields(Config) if one.name not in STAGES
+        each.name: type(each.default) for each in fields(kind) if each.name != "decodings"
     } | dict(others or {})
     found: dict[str, Any] = {}
     for key, value in table.items():
@@ -57,14 +60,14 @@ def read_table(
             raise UserError(
                 f"{where}: {key!r} {secrets}; set OPENAI_API_KEY in the environment, or key_file"
             )
-        if name in STAGES and isinstance(value, Mapping):
+        if name in stages and isinstance(value, Mapping):
             found[name] = {**found.get(name, {}), **_decoding(value, f"{where}: [{key}]")}
-        elif name in STAGES:
+        elif name in stages:
             raise UserError(
                 f"{where}: {key!r} must be a table of decoding settings ({', '.join(DECODING)}), not {value!r}"
             )
         elif name in DECODING:
-            for stage in STAGES:
+            for stage in stages:
                 found[stage] = {**_decoding({key: value}, where), **found.get(stage, {})}
         elif known.get(name) is tuple:
             found[name] = _texts(value, f"{where}: {key!r}")
@@ -72,7 +75,7 @@ def read_table(
             found[name] = _checked(value, known[name], f"{where}: {key!r}")
         else:
             raise UserError(
-                f"{where}: unknown setting {key!r} (known: {', '.join(sorted([*known, *STAGES, *DECODING]))})"
+                f"{where}: unknown setting {key!r} (known: {', '.join(sorted([*known, *stages, *DECODING]))})"
             )
     return found
 
@@ -128,28 +131,30 @@ def _checked(value: Any, kind: type[Any], where: str) -> Any:
     return float(str(value)) if kind is float else value
 
 
-def for_stages(name: str, values: Sequence[str]) -> dict[str, dict[str, Any]]:
+def for_stages(name: str, values: Sequence[str], known: Sequence[str]) -> dict[str, dict[str, Any]]:
     """`--temperature 0.7 --temperature propose=1.0` as settings by stage. Raises UserError."""
     found: dict[str, dict[str, Any]] = {}
     option = f"--{name.replace('_', '-')}"
     for text in values:
         before, separator, after = text.partition("=")
-        stages, value = ((before,), after) if separator and before in STAGES else (STAGES, text)
+        stages, value = ((before,), after) if separator and before in known else (known, text)
         for stage in stages:
             found.setdefault(stage, {})[name] = _from_text(
-                name, value, f"{option} {text}", found.get(stage, {})
+                name, value, f"{option} {text}", found.get(stage, {}), known
             )
     return found
 
 
-def _from_text(name: str, value: str, where: str, so_far: Mapping[str, Any]) -> Any:
+def _from_text(
+    name: str, value: str, where: str, so_far: Mapping[str, Any], known: Sequence[str]
+) -> Any:
     if name == "stop":
         return (*so_far.get("stop", ()), _unescaped(value, where))
     try:
         number = int(value) if name == "max_tokens" else float(value)
     except ValueError:
         raise UserError(
-            f"{where}: must be a number, or STAGE=number with one of the stages {', '.join(STAGES)}"
+            f"{where}: must be a number, or STAGE=number with one of the stages " + ", ".join(known)
         ) from None
     return decoding_value(name, number, where)
 
@@ -175,48 +180,50 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for layer in layers:
         for name, value in layer.items():
-            found[name] = {**found.get(name, {}), **value} if name in STAGES else value
+            if isinstance(value, Mapping):  # a stage's decoding
+                value = {**found.get(name, {}), **value}
+            found[name] = value
     return found
 
 
-def fresh(said: Mapping[str, Any]) -> Config:
-    """The config of a new run from what was said; `model` may still be empty (see `whose_model`). Raises UserError."""
+def fresh(kind: type[E], said: Mapping[str, Any]) -> E:
+    """The settings of a new run, from a command line or a file; `model` may still be empty.
+
+    Raises UserError.
+    """
     implied: dict[str, Any] = {}
     model, address = said.get("model", ""), said.get("base_url", "")
     if model and address and not is_network(model):
         raise UserError(
-            f"--model {model}: is this program's own and has no --base-url; leave one of the two out"
+            f"--model {model}: is this program's own and has no --base-url; "
+            "leave one of the two out"
         )
-    if is_local(model):
-        implied |= {
-            "concurrency": 2,
-            "timeout": 900.0,
-        }  # one slot: requests wait for one another, and one is always ready
+    if is_local(model):  # one slot: requests wait for each other, and the next is always ready
+        implied |= {"concurrency": 2, "timeout": 900.0}
     if model == LOCAL:
-        implied["preset"] = (
-            "small"  # the embedded model's weights are few: it needs short raw prompts and a grammar
-        )
+        implied |= kind.EMBEDDED
     if "base_url" not in said and os.environ.get("OPENAI_BASE_URL") and is_network(model):
         implied["base_url"] = (os.environ["OPENAI_BASE_URL"],)
-    config = _can_batch(configure(implied, said))
-    check_extra(config)
-    return config
+    settings = _can_batch(kind.configured(implied, said))
+    check_extra(settings)
+    return settings
 
 
-def resumed(recorded: Config, said: Mapping[str, Any]) -> Config:
-    """The config of a run that goes on: as it was, but for what was said anew. Raises UserError."""
-    config = _can_batch(changed(recorded, said))
-    if config.extra_body != recorded.extra_body:
-        check_extra(config)
-    return config
+def resumed(recorded: E, said: Mapping[str, Any]) -> E:
+    """The settings of a run that goes on: as they were, but for new values. Raises UserError."""
+    settings = _can_batch(changed(recorded, said))
+    if settings.extra_body != recorded.extra_body:
+        check_extra(settings)
+    return settings
 
 
-def _can_batch(config: Config) -> Config:
-    if config.batch and config.model and not is_network(config.model):
+def _can_batch(settings: E) -> E:
+    if settings.batch and settings.model and not is_network(settings.model):
         raise UserError(
-            f"--batch: the model {config.model!r} is this program's own and has no batch endpoint; leave --batch out"
+            f"--batch: the model {settings.model!r} is this program's own and has no batch "
+            "endpoint; leave --batch out"
         )
-    return config
+    return settings
 
 
 def seconds_left(stop_at: str | None, max_hours: float | None, now: datetime) -> float | None:
@@ -238,14 +245,13 @@ def seconds_left(stop_at: str | None, max_hours: float | None, now: datetime) ->
     return min(limits, default=None)
 
 
-def wants_embedded(said: Mapping[str, Any]) -> bool:
+def wants_embedded(said: Mapping[str, Any], n: int) -> bool:
     """True if nothing points to an endpoint: no --model, no address, no key. Raises UserError if that would take for ever."""
     in_environment = (
         os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_KEY", "").strip()
     )
     if said.get("model") or said.get("base_url") or said.get("key_file") or in_environment:
         return False
-    n = said.get("n", Config().n)
     if n > EMBEDDED_AT_MOST:
         raise UserError(
             f"--n {n} is too much to begin on the embedded model unasked: name an endpoint (--base-url, OPENAI_API_KEY) and "

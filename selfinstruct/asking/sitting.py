@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from selfinstruct.asking.batching import batching
-from selfinstruct.asking.config import Config
+from selfinstruct.asking.endpoint import Endpoint
 from selfinstruct.asking.providers import endpoints
 from selfinstruct.errors import CapReached, Interrupted, UserError
 from selfinstruct.models import Model, Request
 from selfinstruct.models.batch.batch import Batch
-from selfinstruct.models.batch.log import Log, Shelf
+from selfinstruct.models.batch.log import Log, ReplyRecord
 from selfinstruct.models.disk import Notice
 from selfinstruct.models.limits.concurrency import GRACE, Bounded, Paced, Rank
 from selfinstruct.models.limits.limits import Limited
@@ -28,7 +27,7 @@ from selfinstruct.models.limits.spread import Spread
 from selfinstruct.models.money.budget import Ledger, Metered
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.money.prices import budget
-from selfinstruct.models.openai.bodies import Learned
+from selfinstruct.models.openai.fields import Learned
 from selfinstruct.models.record import Recorded
 from selfinstruct.models.retry import Retried
 
@@ -41,7 +40,7 @@ class Books(Protocol):
     """Where paid work is written down: `run.Run`, or a judge's folder."""
 
     @property
-    def completions(self) -> Shelf: ...
+    def completions(self) -> ReplyRecord: ...
 
     @property
     def spending(self) -> Ledger: ...
@@ -85,7 +84,7 @@ class Sitting:
 
 @asynccontextmanager
 async def sitting(
-    config: Config,
+    config: Endpoint,
     books: Books,
     *,
     notice: Notice,
@@ -114,26 +113,9 @@ async def sitting(
             )
             async with _stopping(at.stop, seconds), _syncing(books):
                 try:
-                    with _seldom_collected():
-                        yield at
+                    yield at
                 except CapReached as cap:
                     raise Interrupted(str(cap), NOT_YET) from None
-
-
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Nearly all that a sitting makes goes when its last reference does. The garbage collector would walk a pool that only grows,
-    again and again: a twentieth of the time, and in pauses during which no reply is read, and after which replies come in bunches
-    for seconds (scripts/bench_throughput). So it looks once in a million objects: for what failed calls leave, some forty each.
-    """
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(1_000_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 @asynccontextmanager

@@ -1,75 +1,144 @@
-"""One stage of the paper as this run does it: from values to a request, from the reply to what it holds."""
+"""One stage of a recipe, as a run asks it: from values to a request, from the reply to its content.
+
+A `Question` is the recipe's part: the parser, the schema, the names that its template may use. A
+`Stage` is a question with the template, the endpoint and the decoding of one run.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
-from selfinstruct.asking.config import Config
+from selfinstruct.asking.endpoint import Endpoint
 from selfinstruct.asking.templates import Template
-from selfinstruct.models import Completion, Message, Model, Request
-from selfinstruct.parsing import Parsed, alpaca, chat, paper
+from selfinstruct.models import Completion, Decoding, Message, Model, Request
+from selfinstruct.parsing import Parsed
 from selfinstruct.parsing.thinking import without_thinking
 from selfinstruct.seeding import sampling_seed
 from selfinstruct.text import well_formed
 
-_PARSERS = {"chat": chat, "paper": paper, "alpaca": alpaca, "small": chat}
-_LEAD = re.compile(
-    r"(?=.)(?:\d{1,3}[.)][ \t]*)?(?:\w[\w ]{0,30}:|Example \d+)?"
-)  # a number, a label; nothing that a prompt shows
+# A number, a label: the beginning of an answer that no demonstration shows.
+_LEAD = re.compile(r"(?=.)(?:\d{1,3}[.)][ \t]*)?(?:\w[\w ]{0,30}:|Example \d+)?")
 
-# Replies that another draw of the model's may better. A refusal of the server's (a filter, a prompt too long) is none of them.
-_ASKED_AGAIN = frozenset(
+# Replies that another draw of the model's may better. A refusal by the server (a content filter, a
+# prompt too long) is not among them.
+ASKED_AGAIN = frozenset(
     (
-        "empty_reply",
-        "refusal",
-        "no_list",
-        "no_tasks",
-        "no_output_label",
-        "no_class_label",
-        "neither_yes_nor_no",
-        "broken_json",
+        *("empty_reply", "refusal", "no_list", "no_tasks", "no_output_label", "no_class_label"),
+        *("neither_yes_nor_no", "broken_json", "cut_by_length", "no_verdict", "bad_score"),
     )
-) | {"cut_by_length"}
+)
+
+
+class Content(Protocol):
+    """A parser's result."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why the reply, or its end, could not be used; None if all of it was."""
+        ...
+
+    @property
+    def is_empty(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A kind of question that a recipe asks.
+
+    `parse` takes the reply's text and its finish reason. `names` are the values that the template
+    may use; without the first every request would be the same. `schema` has the properties of a
+    JSON reply. `unread` is the content of a reply that never came. `reply_tokens` is an estimate.
+    """
+
+    name: str
+    parse: Callable[[str, str], Any]
+    names: tuple[str, ...]
+    schema: Mapping[str, Any] | None = None
+    unread: Callable[..., Any] = Parsed  # called with `reason`
+    reply_tokens: float = 150.0
+    template: str = ""  # where no file has one
+    goes_on: bool = False  # the reply continues the last line of a raw prompt
+    shrinks: bool = False  # asked again with a shorter prompt if too long
+    warmer: float | None = None  # the least temperature of a second attempt
+    counts_first: bool = False  # the number of the first attempt is part of its seed
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A completion's text without what no file can hold and without thinking aloud, and what was found in it."""
+    """A reply's text without thinking aloud, and its content."""
 
     text: str
-    parsed: Parsed
-    before: tuple[Reply, ...] = ()  # what came of the same question before this, and was dropped
+    parsed: Any
+    before: tuple[Reply, ...] = ()  # replies to the same question that held nothing
 
     @property
     def is_worth_another(self) -> bool:
-        parsed = self.parsed
-        return parsed.reason in _ASKED_AGAIN and not parsed.drafts and not parsed.instances
+        return self.parsed.reason in ASKED_AGAIN and self.parsed.is_empty
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How one stage asks and reads. `extra`: further fields of the request's body."""
+    """A question as one run asks it. `extra`: further fields of the request's body."""
 
-    name: str
-    config: Config
+    question: Question
     template: Template
+    endpoint: Endpoint
+    seed: int = 0
     extra: tuple[tuple[str, Any], ...] = ()
+    decoding: Decoding = field(default=Decoding())
 
-    async def ask(self, model: Model, place: str, values: Mapping[str, object]) -> Reply:
-        """The first reply that holds something, or the last of `attempts`, with those that were dropped before it.
+    @property
+    def name(self) -> str:
+        return self.question.name
 
-        Raises ModelError if the endpoint will not serve this run.
+    async def ask(
+        self, model: Model, place: str, values: Mapping[str, object], to: str | None = None
+    ) -> Reply:
+        """The first reply with content, or the last attempt's, with the dropped ones before it.
+
+        `to`: another model's name than the endpoint's main one. Raises ModelError if the endpoint
+        will not serve this run.
         """
+        talk = self._talk(place, values, to)
+        request = next(talk)
+        while True:
+            try:
+                request = talk.send(await model.complete(request))
+            except StopIteration as end:
+                reply: Reply = end.value
+                return reply
+
+    def recall(
+        self,
+        known: Callable[[str], Completion | None],
+        place: str,
+        values: Mapping[str, object],
+    ) -> Reply | None:
+        """The reply as the record `known` has it, by keys; None if a request is not on record."""
+        talk = self._talk(place, values, None)
+        request = next(talk)
+        while (completion := known(request.key)) is not None:
+            try:
+                request = talk.send(completion)
+            except StopIteration as end:
+                reply: Reply = end.value
+                return reply
+        return None
+
+    def _talk(
+        self, place: str, values: Mapping[str, object], to: str | None
+    ) -> Generator[Request, Completion, Reply]:
+        """Requests out, completions in, until a reply has content or no attempt is left."""
         before: tuple[Reply, ...] = ()
-        attempts = 1 if self.is_greedy else self.config.attempts
+        repeats = self.is_greedy and self.question.warmer is None  # every draw would be the same
+        attempts = 1 if repeats else self.endpoint.attempts
         for attempt in range(attempts):
-            request = self.request(place, values, attempt)
-            reply = replace(
-                self.read(await model.complete(request), request.messages), before=before
-            )
+            request = self.request(place, values, attempt, to)
+            completion = yield request
+            reply = replace(self.read(completion, request.messages), before=before)
             if not reply.is_worth_another or attempt == attempts - 1:
                 break
             before = (*before, replace(reply, before=()))
@@ -78,63 +147,72 @@ class Stage:
     @property
     def is_greedy(self) -> bool:
         """Whether every draw gives the same reply."""
-        decoding = self.config.decoding(self.name)
-        return decoding.temperature == 0 or decoding.top_p == 0
+        return self.decoding.temperature == 0 or self.decoding.top_p == 0
 
-    def request(self, place: str, values: Mapping[str, object], attempt: int = 0) -> Request:
-        """The request at `place` ("t12" a turn, "i000345" an instruction): a function of the config, the template and values.
+    def request(
+        self,
+        place: str,
+        values: Mapping[str, object],
+        attempt: int = 0,
+        to: str | None = None,
+    ) -> Request:
+        """The request at `place` ("t12" a turn, "i000345" an instruction).
 
-        A later `attempt` differs by its sampling seed alone.
+        A function of the settings, the template and the values. A later `attempt` differs by its
+        sampling seed, and by a warmer temperature where the question says so.
         """
-        config = self.config
-        draw = (attempt,) if attempt else ()
+        endpoint, question, decoding = self.endpoint, self.question, self.decoding
+        if attempt and question.warmer is not None:
+            warm = max(question.warmer, decoding.temperature or 0.0)
+            decoding = replace(decoding, temperature=warm)
+        draw = (attempt,) if attempt or question.counts_first else ()
         return Request(
-            stage=self.name,
+            stage=question.name,
             place=place,
-            model=config.model,
-            api=config.api,
+            model=endpoint.model if to is None else to,
+            api=endpoint.api,
             messages=self.template.fill(values),
-            decoding=config.decoding(self.name),
-            seed=sampling_seed(config.seed, self.name, place, *draw),
-            response_format=config.response_format,
+            decoding=decoding,
+            seed=sampling_seed(self.seed, question.name, place, *draw),
+            response_format=endpoint.response_format,
             grammar=self.template.grammar,
             extra=self.extra,
+            schema=question.schema,
+            shrinks=question.shrinks,
         )
 
     def read(self, completion: Completion, messages: tuple[Message, ...]) -> Reply:
-        text = well_formed(completion.text)
+        """What a completion holds. Never raises."""
+        text, unread = well_formed(completion.text), self.question.unread
         if completion.error is not None:
-            return Reply(text, Parsed(reason=completion.error))
+            return Reply(text, unread(reason=completion.error))
         text = without_thinking(text)
-        if (
-            completion.finish_reason == "length" and not text.strip()
-        ):  # thought until there was no room for a reply
-            return Reply(text, Parsed(reason="cut_by_length"))
-        return Reply(text, self._parse(self._lead(messages) + text, completion.finish_reason))
-
-    @property
-    def _parse(self) -> Callable[[str, str], Parsed]:
-        found: Callable[[str, str], Parsed] = getattr(_PARSERS[self.config.preset], self.name)
-        return found
+        if completion.finish_reason == "length" and not text.strip():  # nothing but thinking
+            return Reply(text, unread(reason="cut_by_length"))
+        lead = self._lead(messages) if self.question.goes_on else ""
+        return Reply(text, self.question.parse(lead + text, completion.finish_reason))
 
     def _lead(self, messages: tuple[Message, ...]) -> str:
-        """The beginning of a raw prompt's last line ("9.", "Input:"), which the model goes on from and so does not repeat.
-
-        The paper's rules read the reply alone.
-        """
+        """The beginning of a raw prompt's last line ("9.", "Input:"), which no reply repeats."""
         last = messages[-1]
         line = last.text.rpartition("\n")[2] if last.role in ("prompt", "assistant") else ""
-        is_lead = (
-            self.config.preset != "paper"
-            and self.name != "classify"
-            and _LEAD.fullmatch(line) is not None
-        )
-        return line + " " if is_lead else ""
+        return line + " " if _LEAD.fullmatch(line) is not None else ""
 
 
-def stages(
-    config: Config, templates: Mapping[str, Template], extra: Mapping[str, Any]
-) -> dict[str, Stage]:
-    """The run's stages by name."""
-    fields = tuple(sorted(extra.items()))
-    return {name: Stage(name, config, template, fields) for name, template in templates.items()}
+class Ask(Protocol):
+    """The only way of a recipe to a model."""
+
+    async def __call__(
+        self, stage: str, place: str, values: Mapping[str, object], to: str | None = None
+    ) -> Reply: ...
+
+
+def asking(stages: Mapping[str, Stage], model: Model) -> Ask:
+    """Asks `model` the questions of `stages`."""
+
+    async def ask(
+        stage: str, place: str, values: Mapping[str, object], to: str | None = None
+    ) -> Reply:
+        return await stages[stage].ask(model, place, values, to)
+
+    return ask

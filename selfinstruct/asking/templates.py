@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from selfinstruct.errors import UserError
 from selfinstruct.models import Message
@@ -22,19 +23,21 @@ HOME = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2]
 SEED_TASKS = HOME / "seed_tasks.jsonl"
 PROMPTS = HOME / "prompts"
 
-STAGES = ("propose", "classify", "input_first", "output_first")
-JUDGE = "judge"  # no stage of a run: what is asked about its examples afterwards
-_NAMES = {
-    "propose": ("demonstrations", "n", "next"),
-    "classify": ("instruction",),
-    "input_first": ("instruction", "max_instances"),
-    "output_first": ("instruction", "max_instances"),
-    JUDGE: ("example",),
-}
-_NEEDED = {stage: names[0] for stage, names in _NAMES.items()}
 _SECTION = re.compile(r"---[ \t]*(\w+)[ \t]*")
 _NAME = re.compile(r"\{\{[ \t]*([^{}\n]*?)[ \t]*\}\}")
-_ROLES = ("system", "user", "assistant", "prompt")
+CONVERSATION = "conversation"  # a section that stands for several messages
+_ROLES = ("system", "user", "assistant", "prompt", CONVERSATION)
+
+
+class Asked(Protocol):
+    """What a template is for: `stage.Question`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def template(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +51,29 @@ class Template:
     files: tuple[tuple[str, str], ...]  # the names and texts that it was read from
 
     def fill(self, values: Mapping[str, object]) -> tuple[Message, ...]:
-        """The messages with every {{name}} replaced; what a value holds is never filled again."""
-        return tuple(
-            Message(one.role, _NAME.sub(lambda found: str(values[found[1]]), one.text))
-            if "{{" in one.text
-            else one
-            for one in self.messages
-        )
+        """The messages with every {{name}} replaced; a value's own text is never filled again.
+
+        A section "conversation" becomes the messages of the value of that name, a sequence of
+        (role, text).
+        """
+        messages: list[Message] = []
+        for message in self.messages:
+            if message.role == CONVERSATION:
+                turns = values[CONVERSATION]
+                assert isinstance(turns, list)
+                messages += [Message(role, text) for role, text in turns]
+            elif "{{" in message.text:
+                text = _NAME.sub(lambda found: str(values[found[1]]), message.text)
+                messages.append(Message(message.role, text))
+            else:
+                messages.append(message)
+        return tuple(messages)
 
 
 def load(
     preset: str,
     *,
-    stages: tuple[str, ...],
+    questions: Sequence[Asked],
     directory: Path | None = None,
     fallback: Path | None = None,
     as_json: bool = False,
@@ -77,9 +90,9 @@ def load(
                 f"{directory}: no such directory of prompts; 'selfinstruct init DIR' writes one to start from"
             )
         own = [directory, directory / preset]
-        _check_own(own, preset, stages)
+        _check_own(own, preset, tuple(question.name for question in questions))
         folders = [*own, *folders]
-    return {stage: _read(stage, folders, as_json) for stage in stages}
+    return {question.name: _read(question, folders, as_json) for question in questions}
 
 
 def _check_own(folders: list[Path], preset: str, stages: tuple[str, ...]) -> None:
@@ -90,11 +103,12 @@ def _check_own(folders: list[Path], preset: str, stages: tuple[str, ...]) -> Non
         for path in sorted(folder.glob("*.*"))
         if path.suffix in (".txt", ".gbnf")
     ]
+    packaged = (path for path in sorted(PROMPTS.rglob("*.txt")) if path.stem.isidentifier())
+    known = tuple(dict.fromkeys([*stages, *(path.stem for path in packaged)]))
     for path in found:
-        if path.name not in _file_names(tuple(_NAMES)):
-            raise UserError(
-                f"{path}: no stage has a template of this name (known: {', '.join(f'{one}.txt' for one in _NAMES)})"
-            )
+        if path.name not in _file_names(known):
+            names = ", ".join(f"{name}.txt" for name in known)
+            raise UserError(f"{path}: no stage has a template of this name (known: {names})")
     if not any(path.name in _file_names(stages) for path in found):
         wanted = ", ".join(f"{one}.txt" for one in stages)
         raise UserError(
@@ -106,17 +120,21 @@ def _file_names(stages: tuple[str, ...]) -> set[str]:
     return {f"{stage}{ending}" for stage in stages for ending in (".txt", ".json.txt", ".gbnf")}
 
 
-def _read(stage: str, folders: list[Path], as_json: bool) -> Template:
+def _read(question: Asked, folders: list[Path], as_json: bool) -> Template:
+    stage = question.name
     names = [f"{stage}.json.txt", f"{stage}.txt"] if as_json else [f"{stage}.txt"]
     path = next(
         (folder / name for folder in folders for name in names if (folder / name).is_file()), None
     )
+    if path is None and question.template:  # the recipe's own text
+        messages = _sections(question.template, Path(f"{stage}.txt"), question)
+        return _made(question, messages, None, [(f"{stage}.txt", question.template)])
     if path is None:
         raise UserError(
             f"{folders[0] / names[-1]}: the template is missing; 'selfinstruct init DIR' writes them all"
         )
     text = _text(path)
-    messages = _sections(text, path, stage)
+    messages = _sections(text, path, question)
     beside = folders[
         : folders.index(path.parent) + 1
     ]  # a grammar of the user's own also goes with the packaged template
@@ -126,10 +144,18 @@ def _read(stage: str, folders: list[Path], as_json: bool) -> Template:
     )
     grammar = _text(rules) if rules.is_file() and not as_json else None
     files = [(path.name, text), *([(rules.name, grammar)] if grammar is not None else [])]
+    return _made(question, messages, grammar, files)
+
+
+def _made(
+    question: Asked,
+    messages: tuple[Message, ...],
+    grammar: str | None,
+    files: list[tuple[str, str]],
+) -> Template:
     sent = "\0".join([*(f"{one.role}\0{one.text}" for one in messages), grammar or ""])
-    return Template(
-        stage, messages, grammar, hashlib.sha256(sent.encode()).hexdigest()[:16], tuple(files)
-    )
+    fingerprint = hashlib.sha256(sent.encode()).hexdigest()[:16]
+    return Template(question.name, messages, grammar, fingerprint, tuple(files))
 
 
 def _text(path: Path) -> str:
@@ -143,7 +169,7 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def _sections(text: str, path: Path, stage: str) -> tuple[Message, ...]:
+def _sections(text: str, path: Path, question: Asked) -> tuple[Message, ...]:
     parts: list[tuple[str, list[str]]] = []
     used: set[str] = set()
     for number, line in enumerate(text.split("\n"), 1):
@@ -156,15 +182,19 @@ def _sections(text: str, path: Path, stage: str) -> tuple[Message, ...]:
                 )
             parts.append((heading[1], []))
         elif parts:
-            used |= _names_in(line, f"{path}:{number}", stage)
+            used |= _names_in(line, f"{path}:{number}", question)
             parts[-1][1].append(line)
     if not parts:
         raise UserError(
             f"{path}: has no section; put '--- user' (or '--- prompt' for raw text) above what is to be sent"
         )
-    if _NEEDED[stage] not in used:
+    needed = question.names[0]
+    if needed == CONVERSATION and "instruction" in used:
+        needed = "instruction"
+    if needed not in used:
         raise UserError(
-            f"{path}: never uses {{{{{_NEEDED[stage]}}}}}; without it every request of the stage {stage} is the same"
+            f"{path}: never uses {{{{{needed}}}}}; without it every request of the stage "
+            f"{question.name} is the same"
         )
     messages = tuple(Message(role, "\n".join(lines).strip("\n")) for role, lines in parts)
     blank = next((one.role for one in messages if not one.text.strip()), None)
@@ -175,8 +205,9 @@ def _sections(text: str, path: Path, stage: str) -> tuple[Message, ...]:
     return messages
 
 
-def _names_in(line: str, where: str, stage: str) -> set[str]:
+def _names_in(line: str, where: str, question: Asked) -> set[str]:
     names = set(_NAME.findall(line))
-    for name in sorted(names - set(_NAMES[stage])):
-        raise UserError(f"{where}: unknown name '{name}' (known: {', '.join(_NAMES[stage])})")
+    for name in sorted(names - set(question.names)):
+        known = ", ".join(question.names)
+        raise UserError(f"{where}: unknown name '{name}' (known: {known})")
     return names

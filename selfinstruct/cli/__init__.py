@@ -15,7 +15,9 @@ from selfinstruct.cli.directory_commands import init, status, verify
 from selfinstruct.cli.export_command import export
 from selfinstruct.cli.generate_command import generate
 from selfinstruct.cli.judge_command import judge
+from selfinstruct.cli.recipe_commands import resume
 from selfinstruct.cli.report_commands import report, stats
+from selfinstruct.cli.respond_command import respond
 from selfinstruct.cli.screen import Commands
 
 
@@ -27,7 +29,10 @@ def cli() -> None:
     """Make instruction-tuning data with a language model, the Self-Instruct way (Wang et al., ACL 2023)."""
 
 
-for _command in (generate, init, status, verify, check, judge, stats, report, export, dedupe):
+for _command in (
+    *(generate, respond, resume, init, status, verify),
+    *(check, judge, stats, report, export, dedupe),
+):
     cli.add_command(_command)
 
 

@@ -48,10 +48,10 @@ def status(directory: Path, as_json: bool, watch: bool) -> None:
     """Show how the run in DIRECTORY stands, live, stopped or finished, without disturbing it."""
     import json
 
-    from selfinstruct.runs.status import status as look
+    from selfinstruct.runs.status import read_status
 
     while True:
-        now = look(directory)
+        now = read_status(directory)
         if watch and not as_json:
             click.clear()
         show([json.dumps(now.to_record())] if as_json else now.lines())

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinstruct.cli.options import config_options, higher
+from selfinstruct.annotate.judges import JudgeSettings
+from selfinstruct.cli.options import higher, setting_options
 from selfinstruct.cli.screen import Sectioned, show
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ _SECTIONS = {
     "Speed and patience": ("concurrency", "batch", "adaptive", "rpm", "tpm", "timeout", "retries", "patience"),
     "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out", "price_batch"),
 }  # fmt: skip
-_OWN = ("temperature", "max_tokens", "attempts")
-_OF_CONFIG = {
-    name for heading in ("The judge", "Speed and patience", "Money") for name in _SECTIONS[heading]
-} - {*_OWN}
+_SETTINGS = [
+    name
+    for heading in ("The judge", "Speed and patience", "Money")
+    for name in _SECTIONS[heading]
+    if name not in ("temperature", "max_tokens")
+]
 
 
 class Judging(Sectioned):
@@ -58,12 +61,7 @@ class Judging(Sectioned):
     help="Randomness of the first reply; later attempts draw at 0.7 at least.  [default: 0]",
 )
 @click.option("--max-tokens", type=int, help="Longest reply, in tokens.  [default: 512]")
-@click.option(
-    "--attempts",
-    type=int,
-    help="Replies asked for at most where one holds no verdict.  [default: 3]",
-)
-@config_options(_OF_CONFIG, {"response_format": "json_schema"})
+@setting_options(JudgeSettings, _SETTINGS)
 def judge(
     directory: Path, sample: int | None, seed: int, replace: bool, dry_run: bool, **given: Any
 ) -> None:

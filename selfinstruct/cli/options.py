@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from selfinstruct.asking.config import Config
+from selfinstruct.asking.endpoint import Endpoint
 
 DECODING = {
     "temperature": "Randomness of the replies.",
@@ -29,42 +29,33 @@ def decoding_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def config_options(
-    only: Collection[str] | None = None, defaults: Mapping[str, Any] | None = None
+def setting_options(
+    kind: type[Endpoint], only: Collection[str] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """An option for every setting of Config, or for `only` those named; what is not given stays out of the way.
-
-    `defaults`: those that are others than Config's, for the help.
-    """
+    """An option for every setting of `kind` that stands under a heading, or for `only` some."""
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
-        for one in fields(Config):
-            if "help" in one.metadata and (only is None or one.name in only):
-                command = _option(
-                    one.name,
-                    one.default,
-                    {**one.metadata, "shown": (defaults or {}).get(one.name, one.default)},
-                )(command)
+        for each in fields(kind):
+            if each.metadata.get("under") and (only is None or each.name in only):
+                several = each.name == "model" and hasattr(kind, "other_models")
+                command = _option(each.name, each.default, each.metadata, several)(command)
         return command
 
     return add
 
 
 def _option(
-    name: str, default: Any, metadata: Mapping[str, Any]
+    name: str, value: Any, metadata: Mapping[str, Any], several: bool
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    flag, value, help = f"--{name.replace('_', '-')}", metadata["shown"], metadata["help"]
-    shown = (
-        ""
-        if value in ("", -1, ())
-        else f"  [default: {value if not isinstance(value, bool) else 'no'}]"
-    )
-    if isinstance(default, tuple):
+    flag, help = f"--{name.replace('_', '-')}", metadata["help"]
+    is_unset = value in ("", -1, ()) or (name == "n" and not value)
+    shown = "" if is_unset else f"  [default: {value if not isinstance(value, bool) else 'no'}]"
+    if isinstance(value, tuple) or several:
         return click.option(flag, name, multiple=True, metavar="TEXT", help=help + " Repeatable.")
-    if isinstance(default, bool):
+    if isinstance(value, bool):
         flag += f"/--no-{flag[2:]}" if metadata["free"] else ""  # what may change may change back
         return click.option(flag, name, is_flag=True, default=None, help=help + shown)
-    kind: Any = click.Choice(metadata["choices"]) if metadata["choices"] else type(default)
+    kind: Any = click.Choice(metadata["choices"]) if metadata["choices"] else type(value)
     return click.option(flag, name, type=kind, default=None, help=help + shown)
 
 

@@ -12,10 +12,12 @@ from dataclasses import fields
 from typing import Any
 
 from selfinstruct import __version__
-from selfinstruct.asking.config import FREE, Config, configure
+from selfinstruct.asking.config import Config
+from selfinstruct.asking.endpoint import free_names
 from selfinstruct.exports.selection import Selection, names_of
 from selfinstruct.exports.style import Style
 from selfinstruct.exports.tally import Tally
+from selfinstruct.models import Decoding
 from selfinstruct.runs.view import RunView
 
 _SIZES = (
@@ -145,7 +147,7 @@ def _recipe(runs: Sequence[RunView]) -> Iterator[str]:
             f"fingerprints: {', '.join(fingerprints)}",
             *(f"changed on the way: {change}" for change in run.record.get("changes", [])),
             shlex.join(
-                ["selfinstruct", "generate", "--n", str(run.config.n), *_options(run.config)]
+                ["selfinstruct", run.config.command, "--n", str(run.config.n), *_options(run.config)]
             ),
         ]
         yield from _fenced(facts)
@@ -153,26 +155,27 @@ def _recipe(runs: Sequence[RunView]) -> Iterator[str]:
 
 
 def _options(config: Config) -> Iterator[str]:
-    """The settings that differ from the preset's, as options."""
-    usual = configure({"preset": config.preset})
-    yield from ("--preset", config.preset)
-    for one in fields(Config):
-        value: Any = getattr(config, one.name)
-        if one.name == "preset" or one.name in FREE | _PRIVATE or value == getattr(usual, one.name):
+    """The settings that differ from the defaults of the recipe and its preset, as options."""
+    usual = type(config).configured(config.basis)
+    for name, value in config.basis.items():
+        yield from (f"--{name.replace('_', '-')}", str(value))
+    left_out = free_names(type(config)) | _PRIVATE | set(config.basis) | {"decodings"}
+    for each in fields(config):
+        value = getattr(config, each.name)
+        if each.name in left_out or value == getattr(usual, each.name):
             continue
-        flag = f"--{one.name.replace('_', '-')}"
-        if "help" not in one.metadata:  # a stage's decoding
-            before = getattr(usual, one.name)
-            for part in fields(value):
-                if getattr(value, part.name) != getattr(before, part.name):
-                    yield from (
-                        f"--{part.name.replace('_', '-')}",
-                        f"{one.name}={_said(getattr(value, part.name))}",
-                    )
-        elif value is True:
+        flag = f"--{each.name.replace('_', '-')}"
+        if value is True:
             yield flag
         else:
-            yield from (flag, str(value))
+            for text in value if isinstance(value, tuple) else (value,):
+                yield from (flag, str(text))
+    for stage, decoding in config.decodings.items():
+        before = usual.decodings.get(stage, Decoding())
+        for part in fields(Decoding):
+            now = getattr(decoding, part.name)
+            if now != getattr(before, part.name):
+                yield from (f"--{part.name.replace('_', '-')}", f"{stage}={_said(now)}")
 
 
 def _said(value: Any) -> str:

@@ -33,3 +33,8 @@ class Parsed:
     instances: tuple[Instance, ...] = ()
     is_classification: bool = False
     reason: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True if the reply held neither drafts nor instances."""
+        return not self.drafts and not self.instances

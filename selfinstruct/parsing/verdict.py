@@ -22,8 +22,18 @@ class Verdict:
     is_valid: bool | None = None
     input_fits: bool | None = None
     output_right: bool | None = None
-    reason: str = ""
-    error: str | None = None
+    words: str = ""
+    reason: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True without a verdict."""
+        return self.score is None
+
+
+def unread(*, reason: str) -> Verdict:
+    """Stands for a reply that never came."""
+    return Verdict(reason=reason)
 
 
 def judge(reply: str, finish_reason: str) -> Verdict:
@@ -35,18 +45,18 @@ def judge(reply: str, finish_reason: str) -> Verdict:
     bad_score.
     """
     if not reply.strip():
-        return Verdict(error="cut_by_length" if finish_reason == "length" else "empty_reply")
+        return Verdict(reason="cut_by_length" if finish_reason == "length" else "empty_reply")
     value = value_of(reply)
     if isinstance(value, dict) and len(value) == 1:  # {"judgement": {...}}
         (value,) = value.values()
     if not isinstance(value, dict):
-        return Verdict(error="cut_by_length" if finish_reason == "length" else "broken_json")
+        return Verdict(reason="cut_by_length" if finish_reason == "length" else "broken_json")
     is_valid, input_fits, output_right = answers = [_flag(value.get(name)) for name in QUESTIONS]
     if None in answers or "score" not in value:
-        return Verdict(error="no_verdict")
+        return Verdict(reason="no_verdict")
     score = _score(value["score"])
     if score is None:
-        return Verdict(error="bad_score")
+        return Verdict(reason="bad_score")
     said = value.get("reason")
     return Verdict(
         score,

@@ -13,7 +13,7 @@ class Pace:
     as much is begun as the yield so far says is still needed.
     """
 
-    wanted: int  # examples
+    wanted: int  # examples; sys.maxsize: all
     concurrency: int
     turns: int = 0
     admitted: int = 0

@@ -6,8 +6,16 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from selfinstruct.data.tasks import Instruction, SeedTask
+from selfinstruct.data.tasks import SeedTask
 from selfinstruct.similarity import Match, RougeIndex, tokens
+
+
+@dataclass(frozen=True, slots=True)
+class PoolItem:
+    """An instruction of the model's own, as a live pool and a resumed one hold it alike."""
+
+    id: str
+    text: str
 
 
 @dataclass(slots=True)
@@ -17,7 +25,7 @@ class Pool:
     seeds: Sequence[SeedTask]
     threshold: float
     tokenizer: str
-    machine: list[Instruction] = field(default_factory=list)
+    machine: list[PoolItem] = field(default_factory=list)
     index: RougeIndex = field(init=False)
     _after: list[int] = field(
         default_factory=list
@@ -41,9 +49,9 @@ class Pool:
         """False if the tokenizer finds nothing in a text, so that it would be unlike everything."""
         return bool(tokens(text, self.tokenizer))
 
-    def admit(self, instruction: Instruction) -> None:
-        self.index.add(instruction.text)
-        self.machine.append(instruction)
+    def admit(self, id: str, text: str) -> None:
+        self.index.add(text)
+        self.machine.append(PoolItem(id, text))
 
     def end_turn(self, turn: int) -> None:
         if turn != len(self._after):
@@ -52,16 +60,16 @@ class Pool:
 
     def demonstrations(
         self, choose: random.Random, *, after_turn: int, demos: int, machine_demos: int
-    ) -> list[SeedTask | Instruction]:
+    ) -> list[SeedTask | PoolItem]:
         """`demos` tasks in a random order: up to `machine_demos` of the model's own, as the pool stood after `after_turn`
         (none if that is negative), the rest seeds.
         """
         visible = self._after[after_turn] if after_turn >= 0 else 0
         machine = choose.sample(range(visible), min(machine_demos, demos, visible))
         human = choose.sample(range(len(self.seeds)), min(demos - len(machine), len(self.seeds)))
-        shown: list[SeedTask | Instruction] = [
-            *(self.machine[one] for one in machine),
-            *(self.seeds[one] for one in human),
+        shown: list[SeedTask | PoolItem] = [
+            *(self.machine[number] for number in machine),
+            *(self.seeds[number] for number in human),
         ]
         choose.shuffle(shown)
         return shown

@@ -17,7 +17,7 @@ from typing import Any
 
 from selfinstruct.errors import UserError
 from selfinstruct.models import Usage
-from selfinstruct.models.batch.log import NEVER, Sent, Wanted
+from selfinstruct.models.batch.log import NEVER_MADE, SentBatch, SentRequest
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.runs.completions import append, disk_errors
 from selfinstruct.runs.journal import Journal
@@ -27,7 +27,7 @@ NAME = "batches.jsonl"
 
 
 class Batches:
-    """A Log (models/sent.py) in a file; every line is on the disk when its method returns. No batch, no file."""
+    """A Log (models/batch/log.py) in a file; every line is on the disk when its method returns. No batch, no file."""
 
     def __init__(self, path: Path, meter: Meter, *, read_only: bool = False) -> None:
         """`meter` takes the calls that the file holds, and what was lost of them; what the open ones may take is reserved by
@@ -35,18 +35,18 @@ class Batches:
         """
         self._path, self._read_only = path, read_only
         self._journal: Journal | None = None
-        self._open: dict[str, Sent] = {}
+        self._open: dict[str, SentBatch] = {}
         if path.exists():
             self._read(meter)
 
     @property
-    def open(self) -> Mapping[str, Sent]:
+    def open(self) -> Mapping[str, SentBatch]:
         return self._open
 
-    def begin(self, sent: Sent) -> None:
+    def begin(self, sent: SentBatch) -> None:
         requests = [
             [one.key, one.stage, one.place, one.prompt_tokens, one.completion_tokens]
-            for one in sent.wanted
+            for one in sent.requests
         ]
         self._write(
             {"batch": sent.token, "at": round(sent.at, 3), "file": sent.file, "requests": requests}
@@ -58,7 +58,7 @@ class Batches:
     def cancel(self, token: str) -> None:
         self._write({"batch": token, "cancelled": True})
 
-    def close(self, token: str, why: str, lost: Collection[Wanted] = ()) -> None:
+    def close(self, token: str, why: str, lost: Collection[SentRequest] = ()) -> None:
         tokens = [
             sum(one.prompt_tokens for one in lost),
             sum(one.completion_tokens for one in lost),
@@ -91,8 +91,8 @@ class Batches:
         )  # a line that a full disk took at the second try may be there twice
         if "requests" in record and not was_open:
             meter.calls += len(record["requests"])
-        if record.get("closed") == NEVER and was_open:
-            meter.calls -= len(self._open[record["batch"]].wanted)
+        if record.get("closed") == NEVER_MADE and was_open:
+            meter.calls -= len(self._open[record["batch"]].requests)
         if "lost" in record and was_open:
             calls, prompt, completion = record["lost"]
             meter.unknown += Usage(prompt, completion).in_batch()
@@ -109,9 +109,9 @@ class Batches:
     def _take(self, record: dict[str, Any]) -> None:
         token = record["batch"]
         if "requests" in record:
-            self._open[token] = Sent(
+            self._open[token] = SentBatch(
                 token,
-                tuple(Wanted(*one) for one in record["requests"]),
+                tuple(SentRequest(*one) for one in record["requests"]),
                 record["at"],
                 record["file"],
             )
@@ -123,7 +123,7 @@ class Batches:
             self._open.pop(token, None)
 
 
-def left_open(directory: Path) -> Iterator[Sent]:
+def left_open(directory: Path) -> Iterator[SentBatch]:
     """The batches that a run has not had its replies of, or not all. Reads only."""
     log = Batches(directory / NAME, Meter(), read_only=True)
     yield from log.open.values()

@@ -23,10 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from selfinstruct import __version__
-from selfinstruct.asking.config import Config, changes, from_record
+from selfinstruct.asking.config import Config
+from selfinstruct.asking.endpoint import changes
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
+from selfinstruct.recipes.catalogue import config_of
 from selfinstruct.runs.batches import NAME as BATCHES
 from selfinstruct.runs.completions import disk_errors
 from selfinstruct.runs.inputs import FOLDER, Inputs
@@ -58,6 +60,7 @@ class Mark:
     sizes: dict[str, int]  # bytes
     sha256: dict[str, str]
     funnel: dict[str, Any]
+    items_ended: bool = False  # no item is left
 
 
 def note(directory: Path, record: Mapping[str, Any]) -> None:
@@ -76,7 +79,7 @@ def recorded(directory: Path) -> dict[str, Any] | None:
             raise UserError(
                 f"{path}: written by another version of this program (format {record['format']}); use that one"
             )
-        from_record(record["config"])
+        config_of(record)
         return record
     except FileNotFoundError:
         return None
@@ -89,7 +92,7 @@ def recorded(directory: Path) -> dict[str, Any] | None:
 def recorded_config(directory: Path) -> Config | None:
     """The config that a run was last started with."""
     record = recorded(directory)
-    return None if record is None else from_record(record["config"])
+    return None if record is None else config_of(record)
 
 
 def checkpointed(directory: Path) -> dict[str, Any] | None:
@@ -139,15 +142,10 @@ def file_of(outcome: Instruction | Rejected | Example) -> str:
 
 def differences(before: Mapping[str, Any], config: Config, inputs: Inputs) -> list[str]:
     """What would make the rest of a run another dataset than it began as, each named."""
-    found = changes(from_record(before["config"]), config)
-    if before["seeds"] != inputs.seeds_fingerprint:
-        found.append("the seed tasks are others")
-    prompts = inputs.prompt_fingerprints
-    return found + [
-        f"the template {name} is another"
-        for name in prompts
-        if before["prompts"].get(name) != prompts[name]
-    ]
+    found = changes(config_of(before), config)
+    if before.get("recipe", config.recipe) != config.recipe:
+        found.insert(0, f"the recipe was {before['recipe']} and is now {config.recipe}")
+    return found + inputs.differences(before)
 
 
 def check_unchanged(directory: Path, noted: Mapping[str, Any], last: Mark) -> None:
@@ -184,7 +182,8 @@ def write_settings(
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         **{name: value for name, value in (before or {}).items() if name != "config"},
         "changes": [*(before or {"changes": []})["changes"], *change],
-        "seeds": inputs.seeds_fingerprint,
+        "recipe": config.recipe,
+        **inputs.fingerprints,
         "prompts": inputs.prompt_fingerprints,
         "config": config.record(),
     }

@@ -91,14 +91,14 @@ class Funnel:
         )
         return cls(**{name: int(str(value)) for name, value in values.items()}, rejected=rejected)
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, items: str = "turns") -> Iterator[str]:
         """The funnel as a table for a terminal."""
 
         def row(label: str, count: int, of: int | None = None) -> str:
             share = f"{count / of:7.1%}" if of else " " * 7
             return f"{label:<44}{count:>9,}  {share}"
 
-        yield row("turns", self.turns)
+        yield row(items, self.turns)
         for reason, count in self.reasons("reply"):
             yield row(f"  reply dropped, {reason}", count)
         yield row("instructions proposed", self.proposed)

@@ -1,78 +1,99 @@
-"""What a run is made from besides its config: the seed tasks and the templates, read, checked, and kept with the run."""
+"""The inputs of a run besides its settings: templates and materials, read, checked, and kept with it."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from selfinstruct.asking import templates as prompts
+from selfinstruct.asking import templates as templating
 from selfinstruct.asking.config import Config
 from selfinstruct.asking.providers import extra_fields
-from selfinstruct.asking.stage import Stage, stages
-from selfinstruct.data.seeds import read_seeds
-from selfinstruct.data.tasks import SeedTask
-from selfinstruct.defects import rejecting
+from selfinstruct.asking.stage import Stage
 from selfinstruct.errors import UserError
+from selfinstruct.recipes import Materials, Recipe
+from selfinstruct.recipes.catalogue import kind_of
 from selfinstruct.runs.journal import write_whole
-from selfinstruct.similarity import tokens
 
 FOLDER = "inputs"  # in a run directory
-_SEEDS, _PROMPTS = "seed_tasks.jsonl", "prompts"
+_PROMPTS = "prompts"
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Seeds and stages of a run, and the texts of the files that they came from, by their names in a run directory."""
+    """Stages and materials of a run, and the texts of their files, by name in a run directory."""
 
-    seeds: Sequence[SeedTask]
+    config: Config
+    recipe: type[Recipe]
     stages: dict[str, Stage]
+    materials: Materials
     files: dict[str, str]
 
     @classmethod
     def read(
-        cls,
-        config: Config,
-        *,
-        kept: Path | None = None,
-        named: Collection[str] = ("seed_tasks", "prompts"),
+        cls, config: Config, *, kept: Path | None = None, named: Collection[str] = ()
     ) -> Inputs:
-        """What the config names, or else what this package ships. Raises UserError for anything wrong in it.
+        """What the settings name, or else what this package ships. Raises UserError.
 
-        `kept` is the folder of a run that goes on: what it began with serves again, unless the setting is one of `named`. So
-        neither a new version of this package nor an edited file makes a run another one unasked.
+        `kept`: the folder of a run that goes on. Its copies serve again, unless the setting is
+        `named` anew, so that neither a new version of this package nor an edited file changes a
+        run unasked.
         """
-        rejecting(config.reject)
-        path = Path(config.seed_tasks) if config.seed_tasks else prompts.SEED_TASKS
+        if kept is None:
+            named = ("seed_tasks", "prompts", *named)
+        recipe = kind_of(config.recipe).load()
+        materials = recipe.read(config, kept, named)
         directory = Path(config.prompts) if config.prompts else None
-        if kept is not None and "seed_tasks" not in named:
-            path = kept / _SEEDS
         if kept is not None and "prompts" not in named:
             directory = kept / _PROMPTS
-        seeds = read_seeds(path)
-        _check_comparable(seeds, path, config.tokenizer)
-        templates = prompts.load(
-            config.preset,
-            stages=config.stages,
+        questions = recipe.questions_of(config)
+        templates = templating.load(
+            recipe.folder_of(config),
+            questions=questions,
             directory=directory,
             fallback=kept and kept / _PROMPTS,
             as_json=config.response_format != "text",
         )
-        files = {_SEEDS: path.read_text("utf-8-sig")}
+        fields = extra_fields(config)
+        if "grammar" in fields and any(template.grammar for template in templates.values()):
+            raise UserError(
+                "--extra-body: 'grammar' cannot be set there: every template has its own"
+            )
+        extra = tuple(sorted(fields.items()))
+        stages = {
+            each.name: Stage(
+                each, templates[each.name], config, config.seed, extra, config.decoding(each.name)
+            )
+            for each in questions
+        }
+        files = dict(materials.files)
         for template in templates.values():
             files |= {f"{_PROMPTS}/{name}": text for name, text in template.files}
-        return cls(seeds, stages(config, templates, extra_fields(config)), files)
+        return cls(config, recipe, stages, materials, files)
+
+    def open(self) -> Recipe:
+        """The recipe, before its first item."""
+        return self.recipe(self.config, self.materials.value)
 
     @property
-    def seeds_fingerprint(self) -> str:
-        return hashlib.sha256(
-            repr(list(self.seeds)).encode("utf-8", "backslashreplace")
-        ).hexdigest()[:16]
+    def fingerprints(self) -> Mapping[str, Any]:
+        return self.materials.fingerprints
 
     @property
     def prompt_fingerprints(self) -> dict[str, str]:
         return {name: stage.template.fingerprint for name, stage in self.stages.items()}
+
+    def differences(self, before: Mapping[str, Any]) -> list[str]:
+        """What differs from the inputs that run.json's record `before` speaks of."""
+        found = [
+            self.recipe.labels.get(name, f"{name}: another")
+            for name, value in self.fingerprints.items()
+            if before.get(name) != value
+        ]
+        prompts = self.prompt_fingerprints
+        changed = (name for name in prompts if before["prompts"].get(name) != prompts[name])
+        return found + [f"the template {name} is another" for name in changed]
 
     def keep(self, directory: Path) -> None:
         """Write a copy into a run directory. Raises OSError."""
@@ -80,13 +101,3 @@ class Inputs:
             path = directory / FOLDER / name
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, text)
-
-
-def _check_comparable(seeds: Sequence[SeedTask], path: Path, tokenizer: str) -> None:
-    mute = sum(not tokens(seed.instruction, tokenizer) for seed in seeds)
-    if 2 * mute > len(seeds):
-        other = "unicode" if tokenizer == "rouge" else "rouge"
-        raise UserError(
-            f"{path}: {mute} of {len(seeds)} seed instructions have no token under --tokenizer {tokenizer}, so that no duplicate "
-            f"would ever be found; use --tokenizer {other}"
-        )

@@ -7,17 +7,16 @@ import json
 import shutil
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from selfinstruct.asking.config import Config
-from selfinstruct.data.tasks import Instruction, SeedTask
+from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.models.money.meter import Meter
-from selfinstruct.models.openai.bodies import learned
-from selfinstruct.recipes.bootstrap import Outcome, Step
-from selfinstruct.recipes.pool import Pool
+from selfinstruct.models.openai.fields import read_learned
+from selfinstruct.recipes import Outcome, Recipe
+from selfinstruct.recipes.engine import Step
 from selfinstruct.runs.batches import NAME as BATCHES
 from selfinstruct.runs.batches import Batches
 from selfinstruct.runs.completions import Completions, append, disk_errors
@@ -66,57 +65,66 @@ class Run:
         prepare(directory)
         self._lock = Lock(directory / "lock")
         try:
-            record = recorded(directory)
-            self.is_resumed = record is not None
-            found = differences(record, config, inputs) if record else []
-            if found and not accept_change:
-                raise UserError(
-                    f"{directory}: this run began otherwise: {'; '.join(found)}. Go on as it began, choose another --out, "
-                    "or add --accept-change to go on so from here"
-                )
-            checkpoint = None if repair else checkpointed(directory)
-            # What former sittings found out that an endpoint does not take: asked again, it would refuse again.
-            self.learned = learned((checkpoint or {}).get("left_out"))
-            mark, end = marks(checkpoint)
-            if mark is None and record and any(one["after_turns"] for one in record["changes"]):
-                raise UserError(
-                    f"{directory}: cannot be built anew: its settings were changed on the way (see 'changes' in run.json)"
-                )
-            if checkpoint is not None and mark is not None:
-                check_unchanged(directory, checkpoint["completions"], end or mark)
-            self.meter = Meter()
-            with disk_errors(directory):
-                self.completions = Completions(
-                    directory / "completions.jsonl", self.meter, skip_broken=repair
-                )
-                self.batches = Batches(directory / BATCHES, self.meter)
-                self.spending = Spending(
-                    directory / SPENDING, self.meter, self.completions.__contains__
-                )
-                self._files = {name: Journal(directory / name) for name in DERIVED}
-            self._restore(mark, end)
-            change = (
-                [{"after_turns": self._mark.turns, "what": found}]
-                if found and len(self.completions)
-                else []
-            )
-            write_settings(directory, record, config, inputs, change)
+            self._open(inputs, repair=repair, accept_change=accept_change)
         except BaseException:
             self._lock.release()
             raise
-        self.notices: deque[tuple[float, str]] = deque(
-            maxlen=10
-        )  # the last things said, with their times
+        self.notices: deque[tuple[float, str]] = deque(maxlen=10)  # the last ones, with their times
         self._begun = {
             "at": time.time(),
             "examples": self.funnel.examples,
             "requests": self.meter.requests,
         }
         self._checkpointed_at = time.monotonic()
+        self.expected: int | None = None  # examples at most, where the recipe knows
+
+    def _open(self, inputs: Inputs, *, repair: bool, accept_change: bool) -> None:
+        directory, config = self.directory, self.config
+        record = recorded(directory)
+        self.is_resumed = record is not None
+        found = differences(record, config, inputs) if record else []
+        if found and not accept_change:
+            raise UserError(
+                f"{directory}: this run began otherwise: {'; '.join(found)}. Go on as it began, "
+                "choose another --out, or add --accept-change to go on so from here"
+            )
+        checkpoint = None if repair else checkpointed(directory)
+        # Fields that an endpoint was found to refuse: asked again, it would refuse again.
+        self.learned = read_learned((checkpoint or {}).get("left_out"))
+        mark, end = marks(checkpoint)
+        if mark is None and record and any(one["after_turns"] for one in record["changes"]):
+            raise UserError(
+                f"{directory}: cannot be built anew: its settings were changed on the way "
+                "(see 'changes' in run.json)"
+            )
+        if checkpoint is not None and mark is not None:
+            check_unchanged(directory, checkpoint["completions"], end or mark)
+        self._open_files(repair=repair)
+        self._restore(mark, end, is_changed=bool(found))
+        change = [{"after_turns": self._mark.turns, "what": found}]
+        write_settings(
+            directory, record, config, inputs, change if found and len(self.completions) else []
+        )
+
+    def _open_files(self, *, repair: bool) -> None:
+        directory, self.meter = self.directory, Meter()
+        with disk_errors(directory):
+            self.completions = Completions(
+                directory / "completions.jsonl", self.meter, skip_broken=repair
+            )
+            self.batches = Batches(directory / BATCHES, self.meter)
+            known = self.completions.__contains__
+            self.spending = Spending(directory / SPENDING, self.meter, known)
+            self._files = {name: Journal(directory / name) for name in DERIVED}
 
     @property
     def is_finished(self) -> bool:
-        return self.funnel.examples >= self.config.n
+        return self._items_ended or self.funnel.examples >= self.config.wanted
+
+    @property
+    def wanted(self) -> int | None:
+        """Examples that the run is to have; None: nobody knows."""
+        return self.config.n or self.expected
 
     @property
     def is_worth_keeping(self) -> bool:
@@ -125,35 +133,30 @@ class Run:
         """
         return self.is_resumed or self.meter.requests > self.meter.failed or bool(self.batches.open)
 
-    def pool(self, seeds: Sequence[SeedTask]) -> Pool:
-        """The pool as the whole turns so far left it."""
-        pool = Pool(seeds, self.config.threshold, self.config.tokenizer)
-        for _, line in self._files[FILES[Instruction]].lines():
-            instruction = Instruction.from_record(json.loads(line))
-            for turn in range(pool.turns, instruction.turn):
-                pool.end_turn(turn)
-            pool.admit(instruction)
-        for turn in range(pool.turns, self.funnel.turns):
-            pool.end_turn(turn)
-        return pool
+    def restore(self, recipe: Recipe) -> int:
+        """Bring a recipe to where the whole items so far left it; returns its instructions' number."""
+        lines = self._files[FILES[Instruction]].lines()
+        instructions = (Instruction.from_record(json.loads(line)) for _, line in lines)
+        return recipe.restore(instructions, self.funnel.turns)
 
     def commit(self, outcome: Outcome) -> None:
-        """Write one outcome, unless the dataset has its n examples: what comes after the n-th is not written, stays in
-        completions.jsonl and serves a longer run. Raises NoRoom or UserError; then nothing was written.
-        """
-        if not self.is_finished:
-            append(self._files[file_of(outcome)], outcome.to_line())
-            self.funnel.take(outcome)
+        """Write an outcome. Raises NoRoom or UserError; then nothing was written."""
+        append(self._files[file_of(outcome)], outcome.to_line())
+        self.funnel.take(outcome)
 
     def end_step(self, step: Step) -> bool:
-        """Call when a step's outcomes are committed; True once the dataset has its n examples. Raises NoRoom or UserError."""
-        if self.is_finished or step.ends_turn:
+        """Call when a step's outcomes are committed; True after the last step.
+
+        Raises NoRoom or UserError.
+        """
+        if step.is_last or step.ends_turn:
             self.funnel.turns = step.turn + 1
-        if step.ends_turn and not self.is_finished:
+        self._items_ended = step.items_ended
+        if step.ends_turn:
             self._mark = self._now()
             if time.monotonic() - self._checkpointed_at > _CHECKPOINT_EVERY:
                 self.checkpoint()
-        return self.is_finished
+        return step.is_last
 
     def sync(self) -> None:
         """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
@@ -163,14 +166,15 @@ class Run:
     def checkpoint(self) -> None:
         """Bring everything to the disk, and note how far it is whole. Raises NoRoom or UserError."""
         self.sync()
-        end = self._now() if self.is_finished else None
+        end = replace(self._now(), items_ended=self._items_ended) if self.is_finished else None
         record = {
             "mark": asdict(self._mark),
             "end": end and asdict(end),
             "completions": {"size": self.completions.size, "sha256": self.completions.digest()},
             "meter": self.meter.to_record(),
-            "left_out": learned(self.learned),
+            "left_out": read_learned(self.learned),
             "sitting": self._begun,
+            "expected": self.expected,
             "notices": list(self.notices),
             "at": time.time(),
         }
@@ -220,13 +224,14 @@ class Run:
             elif record is not None and record["end"] and end is None:
                 note(self.directory, {**record, "end": None})
 
-    def _restore(self, mark: Mark | None, end: Mark | None) -> None:
+    def _restore(self, mark: Mark | None, end: Mark | None, *, is_changed: bool) -> None:
         """Go back to the end of the last whole turn; a dataset that has its n examples already stays as it is."""
         last = end or mark
         held = Funnel.from_record(last.funnel).examples if last else 0
-        is_whole = end is not None and held == self.config.n
+        has_no_more = end is not None and end.items_ended and not is_changed
+        is_whole = end is not None and (held == self.config.n or has_no_more)
         if (
-            held >= self.config.n and not is_whole
+            held >= self.config.wanted and not is_whole
         ):  # the files hold what a shorter run would not have written
             raise UserError(
                 f"{self.directory}: holds {held} examples already; --n can only be raised"
@@ -237,3 +242,4 @@ class Run:
             file.truncate(back_to.sizes[name] if back_to else 0)
         self.funnel = Funnel.from_record(back_to.funnel) if back_to else Funnel()
         self._mark = mark or self._now()
+        self._items_ended = is_whole and has_no_more

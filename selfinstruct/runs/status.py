@@ -12,7 +12,7 @@ from selfinstruct.asking.config import Config
 from selfinstruct.errors import UserError
 from selfinstruct.models import Usage
 from selfinstruct.models.money.prices import Price, price_of
-from selfinstruct.models.openai.bodies import Learned, learned
+from selfinstruct.models.openai.fields import Learned, read_learned
 from selfinstruct.runs.batches import left_open
 from selfinstruct.runs.directory import checkpointed, recorded_config
 from selfinstruct.runs.funnel import Funnel
@@ -41,9 +41,9 @@ class Status:
     state: str  # running | stopped | finished
     owner: str | None  # of a running one, as "process PID on HOST"
     model: str
-    preset: str
+    method: str
     examples: int
-    wanted: int
+    wanted: int | None  # None: nobody knows
     replies: int
     open_batches: list[OpenBatch]
     as_of: float | None  # seconds since the epoch, of all that follows
@@ -69,12 +69,13 @@ class Status:
         """As a person reads it."""
         hint = {
             "running": f", {self.owner}",
-            "stopped": "; the same generate command goes on",
+            "stopped": "; 'selfinstruct resume' goes on",
             "finished": "",
         }[self.state]
         yield f"{self.directory}: {self.state}{hint}"
-        yield f"  examples     {self.examples:,} of {self.wanted:,}"
-        yield f"  model        {self.model}, preset {self.preset}"
+        of = "" if self.wanted is None else f" of {self.wanted:,}"
+        yield f"  examples     {self.examples:,}{of}"
+        yield f"  model        {self.model}, {self.method}"
         yield f"  replies      {self.replies:,} on record"
         for one in self.open_batches:
             yield f"  batch        {one}"
@@ -106,7 +107,7 @@ class Status:
         yield from Funnel.from_record(self.funnel).lines()
 
 
-def status(directory: Path) -> Status:
+def read_status(directory: Path) -> Status:
     """Raises UserError if there is no run in `directory`."""
     config = recorded_config(directory) if directory.is_dir() else None
     if config is None:
@@ -115,17 +116,20 @@ def status(directory: Path) -> Status:
         )
     owner, examples = holder(directory / "lock"), _count_lines(directory / "examples.jsonl")
     record = checkpointed(directory) or {}
+    wanted = config.n or record.get("expected")
+    no_more = bool((record.get("end") or {}).get("items_ended"))
+    is_done = no_more or examples >= config.wanted
     meter = record.get("meter", {})
     usage = Usage(**meter.get("usage", {}))
     price = price_of(config)
     return Status(
         directory=str(directory),
-        state="running" if owner else "finished" if examples >= config.n else "stopped",
+        state="running" if owner else "finished" if is_done else "stopped",
         owner=owner,
         model=config.model + (f" at {config.addresses}" if config.base_url else ""),
-        preset=config.preset,
+        method=config.method,
         examples=examples,
-        wanted=config.n,
+        wanted=wanted,
         replies=_count_lines(directory / "completions.jsonl"),
         open_batches=_open_batches(directory, price),
         as_of=record.get("at"),
@@ -141,7 +145,9 @@ def status(directory: Path) -> Status:
         funnel=(record["end"] or record["mark"])["funnel"] if record else Funnel().to_record(),
         notices=[(float(at), str(text)) for at, text in record.get("notices", [])],
         left_out={
-            address: fields for address, fields in learned(record.get("left_out")).items() if fields
+            address: fields
+            for address, fields in read_learned(record.get("left_out")).items()
+            if fields
         },
     )
 
@@ -149,9 +155,9 @@ def status(directory: Path) -> Status:
 def _open_batches(directory: Path, price: Price | None) -> list[OpenBatch]:
     found = []
     for one in left_open(directory):
-        most = sum((each.most for each in one.wanted), Usage())
+        most = sum((each.most for each in one.requests), Usage())
         found.append(
-            OpenBatch(one.id, len(one.wanted), None if price is None else price.cost(most))
+            OpenBatch(one.id, len(one.requests), None if price is None else price.cost(most))
         )
     return found
 
@@ -166,8 +172,9 @@ def _speed(config: Config, record: dict[str, Any], *, is_running: bool) -> dict[
         each = (done - sitting["examples"]) / seconds
         speed["requests_per_second"] = (record["meter"]["requests"] - sitting["requests"]) / seconds
         speed["examples_per_second"] = each
-        if is_running and each > 0:
-            speed["seconds_left"] = (config.n - done) / each
+        wanted = config.n or record.get("expected")
+        if is_running and each > 0 and wanted is not None:
+            speed["seconds_left"] = (wanted - done) / each
     return speed
 
 

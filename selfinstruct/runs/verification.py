@@ -6,13 +6,14 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import BinaryIO
 
-from selfinstruct.asking.config import from_record
+from selfinstruct.asking.stage import asking
 from selfinstruct.errors import UserError
 from selfinstruct.models import Completion, Request
 from selfinstruct.models.money.meter import Meter
-from selfinstruct.recipes.bootstrap import Bootstrap, Outcome
+from selfinstruct.recipes import Outcome
+from selfinstruct.recipes.catalogue import config_of
+from selfinstruct.recipes.engine import Engine
 from selfinstruct.recipes.pace import Pace
-from selfinstruct.recipes.pool import Pool
 from selfinstruct.runs.completions import Completions
 from selfinstruct.runs.directory import DERIVED, differences, file_of, recorded
 from selfinstruct.runs.funnel import Funnel
@@ -53,23 +54,25 @@ async def verify(directory: Path) -> Funnel:
         raise UserError(
             f"{directory}: cannot be built anew: its settings were changed on the way (see 'changes' in run.json)"
         )
-    config = from_record(record["config"])
-    inputs = Inputs.read(config, kept=directory / FOLDER, named=())
+    config = config_of(record)
+    inputs = Inputs.read(config, kept=directory / FOLDER)
     found = differences(record, config, inputs)
     if found:
         raise UserError(
             f"{directory}: cannot be built anew: {'; '.join(found)} than when it was made"
         )
     completions = Completions(directory / "completions.jsonl", Meter(), read_only=True)
-    pool = Pool(inputs.seeds, config.threshold, config.tokenizer)
-    bootstrap = Bootstrap(config, inputs.stages, Replay(completions), pool, Pace(config.n, _EAGER))
+    recipe = inputs.open()
+    pace = Pace(config.wanted, _EAGER, per_turn=recipe.per_item())
+    engine = Engine(recipe, asking(inputs.stages, Replay(completions)), pace)
     with Comparison(directory) as comparison:
-        async with aclosing(bootstrap.steps()) as steps:
-            while comparison.is_unfinished and comparison.funnel.examples < config.n:
-                step = await anext(steps)
+        async with aclosing(engine.steps()) as steps:
+            while comparison.is_unfinished:
+                step = await anext(steps, None)
+                if step is None:
+                    break
                 for outcome in step.outcomes:
-                    if comparison.funnel.examples < config.n:
-                        comparison.take(outcome)
+                    comparison.take(outcome)
                 comparison.funnel.turns = step.turn + 1
         comparison.check_end()
     return comparison.funnel

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from selfinstruct.asking.config import Config, from_record
+from selfinstruct.asking.config import Config
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.seeds import read_seeds
 from selfinstruct.data.tasks import Instruction, SeedTask
 from selfinstruct.errors import UserError
+from selfinstruct.recipes.catalogue import config_of
 from selfinstruct.runs.directory import recorded
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.runs.inputs import FOLDER
@@ -33,7 +34,7 @@ class RunView:
     @property
     def method(self) -> str:
         """How the run was made, in a few words: the recipe and its preset."""
-        return f"preset {self.config.preset}"
+        return self.config.method
 
     def examples(self) -> Iterator[Example]:
         return self._read("examples.jsonl", Example.from_record)
@@ -97,7 +98,7 @@ def load_run(directory: Path | str) -> RunView:
         raise UserError(
             f"{directory}: no run here (no run.json); name the directory that 'generate' wrote"
         )
-    return RunView(directory, record, from_record(record["config"]))
+    return RunView(directory, record, config_of(record))
 
 
 def noted(provenance: dict[str, Any]) -> tuple[str, ...]:

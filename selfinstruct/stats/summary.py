@@ -166,20 +166,21 @@ def _measure(
     """All figures but the verbs."""
     counts, lengths = count(view.examples())
     funnel, config = view.funnel(), view.config
+    tokenizer, threshold = config.comparison
     compared = instructions if every else instructions[:ASKED]
-    close, pairs = closest(compared, config.tokenizer)
+    close, pairs = closest(compared, tokenizer)
     seeds, judgements = _seeds_of(view), judgements_of(view)
     return Stats(
         name=view.directory.resolve().name,
         model=config.model,
         method=view.method,
         version=str(view.record.get("selfinstruct", "")),
-        threshold=config.threshold,
+        threshold=threshold,
         counts=counts,
         lengths=lengths,
         funnel=funnel,
         verbs=None,
-        seeds=highest_with_seeds(instructions, seeds, config.tokenizer) if seeds else None,
+        seeds=highest_with_seeds(instructions, seeds, tokenizer) if seeds else None,
         compared=len(compared),
         close=close,
         closest=pairs,

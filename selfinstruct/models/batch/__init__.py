@@ -1,1 +1,1 @@
-"""Requests through a batch endpoint."""
+"""Requests through a provider's batch endpoint."""

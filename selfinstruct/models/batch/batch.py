@@ -1,9 +1,10 @@
-"""The provider's batch endpoint: the same requests at about half the price, answered in minutes or hours instead of seconds.
+"""A provider's batch endpoint as a Model: half the price, and answers after minutes or hours.
 
-    asked -> reserved -> collected -> uploaded -> intent on disk -> batch created -> id on disk -> polled -> on record -> closed
+    asked -> reserved -> collected -> uploaded -> token on disk -> batch created -> id on disk
+          -> polled -> replies on record -> closed
 
-Whatever a process dies of, and wherever on this way, the next one finds the batch again: by its id, or by a token that was
-written down before the batch was made and that the endpoint keeps with it.
+A process may die at any step. The next process finds the batch by its id, or by a token that was
+written down before the batch was made and that the endpoint keeps as metadata.
 """
 
 from __future__ import annotations
@@ -16,31 +17,32 @@ from typing import Any
 
 from selfinstruct.errors import CapReached, ModelError, RequestFailed, Transient
 from selfinstruct.models import Completion, Model, Request, Usage
-from selfinstruct.models.batch.api import ENDED, BatchApi, completed, lines_of
-from selfinstruct.models.batch.collector import Asked, Collector
-from selfinstruct.models.batch.log import Log, Sent, Shelf
-from selfinstruct.models.batch.patience import Patient
-from selfinstruct.models.batch.replies import Back, Replies
-from selfinstruct.models.batch.submission import Making
+from selfinstruct.models.batch.api import BatchApi, lines_of
+from selfinstruct.models.batch.collector import Collector, PendingRequest
+from selfinstruct.models.batch.log import Log, ReplyRecord, SentBatch
+from selfinstruct.models.batch.patience import Patience
+from selfinstruct.models.batch.polling import Polling, count_of
+from selfinstruct.models.batch.replies import BatchResult, Replies
+from selfinstruct.models.batch.submission import Submission
 from selfinstruct.models.batch.waiters import Unanswered, Waiters
 from selfinstruct.models.disk import Notice
 from selfinstruct.models.money.budget import Budget
 
 
 class Batch:
-    """Stands where the provider and all around it stand. `start` it first; at the end `stop` or `finish` it, and `close` it.
+    """Takes the place of the provider and the layers around. Life: start, stop or finish, close.
 
-    Every request is reserved in `budget` before it is sent, and settled when its batch has come back. `live`: answers what is
-    in no open batch, instead of another batch (a run that goes on without --batch). `waiting` hears what is being waited for.
+    A request is reserved in `budget` before being sent, and settled when the batch has come back.
+    record: where replies are kept. retries: batches that a request may go through. patience:
+    seconds to wait for an endpoint that has gone. live: answers the requests in no open batch, in a
+    run that goes on without --batch. waiting: hears the state of open batches.
     """
-
-    PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds between two looks at a batch
 
     def __init__(
         self,
         api: BatchApi,
         log: Log,
-        shelf: Shelf,
+        record: ReplyRecord,
         budget: Budget,
         *,
         retries: int,
@@ -50,31 +52,34 @@ class Batch:
         live: Model | None = None,
     ) -> None:
         self._api, self._log, self._budget, self._live = api, log, budget, live
-        self._retries, self._notice, self._waiting = retries, notice, waiting
-        self._patiently = Patient(patience, notice)
+        self._retries, self._notice = retries, notice
+        self._patiently = Patience(patience, notice)
         self._collector, self._waiters = Collector(), Waiters()
-        self._held: dict[str, Usage] = {}  # by key, what is reserved for those in open batches
-        self._making = Making(api, log, budget, self._waiters, self._held, self._patiently, notice)
-        self._replies = Replies(api, log, shelf, budget, self._waiters, self._held, notice)
-        self._in_shelf = shelf.__contains__
-        self._done: dict[str, int] = {}  # by token, requests
-        self._is_limited = False  # to one batch at a time
+        self._held: dict[str, Usage] = {}  # by key, reserved for requests in open batches
+        self._submission = Submission(
+            api, log, budget, self._waiters, self._held, self._patiently, notice
+        )
+        self._replies = Replies(api, log, record, budget, self._waiters, self._held, notice)
+        self._polling = Polling(api, log, self._patiently, waiting)
+        self._is_on_record = record.__contains__
+        self._is_limited = False  # to a single batch at a time
         self._last_answer = 0.0
-        self._one_ended, self._hurry, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._idle.set()  # no batch is just being made
+        self._batch_ended = asyncio.Event()
+        self._idle = asyncio.Event()  # no batch is being made at this moment
+        self._idle.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._collecting: asyncio.Task[None] | None = None
 
     # ------------------------------------------------ as seen from outside
 
     def start(self) -> None:
-        """Take up the batches that are open, and collect."""
+        """Take up the open batches, and begin to collect."""
         for sent in list(self._log.open.values()):
-            for one in sent.wanted:
-                if not self._in_shelf(one.key) and one.key not in self._held:
-                    self._held[one.key] = one.most
-                    self._budget.adopt(one.most)
-            self._spawn(self._taken_up(sent))
+            for request in sent.requests:
+                if not self._is_on_record(request.key) and request.key not in self._held:
+                    self._held[request.key] = request.most
+                    self._budget.adopt(request.most)
+            self._spawn(self._take_up(sent))
         if self._live is None:
             self._collecting = self._spawn(self._collect())
 
@@ -86,15 +91,15 @@ class Batch:
             try:
                 return await self._by_batch(key, request)
             except Unanswered as why:
-                tries += (
-                    1.0 if why.is_counted else 0.1
-                )  # what is nothing against a request must end as well
+                # An end must come although nothing speaks against the request.
+                tries += 1.0 if why.is_counted else 0.1
                 if tries < self._retries:
                     continue
                 if self._last_answer > begun:
                     raise RequestFailed("server_error", str(why)) from None
                 raise ModelError(
-                    f"no request was answered, and so {self._retries} times ({why}); start again later"
+                    f"no request was answered, and so {self._retries} times ({why}); "
+                    "start again later"
                 ) from None
 
     async def _by_batch(self, key: str, request: Request) -> Completion:
@@ -102,7 +107,7 @@ class Batch:
         if key in self._held:
             return await self._waiters.wait(key, request)
         most = await self._budget.reserve_in_batch(request)
-        self._collector.add(key, Asked(request, most))
+        self._collector.add(key, PendingRequest(request, most))
         try:
             return await self._waiters.wait(key, request)
         finally:
@@ -110,23 +115,28 @@ class Batch:
                 self._budget.withdraw(most)
 
     async def stop(self, grace: float) -> None:
-        """Send nothing new; wait up to `grace` seconds for a batch that is just being made. What is open stays open."""
+        """Send nothing new, and leave the open batches open.
+
+        A batch that is being made has `grace` seconds to get an id.
+        """
         if self._collecting is not None:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), grace)
             self._collecting.cancel()
 
     async def finish(self, grace: float) -> None:
-        """As `stop`, and cancel what is open: nobody needs it any more. What was done by then is paid for, and serves a longer
-        run; it is waited for as long again.
+        """As `stop`, and cancel the open batches, which nobody needs any more.
+
+        Requests answered by then are paid for and serve a longer run, so their replies are waited
+        for, `grace` seconds more.
         """
         await self.stop(grace)
-        self._hurry.set()
-        await self._ended_within(grace / 4)  # some have ended, and nobody has looked
+        self._polling.hurry.set()
+        await self._ended_within(grace / 4)  # for batches that have ended since the last look
         for sent in list(self._log.open.values()):
             if sent.id is not None and not sent.is_cancelled:
                 self._log.cancel(sent.token)
-                with contextlib.suppress(Transient, ModelError):  # it ends by itself
+                with contextlib.suppress(Transient, ModelError):  # the batch ends by itself
                     await self._api.cancel(sent.id)
                 self._notice(f"batch {sent.id}: cancelled, the dataset is whole without it")
         await self._ended_within(grace)
@@ -171,10 +181,11 @@ class Batch:
         while True:
             await self._collector.ready()
             while self._is_limited and self._log.open:
-                self._one_ended.clear()
-                await self._one_ended.wait()
+                self._batch_ended.clear()
+                await self._batch_ended.wait()
             if not self._log.open and (cap := self._budget.dregs()) is not None:
-                return self._fail(CapReached(cap))  # each of ever smaller batches could take hours
+                # The rest would go in ever smaller batches, and each could take hours.
+                return self._fail(CapReached(cap))
             self._idle.clear()
             try:
                 await self._send()
@@ -182,78 +193,56 @@ class Batch:
                 self._idle.set()
 
     async def _send(self) -> None:
-        data, asked = self._collector.take(self._api.line)
-        if asked:
-            sent = await self._making.make(data, asked)
-            self._notice(f"batch {sent.id}: sent with {_count(len(asked), 'request')}")
+        data, pending = self._collector.take(self._api.line)
+        if pending:
+            sent = await self._submission.make(data, pending)
+            self._notice(
+                f"batch {sent.id}: sent with {count_of(len(pending), 'request', 'requests')}"
+            )
             self._spawn(self._follow(sent))
 
     # ------------------------------------------------ back
 
-    async def _taken_up(self, sent: Sent) -> None:
+    async def _take_up(self, sent: SentBatch) -> None:
         """Go on with a batch that another process began."""
-        named = sent if sent.id is not None else await self._making.found(sent)
+        named = sent if sent.id is not None else await self._submission.found(sent)
         if named is not None:
             await self._follow(named)
 
-    async def _follow(self, sent: Sent) -> None:
-        batch = await self._end_of(sent)
+    async def _follow(self, sent: SentBatch) -> None:
+        """Wait for the end of a batch, and take the replies."""
+        batch = await self._polling.end_of(sent)
         lines = lines_of(batch, lambda file_id: self._patiently(lambda: self._api.content(file_id)))
-        back = await self._replies.take(sent, batch, lines, self._making.left_out(sent))
-        if back.answered:
+        result = await self._replies.take(sent, batch, lines, self._submission.left_out(sent))
+        if result.answered:
             self._last_answer = time.monotonic()
-        self._one_ended.set()
-        self._say_what_is_waited_for()
-        replies = _count(back.answered, "reply", "replies")
-        left = f", {len(back.left):,} requests without" if back.left else ""
+        self._batch_ended.set()
+        self._polling.tell_waiting()
+        replies = count_of(result.answered, "reply", "replies")
+        left = f", {len(result.left):,} requests without" if result.left else ""
         self._notice(f"batch {sent.id}: {batch['status']}, {replies}{left}")
-        if self._live is None and not self._hurry.is_set():
-            self._judge(sent, batch, back)
+        if self._live is None and not self._polling.hurry.is_set():
+            self._draw_conclusions(sent, batch, result)
 
-    async def _end_of(self, sent: Sent) -> dict[str, Any]:
-        pause = self.PAUSE
-        while True:
-            batch = await self._patiently(lambda: self._api.look(sent.id or ""))
-            self._done[sent.token] = completed(batch) or 0
-            self._say_what_is_waited_for()
-            if batch["status"] in ENDED:
-                return batch
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), pause)
-            if self._hurry.is_set():
-                await asyncio.sleep(min(pause, 0.5))
-            pause = min(pause * 1.5, self.LONGEST_PAUSE)
-
-    def _judge(self, sent: Sent, batch: Mapping[str, Any], back: Back) -> None:
-        """What a batch means for those that follow. Raises ModelError if it means that none should."""
-        if back.refusal is not None:
-            raise back.refusal
+    def _draw_conclusions(
+        self, sent: SentBatch, batch: Mapping[str, Any], result: BatchResult
+    ) -> None:
+        """Learn from a batch for the next ones. Raises ModelError if there should be no more."""
+        if result.refusal is not None:
+            raise result.refusal
         if batch["status"] == "failed":
             code, words = self._api.refusal(batch)
-            if code != "token_limit_exceeded" or len(sent.wanted) == 1:
+            if code != "token_limit_exceeded" or len(sent.requests) == 1:
                 raise ModelError(f"batch {sent.id}: refused ({words})")
             if not self._log.open:
-                self._collector.most = max(1, len(sent.wanted) // 2)
+                self._collector.most = max(1, len(sent.requests) // 2)
             self._is_limited = True
             self._notice(
-                f"batch {sent.id}: too many tokens are waiting at the endpoint; from here on one batch at a time"
+                f"batch {sent.id}: too many tokens are waiting at the endpoint; "
+                "from here on one batch at a time"
             )
         if batch["status"] == "cancelled" and not sent.is_cancelled:
             raise ModelError(
-                f"batch {sent.id}: was cancelled; what it had done is kept, start again to send the rest"
+                f"batch {sent.id}: was cancelled; what it had done is kept, "
+                "start again to send the rest"
             )
-
-    def _say_what_is_waited_for(self) -> None:
-        opened = self._log.open.values()
-        done, total = (
-            sum(self._done.get(one.token, 0) for one in opened),
-            sum(len(one.wanted) for one in opened),
-        )
-        batches = _count(len(opened), "batch", "batches")
-        self._waiting(
-            f"waits for {batches} ({done:,} of {total:,} requests done)" if opened else ""
-        )
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

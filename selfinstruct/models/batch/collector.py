@@ -10,61 +10,64 @@ from selfinstruct.models import Request, Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request, and the most that it can take, which is reserved."""
+class PendingRequest:
+    """A request and the tokens that are reserved for the call and the reply."""
 
     request: Request
     most: Usage
 
 
 class Collector:
-    """Holds what is asked until nothing new has been asked for a while: by then everything is asked that can be without a reply."""
+    """Holds requests until none has been added for a while.
 
-    MOST, MOST_BYTES = 50_000, 190_000_000  # of one batch; the API takes 50,000 requests in 200 MB
-    IDLE, LOOKS = 1.0, 4  # seconds, and into how many looks they are divided
+    By then every request is here that can be asked before a reply comes.
+    """
+
+    MOST, MOST_BYTES = 50_000, 190_000_000  # of a batch; OpenAI takes 50,000 requests in 200 MB
+    IDLE, LOOKS = 1.0, 4  # seconds without a new request, and the looks they are divided into
 
     def __init__(self) -> None:
         self.most = self.MOST
-        self._asked: dict[str, Asked] = {}
+        self._pending: dict[str, PendingRequest] = {}
         self._added = 0
-        self._something = asyncio.Event()
+        self._is_filled = asyncio.Event()
 
-    def add(self, key: str, asked: Asked) -> None:
-        self._asked[key] = asked
+    def add(self, key: str, pending: PendingRequest) -> None:
+        self._pending[key] = pending
         self._added += 1
-        self._something.set()
+        self._is_filled.set()
 
     def drop(self, key: str) -> bool:
-        """Whether it was still here."""
-        return self._asked.pop(key, None) is not None
+        """Forget a request. Returns whether the request was still here."""
+        return self._pending.pop(key, None) is not None
 
     async def ready(self) -> None:
         """Wait until a batch should be sent.
 
-        Many looks instead of one wait: while replies are read and compared, the loop stands still, and time that passes so does
-        not mean that nothing more is asked.
+        Many short looks, since the loop stands still while replies are read and compared. After a
+        single long wait nobody would know whether askers had a chance to ask.
         """
-        while not self._asked:
-            self._something.clear()
-            await self._something.wait()
+        while not self._pending:
+            self._is_filled.clear()
+            await self._is_filled.wait()
         quiet, added = 0, self._added
-        while quiet < self.LOOKS and len(self._asked) < self.most:
+        while quiet < self.LOOKS and len(self._pending) < self.most:
             await asyncio.sleep(self.IDLE / self.LOOKS)
             quiet = quiet + 1 if self._added == added else 0
             added = self._added
 
-    def take(self, line: Callable[[Request], bytes]) -> tuple[bytes, list[Asked]]:
-        """The lines of one batch and their requests, which are no longer held. Both may be empty."""
+    def take(self, line_of: Callable[[Request], bytes]) -> tuple[bytes, list[PendingRequest]]:
+        """The lines of a batch and their requests, which leave the collector. Both may be empty."""
         lines: list[bytes] = []
-        taken: list[Asked] = []
+        taken: list[PendingRequest] = []
         size = 0
-        for asked in self._asked.values():
-            one = line(asked.request)
-            size += len(one)
+        for pending in self._pending.values():
+            line = line_of(pending.request)
+            size += len(line)
             if lines and (size > self.MOST_BYTES or len(lines) >= self.most):
                 break
-            lines.append(one)
-            taken.append(asked)
-        for asked in taken:
-            del self._asked[asked.request.key]
+            lines.append(line)
+            taken.append(pending)
+        for pending in taken:
+            del self._pending[pending.request.key]
         return b"".join(lines), taken

@@ -1,4 +1,4 @@
-"""What is known of a batch that was sent, and where that and its replies are written down."""
+"""Records of sent batches, and the two places where batches and replies are written down."""
 
 from __future__ import annotations
 
@@ -8,71 +8,73 @@ from typing import Protocol
 
 from selfinstruct.models import Completion, Decoding, Request, Usage
 
-NEVER = "never made"  # how a batch ended that the endpoint has never heard of: it costs nothing, and no calls were sent
+# How a batch ended that the endpoint has never heard of: nothing was sent, nothing is charged.
+NEVER_MADE = "never made"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A request as it stands in the log: enough to put its reply on record and to know what it may cost, though nobody asks."""
+class SentRequest:
+    """A request in the log: enough to record its reply and to know its price, if nobody asks."""
 
     key: str
     stage: str
     place: str
     prompt_tokens: int  # at most
-    completion_tokens: int
+    completion_tokens: int  # at most
 
     @classmethod
-    def of(cls, request: Request, most: Usage) -> Wanted:
+    def of(cls, request: Request, most: Usage) -> SentRequest:
         return cls(
             request.key, request.stage, request.place, most.prompt_tokens, most.completion_tokens
         )
 
     @property
     def most(self) -> Usage:
+        """The most tokens that the request can take."""
         return Usage(self.prompt_tokens, self.completion_tokens).in_batch()
 
     @property
     def request(self) -> Request:
-        """What is left of it."""
+        """A request with the same stage and place, and without the prompt."""
         return Request(self.stage, self.place, "", "", (), Decoding(), 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A batch. `id` is None until the endpoint is known to have it; `at`: seconds since the epoch; `file`: the id of its lines."""
+class SentBatch:
+    """A batch in the log."""
 
-    token: str
-    wanted: tuple[Wanted, ...]
-    at: float
-    file: str
-    id: str | None = None
+    token: str  # our name for the batch, drawn before the endpoint has a name
+    requests: tuple[SentRequest, ...]
+    at: float  # seconds since the epoch
+    file: str  # id of the uploaded file
+    id: str | None = None  # None until the endpoint is known to have the batch
     is_cancelled: bool = False  # by us
 
 
 class Log(Protocol):
-    """Where batches are written down (`batches.Batches`), each as a whole before it is made: the ledger of what they may cost.
+    """The ledger of batches (runs/batches.py). A batch is written down whole before it is made.
 
     All but `open` may raise NoRoom or UserError.
     """
 
     @property
-    def open(self) -> Mapping[str, Sent]:
-        """By token, in the order in which they began."""
+    def open(self) -> Mapping[str, SentBatch]:
+        """By token, in the order in which the batches began."""
         ...
 
-    def begin(self, sent: Sent) -> None: ...
+    def begin(self, sent: SentBatch) -> None: ...
 
     def name(self, token: str, batch_id: str) -> None: ...
 
     def cancel(self, token: str) -> None: ...
 
-    def close(self, token: str, why: str, lost: Collection[Wanted] = ()) -> None:
-        """`lost`: what may have been charged though its reply is not there."""
+    def close(self, token: str, why: str, lost: Collection[SentRequest] = ()) -> None:
+        """lost: the requests that may be charged although their replies are gone."""
         ...
 
 
-class Shelf(Protocol):
-    """Where replies are kept; Recorded's own record."""
+class ReplyRecord(Protocol):
+    """Where replies are kept: the record behind `Recorded`."""
 
     def __contains__(self, key: str) -> bool: ...
 

@@ -1,4 +1,4 @@
-"""A call that is no request of the run, made until it succeeds: handing in a batch, looking how it stands, fetching its files."""
+"""Repeats calls about a batch (upload, create, look, download) until they succeed."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from selfinstruct.models.retry import Retried
 Result = TypeVar("Result")
 
 
-class Patient:
-    """Waits for an endpoint that is gone, `patience` seconds if it has ever answered, else a few tries."""
+class Patience:
+    """Waits `patience` seconds for an endpoint that has answered before, and else a few tries."""
 
     FIRST_TRIES = Retried.FIRST_TRIES
-    PAUSE, LONGEST_PAUSE = Retried.PAUSE, Retried.LONGEST_PAUSE  # seconds; they double
+    PAUSE, LONGEST_PAUSE = Retried.PAUSE, Retried.LONGEST_PAUSE  # seconds; a pause doubles
 
     def __init__(self, patience: float, notice: Notice) -> None:
         self._patience, self._notice = patience, notice
         self._last_answer: float | None = None
 
     async def __call__(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        """Raises ModelError."""
+        """The result of the first call that succeeds. Raises ModelError."""
         begun = time.monotonic()
         for trial in itertools.count(1):
             try:
@@ -52,9 +52,10 @@ class Patient:
         raise AssertionError("nobody counts that far")
 
     def _waited(self, begun: float, now: float) -> float:
-        """Seconds for which nobody was answered."""
+        """Seconds without an answer to any call."""
         return now - max(begun, self._last_answer or 0.0)
 
     def _pause(self, error: Transient, trial: int) -> float:
+        """Seconds before the next try."""
         pause = min(self.PAUSE * 2.0 ** min(trial - 1, 20), self.LONGEST_PAUSE)
         return pause if error.retry_after is None else max(pause, error.retry_after)

@@ -1,4 +1,4 @@
-"""From collected requests to a batch that the endpoint has, with each step on disk before the next one is taken."""
+"""From collected requests to a batch at the endpoint; each step is on disk before the next step."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from selfinstruct.errors import ModelError
 from selfinstruct.models import Request, Usage
 from selfinstruct.models.batch.api import BatchApi
-from selfinstruct.models.batch.collector import Asked
-from selfinstruct.models.batch.log import NEVER, Log, Sent, Wanted
-from selfinstruct.models.batch.patience import Patient
+from selfinstruct.models.batch.collector import PendingRequest
+from selfinstruct.models.batch.log import NEVER_MADE, Log, SentBatch, SentRequest
+from selfinstruct.models.batch.patience import Patience
 from selfinstruct.models.batch.waiters import Unanswered, Waiters
 from selfinstruct.models.disk import Notice, when_there_is_room
 from selfinstruct.models.money.budget import Budget
 
 
-class Making:
-    """Makes batches, and finds those that others made. `held`: by key, what is reserved for requests in open batches."""
+class Submission:
+    """Makes batches, and finds batches that another process was making.
 
-    SETTLE = 10.0  # seconds until a batch that was being made when a process died is listed, if it was made at all
+    held: by key, the tokens reserved for requests in open batches.
+    """
+
+    SETTLE = 10.0  # seconds until the endpoint lists a batch that was made when a process died
 
     def __init__(
         self,
@@ -31,37 +34,38 @@ class Making:
         budget: Budget,
         waiters: Waiters,
         held: dict[str, Usage],
-        patiently: Patient,
+        patiently: Patience,
         notice: Notice,
     ) -> None:
-        self._api, self._log, self._budget, self._waiters, self._held = (
-            api,
-            log,
-            budget,
-            waiters,
-            held,
-        )
+        self._api, self._log, self._budget = api, log, budget
+        self._waiters, self._held = waiters, held
         self._patiently, self._notice = patiently, notice
         self._left_out: dict[str, Mapping[str, str | None]] = {}  # by token
 
-    async def make(self, data: bytes, asked: Sequence[Asked]) -> Sent:
-        """Raises ModelError; then the requests are not sent, or stand in the log."""
-        wanted = tuple(Wanted.of(one.request, one.most) for one in asked)
-        self._held.update({one.request.key: one.most for one in asked})
+    async def make(self, data: bytes, pending: Sequence[PendingRequest]) -> SentBatch:
+        """Make a batch of requests, whose lines are `data`.
+
+        Raises ModelError. Afterwards the requests stand in the log, or have not been sent at all.
+        """
+        requests = tuple(SentRequest.of(item.request, item.most) for item in pending)
+        self._held.update({item.request.key: item.most for item in pending})
         left_out = self._api.left_out
         try:
             file_id = await self._patiently(lambda: self._api.upload(data))
-            sent = Sent(uuid.uuid4().hex, wanted, time.time(), file_id)
+            sent = SentBatch(uuid.uuid4().hex, requests, time.time(), file_id)
             await when_there_is_room(lambda: self._log.begin(sent), self._notice)
         except BaseException:
-            self._withdraw(wanted)
+            self._withdraw(requests)
             raise
         self._left_out[sent.token] = left_out
-        batch_id = await self._patiently(self._creating(sent, asked[0].request))
+        batch_id = await self._patiently(self._creating(sent, pending[0].request))
         return await self._named(sent, batch_id)
 
-    async def found(self, sent: Sent) -> Sent | None:
-        """A batch that another process was making, if the endpoint has it. Raises ModelError."""
+    async def found(self, sent: SentBatch) -> SentBatch | None:
+        """A batch that another process was making, None if the endpoint has no such batch.
+
+        Raises ModelError.
+        """
         batch_id = await self._patiently(lambda: self._api.find(sent))
         if batch_id is None and (rest := sent.at + self.SETTLE - time.time()) > 0:
             await asyncio.sleep(min(rest, self.SETTLE))
@@ -71,12 +75,15 @@ class Making:
         await self._was_never_made(sent)
         return None
 
-    def left_out(self, sent: Sent) -> Mapping[str, str | None]:
-        """What the bodies of a batch did without, as far as anybody knows."""
+    def left_out(self, sent: SentBatch) -> Mapping[str, str | None]:
+        """The fields that the batch's bodies did without; empty if another process sent them."""
         return self._left_out.pop(sent.token, {})
 
-    def _creating(self, sent: Sent, like: Request) -> Callable[[], Awaitable[str]]:
-        """The call that creates a batch; after a first try without an answer it looks whether that has made one."""
+    def _creating(self, sent: SentBatch, like: Request) -> Callable[[], Awaitable[str]]:
+        """The call that creates a batch.
+
+        A second try looks first whether the first try has made the batch and lost the answer.
+        """
         trials = itertools.count()
 
         async def create() -> str:
@@ -87,24 +94,23 @@ class Making:
                     return found
             try:
                 return await self._api.create(sent, like)
-            except ModelError:  # it says no
+            except ModelError:  # refused
                 await self._was_never_made(sent)
                 raise
 
         return create
 
-    async def _named(self, sent: Sent, batch_id: str) -> Sent:
+    async def _named(self, sent: SentBatch, batch_id: str) -> SentBatch:
         await when_there_is_room(lambda: self._log.name(sent.token, batch_id), self._notice)
         return self._log.open[sent.token]
 
-    async def _was_never_made(self, sent: Sent) -> None:
-        await when_there_is_room(lambda: self._log.close(sent.token, NEVER), self._notice)
-        self._withdraw(sent.wanted)
+    async def _was_never_made(self, sent: SentBatch) -> None:
+        await when_there_is_room(lambda: self._log.close(sent.token, NEVER_MADE), self._notice)
+        self._withdraw(sent.requests)
 
-    def _withdraw(self, wanted: Sequence[Wanted]) -> None:
-        for one in wanted:
-            if one.key in self._held:
-                self._budget.withdraw(self._held.pop(one.key))
-                self._waiters.leave(
-                    one.key, Unanswered("its batch was never made", is_counted=False)
-                )
+    def _withdraw(self, requests: Sequence[SentRequest]) -> None:
+        for request in requests:
+            if request.key in self._held:
+                self._budget.withdraw(self._held.pop(request.key))
+                why = Unanswered("its batch was never made", is_counted=False)
+                self._waiters.leave(request.key, why)

@@ -1,4 +1,4 @@
-"""Who waits for the reply to which request, while others see to it that it comes."""
+"""Callers that wait for replies, by the keys of their requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from selfinstruct.models import Completion, Request
 
 
 class Unanswered(Exception):
-    """A batch has come back without a reply to this request. `is_counted`: that says something against the request."""
+    """A batch has come back without a reply to this request.
+
+    is_counted: whether the fault may lie in the request, which is then asked a few times only.
+    """
 
     def __init__(self, why: str, *, is_counted: bool) -> None:
         super().__init__(why)
@@ -16,14 +19,17 @@ class Unanswered(Exception):
 
 
 class Waiters:
-    """By the requests' keys. Replies to what nobody waits for are passed over: they are on record."""
+    """Gives each reply to the caller that waits. Other replies are passed over: they are on record.
+
+    failure: the error that has made further replies impossible.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[str, tuple[Request, asyncio.Future[Completion]]] = {}
         self.failure: BaseException | None = None
 
     async def wait(self, key: str, request: Request) -> Completion:
-        """Raises Unanswered, or what has made it impossible that any reply comes."""
+        """Raises Unanswered, or `failure`."""
         if self.failure is not None:
             raise self.failure
         assert key not in self._waiting, f"{request.stage} {request.place} is asked twice at once"
@@ -35,7 +41,7 @@ class Waiters:
             del self._waiting[key]
 
     def request(self, key: str) -> Request | None:
-        """What somebody waits for by this key."""
+        """The request that a caller waits for, None without a caller."""
         found = self._waiting.get(key)
         return found and found[0]
 
@@ -48,7 +54,7 @@ class Waiters:
             self._waiting[key][1].set_exception(why)
 
     def fail(self, error: BaseException) -> None:
-        """For everybody, and for whoever comes."""
+        """Raise `error` in all callers, now and from here on."""
         self.failure = self.failure or error
         for _, answer in self._waiting.values():
             if not answer.done():

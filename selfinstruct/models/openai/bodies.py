@@ -1,7 +1,6 @@
-"""The JSON of OpenAI's interface: from a request to the body that is sent, and from the body of a reply to a completion. Pure.
+"""The JSON of OpenAI's interface: requests to bodies, bodies of replies to completions. Pure.
 
-What a server has been found not to take is passed in as `left_out`: the name of each such field (or form of `response_format`,
-or "system"), and what is sent in its place (None: nothing).
+left_out: the fields that a server rejects, as in fields.py.
 """
 
 from __future__ import annotations
@@ -11,26 +10,7 @@ from typing import Any
 
 from selfinstruct.models import Completion, Request, Usage
 
-# Optional fields of a body, and what takes the place of one that a server rejects (None: nothing).
-OPTIONAL: dict[str, str | None] = {
-    "max_tokens": "max_completion_tokens",
-    "temperature": None,
-    "top_p": None,
-    "presence_penalty": None,
-    "frequency_penalty": None,
-    "stop": None,
-    "seed": None,
-    "response_format": None,
-}
-WEAKER: dict[str, str | None] = {
-    "json_schema": "json_object",
-    "json_object": None,
-}  # of response_format, step by step
-INSTEAD = {**OPTIONAL, **WEAKER, "system": "user"}
-Learned = dict[
-    str, dict[str, "str | None"]
-]  # by address that has answered, what is left out of what is sent there
-_MOST_TOKENS = 10**8  # of one call; a server that counts more of them miscounts
+_MOST_TOKENS = 10**8  # of a call; a larger count is a server's error
 # The reply's properties by stage, for a request without a schema of its own.
 _SCHEMAS: dict[str, Mapping[str, Any]] = {
     "propose": {"instructions": {"type": "array", "items": {"type": "string"}}},
@@ -57,11 +37,12 @@ _INSTANCE = {
 
 
 def body_of(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any]:
-    """What is sent for a request to a server that does not take what is in `left_out`."""
+    """The body of a request."""
     body: dict[str, Any] = {"model": request.model}
     if request.api == "chat":
         roles = [
-            ("user" if one.role == "prompt" else one.role, one.text) for one in request.messages
+            ("user" if message.role == "prompt" else message.role, message.text)
+            for message in request.messages
         ]
         roles = _without_system(roles) if "system" in left_out else roles
         body["messages"] = [{"role": role, "content": text} for role, text in roles]
@@ -93,7 +74,7 @@ def _fields(request: Request, left_out: Mapping[str, str | None]) -> dict[str, A
 
 
 def _without_system(roles: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Messages in which the first user message says what the system message said."""
+    """The same messages, with the system message's words at the start of the user's first."""
     system = [text for role, text in roles if role == "system"]
     others = [(role, text) for role, text in roles if role != "system"]
     if not others or others[0][0] != "user":
@@ -123,22 +104,11 @@ def _response_format(request: Request, left_out: Mapping[str, str | None]) -> di
     }
 
 
-def learned(record: Any) -> Learned:
-    """What a checkpoint holds of it; strange parts of it, from other versions or other hands, are passed over."""
-    found: Learned = {}
-    for address, fields in record.items() if isinstance(record, dict) else ():
-        names = (
-            sorted(name for name in fields if name in INSTEAD) if isinstance(fields, dict) else []
-        )
-        found[str(address)] = {name: INSTEAD[name] for name in names}
-    return found
-
-
 # ---------------------------------------------------------------- what is read
 
 
 def completion_of(record: Mapping[str, Any], request: Request) -> Completion | None:
-    """The reply that a body holds; None if it holds none."""
+    """The reply in the body of a response; None without `choices`."""
     choices = record.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
@@ -166,35 +136,33 @@ def _reasoning(message: Mapping[str, Any]) -> str:
 
 
 def _text(content: Any, part: str) -> str:
-    """A content that is a text, or the texts among a list of parts of one kind; nothing else is any."""
+    """The text of a message's content. part: the type of the parts that count, in a list."""
     if isinstance(content, list):
-        parts = [
-            one.get(part)
-            for one in content
-            if isinstance(one, dict) and one.get("type", part) == part
+        contents = [
+            item.get(part)
+            for item in content
+            if isinstance(item, dict) and item.get("type", part) == part
         ]
-        return "".join(_text(one, "text") for one in parts)
+        return "".join(_text(inner, "text") for inner in contents)
     return content if isinstance(content, str) else ""
 
 
 def _usage(said: Any, request: Request, text: str) -> Usage:
-    """The server's count, or, where it gives none that makes sense, four characters a token."""
+    """The server's count. Without a valid count, a token is taken as four characters."""
     said = said if isinstance(said, dict) else {}
-    prompt, completion = (
-        _count(said, "prompt_tokens"),
-        _count({"completion_tokens": 0, **_not_null(said)}, "completion_tokens"),
-    )
+    prompt = _count(said, "prompt_tokens")
+    completion = _count({"completion_tokens": 0, **_not_null(said)}, "completion_tokens")
     if prompt is None or completion is None:
         return Usage(len(request.text) // 4 + 1, len(text) // 4 + 1)
     cached = _count(said.get("prompt_tokens_details"), "cached_tokens") or 0
     reasoning = _count(said.get("completion_tokens_details"), "reasoning_tokens") or 0
     if reasoning and _count(said, "total_tokens") == prompt + completion + reasoning:
-        completion += reasoning  # some servers count them apart
+        completion += reasoning  # some servers do not count them among the completion's
     return Usage(prompt, completion, min(cached, prompt), min(reasoning, completion))
 
 
 def _count(said: Any, name: str) -> int | None:
-    """A number of tokens, if it can be one."""
+    """A valid number of tokens, or None."""
     count = said.get(name) if isinstance(said, dict) else None
     return (
         count

@@ -1,4 +1,4 @@
-"""What an endpoint says in its headers about how often it may be called, and when again; what is said to it. Pure."""
+"""HTTP headers: rate limits, waiting times and basic authorisation. Pure functions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ _PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", "ratelimit-")
 
 
 def seconds_of(text: str, now: float) -> float | None:
-    """A duration as providers write them: "1m2.5s", "120ms", "7" (seconds), a moment as ISO 8601 or in seconds since the epoch."""
+    """Seconds from `now` (seconds since the epoch); None if the text means nothing.
+
+    Providers write durations ("1m2.5s", "120ms", "7" for seconds) and moments (ISO 8601, seconds
+    since the epoch).
+    """
     text = text.strip()
     if re.fullmatch(r"\d+(?:\.\d+)?", text):
         number = float(text)
@@ -44,28 +48,27 @@ def seconds_of(text: str, now: float) -> float | None:
 
 
 def allowance(headers: Mapping[str, str], now: float) -> Allowance | None:
-    """What the headers of a reply say, or None if they say nothing. `now`: seconds since the epoch."""
+    """The rate limits in a reply's headers, None without any. now: seconds since the epoch."""
     said: dict[tuple[str, str], str] = {}
     for name, value in headers.items():
         name = name.lower()
-        prefix = next((one for one in _PREFIXES if name.startswith(one)), None)
+        prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), None)
         if prefix is None:
             continue
         words = set(name.removeprefix(prefix).split("-"))
-        what = next((one for one in ("remaining", "limit", "reset") if one in words), None)
-        of = words - {what}
-        if what is not None and of in (
-            {"requests"},
-            {"tokens"},
-        ):  # some count input and output tokens too, or days
-            said[what, of.pop()] = value
-    found = {of: _remaining(said, of, now) for of in ("requests", "tokens")} if said else {}
+        measure = next((word for word in ("remaining", "limit", "reset") if word in words), None)
+        units = words - {measure}
+        # Other units, such as input tokens or requests of a day, are passed over.
+        if measure is not None and units in ({"requests"}, {"tokens"}):
+            said[measure, units.pop()] = value
+    found = {unit: _remaining(said, unit, now) for unit in ("requests", "tokens")} if said else {}
     return Allowance(**found) if any(found.values()) else None
 
 
-def _remaining(said: Mapping[tuple[str, str], str], of: str, now: float) -> Remaining | None:
-    left, limit = _number(said.get(("remaining", of), "")), _number(said.get(("limit", of), ""))
-    reset = seconds_of(said.get(("reset", of), ""), now)
+def _remaining(said: Mapping[tuple[str, str], str], unit: str, now: float) -> Remaining | None:
+    left = _number(said.get(("remaining", unit), ""))
+    limit = _number(said.get(("limit", unit), ""))
+    reset = seconds_of(said.get(("reset", unit), ""), now)
     return None if left is None or reset is None else Remaining(left, limit or None, reset)
 
 
@@ -74,7 +77,7 @@ def _number(text: str) -> int | None:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds, from `retry-after-ms`, or from `retry-after` as seconds or as a date; None for none that makes sense."""
+    """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds or a date); None without."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             seconds = float(headers.get(name, "")) / unit
@@ -90,7 +93,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def basic(user: str, password: str) -> dict[str, str]:
-    """For an address with a user and a password in it; it takes the place of the key."""
+    """The Authorization header for the user and the password in an address, both URL-encoded."""
     return {
         "Authorization": "Basic "
         + base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()

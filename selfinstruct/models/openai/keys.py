@@ -1,6 +1,7 @@
-"""Keys: where they come from, and how they are kept out of everything that is shown or written.
+"""API keys: read from a file or the environment, hidden in texts that are shown or written.
 
-A server may repeat what it was sent, and in more forms than one: a secret is known in all that it travels in.
+A server may repeat a request's headers in an error or in a reply, also URL-encoded, JSON-escaped or
+in base64. A secret is therefore searched for in all these forms.
 """
 
 from __future__ import annotations
@@ -19,27 +20,28 @@ from selfinstruct.errors import UserError
 
 VARIABLE = "OPENAI_API_KEY"
 _MOST = 64 * 1024  # characters of a file that can hold a key
-_TELLING = (
-    12  # a text of so many characters does not come up by itself: it is hidden in replies too
-)
+_LEAST_IN_REPLY = 12  # characters; a shorter secret may stand in a model's reply by chance
 
 
 def api_key(
     file: str, *, is_wanted: bool, notice: Callable[[str], None] = lambda text: None
 ) -> str | None:
-    """The key from a file if one is named, else from the environment; None if there is none. Raises UserError if there is none
-    though it `is_wanted`, or if it cannot be one.
+    """The key from `file`, or from the environment if `file` is empty; None without a key.
+
+    Raises UserError if the text cannot be a key, or if there is no key although `is_wanted`.
     """
     where = file or VARIABLE
     key = _only_line(file, _read(file)) if file else os.environ.get(VARIABLE, "").strip()
     if not key and is_wanted:
         raise UserError(
-            f"no key: set {VARIABLE} or --key-file, name a server of your own with --base-url, or use --model local"
+            f"no key: set {VARIABLE} or --key-file, "
+            "name a server of your own with --base-url, or use --model local"
         )
     strange = next((at for at, letter in enumerate(key, 1) if not "!" <= letter <= "~"), None)
     if strange is not None:
         raise UserError(
-            f"{where}: character {strange} of {len(key)} is none that a key may hold; copy the key again"
+            f"{where}: character {strange} of {len(key)} is none that a key may hold; "
+            "copy the key again"
         )
     if file and _is_open_to_all(file):
         notice(f"{file}: everybody on this machine can read the key in it; chmod 600 {file}")
@@ -48,7 +50,7 @@ def api_key(
 
 @cache
 def _read(file: str) -> str:
-    """What it holds. Read once: it may be a pipe."""
+    """The content of a file, cached because a pipe can be read a single time."""
     try:
         with Path(file).open(encoding="utf-8-sig", errors="replace") as stream:
             return stream.read(_MOST + 1)
@@ -77,34 +79,33 @@ def _is_open_to_all(file: str) -> bool:
 
 
 class Secrets:
-    """What no text may show."""
+    """The key and the passwords of a sitting, in all forms that a text may hold."""
 
     def __init__(self, key: str | None, addresses: Iterable[str | None] = ()) -> None:
-        """`addresses`: which may hold a user and a password."""
+        """addresses: URLs that may hold a user and a password."""
         forms = set(_forms(key)) if key else set()
         for address in addresses:
             forms |= set(_of_address(address or ""))
-        self._forms = sorted(
-            forms, key=lambda one: (-len(one), one)
-        )  # the longest first: some hold others
-        self._telling = [one for one in self._forms if len(one) >= _TELLING]
+        # The longest first, since some forms hold others.
+        self._forms = sorted(forms, key=lambda form: (-len(form), form))
+        self._in_reply = [form for form in self._forms if len(form) >= _LEAST_IN_REPLY]
 
-    def hidden(self, text: str) -> str:
-        """`text` without them."""
+    def hide(self, text: str) -> str:
+        """The text with *** in the place of each secret."""
         for form in self._forms:
             text = text.replace(form, "***")
         return text
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """For a logger: what libraries log of a server's words, without them."""
+        """A filter for the loggers of libraries, which log a server's words."""
         text = record.getMessage()
-        if (hidden := self.hidden(text)) != text:
+        if (hidden := self.hide(text)) != text:
             record.msg, record.args = hidden, ()
         return True
 
-    def hidden_in_reply(self, text: str) -> str:
-        """The same for what a model writes: there a short one may stand by chance, and stays."""
-        for form in self._telling:
+    def hide_in_reply(self, text: str) -> str:
+        """As `hide` for a model's reply, where a short form may stand by chance and stays."""
+        for form in self._in_reply:
             if form in text:
                 text = text.replace(form, "***")
         return text
@@ -121,7 +122,7 @@ def _of_address(address: str) -> Iterator[str]:
         yield from _forms(unquote(password))
         yield from _in_base64(f"{unquote(user)}:{unquote(password)}")
     elif user:
-        yield from _forms(user)  # some put a token in its place
+        yield from _forms(user)  # some services expect a token as the user
         yield from _in_base64(f"{unquote(user)}:")
 
 
@@ -137,11 +138,13 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _in_base64(secret: str) -> Iterator[str]:
-    """As it is, and as it shows in the middle of more: at each of three offsets, without the letters that it shares with others."""
-    for raw in {
-        secret.encode("utf-8", "surrogatepass"),
-        secret.encode("latin-1", "replace"),
-    }:  # proxies get the latter
+    """Alone, and inside a longer text at each of the three offsets.
+
+    A letter of base64 holds 6 bits. The letters at both ends that share bits with the text around
+    are left out.
+    """
+    # Proxies get the password in latin-1.
+    for raw in {secret.encode("utf-8", "surrogatepass"), secret.encode("latin-1", "replace")}:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield encode(raw).decode("ascii")
             if len(raw) > 8:

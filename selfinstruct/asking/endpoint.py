@@ -1,0 +1,242 @@
+"""The settings that every asking command shares: who is asked, how fast, and for how much money.
+
+Settings marked free may change whenever a run is resumed. They decide how fast a run goes and where,
+never what comes out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
+
+from selfinstruct.errors import UserError
+from selfinstruct.models import Decoding
+from selfinstruct.text import redacted
+
+Rule = tuple[str, bool, str]  # a setting's name, whether its value makes sense, and which would
+E = TypeVar("E", bound="Endpoint")
+
+
+def setting(
+    default: Any, help: str, *, free: bool = False, choices: tuple[str, ...] = (), under: str = ""
+) -> Any:
+    """A setting with its default and its line in the help, under the heading `under`."""
+    metadata = {"help": help, "free": free, "choices": choices, "under": under}
+    return field(default=default, metadata=metadata)
+
+
+def _asked(default: Any, help: str, *, choices: tuple[str, ...] = ()) -> Any:
+    return setting(default, help, choices=choices, under="The model")
+
+
+def _speed(default: Any, help: str) -> Any:
+    return setting(default, help, free=True, under="Speed and patience")
+
+
+def _money(default: Any, help: str) -> Any:
+    return setting(default, help, free=True, under="Money")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Who is asked, how fast, and for how much."""
+
+    STAGES: ClassVar[Mapping[str, Decoding]] = {}  # every stage that asks, as it samples by default
+    EMBEDDED: ClassVar[Mapping[str, Any]] = {}  # settings that the embedded model needs
+
+    model: str = _asked(
+        "",
+        "The model's name at the endpoint; 'local', 'local:FILE.gguf', "
+        "'local:hf:ORG/REPO/FILE', 'scripted'.",
+    )
+    base_url: tuple[str, ...] = setting(
+        (),
+        "The endpoint's address, up to and with /v1. Several share the load.",
+        free=True,
+        under="The model",
+    )
+    key_file: str = setting(
+        "",
+        "A file that holds the key and nothing else, instead of OPENAI_API_KEY.",
+        free=True,
+        under="The model",
+    )
+    api: str = _asked(
+        "chat", "Which of the endpoint's interfaces to use.", choices=("chat", "completions")
+    )
+    response_format: str = _asked(
+        "text", "How replies are asked for.", choices=("text", "json_object", "json_schema")
+    )
+    extra_body: str = _asked("", "Further fields of every request's body, as a JSON object.")
+    prompts: str = setting(
+        "",
+        "A directory of templates that take the place of the packaged ones.",
+        free=True,  # the templates are fingerprinted
+        under="The method",
+    )
+    attempts: int = setting(
+        2,
+        "Replies asked for at most where a reply holds nothing; a stage at temperature 0 has one.",
+        under="The method",
+    )
+    concurrency: int = _speed(16, "Requests under way at once.")
+    batch: bool = _speed(
+        False,
+        "Ask through the endpoint's batch API: half the price, hours for seconds.",
+    )
+    adaptive: bool = _speed(False, "Find out how many of them serve best, --concurrency at most.")
+    rpm: int = _speed(0, "Requests that each endpoint takes in a minute; 0: it will tell.")
+    tpm: int = _speed(
+        0, "Tokens that each endpoint takes in a minute, prompts and replies; 0: it will tell."
+    )
+    timeout: float = _speed(120.0, "Seconds to wait for one reply.")
+    retries: int = _speed(8, "Tries of one request while the others are answered.")
+    patience: float = _speed(
+        3600.0, "Seconds to wait for a server that has answered before and is gone."
+    )
+    max_cost: float = _money(
+        -1.0, "Stop before the run has cost more than so many USD, over all its sittings."
+    )
+    max_tokens_total: int = _money(
+        -1, "Stop before the run has taken more tokens, prompts and replies together."
+    )
+    max_requests: int = _money(
+        -1, "Stop before the run has sent more calls, those made again among them."
+    )
+    price_in: float = _money(-1.0, "USD for a million prompt tokens.")
+    price_out: float = _money(-1.0, "USD for a million completion tokens.")
+    price_batch: float = _money(
+        -1.0, "What a batch costs, as a share of the live price, if not as listed, or half."
+    )
+    decodings: Mapping[str, Decoding] = field(default_factory=dict)  # by stage
+
+    @classmethod
+    def configured(cls: type[E], *layers: Mapping[str, Any]) -> E:
+        """The defaults, then each layer's values over the one before. Raises UserError."""
+        return changed(cls(decodings=dict(cls.STAGES)), *layers)
+
+    def decoding(self, stage: str) -> Decoding:
+        return self.decodings[stage]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model that is asked; the first is the main one."""
+        return (self.model,)
+
+    @property
+    def addresses(self) -> str:
+        """For a person, without secrets; empty if none was named."""
+        return ", ".join(map(redacted, self.base_url))
+
+    def record(self) -> dict[str, Any]:
+        """For run.json: all but secrets in addresses and the place of the key."""
+        record = asdict(replace(self, base_url=tuple(map(redacted, self.base_url)), decodings={}))
+        del record["key_file"], record["decodings"]
+        return {**record, **{stage: asdict(one) for stage, one in self.decodings.items()}}
+
+    def rules(self) -> Iterator[Rule]:
+        """What must hold of the settings; a recipe's settings add their own."""
+        yield "attempts", self.attempts >= 1, "at least 1"
+        yield "concurrency", self.concurrency >= 1, "at least 1"
+        yield "rpm", self.rpm >= 0, "0 (no limit) or more"
+        yield "tpm", self.tpm >= 0, "0 (no limit) or more"
+        yield "timeout", self.timeout > 0, "more than 0 seconds"
+        yield "retries", self.retries >= 1, "at least 1"
+        yield "patience", self.patience >= 0, "0 seconds or more"
+        cost = self.max_cost == -1 or 0 < self.max_cost < math.inf
+        yield "max_cost", cost, "more than 0 USD (-1: no cap)"
+        for name in ("max_tokens_total", "max_requests"):
+            cap = getattr(self, name)
+            yield name, cap == -1 or cap >= 1, "at least 1 (-1: no cap)"
+        share = self.price_batch == -1 or 0 <= self.price_batch <= 1
+        yield "price_batch", share, "between 0 and 1 (-1: as listed, or half)"
+
+
+def check(settings: Endpoint) -> None:
+    """Raises UserError naming the first setting that makes no sense, with what would."""
+    for name, holds, wanted in settings.rules():
+        if not holds:
+            value = getattr(settings, name)
+            raise UserError(f"--{name.replace('_', '-')} {value}: must be {wanted}")
+    _check_addresses(settings)
+    for each in fields(settings):
+        choices, value = each.metadata.get("choices"), getattr(settings, each.name)
+        option = f"--{each.name.replace('_', '-')}"
+        if choices and value not in choices:
+            raise UserError(f"{option} {value}: must be one of {', '.join(choices)}")
+        is_free = each.metadata.get("free")  # paths may be anything
+        if isinstance(value, str) and not is_free and re.search("[\ud800-\udfff]", value):
+            raise UserError(f"{option} {value}: is no UTF-8")
+
+
+def _check_addresses(settings: Endpoint) -> None:
+    for address in settings.base_url:
+        if not _is_address(address):
+            raise UserError(
+                f"--base-url {redacted(address)}: must be an address such as "
+                "http://localhost:8000/v1"
+            )
+    if len(set(settings.base_url)) < len(settings.base_url):
+        raise UserError("--base-url: names the same address twice; give each once")
+    if settings.batch and len(settings.base_url) > 1:
+        raise UserError(
+            "--batch: needs one --base-url, that of the endpoint which keeps the batches; "
+            "leave the others out"
+        )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        port = urlsplit(text).port
+        return port != 0 and re.fullmatch(r"https?://[^/\s]\S*", redacted(text)) is not None
+    except ValueError:  # a port that is no number, or none that there is
+        return False
+
+
+def changed(settings: E, *layers: Mapping[str, Any]) -> E:
+    """`settings` with each layer's values over the one before. Raises UserError.
+
+    A stage's value in a layer is a mapping of decoding fields; None leaves a field to the server.
+    """
+    for layer in layers:
+        values = dict(layer)
+        if isinstance(values.get("base_url"), str):
+            values["base_url"] = addresses_of(values["base_url"])
+        decodings = dict(settings.decodings)
+        for stage in set(decodings) & set(values):
+            decodings[stage] = replace(decodings[stage], **values.pop(stage))
+        settings = replace(settings, **values, decodings=decodings)
+    check(settings)
+    return settings
+
+
+def addresses_of(address: str) -> tuple[str, ...]:
+    return (address,) if address else ()
+
+
+def free_names(kind: type[Endpoint]) -> frozenset[str]:
+    """The settings that may change between two sittings."""
+    return frozenset(each.name for each in fields(kind) if each.metadata.get("free"))
+
+
+def changes(recorded: Endpoint, now: Endpoint) -> list[str]:
+    """Differences that would change the data, one line each, decoding fields by name."""
+    found = []
+    free = free_names(type(recorded))
+    for each in fields(recorded):
+        if each.name in free or each.name == "decodings":
+            continue
+        before, after = getattr(recorded, each.name), getattr(now, each.name, None)
+        if before != after:
+            found.append(f"{each.name} was {before!r} and is now {after!r}")
+    for stage, before in recorded.decodings.items():
+        after = now.decodings.get(stage, Decoding())
+        for part in fields(Decoding):
+            then, later = getattr(before, part.name), getattr(after, part.name)
+            if then != later:
+                found.append(f"{stage}.{part.name} was {then!r} and is now {later!r}")
+    return found

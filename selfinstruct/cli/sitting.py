@@ -1,0 +1,121 @@
+"""One sitting of a run as a person sees it: the bar, the notices, the end."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfinstruct.cli.options import higher
+from selfinstruct.cli.screen import show
+
+if TYPE_CHECKING:
+    from selfinstruct.runs.inputs import Inputs
+    from selfinstruct.runs.run import Run
+
+
+def sit(
+    directory: Path,
+    inputs: Inputs,
+    *,
+    seconds: float | None,
+    dry_run: bool = False,
+    repair: bool = False,
+    accept_change: bool = False,
+) -> None:
+    """Go on with the run in `directory`, or begin it; `dry_run` only says what it would take."""
+    from selfinstruct.runs import plan
+    from selfinstruct.runs.directory import checkpointed
+    from selfinstruct.runs.run import Run
+
+    if dry_run:
+        record = checkpointed(directory) if directory.is_dir() else None
+        done = (record["end"] or record["mark"])["funnel"]["examples"] if record else 0
+        show(plan.lines(inputs, done=done))
+        return
+    run = Run(directory, inputs.config, inputs, repair=repair, accept_change=accept_change)
+    try:
+        _work(run, inputs, seconds)
+    finally:
+        if run.is_worth_keeping:
+            run.close()
+        else:
+            run.discard()
+    show(run.funnel.lines(run.config.items))
+    show(_three_examples(directory))
+    show([f"\n{run.funnel.examples} examples in {directory / 'examples.jsonl'}"])
+
+
+def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
+    import asyncio
+
+    from selfinstruct.cli.heap import seldom_collected
+    from selfinstruct.errors import Interrupted
+    from selfinstruct.models.money.prices import price_of
+    from selfinstruct.runs.generation import go_on
+    from selfinstruct.runs.progress import Progress
+
+    run.expected = inputs.open().expected
+    if run.is_resumed:
+        show(
+            [
+                f"{run.directory}: goes on at {_so_far(run)}, {len(run.completions)} replies on record"
+            ]
+        )
+    price, cap = price_of(run.config), run.config.max_cost
+    progress = Progress(run.wanted or 0, run.funnel, run.meter, price, max_cost=cap)
+    try:
+        with seldom_collected():
+            asyncio.run(
+                go_on(
+                    run,
+                    inputs,
+                    notice=progress.say,
+                    changed=progress.update,
+                    waiting=progress.wait_for,
+                    seconds=seconds,
+                )
+            )
+    except Interrupted as stop:
+        progress.close()
+        show([f"stopped ({stop}): {_how_to_go_on(run, stop)}"])
+        sys.exit(stop.code)
+    finally:
+        progress.close()
+
+
+def _so_far(run: Run) -> str:
+    of = "" if run.wanted is None else f" of {run.wanted}"
+    return f"{run.funnel.examples}{of} examples"
+
+
+def _how_to_go_on(run: Run, stop: Exception) -> str:
+    if not run.is_worth_keeping:
+        return "no reply had come yet, nothing is kept; start the same command again"
+    saved = f"{_so_far(run)} and {len(run.completions)} replies are saved in {run.directory}"
+    command = f"selfinstruct resume {shlex.quote(str(run.directory))}{higher(str(stop))}"
+    return f"{saved}; go on with: {command}"
+
+
+def _three_examples(directory: Path) -> Iterable[str]:
+    import json
+
+    with (directory / "examples.jsonl").open("rb") as file:
+        offsets = [0]
+        offsets += [offsets[0] + file.tell() for _ in iter(file.readline, b"")][:-1]
+        for number in sorted({len(offsets) * part // 6 for part in (1, 3, 5)}):
+            file.seek(offsets[number])
+            line = file.readline()
+            if not line:  # a dataset without an example
+                return
+            record = json.loads(line)
+            yield f"\n{record['id']}"
+            for field in ("instruction", "input", "output"):
+                yield f"  {field + ':':<13}{_shortened(record[field]) or '(none)'}"
+
+
+def _shortened(text: str, most: int = 400) -> str:
+    text = text if len(text) <= most else text[:most] + " ..."
+    return text.replace("\n", "\n" + " " * 15)

@@ -1,0 +1,205 @@
+"""Calls to an endpoint: credentials, headers, and the errors that failed calls mean.
+
+Chat and completions requests go over the HTTP client (transport.py). The openai client makes the
+other calls: models, files, batches.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import urllib.request
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import openai
+
+from selfinstruct.errors import ModelError, RequestFailed, UserError
+from selfinstruct.models.openai.errors import AmbiguousFailure, not_json, on_one_line, unexpected
+from selfinstruct.models.openai.failures import HTTP_ERRORS, error_of_failure, failure_of
+from selfinstruct.models.openai.headers import basic, retry_after
+from selfinstruct.models.openai.keys import Secrets
+from selfinstruct.models.openai.refusals import Refusal, error_of_refusal, read_refusal
+from selfinstruct.models.openai.transport import HttpClient, Reply, Target
+from selfinstruct.text import redacted
+
+_PATHS = {"chat": "chat/completions", "completions": "completions"}  # below the base URL
+_NO_KEY = "none"  # a server of one's own wants no key, but the openai client wants a text
+_LONGEST_WORDS = 200  # characters of a foreign text in a message
+Result = TypeVar("Result")
+
+
+class Session:
+    """The clients of one endpoint.
+
+    base_url: None for OpenAI's own. api_key: None if the endpoint wants none. timeout: seconds for
+    a call. has_answered: whether the endpoint has ever answered; a few messages depend on that.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None,
+        api_key: str | None,
+        timeout: float,
+        has_answered: Callable[[], bool],
+    ) -> None:
+        """Raises UserError if an address or a variable of the environment is wrong."""
+        self._http = _http_client(timeout)
+        try:
+            self._client = _openai_client(base_url, api_key or _NO_KEY, timeout, self._http)
+            self._targets = {api: self._target(path) for api, path in _PATHS.items()}
+        except HTTP_ERRORS:
+            where = f"--base-url {redacted(base_url or '')}"
+            raise UserError(f"{where}: holds what no address can hold; copy it again") from None
+        self.address = redacted(str(self._client.base_url).rstrip("/"))
+        self.secrets = Secrets(api_key, (base_url, *urllib.request.getproxies().values()))
+        for logger in _loggers():
+            logger.addFilter(self.secrets)
+        self._has_answered = has_answered
+
+    async def close(self) -> None:
+        await self._client.close()
+        for logger in _loggers():
+            logger.removeFilter(self.secrets)
+
+    # ------------------------------------------------ calls
+
+    async def post(self, api: str, body: Mapping[str, Any]) -> Reply:
+        """Send the body of a request. api: chat or completions. A refusal is a reply as well.
+
+        Raises AmbiguousFailure, Transient or ModelError.
+        """
+        return await self._heard(self._http.post_json(self._targets[api], body))
+
+    async def models(self) -> Any:
+        """The raw response with the list of models. Raises as `through`, and AmbiguousFailure."""
+        return await self._heard(self._client.models.with_raw_response.list())
+
+    async def through(self, call: Callable[[Any], Awaitable[Any]], *, missing: str) -> Any:
+        """Make a call of the openai client. missing: the meaning of HTTP 404, for the message.
+
+        Raises Transient or ModelError.
+        """
+        try:
+            return await self._heard(call(self._client), missing=missing)
+        except AmbiguousFailure as failure:
+            raise failure.of_run from None
+        except RequestFailed as failure:
+            raise ModelError(f"{self.address}: {failure}") from None
+
+    def _target(self, path: str) -> Target:
+        """The address and the headers of every request to `path`.
+
+        The openai client would put both together again for each request, and would build and read
+        typed messages: most of the CPU time of a call (scripts/bench_throughput).
+        """
+        base = self._client.base_url
+        headers = {
+            "Authorization": f"Bearer {self._client.api_key}",
+            **self._client.default_headers,  # holds the Authorization of a user in the address
+        }
+        return self._http.target(
+            base.copy_with(raw_path=base.raw_path + path.encode("ascii")),
+            {name: value for name, value in headers.items() if isinstance(value, str)},
+        )
+
+    # ------------------------------------------------ what comes back
+
+    def record(self, text: str) -> dict[str, Any]:
+        """The JSON object of a reply. Raises AmbiguousFailure."""
+        record = _parsed(text)
+        if not isinstance(record, dict):
+            raise not_json(self.address, text, self.words(text))
+        return record
+
+    def words(self, text: str) -> str:
+        """Foreign text for a message: one short line without secrets."""
+        text = on_one_line(self.secrets.hide(text))
+        return text if len(text) <= _LONGEST_WORDS else text[:_LONGEST_WORDS] + "..."
+
+    def refusal(self, reply: Reply) -> Refusal:
+        """A reply that says no, read."""
+        record = _parsed(reply.text)
+        body = record if isinstance(record, dict) else reply.text
+        after = retry_after(reply.headers, time.time())
+        return read_refusal(body, self.address, reply.status, self.words, after)
+
+    async def _heard(self, call: Awaitable[Result], *, missing: str = "") -> Result:
+        """The result of a call of the libraries below. missing: as of `through`.
+
+        Raises AmbiguousFailure, Transient, RequestFailed or ModelError, without secrets.
+        """
+        try:
+            return await call
+        except (openai.OpenAIError, *HTTP_ERRORS) as error:
+            # Without the traceback, or the exception and this frame would hold each other.
+            failed: Exception = error.with_traceback(None)
+        # Outside `except`: the traceback of a bug below must not show the server's words.
+        if missing and isinstance(failed, openai.NotFoundError):
+            raise ModelError(f"{self.refusal(Reply.of(failed.response)).said}; {missing}")
+        raise self._error_of(failed)
+
+    def _error_of(self, error: Exception) -> Exception:
+        """The error that an exception of the libraries below means."""
+        if isinstance(error, openai.APIStatusError):
+            return error_of_refusal(self.refusal(Reply.of(error.response)), {}, "")
+        if isinstance(error, (openai.APIConnectionError, *HTTP_ERRORS)):  # timeouts included
+            failure = failure_of(error)
+            failure = replace(failure, words=self.words(failure.words))
+            return error_of_failure(failure, self.address, is_new=not self._has_answered())
+        if isinstance(error, openai.APIResponseValidationError):
+            return unexpected(self.address, "answers in an unexpected form")
+        return ModelError(f"{self.address}: {self.words(str(error))}")
+
+
+def _parsed(text: str) -> Any:
+    """None for text that is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _openai_client(
+    base_url: str | None, api_key: str, timeout: float, http: HttpClient
+) -> openai.AsyncOpenAI:
+    """A user in the address is sent as basic authorisation, in the place of the key."""
+    login = urlsplit(base_url or "")
+    user, password = login.username, login.password or ""
+    return openai.AsyncOpenAI(
+        base_url=redacted(base_url) if base_url else None,
+        api_key=api_key,
+        timeout=timeout,
+        max_retries=0,
+        default_headers=None if user is None else basic(user, password),
+        http_client=http,
+    )
+
+
+def _http_client(timeout: float) -> HttpClient:
+    """Raises UserError if a variable of the environment is wrong."""
+    try:
+        return HttpClient(seconds=timeout)
+    except OSError as error:
+        raise UserError(
+            "SSL_CERT_FILE, SSL_CERT_DIR: hold no certificates that can be read "
+            f"({error.strerror or error}); mend or unset them"
+        ) from None
+    except (ValueError, *HTTP_ERRORS) as error:
+        raise UserError(
+            "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY: no proxy's address "
+            f"({type(error).__name__}); mend or unset it"
+        ) from None
+
+
+def _loggers() -> list[logging.Logger]:
+    """The loggers of the libraries below. A filter holds for one logger, not for its children."""
+    libraries = ("openai", "httpx2", "httpcore2", "aiohttp")
+    return [
+        logging.getLogger(name)
+        for name in logging.root.manager.loggerDict
+        if name.partition(".")[0] in libraries
+    ]

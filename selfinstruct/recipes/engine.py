@@ -1,0 +1,147 @@
+"""The engine of every recipe: two ordered streams, from items to drafts, from drafts to outcomes.
+
+    items -> draft (many at once) -> admit (in order, keeps state) -> fill (many at once) -> steps
+
+The steps are a function of the settings, the inputs and the replies. Two things make them so: a
+recipe draws from its state as it stood some items before, with a generator of the item's own; and
+both streams hand their results on in order, however the replies come in. The stream of steps ends
+with the n-th example, or after the last item.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from selfinstruct.asking.stage import Ask
+from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.tasks import Instruction
+from selfinstruct.models import Request
+from selfinstruct.recipes import Outcome, Recipe
+from selfinstruct.recipes.ordered import in_order
+from selfinstruct.recipes.pace import Pace
+
+_PLACE = re.compile(r"([a-z]*)(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Outcomes that are committed together: at most one instruction, with what belongs to it."""
+
+    turn: int  # the item's number
+    outcomes: tuple[Outcome, ...]
+    ends_turn: bool = False
+    is_last: bool = False  # the n-th example is in it, or no item is left
+    items_ended: bool = False  # no item is left
+    admitted: Any = None  # to be filled
+
+    @property
+    def instruction(self) -> Instruction | None:
+        """The instruction that it commits."""
+        return next((each for each in self.outcomes if isinstance(each, Instruction)), None)
+
+
+class Engine:
+    """One sitting's way through a recipe, from item number `start` on."""
+
+    def __init__(self, recipe: Recipe, ask: Ask, pace: Pace, *, start: int = 0) -> None:
+        self._recipe, self._ask, self._pace = recipe, ask, pace
+        self._wanted, self._examples = pace.wanted, pace.examples
+        self._ended = start
+
+    async def steps(self) -> AsyncGenerator[Step, None]:
+        """What is to be committed, in its order. Raises ModelError."""
+        async with aclosing(in_order(self._fill, self._admit(), window=self._pace.steps)) as steps:
+            async for step in steps:
+                self._pace.waiting -= 1
+                step = self._cut(step)
+                yield step
+                if step.is_last:
+                    return
+        yield Step(self._ended - 1, (), is_last=True, items_ended=True)
+
+    def _cut(self, step: Step) -> Step:
+        """The step up to the n-th example, which is the last outcome of all."""
+        for number, outcome in enumerate(step.outcomes, 1):
+            if isinstance(outcome, Example):
+                self._examples += 1
+                if self._examples >= self._wanted:
+                    return replace(
+                        step, outcomes=step.outcomes[:number], ends_turn=False, is_last=True
+                    )
+        return step
+
+    # ------------------------------------------------ the first stream: from items to drafts
+
+    async def _admit(self) -> AsyncGenerator[Step, None]:
+        async with aclosing(in_order(self._draft, self._items(), window=self._open_items)) as items:
+            async for at, drafts in items:
+                dropped: list[Outcome] = []
+                for draft in drafts:
+                    found = draft if isinstance(draft, Rejected) else self._recipe.admit(at, draft)
+                    if isinstance(found, Rejected):
+                        dropped.append(found)
+                        continue
+                    self._pace.admitted += 1
+                    yield Step(at, tuple(dropped), admitted=found)
+                    dropped = []
+                self._recipe.end(at)
+                self._ended += 1
+                self._pace.turns += 1
+                yield Step(at, tuple(dropped), ends_turn=True)
+
+    async def _items(self) -> AsyncIterator[tuple[int, Any]]:
+        for numbered in enumerate(self._recipe.items(self._ended), self._ended):
+            yield numbered
+
+    def _open_items(self) -> int:
+        return min(self._recipe.may_open(self._ended), self._pace.new_turns())
+
+    async def _draft(self, numbered: tuple[int, Any]) -> tuple[int, Sequence[Any]]:
+        at, item = numbered
+        return at, await self._recipe.draft(at, item, self._ask)
+
+    # ------------------------------------------------ the second stream: from drafts to outcomes
+
+    async def _fill(self, step: Step) -> Step:
+        if step.admitted is not None:
+            filled = await self._recipe.fill(step.turn, step.admitted, self._ask)
+            step = replace(step, outcomes=(*step.outcomes, *filled), admitted=None)
+            self._pace.known += 1
+            self._pace.examples += sum(isinstance(each, Example) for each in filled)
+        self._pace.waiting += 1
+        return step
+
+
+def rank(request: Request) -> tuple[int, int]:
+    """The order in which waiting calls are made: drafts first, of which few are under way, then
+    instructions by number. A second attempt does not queue behind all that came after the first.
+    """
+    place = _PLACE.match(request.place)
+    return (1, 0) if place is None else (int(place[1] == "i"), int(place[2]))
+
+
+class _Asked(Exception):
+    """The first request of a recipe."""
+
+    def __init__(self, stage: str, place: str, values: Any, to: str | None) -> None:
+        super().__init__(stage)
+        self.call = (stage, place, values, to)
+
+
+async def first_call(recipe: Recipe) -> tuple[str, str, Any, str | None] | None:
+    """The stage, place, values and model of what a new run asks first; None if nothing is asked."""
+
+    async def ask(stage: str, place: str, values: Any, to: str | None = None) -> Any:
+        raise _Asked(stage, place, values, to)
+
+    try:
+        async with aclosing(Engine(recipe, ask, Pace(1, 1)).steps()) as steps:
+            async for _ in steps:
+                pass
+    except _Asked as found:
+        return found.call
+    return None

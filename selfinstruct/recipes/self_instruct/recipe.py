@@ -1,0 +1,280 @@
+"""Self-Instruct: a pool of tasks grows out of its seeds (Wang et al., ACL 2023, figure 2).
+
+In: seed tasks. Out: instructions that are new by ROUGE-L, each with instances.
+Asks: `propose` once a turn; `classify` and `input_first` or `output_first` once an instruction.
+Costs: some 2.2 requests an example; a saturated pool takes more turns for the same instructions.
+Differs from the published code: a turn draws its demonstrations from the pool as it stood `lag`
+turns before, so that turns may run at once; nothing is dropped without a line in rejected.jsonl.
+
+    seeds -> pool -> propose -> parse -> filters -> novelty -> admit --+     turns, in order
+              ^---------------- demonstrations ------------------------+
+                                                                       v
+                classify -> instantiate -> parse -> filters -> example       in instruction order
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar
+
+from selfinstruct.asking.stage import Ask, Question, Reply
+from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.tasks import Instance, Instruction, SeedTask
+from selfinstruct.defects import Finding
+from selfinstruct.recipes import Materials, Outcome, Recipe
+from selfinstruct.recipes import filters as filtering
+from selfinstruct.recipes.pool import Pool, PoolItem
+from selfinstruct.recipes.self_instruct.defects import Defects
+from selfinstruct.recipes.self_instruct.presets import METHODS
+from selfinstruct.recipes.self_instruct.seeds import read_materials
+from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
+from selfinstruct.seeding import generator
+
+# What a run gives, as (few, many), by measured runs of this program and the paper's (section 3.1
+# and appendix): the pool saturates, so a long run is nearer to the first figure.
+ACCEPTED = (0.35, 0.85)  # of the instructions asked for
+EXAMPLES_PER_INSTRUCTION = {1: (0.85, 0.97), 2: (1.1, 1.7), 3: (1.2, 2.2)}  # by --max-instances
+CLASSIFICATION = 0.2  # of instructions
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A candidate instruction, with its instance where a reply holds whole tasks."""
+
+    text: str
+    shown: tuple[str, ...]  # ids of the demonstrations
+    instance: Instance | None = None
+
+
+class SelfInstruct(Recipe):
+    """The recipe of `generate`, for every preset but `alpaca`."""
+
+    config: SelfInstructConfig
+    is_endless: ClassVar[bool] = True
+    labels: ClassVar[Mapping[str, str]] = {"seeds": "the seed tasks are others"}
+
+    def __init__(self, config: Any, materials: Any = None) -> None:
+        super().__init__(config, materials)
+        self.pool = Pool(materials, config.threshold, config.tokenizer)
+        self._method = METHODS[config.preset]
+        self._defects = Defects(config.reject)
+
+    @classmethod
+    def questions_of(cls, config: SelfInstructConfig) -> Sequence[Question]:
+        return METHODS[config.preset].questions
+
+    @classmethod
+    def folder_of(cls, config: SelfInstructConfig) -> str:
+        return config.preset
+
+    @classmethod
+    def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
+        return read_materials(config, kept, named)
+
+    # ------------------------------------------------ turns: new instructions (section 2.2)
+
+    def items(self, start: int) -> Iterator[int]:
+        return count(start)
+
+    def may_open(self, ended: int) -> int:
+        """A turn shows instructions of turns that have all ended: `turn - lag(turn) < ended` holds
+        up to turn `2 * ended + 6`.
+        """
+        return min(self.config.lag, ended + 7)
+
+    async def draft(self, at: int, item: int, ask: Ask) -> Sequence[Draft | Rejected]:
+        shown = self._demonstrations(at)
+        reply = await self._propose(at, shown, ask)
+        if reply.parsed.reason == "context_overflow" and len(shown) > 1:
+            shown = shown[: (len(shown) + 1) // 2]
+            shorter = await self._propose(at, shown, ask)
+            reply = replace(
+                shorter, before=(*reply.before, replace(reply, before=()), *shorter.before)
+            )
+        ids = tuple(task.id for task in shown)
+        drafts = [Draft(each.instruction, ids, each.instance) for each in reply.parsed.drafts]
+        return [*dropped_replies("propose", at, reply), *drafts]
+
+    async def _propose(self, at: int, shown: Sequence[SeedTask | PoolItem], ask: Ask) -> Reply:
+        demonstrations = self._method.listed(shown)
+        values = {
+            "demonstrations": demonstrations,
+            "n": self.config.new_per_turn,
+            "next": len(shown) + 1,
+        }
+        return await ask("propose", f"t{at}", values)
+
+    def _demonstrations(self, turn: int) -> list[SeedTask | PoolItem]:
+        """From the pool as it stood some turns before: few at first, when every survivor is wanted
+        as a demonstration soon. The lag depends on the turn's number alone.
+        """
+        lag = min(self.config.lag, 4 + turn // 2)
+        return self.pool.demonstrations(
+            generator(self.config.seed, "demonstrations", turn),
+            after_turn=turn - lag,
+            demos=self.config.demos,
+            machine_demos=self.config.machine_demos,
+        )
+
+    def admit(self, at: int, draft: Draft) -> Instruction | Rejected:
+        reason = self.why_not(draft.text)
+        if reason is not None:
+            return Rejected("propose", "instruction", reason, at, draft.text)
+        return self.if_novel(at, draft)
+
+    def why_not(self, text: str) -> str | None:
+        """The reason to drop an instruction before it is compared with the pool."""
+        reason = filtering.why_not_instruction(text, self._method.filters)
+        if reason is None and not self.pool.is_comparable(text):
+            reason = "no_tokens"
+        return reason
+
+    def if_novel(self, at: int, draft: Draft) -> Instruction | Rejected:
+        """The instruction, now in the pool, unless the pool has one like it."""
+        text = draft.text
+        match = self.pool.resembles(text)
+        if match is not None:
+            return Rejected(
+                *("propose", "instruction", "near_duplicate", at, text),
+                similar_to=match.text,
+                similarity=match.score,
+            )
+        admitted = Instruction(
+            f"i{len(self.pool.machine) + 1:06d}",
+            text,
+            at,
+            draft.shown,
+            similarity=self._similarity(text),
+        )
+        self.pool.admit(admitted.id, text)
+        return admitted
+
+    def _similarity(self, text: str) -> dict[str, object] | None:
+        if not self.config.record_similarity:
+            return None
+        index = self.pool.index
+        top = index.top(text, 10)
+        most_similar = {match.text: match.score for match in top}
+        return {"max": top[0].score, "mean": index.mean(text), "most_similar": most_similar}
+
+    def end(self, at: int) -> None:
+        self.pool.end_turn(at)
+
+    def restore(self, instructions: Iterable[Instruction], ended: int) -> int:
+        for instruction in instructions:
+            for turn in range(self.pool.turns, instruction.turn):
+                self.pool.end_turn(turn)
+            self.pool.admit(instruction.id, instruction.text)
+        for turn in range(self.pool.turns, ended):
+            self.pool.end_turn(turn)
+        return len(self.pool.machine)
+
+    # ------------------------------------------------ examples (sections 2.2 and 2.3)
+
+    async def fill(self, at: int, admitted: Instruction, ask: Ask) -> Sequence[Outcome]:
+        values = {
+            "instruction": admitted.text,
+            "max_instances": self.config.max_instances_per_task,
+        }
+        label = await ask("classify", admitted.id, values)
+        instruction = replace(admitted, is_classification=label.parsed.is_classification)
+        stage = "output_first" if instruction.is_classification else "input_first"
+        reply = await ask(stage, admitted.id, values)
+        return [
+            instruction,
+            *dropped_replies("classify", at, label, instruction),
+            *dropped_replies(stage, at, reply, instruction),
+            *self._checked(instruction, stage, reply.parsed.instances),
+        ]
+
+    def _checked(
+        self, instruction: Instruction, stage: str, instances: tuple[Instance, ...]
+    ) -> Iterator[Outcome]:
+        config, method = self.config, self._method
+        reasons = filtering.why_not_instances(
+            instances,
+            at_most=config.max_instances_per_task,
+            control=method.drops_control,
+            repeated=method.repeats,
+        )
+        kept = 0
+        for instance, reason in zip(instances, reasons, strict=True):
+            found = self._defects.of(instruction, instance) if reason is None else []
+            reason = reason or self._defects.rejecting(found)
+            if reason is None:
+                kept += 1
+                yield self.example(instruction, instance, kept, found)
+            else:
+                at = (instruction.turn, instruction.text, instruction.id)
+                given, output = instance.input, instance.output
+                yield Rejected(stage, "instance", reason, *at, input=given, output=output)
+
+    def example(
+        self, instruction: Instruction, instance: Instance, number: int, found: Sequence[Finding]
+    ) -> Example:
+        """An example with the notes of its defects."""
+        notes = {"findings": [finding.slug for finding in found]} if found else {}
+        return Example(
+            id=f"{instruction.id}-{number}",
+            instruction=instruction.text,
+            input=instance.input,
+            output=instance.output,
+            is_classification=instruction.is_classification,
+            provenance={
+                "instruction_id": instruction.id,
+                "turn": instruction.turn,
+                "model": self.config.model,
+                **notes,
+            },
+        )
+
+    # ------------------------------------------------ estimates
+
+    def per_item(self) -> float:
+        """Of those asked for, most are new as long as the pool is small."""
+        return 0.75 * self.config.new_per_turn
+
+    def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
+        instructions = examples / self._per_instruction(lucky)
+        proposals = instructions / (self.config.new_per_turn * ACCEPTED[lucky])
+        return {
+            "propose": proposals,
+            "classify": instructions,
+            "input_first": instructions * (1 - CLASSIFICATION),
+            "output_first": instructions * CLASSIFICATION,
+        }
+
+    def _per_instruction(self, lucky: bool) -> float:
+        return EXAMPLES_PER_INSTRUCTION[min(self.config.max_instances_per_task, 3)][lucky]
+
+    def reply_tokens(self, stage: str, *, lucky: bool) -> float:
+        each = super().reply_tokens(stage, lucky=lucky)
+        if stage == "propose":
+            return self.config.new_per_turn * each
+        return each if stage == "classify" else each * self._per_instruction(lucky)
+
+    def described(self) -> Iterator[str]:
+        yield f"  seed tasks   {len(self.pool.seeds)}"
+
+    def specimens(self) -> Mapping[str, Mapping[str, object]]:
+        values = {
+            "instruction": self.pool.seeds[0].instruction,
+            "max_instances": self.config.max_instances_per_task,
+        }
+        return {stage: values for stage in ("classify", "input_first", "output_first")}
+
+
+def dropped_replies(
+    stage: str, turn: int, reply: Reply, instruction: Instruction | None = None
+) -> list[Rejected]:
+    """Replies, or the end of one, that nothing could be made of, in the order in which they came."""
+    of = instruction.id if instruction else None
+    replies = [(each.text, each.parsed.reason) for each in (*reply.before, reply)]
+    return [
+        Rejected(stage, "reply", reason, turn, text, instruction_id=of)
+        for text, reason in replies
+        if reason is not None
+    ]

@@ -1,0 +1,60 @@
+"""Sources: runs and datasets that a recipe reads, named by path and fingerprinted by their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from selfinstruct.data.collected import Collected
+from selfinstruct.errors import UserError
+
+_ROLES = ("instruction", "input", "output", "system", "history")
+
+
+class Sources:
+    """The records of several sources, one source after the other, read anew at every iteration."""
+
+    def __init__(self, paths: Sequence[str], fields: Sequence[str] = ()) -> None:
+        """`fields`: as "instruction=question". Raises UserError for a path that is none."""
+        from selfinstruct.records.collected import fingerprint, open_source
+
+        self._paths, self._fields = tuple(paths), _mapping(fields)
+        self._sources = [open_source(path, fields=self._fields) for path in self._paths]
+        self._fingerprints = [fingerprint(path) for path in self._paths]
+
+    def fingerprints(self) -> list[str]:
+        """SHA-256 of each source, in hex."""
+        return self._fingerprints
+
+    def __iter__(self) -> Iterator[Collected]:
+        """Raises UserError at a record without an instruction, naming its place."""
+        from selfinstruct.records.reading import Bad
+
+        for path, source in zip(self._paths, self._sources, strict=True):
+            for record in source:
+                if isinstance(record, Bad):
+                    raise UserError(f"{path}:{record.where}: {record.why}")
+                yield record
+
+    def unused(self) -> list[str]:
+        """Columns that no prompt uses, after an iteration."""
+        names = (name for source in self._sources for name in source.unused)
+        return list(dict.fromkeys(names))
+
+    def described(self) -> Iterator[str]:
+        for path, source in zip(self._paths, self._sources, strict=True):
+            count = sum(1 for _ in source)
+            yield f"  source       {path}, {count:,} rows"
+        if unused := self.unused():
+            yield f"  not used     {', '.join(unused)} (kept in the provenance)"
+
+
+def _mapping(fields: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in fields:
+        name, separator, column = text.partition("=")
+        if not separator or name not in _ROLES or not column:
+            raise UserError(
+                f"--field {text}: must be NAME=COLUMN with one of the names {', '.join(_ROLES)}"
+            )
+        found[name] = column
+    return found
