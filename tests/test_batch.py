@@ -25,10 +25,10 @@ from server import LoopbackServer, failing, rejecting
 from selfinstruct.asking.config import configure
 from selfinstruct.models import Usage
 from selfinstruct.models.batch.api import BatchApi
-from selfinstruct.models.batch.batch import Batch
 from selfinstruct.models.batch.collector import Collector
-from selfinstruct.models.batch.patience import Patient
-from selfinstruct.models.batch.submission import Making
+from selfinstruct.models.batch.patience import Patience
+from selfinstruct.models.batch.polling import Polling
+from selfinstruct.models.batch.submission import Submission
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.money.prices import Rate, price_of
 from selfinstruct.recipes.pace import Pace
@@ -40,9 +40,9 @@ PRICED = ("--price-in", 1000, "--price-out", 2000)
 HALF = 0.5  # of these prices, for a batch
 QUICK = [
     (Collector, "IDLE", 0.03),
-    (Batch, "PAUSE", 0.02),
-    (Making, "SETTLE", 0.2),
-    (Patient, "PAUSE", 0.02),
+    (Polling, "PAUSE", 0.02),
+    (Submission, "SETTLE", 0.2),
+    (Patience, "PAUSE", 0.02),
 ]
 QUICKLY = "".join(
     f"from {kind.__module__} import {kind.__name__}\n{kind.__name__}.{name} = {value}\n"

@@ -26,6 +26,7 @@ from server import (
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Completion, Decoding, Message, Request, Usage
+from selfinstruct.models.openai.blame import Blame
 from selfinstruct.models.openai.client import OpenAI
 from selfinstruct.models.openai.headers import retry_after
 from selfinstruct.models.retry import Retried
@@ -533,7 +534,9 @@ def test_every_request_has_the_headers_that_the_openai_client_would_send(user: s
         try:
             for request in (CHAT, RAW, CHAT, RAW):
                 await endpoint.complete(request)
-            await endpoint._client.post("/chat/completions", cast_to=object, body=SENT_TO_CHAT)
+            await endpoint.session._client.post(
+                "/chat/completions", cast_to=object, body=SENT_TO_CHAT
+            )
         finally:
             await endpoint.close()
 
@@ -724,7 +727,7 @@ def lone_refusals(
     async def fates() -> list[type]:
         found: list[type] = []
         endpoint = OpenAI(base_url=base_url, api_key="sk-test", timeout=20.0, left_out=known)
-        for number in range(OpenAI.DOUBTS + 1):
+        for number in range(Blame.DOUBTS + 1):
             try:
                 await ask(endpoint, number)
             except (ModelError, RequestFailed) as fate:
@@ -742,7 +745,7 @@ def test_a_run_that_goes_on_takes_a_few_lone_refusals_for_the_requests_own() -> 
         await endpoint.complete(with_changes(CHAT, seed=number))
 
     with LoopbackServer(failing("400")) as server:
-        assert lone_refusals({}, ask, server.base_url) == [RequestFailed] * OpenAI.DOUBTS + [
+        assert lone_refusals({}, ask, server.base_url) == [RequestFailed] * Blame.DOUBTS + [
             ModelError
         ]
         assert lone_refusals(None, ask, server.base_url)[0] is ModelError
@@ -755,5 +758,5 @@ def test_what_a_batch_file_refuses_is_the_requests_own_as_often_as_on_the_wire()
         endpoint.read(400, refusal, CHAT, {})
 
     nowhere = "http://127.0.0.1:9/v1"
-    assert lone_refusals({}, read, nowhere) == [RequestFailed] * OpenAI.DOUBTS + [ModelError]
+    assert lone_refusals({}, read, nowhere) == [RequestFailed] * Blame.DOUBTS + [ModelError]
     assert lone_refusals(None, read, nowhere)[0] is ModelError

@@ -1,4 +1,7 @@
-"""Every foreign exception and every status has one stated fate. The tables here are the documentation of it (docs/models.md)."""
+"""Every exception of the libraries below, and every HTTP status, means a stated error.
+
+The tables are the full list behind docs/models.md.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ import pytest
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Decoding, Message, Request
 from selfinstruct.models.openai.client import OpenAI
-from selfinstruct.models.openai.errors import Doubtful, Refusal, Rejects, fate_of
+from selfinstruct.models.openai.errors import AmbiguousFailure, FieldRejected
+from selfinstruct.models.openai.refusals import Refusal, error_of_refusal
 
 REQUEST = Request(
     "propose", "t0", "mentor", "chat", (Message("user", "Go on."),), Decoding(max_tokens=10), 5
@@ -27,38 +31,36 @@ UNTRUSTED = ssl.SSLCertVerificationError(1, "certificate verify failed")
 UNTRUSTED.verify_message, UNTRUSTED.verify_code = "self-signed certificate", 18
 
 
-def name_of(fate: Exception) -> str:
-    """A fate in a word or two, with what the layers around ask of it."""
-    if isinstance(fate, Doubtful):
-        return f"{name_of(fate.of_run)} | {name_of(fate.of_request)}"
-    if isinstance(fate, Transient):
+def name_of(error: Exception) -> str:
+    """An error in a few words, with the flags that the layers above look at."""
+    if isinstance(error, AmbiguousFailure):
+        return f"{name_of(error.of_run)} | {name_of(error.of_request)}"
+    if isinstance(error, Transient):
         flags = ("is_server_gone", "is_server_busy", "may_be_charged")
-        return " ".join(["again", *(flag.split("_")[-1] for flag in flags if getattr(fate, flag))])
-    if isinstance(fate, RequestFailed):
-        return f"this one: {fate.reason}"
-    assert isinstance(fate, ModelError), fate
+        return " ".join(["again", *(flag.split("_")[-1] for flag in flags if getattr(error, flag))])
+    if isinstance(error, RequestFailed):
+        return f"this one: {error.reason}"
+    assert isinstance(error, ModelError), error
     return "the run"
 
 
 CALLS: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
     "a chat request, over the HTTP client": lambda: ENDPOINT._once(REQUEST),
-    "another call, by the openai client": lambda: ENDPOINT._heard(
-        ENDPOINT._client.models.with_raw_response.list()
-    ),
+    "another call, by the openai client": lambda: ENDPOINT.session.models(),
 }
 
 
-def fate_in_the_client(error: BaseException, *, below: bool = False) -> Exception:
+def error_in_the_client(error: BaseException, *, below: bool = False) -> Exception:
     """The error that an exception becomes where requests are sent, or `below`, in aiohttp's session.
 
     Both ways to an endpoint give the same error with the same words.
     """
-    chat, other = (fate_of_a_call(call, error, below=below) for call in CALLS.values())
+    chat, other = (error_of_call(call, error, below=below) for call in CALLS.values())
     assert (name_of(chat), str(chat)) == (name_of(other), str(other))
     return chat
 
 
-def fate_of_a_call(
+def error_of_call(
     call: Callable[[], Coroutine[Any, Any, object]], error: BaseException, *, below: bool
 ) -> Exception:
     class Transport(httpx2.AsyncBaseTransport):
@@ -69,7 +71,7 @@ def fate_of_a_call(
         def request(self, *words: Any, **options: Any) -> Any:
             raise error
 
-    client: Any = ENDPOINT._client._client
+    client: Any = ENDPOINT.session._http
     usual = client._transport
     if below:
         usual.client = Session
@@ -77,8 +79,8 @@ def fate_of_a_call(
         client._transport = Transport()
     try:
         asyncio.run(call())
-    except (ModelError, RequestFailed, Transient, Doubtful) as fate:
-        return fate
+    except (ModelError, RequestFailed, Transient, AmbiguousFailure) as meant:
+        return meant
     finally:
         client._transport = usual
     raise AssertionError("it was answered")
@@ -151,7 +153,7 @@ def test_the_table_knows_every_exception_of_openai() -> None:
 
 def test_an_exception_from_a_far_corner_of_openai_ends_the_run_too() -> None:
     others = [one for one in below(openai.OpenAIError) if one.__name__ not in of_openai()]
-    assert others and {name_of(fate_in_the_client(made(one))) for one in others} == {"the run"}
+    assert others and {name_of(error_in_the_client(made(one))) for one in others} == {"the run"}
 
 
 def made(kind: type[BaseException]) -> BaseException:
@@ -176,14 +178,14 @@ def made(kind: type[BaseException]) -> BaseException:
 
 
 @pytest.mark.parametrize("name", sorted({*OF_OPENAI, *OF_THE_CLIENT}))
-def test_every_exception_of_openai_has_its_fate(name: str) -> None:
-    assert name_of(fate_in_the_client(made(of_openai()[name]))) == OF_OPENAI.get(name, "the run")
+def test_every_exception_of_openai_has_its_error(name: str) -> None:
+    assert name_of(error_in_the_client(made(of_openai()[name]))) == OF_OPENAI.get(name, "the run")
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_every_status_has_its_fate(status: int) -> None:
+def test_every_status_has_its_error(status: int) -> None:
     assert (
-        name_of(fate_of(Refusal("http://there/v1", status, "words"), {}, "mentor"))
+        name_of(error_of_refusal(Refusal("http://there/v1", status, "words"), {}, "mentor"))
         == STATUSES[status]
     )
 
@@ -273,20 +275,22 @@ def test_the_tables_know_every_exception_of_what_carries_the_requests() -> None:
 
 
 @pytest.mark.parametrize("name", OF_HTTPX2)
-def test_every_exception_of_httpx2_has_its_fate(name: str) -> None:
+def test_every_exception_of_httpx2_has_its_error(name: str) -> None:
     kind: Any = getattr(httpx2, name)
     error = (
         kind("words", request=SENT, response=httpx2.Response(500))
         if name == "HTTPStatusError"
         else kind("words")
     )
-    assert name_of(fate_in_the_client(error)) == OF_HTTPX2[name]
+    assert name_of(error_in_the_client(error)) == OF_HTTPX2[name]
 
 
 @pytest.mark.parametrize("name", OF_AIOHTTP)
-def test_every_exception_of_aiohttp_has_its_fate(name: str) -> None:
+def test_every_exception_of_aiohttp_has_its_error(name: str) -> None:
     """Through the openai client's own translation of them."""
-    assert name_of(fate_in_the_client(aiohttps(of_aiohttp()[name]), below=True)) == OF_AIOHTTP[name]
+    assert (
+        name_of(error_in_the_client(aiohttps(of_aiohttp()[name]), below=True)) == OF_AIOHTTP[name]
+    )
 
 
 @pytest.mark.parametrize(
@@ -294,19 +298,19 @@ def test_every_exception_of_aiohttp_has_its_fate(name: str) -> None:
     [UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates"), ValueError("too many digits")],
 )
 def test_a_reply_that_trips_the_client_up_is_no_http(error: Exception) -> None:
-    assert name_of(fate_in_the_client(error, below=True)) == "the run | again charged"
+    assert name_of(error_in_the_client(error, below=True)) == "the run | again charged"
 
 
 def test_a_bug_stays_a_bug() -> None:
     with pytest.raises(ZeroDivisionError):
-        fate_in_the_client(ZeroDivisionError())
+        error_in_the_client(ZeroDivisionError())
 
 
 # ---------------------------------------------------------------- words
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "words", "fate", "hint"),
+    ("status", "code", "words", "meaning", "hint"),
     [
         (404, "model_not_found", "words", "the run", "check --model 'mentor'"),
         (404, "", "The model `mentor` does not exist.", "the run", "check --model 'mentor'"),
@@ -346,17 +350,17 @@ def test_a_bug_stays_a_bug() -> None:
     ],
 )
 def test_words_and_codes_say_more_than_a_status(
-    status: int, code: str, words: str, fate: str, hint: str
+    status: int, code: str, words: str, meaning: str, hint: str
 ) -> None:
-    found = fate_of(Refusal("http://there/v1", status, words, code), {"seed": 1}, "mentor")
-    assert name_of(found) == fate
+    found = error_of_refusal(Refusal("http://there/v1", status, words, code), {"seed": 1}, "mentor")
+    assert name_of(found) == meaning
     assert hint in str(found)
 
 
 def test_a_field_that_is_refused_is_left_out() -> None:
-    found = fate_of(
+    found = error_of_refusal(
         Refusal("http://there/v1", 400, "Unsupported parameter: 'seed'", param="seed"),
         {"seed": 1},
         "mentor",
     )
-    assert isinstance(found, Rejects) and found.field == "seed"
+    assert isinstance(found, FieldRejected) and found.field == "seed"

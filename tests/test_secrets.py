@@ -182,7 +182,7 @@ def test_a_proxys_password_is_a_secret_too(tmp_path: Path) -> None:
 
 
 BUGS = {
-    "in the fate": "import selfinstruct.models.openai.errors as room; room.fate_of = lambda *given: 1 / 0",
+    "in the refusal": "import selfinstruct.models.openai.refusals as room; room.error_of_refusal = lambda *given: 1 / 0",
     "in the body": "import selfinstruct.models.openai.bodies as room; room.body_of = lambda *given: 1 / 0",
     "in the reply": "import selfinstruct.models.openai.bodies as room; room.completion_of = lambda *given: 1 / 0",
     "in the client": "import openai; openai.AsyncOpenAI.__init__ = lambda self, **given: 1 / 0",
@@ -197,7 +197,7 @@ BUGS = {
 def test_the_traceback_of_a_real_bug_does_not_show_it(tmp_path: Path, bug: str) -> None:
     """A module that is broken from the start of the process on, as by an edit that went wrong."""
     program = f"{BUGS[bug]}\nfrom selfinstruct.cli import main\nmain()"
-    with LoopbackServer(*([telling(1, status=400)] if bug == "in the fate" else [])) as server:
+    with LoopbackServer(*([telling(1, status=400)] if bug == "in the refusal" else [])) as server:
         done = subprocess.run(
             [
                 sys.executable,
@@ -315,22 +315,22 @@ def test_a_config_file_may_name_the_file_but_not_hold_the_key(tmp_path: Path) ->
 def test_no_form_of_a_secret_is_left_in_a_text(secret: str, before: str, after: str) -> None:
     secrets = Secrets(secret)
     for form in (secret, quote(secret), quote_plus(secret), json.dumps(secret), repr(secret)):
-        assert secret not in secrets.hidden(before + form + after).replace("***", "")
-        assert secrets.hidden(form) != form and secrets.hidden_in_reply(form) != form
+        assert secret not in secrets.hide(before + form + after).replace("***", "")
+        assert secrets.hide(form) != form and secrets.hide_in_reply(form) != form
     encoded = base64.b64encode((before + secret + after).encode()).decode()
-    left = secrets.hidden(encoded)
+    left = secrets.hide(encoded)
     assert "***" in left and len(left) <= len(encoded) - len(base64.b64encode(secret.encode())) + 16
 
 
 def test_a_short_key_is_hidden_in_errors_but_is_no_reason_to_change_a_reply() -> None:
     secrets = Secrets("test")
-    assert secrets.hidden("a test") == "a ***" and secrets.hidden_in_reply("a test") == "a test"
+    assert secrets.hide("a test") == "a ***" and secrets.hide_in_reply("a test") == "a test"
     with LoopbackServer(saying("1. Write a test.\n2. Run the test.")) as server:
         assert server.port
 
 
 def test_an_address_without_a_password_may_have_a_token_for_its_user() -> None:
-    assert "tok" not in Secrets(None, ["https://tok-12345678@there/v1"]).hidden(
+    assert "tok" not in Secrets(None, ["https://tok-12345678@there/v1"]).hide(
         "the tok-12345678 is wrong"
     )
 
