@@ -22,7 +22,7 @@ from batches import BatchServer, Course
 from command import ENVIRONMENT, Ran, at, dataset, finish, invoke
 from server import LoopbackServer, failing, rejecting
 
-from selfinstruct.asking.config import configure
+from selfinstruct.asking.settings import fresh
 from selfinstruct.models import Usage
 from selfinstruct.models.batch.api import BatchApi
 from selfinstruct.models.batch.collector import Collector
@@ -32,6 +32,7 @@ from selfinstruct.models.batch.submission import Submission
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.money.prices import Rate, price_of
 from selfinstruct.recipes.pace import Pace
+from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 from selfinstruct.runs.batches import Batches, left_open
 from selfinstruct.runs.completions import Completions
 
@@ -228,15 +229,15 @@ def test_a_dry_run_tells_the_batch_price() -> None:
 
 def test_prices_of_batches_and_of_cached_tokens_are_those_of_the_list() -> None:
     cached = Usage(1_000_000, 0, 1_000_000)
-    mini = price_of(configure({"model": "gpt-5-mini"}))
-    older = price_of(configure({"model": "gpt-4o-mini"}))
+    mini = price_of(fresh(SelfInstructConfig, {"model": "gpt-5-mini"}))
+    older = price_of(fresh(SelfInstructConfig, {"model": "gpt-4o-mini"}))
     assert mini is not None and older is not None
     assert (mini.live, mini.batch) == (Rate(0.25, 2.0, 0.025), Rate(0.125, 1.0, 0.0125))
     assert older.batch == Rate(0.075, 0.3)  # in a batch it has no discount for what is cached
     assert [
         one.cost(usage) for one in (mini, older) for usage in (cached, cached.in_batch())
     ] == pytest.approx([0.025, 0.0125, 0.075, 0.075])
-    said = price_of(configure({"model": "gpt-5-mini", "price_batch": 0.8}))
+    said = price_of(fresh(SelfInstructConfig, {"model": "gpt-5-mini", "price_batch": 0.8}))
     assert said is not None and (said.batch.prompt, said.batch.completion) == pytest.approx(
         (0.2, 1.6)
     )
@@ -747,7 +748,6 @@ def test_a_process_killed_while_it_records_replies_loses_and_buys_again_nothing(
         + f"""
 import os, signal
 from selfinstruct.runs.completions import Completions
-from selfinstruct.asking.config import configure
 from selfinstruct.cli import main
 put, done = Completions.put, []
 def dying(self, *arguments):
