@@ -182,6 +182,18 @@ def _tsv(file: IO[bytes]) -> Iterator[Record | Bad]:
     return _csv(file, "\t")
 
 
+def _txt(file: IO[bytes]) -> Iterator[Record | Bad]:
+    """Plain text, an instruction a line; blank lines are passed over."""
+    for number, raw in enumerate(file, 1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+        except UnicodeDecodeError:
+            yield Bad(number, "not UTF-8")
+        else:
+            if line:
+                yield Record(number, {"instruction": line})
+
+
 def _parquet(file: IO[bytes]) -> Iterator[Record | Bad]:
     arrow, files = parquet()
     if not file.seekable():
@@ -199,4 +211,5 @@ def _parquet(file: IO[bytes]) -> Iterator[Record | Bad]:
 
 READERS: dict[str, Callable[[IO[bytes]], Iterator[Record | Bad]]] = {
     "jsonl": _jsonl, "json": _json, "csv": _csv, "tsv": _tsv, "parquet": _parquet,
+    "txt": _txt,
 }  # fmt: skip
