@@ -2,8 +2,8 @@
 
     with BatchServer(Course(expires=0.5), Course()) as server: ...
 
-Each batch takes its own Course, in the order in which they are made; the last one holds for all that follow. Its lines are
-answered as calls of their own are, behaviours and counts included.
+Each batch takes the next Course; the last Course holds for all further batches. Lines are answered
+as single calls are, with the same behaviours and counts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Course:
 
 
 class BatchServer(LoopbackServer):
-    """`on` is called with what happens: "upload", "uploaded", "create", "created", "look", "content"."""
+    """on: called with the event: "upload", "uploaded", "create", "created", "look", "content"."""
 
     def __init__(
         self, *courses: Course, on: Callable[[str], None] = lambda what: None, **options: Any
@@ -89,7 +89,9 @@ class BatchServer(LoopbackServer):
     async def _content(self, http: web.Request) -> web.StreamResponse:
         self.on("content")
         data = self.files.get(http.match_info["id"])
-        return FAILURES["404"](None) if data is None else web.Response(body=data)  # type: ignore[arg-type]
+        if data is None:
+            return FAILURES["404"](None)  # type: ignore[arg-type]
+        return web.Response(body=data)
 
     async def _create(self, http: web.Request) -> web.Response:
         self.on("create")

@@ -1,4 +1,4 @@
-"""Through the batch endpoint: the live run's bytes, nothing bought twice, whatever becomes of batches and processes."""
+"""Runs through the batch endpoint have the live run's bytes, and buy nothing twice."""
 
 from __future__ import annotations
 
@@ -439,7 +439,10 @@ STEPS = {
 
 @contextmanager
 def dying(out: Path, step: str, number: int) -> Iterator[Path]:
-    """Dies the nth time that a sitting comes to a step. Yields the directory as a kill -9 would leave it at that moment."""
+    """Dies the nth time that a sitting comes to a step.
+
+    Yields the directory as a kill -9 at that moment would leave it.
+    """
     kind, name, when = STEPS[step]
     take, left, taken = getattr(kind, name), out.with_name("left by the dead"), 0
 
@@ -508,7 +511,7 @@ def test_more_is_asked_at_once_where_a_round_takes_hours() -> None:
 
 
 def test_what_is_open_counts_at_its_worst_until_it_is_back(tmp_path: Path) -> None:
-    """A cap that it takes up wholly lets nothing else be sent, and is free again with its replies."""
+    """A batch may take up a whole cap: nothing else is sent until its replies are there."""
     out = tmp_path / "run"
     with BatchServer() as server:
         with dying(out, "its id noted", 1) as left, pytest.raises(Killed):
@@ -593,7 +596,7 @@ def test_a_signal_leaves_batches_open_and_says_so_and_status_shows_them(
         ran = through(server, out, *PRICED)
         assert ran.code == 128 + signal.SIGTERM
         assert "batches that stay open: batch_0; the same command goes on with them" in ran.err
-        assert f"selfinstruct generate --out {out}" in ran.out
+        assert f"selfinstruct resume {out}" in ran.out
         status = invoke("status", out).done().out
         assert (
             "  batch        batch_0: 4 requests, $" in status
@@ -613,8 +616,8 @@ def test_a_run_that_goes_on_without_batches_still_takes_what_is_open(
         two = ("--base-url", server.base_url, "--base-url", server.base_url + "/")
         refused = invoke("generate", *two, "--out", out, "--no-batch").error
         assert (
-            "batches are open (batch_0); go on with the one --base-url and --model that they went to"
-            in refused
+            "batches are open (batch_0); "
+            "go on with the one --base-url and --model that they went to" in refused
         )
         invoke("generate", *at(server), "--out", out, "--no-batch").done()
         assert len(server.batches) == 1 and server.live > 0 and not server.bought_twice

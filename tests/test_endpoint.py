@@ -1,4 +1,4 @@
-"""models/openai.py against a real server: what is sent, what is read, and what every kind of failure means."""
+"""models/openai against a real server: requests, replies, and the meaning of each failure."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ def ask(
     timeout: float = 20.0,
     at_once: bool = False,
 ) -> tuple[list[Completion | Exception], list[str]]:
-    """What becomes of each request, one after the other unless all go `at_once`, and what the endpoint had to say besides."""
+    """The outcome of each request, and the endpoint's notices. at_once: not in turn."""
     said: list[str] = []
 
     async def one(endpoint: OpenAI, request: Request) -> Completion | Exception:
         try:
             return await endpoint.complete(request)
-        except (ModelError, RequestFailed, Transient) as fate:
-            return fate
+        except (ModelError, RequestFailed, Transient) as failed:
+            return failed
 
     async def together() -> list[Completion | Exception]:
         endpoint = OpenAI(
@@ -132,7 +132,7 @@ def test_chat_and_completions_send_exactly_what_the_request_says() -> None:
             assert server.calls[-1].headers["authorization"] == "Bearer sk-test"
 
 
-def test_a_raw_prompt_is_one_users_message_to_a_chat_and_sections_are_one_text_to_a_completion() -> (
+def test_a_raw_prompt_is_a_users_message_to_a_chat_and_messages_are_one_text_to_a_completion() -> (
     None
 ):
     with LoopbackServer() as server:
@@ -351,8 +351,9 @@ def test_the_models_of_an_endpoint() -> None:
 # ---------------------------------------------------------------- what failures mean
 
 WRONG, AGAIN = ModelError, Transient
-# What becomes of a request: if the endpoint has not answered before, and if it has. A text is the slug of RequestFailed.
-FATES: dict[str, tuple[Any, Any]] = {
+# The outcome of a request at an endpoint that has not answered before, and at one that has.
+# A text is the slug of RequestFailed.
+OUTCOMES: dict[str, tuple[Any, Any]] = {
     **dict.fromkeys(("401", "403", "404", "model", "quota"), (WRONG, WRONG)),
     **dict.fromkeys(
         (
@@ -383,25 +384,25 @@ FATES: dict[str, tuple[Any, Any]] = {
 }
 
 
-def test_the_table_of_fates_knows_every_failure() -> None:
-    assert set(FATES) == {*FAILURES, "reset", "hang"}
+def test_the_table_knows_every_failure() -> None:
+    assert set(OUTCOMES) == {*FAILURES, "reset", "hang"}
 
 
-@pytest.mark.parametrize("kind", FATES)
+@pytest.mark.parametrize("kind", OUTCOMES)
 def test_every_failure_is_the_runs_or_the_requests_or_passes(kind: str) -> None:
-    def is_it(found: Completion | Exception, fate: Any) -> bool:
+    def is_it(found: Completion | Exception, wanted: Any) -> bool:
         return (
-            isinstance(found, RequestFailed) and found.reason == fate
-            if isinstance(fate, str)
-            else type(found) is fate
+            isinstance(found, RequestFailed) and found.reason == wanted
+            if isinstance(wanted, str)
+            else type(found) is wanted
         )
 
     timeout = 0.3 if kind == "hang" else 20.0
     with LoopbackServer(failing(kind, when=lambda call: call.body["seed"] == 5)) as server:
         [fresh], _ = ask(server, CHAT, timeout=timeout)
         [_, answered], _ = ask(server, with_changes(CHAT, seed=6), CHAT, timeout=timeout)
-    assert is_it(fresh, FATES[kind][0]), fresh
-    assert is_it(answered, FATES[kind][1]), answered
+    assert is_it(fresh, OUTCOMES[kind][0]), fresh
+    assert is_it(answered, OUTCOMES[kind][1]), answered
 
 
 def test_an_overflow_among_the_first_requests_is_not_the_runs_fault() -> None:
@@ -462,7 +463,7 @@ def test_a_refusal_is_told_by_its_words(status: int, words: str, slug: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("code", "words", "fate"),
+    ("code", "words", "wanted"),
     [
         (402, "Insufficient credits", ModelError),
         (400, "prompt is too long: 210000 tokens > 200000 maximum", RequestFailed),
@@ -475,7 +476,7 @@ def test_a_refusal_is_told_by_its_words(status: int, words: str, slug: str) -> N
     ],
 )
 def test_an_error_that_comes_with_200_is_read_like_any_other(
-    code: Any, words: Any, fate: type
+    code: Any, words: Any, wanted: type
 ) -> None:
     async def refuse(call: Any, go_on: Any) -> Any:
         from aiohttp import web
@@ -488,13 +489,14 @@ def test_an_error_that_comes_with_200_is_read_like_any_other(
 
     with LoopbackServer(refuse) as server:
         [_, found], _ = ask(server, with_changes(CHAT, seed=6), CHAT)
-    assert type(found) is fate, found
+    assert type(found) is wanted, found
 
 
 @pytest.mark.parametrize("kind", ["500", "429", "reset", "not json"])
 def test_what_a_failed_call_made_goes_with_its_last_reference(kind: str) -> None:
-    """A sitting collects garbage seldom, so an exception that holds the frame that holds it would stay, its reply and all. (What
-    aiohttp's own of a broken connection hold is not ours to say.)
+    """A sitting collects garbage seldom: a cycle of an exception and a frame would keep the reply.
+
+    aiohttp's exceptions of a broken connection are not counted, since aiohttp makes their cycles.
     """
 
     async def main(server: LoopbackServer) -> list[object]:
@@ -722,24 +724,27 @@ def lone_refusals(
     ask: Callable[[OpenAI, int], Awaitable[object]],
     base_url: str,
 ) -> list[type]:
-    """The fates of as many refusals as are doubted and one more, with nobody else answered. `known`: as of OpenAI's left_out."""
+    """The errors of Blame.DOUBTS refusals and one more, with nobody else answered.
 
-    async def fates() -> list[type]:
+    known: the left_out of OpenAI.
+    """
+
+    async def errors() -> list[type]:
         found: list[type] = []
         endpoint = OpenAI(base_url=base_url, api_key="sk-test", timeout=20.0, left_out=known)
         for number in range(Blame.DOUBTS + 1):
             try:
                 await ask(endpoint, number)
-            except (ModelError, RequestFailed) as fate:
-                found.append(type(fate))
+            except (ModelError, RequestFailed) as failed:
+                found.append(type(failed))
         await endpoint.close()
         return found
 
-    return asyncio.run(fates())
+    return asyncio.run(errors())
 
 
 def test_a_run_that_goes_on_takes_a_few_lone_refusals_for_the_requests_own() -> None:
-    """What others were answered stands on record, so nobody else is there to ask; a server that refuses all still ends the run."""
+    """Answered requests are not asked again. A server that refuses all still ends the run."""
 
     async def ask(endpoint: OpenAI, number: int) -> None:
         await endpoint.complete(with_changes(CHAT, seed=number))

@@ -1,4 +1,4 @@
-"""What a server does not take is found out once for a run, not once a sitting; and what --extra-body may add to a request."""
+"""Fields that a server rejects are found out once for a run; fields that --extra-body may add."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def test_a_resumed_run_does_not_pay_for_the_same_refusals_again(tmp_path: Path) 
         "does not take 'seed'"
     ) == 1 and "does not take" not in again.out + again.err
     assert (
-        f"left out     max_tokens (max_completion_tokens instead), seed, top_p: not taken by {server.base_url}"
-        in shown
+        "left out     max_tokens (max_completion_tokens instead), seed, top_p: "
+        f"not taken by {server.base_url}" in shown
     )
 
 
@@ -126,7 +126,10 @@ def test_a_repair_forgets_it_and_a_damaged_record_of_it_is_no_harm(tmp_path: Pat
 
 # ---------------------------------------------------------------- --extra-body
 
-VLLM = '{"min_p": 0.05, "guided_json": {"type": "object", "properties": {"a": {"type": "string"}}}, "top_k": 40}'
+VLLM = (
+    '{"min_p": 0.05, "guided_json": {"type": "object", "properties": {"a": {"type": "string"}}}, '
+    '"top_k": 40}'
+)
 LLAMA = '{"grammar": "root ::= [a-z]+", "cache_prompt": false, "samplers": ["top_k", "min_p"]}'
 
 

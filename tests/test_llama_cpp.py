@@ -1,4 +1,4 @@
-"""The real llama.cpp server, driven through --base-url like any other endpoint: what it takes, says and counts."""
+"""The real llama.cpp server behind --base-url, as any other endpoint."""
 
 from __future__ import annotations
 

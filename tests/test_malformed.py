@@ -1,4 +1,7 @@
-"""Replies that are none: no HTTP, no JSON, or JSON that means nothing. None makes a crash or a wait without an end."""
+"""Malformed replies: no HTTP, no JSON, or JSON that means nothing.
+
+None leads to a crash or to a wait without an end.
+"""
 
 from __future__ import annotations
 
@@ -24,23 +27,23 @@ from selfinstruct.models import Completion
 from selfinstruct.models.openai.client import OpenAI
 from selfinstruct.models.openai.transport import MOST_BYTES
 
-Fate = Completion | ModelError | RequestFailed | Transient
+Outcome = Completion | ModelError | RequestFailed | Transient
 GOOD = json.dumps(
     {"choices": [{"message": {"content": "Yes"}, "finish_reason": "stop"}], "usage": {}}
 ).encode()
 
 
-async def one(endpoint: OpenAI, seed: int) -> Fate:
+async def one(endpoint: OpenAI, seed: int) -> Outcome:
     try:
         return await endpoint.complete(with_changes(CHAT, seed=seed))
-    except (ModelError, RequestFailed, Transient) as fate:
-        return fate
+    except (ModelError, RequestFailed, Transient) as outcome:
+        return outcome
 
 
-def fates(*behaviours: Behaviour, timeout: float = 10.0, calls: int = 1) -> list[Fate]:
-    """What becomes of calls to an endpoint that has answered once; theirs have the seeds from 5 on."""
+def outcomes(*behaviours: Behaviour, timeout: float = 10.0, calls: int = 1) -> list[Outcome]:
+    """The outcomes of calls to an endpoint that has answered once. Their seeds begin at 5."""
 
-    async def all_of_them(server: LoopbackServer) -> list[Fate]:
+    async def all_of_them(server: LoopbackServer) -> list[Outcome]:
         endpoint = OpenAI(base_url=server.base_url, api_key="sk-test", timeout=timeout)
         try:
             assert isinstance(await one(endpoint, 4), Completion)
@@ -218,14 +221,14 @@ FORMS: dict[str, tuple[type[Any], tuple[Any, ...]]] = {
 
 
 @pytest.fixture(scope="module")
-def asked() -> Iterator[Callable[[str], Fate]]:
-    """What becomes of a call that is answered in one of the forms, all by one endpoint that has answered before."""
+def asked() -> Iterator[Callable[[str], Outcome]]:
+    """The outcome of a call by the form of its reply, at an endpoint that has answered before."""
     form = "good"
 
     async def answer(call: Call, go_on: Answer) -> Any:
         return await raw(*FORMS[form][1], when=is_meant)(call, go_on)
 
-    def ask(name: str) -> Fate:
+    def ask(name: str) -> Outcome:
         nonlocal form
         form = name
         return loop.run_until_complete(one(endpoint, 5))
@@ -240,12 +243,14 @@ def asked() -> Iterator[Callable[[str], Fate]]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_an_http_reply_has_its_fate(form: str, asked: Callable[[str], Fate]) -> None:
+def test_every_form_of_an_http_reply_has_its_outcome(
+    form: str, asked: Callable[[str], Outcome]
+) -> None:
     wanted, _ = FORMS[form]
-    fate = asked(form)
-    assert type(fate) is wanted, fate
-    assert wanted is ANSWERED or ("no reply in time" in str(fate)) <= ("without end" in form)
-    assert wanted is ANSWERED or len(str(fate)) < 600
+    outcome = asked(form)
+    assert type(outcome) is wanted, outcome
+    assert wanted is ANSWERED or ("no reply in time" in str(outcome)) <= ("without end" in form)
+    assert wanted is ANSWERED or len(str(outcome)) < 600
 
 
 @pytest.mark.parametrize("what", ["status", "body"])
@@ -256,19 +261,19 @@ def test_a_reply_that_comes_byte_by_byte_is_not_waited_for_longer_than_said(what
         else b"HTTP/1.1 200 O" + b"K" * 999
     )[:-1]
     begun = time.monotonic()
-    [fate] = fates(
+    [outcome] = outcomes(
         raw((pieces[at : at + 1] for at in range(len(pieces))), when=is_meant, pause=0.05),
         timeout=0.6,
     )
-    assert isinstance(fate, Transient) and "no reply in time" in str(fate)
+    assert isinstance(outcome, Transient) and "no reply in time" in str(outcome)
     assert time.monotonic() - begun < 3
 
 
 def test_a_reply_up_to_the_limit_is_read() -> None:
     body = GOOD + b" " * (MOST_BYTES - len(GOOD))
     for form in (http(body), chunked(body), http(gzip.compress(body, 1), "Content-Encoding: gzip")):
-        [fate] = fates(raw(form, when=is_meant))
-        assert isinstance(fate, Completion), fate
+        [outcome] = outcomes(raw(form, when=is_meant))
+        assert isinstance(outcome, Completion), outcome
 
 
 # ---------------------------------------------------------------- JSON
@@ -363,37 +368,38 @@ def mutating(seed: int, *, when: Callable[[Call], bool], reached: Counter[str]) 
     return behave
 
 
-def assert_all_are_fates(seed: int, calls: int) -> Counter[type[Any]]:
-    found = fates(mutating(seed, when=is_meant, reached=Counter()), calls=calls)
-    for fate in found:
-        if isinstance(fate, Completion):
-            usage = fate.usage
+def assert_all_are_outcomes(seed: int, calls: int) -> Counter[type[Any]]:
+    found = outcomes(mutating(seed, when=is_meant, reached=Counter()), calls=calls)
+    for outcome in found:
+        if isinstance(outcome, Completion):
+            usage = outcome.usage
             assert all(
-                isinstance(one, str) for one in (fate.text, fate.finish_reason, fate.reasoning)
+                isinstance(one, str)
+                for one in (outcome.text, outcome.finish_reason, outcome.reasoning)
             )
             assert (
                 0 <= usage.cached_tokens <= usage.prompt_tokens <= 10**9
                 and 0 <= usage.reasoning_tokens <= usage.completion_tokens
             )
         else:
-            assert isinstance(fate, Transient) and fate.may_be_charged, fate
-    return Counter(type(fate) for fate in found)
+            assert isinstance(outcome, Transient) and outcome.may_be_charged, outcome
+    return Counter(type(outcome) for outcome in found)
 
 
 def test_any_json_is_a_reply_or_asked_for_again() -> None:
-    found = assert_all_are_fates(0, 400)
+    found = assert_all_are_outcomes(0, 400)
     assert min(found[Completion], found[Transient]) > 40, found  # neither happens by accident
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_any_json_is_a_reply_or_asked_for_again_also_in_the_long_run(seed: int) -> None:
-    assert_all_are_fates(seed, 1500)
+    assert_all_are_outcomes(seed, 1500)
 
 
 # ---------------------------------------------------------------- a whole run
 
-# Not those that take long, nor those that lead elsewhere and so are several calls, or none, in the books.
+# Without the forms that take long, and without redirects, which are several calls or none.
 LONG = ("without end", "MB", "off to", "round in")
 NASTY = tuple(
     form
@@ -403,7 +409,7 @@ NASTY = tuple(
 
 
 def assert_a_run_goes_on(out: Path, seed: int, n: int, rate: float) -> None:
-    """A run against a server that fails first tries in every way. Its books and the server's agree."""
+    """A run at a server that fails first tries in all ways. Both count the same calls."""
     reached: Counter[str] = Counter()
 
     def is_struck(call: Call) -> bool:

@@ -1,7 +1,8 @@
-"""A key that is planted comes up nowhere: not in a file, not on the screen, not in a log, not in a traceback."""
+"""A planted key comes up nowhere: not in a file, on the screen, in a log or in a traceback."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -17,8 +18,11 @@ from command import ENVIRONMENT, Ran, at, invoke, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from server import Answer, Behaviour, Call, LoopbackServer, error, saying
+from test_endpoint import CHAT
 
 from selfinstruct.errors import UserError
+from selfinstruct.models import Completion
+from selfinstruct.models.openai.client import OpenAI
 from selfinstruct.models.openai.keys import Secrets, api_key
 
 KEY = "sk-proj-9f/+QxW7tZr2~VbN4m=K8'\"\\yLp0"  # with all that some form of writing changes
@@ -84,7 +88,10 @@ def echoing(call: Call) -> str:
 
 
 def telling(share: int, *, status: int = 400) -> Behaviour:
-    """Repeats what it was sent: in one of `share` replies as an error, in one of them as the reply, wherever words can stand."""
+    """Repeats the headers, wherever words can stand: in an error, in a reply, in a web page.
+
+    Each of the three happens in one of `share` calls.
+    """
 
     async def behave(call: Call, go_on: Answer) -> Any:
         from aiohttp import web
@@ -181,12 +188,12 @@ def test_a_proxys_password_is_a_secret_too(tmp_path: Path) -> None:
     assert_nowhere(PASSWORD, tmp_path, ran)
 
 
-BUGS = {
-    "in the refusal": "import selfinstruct.models.openai.refusals as room; room.error_of_refusal = lambda *given: 1 / 0",
-    "in the body": "import selfinstruct.models.openai.bodies as room; room.body_of = lambda *given: 1 / 0",
-    "in the reply": "import selfinstruct.models.openai.bodies as room; room.completion_of = lambda *given: 1 / 0",
-    "in the client": "import openai; openai.AsyncOpenAI.__init__ = lambda self, **given: 1 / 0",
-    "in the transport": "import aiohttp; aiohttp.ClientSession.request = lambda self, *words, **given: 1 / 0",
+BUGS = {  # a module, and the function in it that fails
+    "in the refusal": ("selfinstruct.models.openai.refusals", "error_of_refusal"),
+    "in the body": ("selfinstruct.models.openai.bodies", "body_of"),
+    "in the reply": ("selfinstruct.models.openai.bodies", "completion_of"),
+    "in the client": ("openai", "AsyncOpenAI.__init__"),
+    "in the transport": ("aiohttp", "ClientSession.request"),
 }
 
 
@@ -196,7 +203,11 @@ BUGS = {
 )
 def test_the_traceback_of_a_real_bug_does_not_show_it(tmp_path: Path, bug: str) -> None:
     """A module that is broken from the start of the process on, as by an edit that went wrong."""
-    program = f"{BUGS[bug]}\nfrom selfinstruct.cli import main\nmain()"
+    module, function = BUGS[bug]
+    program = (
+        f"import {module} as room; room.{function} = lambda *words, **options: 1 / 0\n"
+        "from selfinstruct.cli import main\nmain()"
+    )
     with LoopbackServer(*([telling(1, status=400)] if bug == "in the refusal" else [])) as server:
         done = subprocess.run(
             [
@@ -253,7 +264,7 @@ def test_a_file_that_holds_no_key_is_named_and_not_shown(
 
 
 def test_the_file_wins_is_read_once_and_is_written_nowhere(tmp_path: Path) -> None:
-    """A pipe can be read once: here the model's name is asked for first, and then the run begins."""
+    """A pipe can be read once: here the run asks for the model's name before the first request."""
     with LoopbackServer(models=("mentor",)) as server:
         reading, writing = os.pipe()
         os.write(writing, f"{KEY}\n".encode())
@@ -325,8 +336,31 @@ def test_no_form_of_a_secret_is_left_in_a_text(secret: str, before: str, after: 
 def test_a_short_key_is_hidden_in_errors_but_is_no_reason_to_change_a_reply() -> None:
     secrets = Secrets("test")
     assert secrets.hide("a test") == "a ***" and secrets.hide_in_reply("a test") == "a test"
-    with LoopbackServer(saying("1. Write a test.\n2. Run the test.")) as server:
-        assert server.port
+    assert reply_to("1. Write a test.", key="test") == "1. Write a test."
+
+
+def test_a_paid_reply_loses_copies_of_the_key_in_use_and_nothing_else() -> None:
+    """The reply goes into completions.jsonl, and no file may hold the key (docs/decisions.md)."""
+    encoded = base64.b64encode(KEY.encode()).decode()
+    other = KEY.replace("QxW7", "QxW8")
+    said = f"1. Say {KEY}.\n2. {encoded} or {quote(KEY)}\n3. {other}, {KEY[:-1]} \ud800"
+    wanted = f"1. Say ***.\n2. *** or ***\n3. {other}, {KEY[:-1]} \ud800"
+    assert reply_to(said, key=KEY) == wanted
+    assert reply_to(said, key=None) == said
+
+
+def reply_to(said: str, *, key: str | None) -> str:
+    """The text that goes on record when the server says `said`."""
+
+    async def ask(base_url: str) -> Completion:
+        endpoint = OpenAI(base_url=base_url, api_key=key, timeout=20.0)
+        try:
+            return await endpoint.complete(CHAT)
+        finally:
+            await endpoint.close()
+
+    with LoopbackServer(saying(said)) as server:
+        return asyncio.run(ask(server.base_url)).text
 
 
 def test_an_address_without_a_password_may_have_a_token_for_its_user() -> None:

@@ -26,7 +26,10 @@ CHAT: dict[str, Any] = {
 def ask(
     at: LoopbackServer, *bodies: dict[str, Any], path: str = "/chat/completions", **options: Any
 ) -> list[tuple[int, Any, dict[str, str]]]:
-    """Sends all bodies at once; status, body (parsed if it is JSON) and headers of each answer, status 0 if there is none."""
+    """Sends all bodies at once. Returns status, body (parsed if JSON) and headers of each answer.
+
+    The status is 0 without an answer.
+    """
 
     async def one(
         session: aiohttp.ClientSession, body: dict[str, Any]

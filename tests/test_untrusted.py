@@ -1,4 +1,4 @@
-"""What a model or a server says is untrusted: on the screen and in the files it is its own escaped text, and nothing else."""
+"""Texts of a model or a server are untrusted: on the screen and in files they are escaped."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def assert_harmless(*rans: Ran) -> None:
 
 
 def assert_loadable(directory: Path) -> int:
-    """Every JSONL file is one record a line, however a reader splits lines. Returns how many lines hold an escaped character."""
+    """Every JSONL file has a record a line, however a reader splits lines.
+
+    Returns the number of lines with an escaped character.
+    """
     escaped = 0
     for name in (*DERIVED, "completions.jsonl"):
         path = directory / name
