@@ -36,7 +36,7 @@ ROOF = ("_keywords", "_api", "cli", "__main__")
 
 # Every library from outside has one owner.
 OWNERS = {
-    "aiohttp": "models",  # models/openai/transport.py, under the openai client
+    "aiohttp": "models",  # models/openai/failures.py, under the openai client
     "async_timeout": "compat",  # for Python 3.10
     "backports": "records",  # backports.zstd
     "click": "cli",
