@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from selfinstruct._api import check, export, generate, judge, respond, resume
     from selfinstruct._keywords import Exporting, Judging, Responding, Settings
-    from selfinstruct.annotate import Judgement, Quality
+    from selfinstruct.annotate.judgement import Judgement
+    from selfinstruct.annotate.quality import Quality
     from selfinstruct.asking.config import Config
     from selfinstruct.data.examples import Example, Rejected
     from selfinstruct.data.tasks import Instruction, SeedTask
@@ -80,7 +81,8 @@ __all__ = [
 _HOMES = {
     "_api": ("check", "export", "generate", "judge", "respond", "resume"),
     "_keywords": ("Exporting", "Judging", "Responding", "Settings"),
-    "annotate": ("Judgement", "Quality"),
+    "annotate.judgement": ("Judgement",),
+    "annotate.quality": ("Quality",),
     "asking.config": ("Config",),
     "data.examples": ("Example", "Rejected"),
     "data.tasks": ("Instruction", "SeedTask"),

@@ -19,7 +19,7 @@ from selfinstruct._keywords import Exporting, Judging, Place, Progress, Respondi
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from selfinstruct.annotate import Quality
+    from selfinstruct.annotate.quality import Quality
     from selfinstruct.asking.config import Config
     from selfinstruct.asking.endpoint import Endpoint
     from selfinstruct.defects.survey import Survey
@@ -160,7 +160,8 @@ async def _judge(
     progress: Progress,
     seconds: float | None,
 ) -> Quality:
-    from selfinstruct.annotate import Review, settled
+    from selfinstruct.annotate.review import Review
+    from selfinstruct.annotate.settings import settled
     from selfinstruct.runs.view import load_run
 
     view = load_run(directory)

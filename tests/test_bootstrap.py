@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from selfinstruct.asking.config import Config, configure
+from selfinstruct.asking.stage import asking
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import ModelError, RequestFailed, Stalled, UserError
@@ -32,12 +32,14 @@ from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.record import Recorded
 from selfinstruct.models.scripted.model import Scripted, reply
 from selfinstruct.recipes import filters
-from selfinstruct.recipes.bootstrap import Bootstrap, Step, first_request, rank
+from selfinstruct.recipes.engine import Engine, Step, rank
 from selfinstruct.recipes.pace import Pace
+from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig, configure
 from selfinstruct.runs.directory import DERIVED
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.runs.generation import Drought
 from selfinstruct.runs.inputs import Inputs
+from selfinstruct.runs.plan import first_request
 from selfinstruct.runs.run import Run
 from selfinstruct.similarity import rouge_l, tokens
 
@@ -91,28 +93,21 @@ class Ends:
         pass
 
 
-def config_of(preset: str = "chat", n: int = N, **settings: Any) -> Config:
+def config_of(preset: str = "chat", n: int = N, **settings: Any) -> SelfInstructConfig:
     return configure({"preset": preset, "model": "scripted", "n": n, "concurrency": 16, **settings})
 
 
 async def go_on(run: Run, inputs: Inputs, model: Model) -> None:
-    """`generate.generate` with a model of our own."""
+    """`generation.go_on` with a model of our own."""
     config = run.config
-    layered = Recorded(
-        Paced(Metered(model, Budget(Caps(), run.meter)), config.concurrency, rank=rank),
-        run.completions,
-        run.meter,
-    )
-    pool = run.pool(inputs.seeds)
-    pace = Pace(
-        config.n,
-        config.concurrency,
-        pool.turns,
-        len(pool.machine),
-        len(pool.machine),
-        run.funnel.examples,
-    )
-    async with aclosing(Bootstrap(config, inputs.stages, layered, pool, pace).steps()) as steps:
+    metered = Metered(model, Budget(Caps(), run.meter))
+    paced = Paced(metered, config.concurrency, rank=rank)
+    layered = Recorded(paced, run.completions, run.meter)
+    recipe = inputs.open()
+    known, turns = run.restore(recipe), run.funnel.turns
+    pace = Pace(config.n, config.concurrency, turns, known, known, run.funnel.examples)
+    engine = Engine(recipe, asking(inputs.stages, layered), pace, start=turns)
+    async with aclosing(engine.steps()) as steps:
         async for step in steps:
             for outcome in step.outcomes:
                 run.commit(outcome)
@@ -121,7 +116,7 @@ async def go_on(run: Run, inputs: Inputs, model: Model) -> None:
     raise AssertionError("the stream of steps has no end of its own")
 
 
-def sit(directory: Path, config: Config, model: Model) -> Run:
+def sit(directory: Path, config: SelfInstructConfig, model: Model) -> Run:
     """One sitting, closed whatever happens."""
     inputs = Inputs.read(config)
     run = Run(directory, config, inputs)
@@ -133,11 +128,17 @@ def sit(directory: Path, config: Config, model: Model) -> Run:
     return run
 
 
+def settings_of(run: Run) -> SelfInstructConfig:
+    """The settings of a run of this recipe."""
+    assert isinstance(run.config, SelfInstructConfig)
+    return run.config
+
+
 def dataset(directory: Path) -> Dataset:
     return {name: (directory / name).read_bytes() for name in DERIVED}
 
 
-def made(directory: Path, config: Config, model: Model | None = None) -> Dataset:
+def made(directory: Path, config: SelfInstructConfig, model: Model | None = None) -> Dataset:
     sit(directory, config, model or Scripted())
     return dataset(directory)
 
@@ -198,7 +199,7 @@ def test_no_task_has_more_examples_than_allowed_nor_one_twice(finished: tuple[Pa
     directory, run = finished
     examples = records(directory, "examples.jsonl")
     times = Counter(one["provenance"]["instruction_id"] for one in examples)
-    assert max(times.values()) <= run.config.max_instances_per_task
+    assert max(times.values()) <= settings_of(run).max_instances_per_task
     assert len({(one["instruction"], one["input"], one["output"]) for one in examples}) == N
 
 
@@ -206,7 +207,7 @@ def test_every_demonstration_was_in_the_pool_when_its_turn_began(
     finished: tuple[Path, Run],
 ) -> None:
     directory, run = finished
-    config, seeds = run.config, {seed.id for seed in Inputs.read(run.config).seeds}
+    config, seeds = settings_of(run), {seed.id for seed in Inputs.read(settings_of(run)).materials.value}
     turn_of = {one["id"]: one["turn"] for one in records(directory, "instructions.jsonl")}
     for one in records(directory, "instructions.jsonl"):
         own = [shown for shown in one["demonstrations"] if shown not in seeds]
@@ -220,7 +221,7 @@ def test_the_models_own_instructions_become_demonstrations(finished: tuple[Path,
     shown = {
         shown for one in records(directory, "instructions.jsonl") for shown in one["demonstrations"]
     }
-    assert any(one.startswith("i0") for one in shown) == bool(run.config.machine_demos)
+    assert any(one.startswith("i0") for one in shown) == bool(settings_of(run).machine_demos)
 
 
 def test_the_funnel_adds_up_against_a_count_of_the_replies_themselves(
@@ -230,21 +231,21 @@ def test_the_funnel_adds_up_against_a_count_of_the_replies_themselves(
     for what was bought beyond the last example, which the files do not speak of.
     """
     directory, run = finished
-    stages = Inputs.read(run.config).stages
+    stages = Inputs.read(settings_of(run)).stages
     last_turn = run.funnel.turns - 1
-    shown = "\n".join(f"{number}. Sing for me." for number in range(1, run.config.demos + 1))
+    shown = "\n".join(f"{number}. Sing for me." for number in range(1, settings_of(run).demos + 1))
     proposed: Counter[str] = Counter()
     instances: Counter[tuple[str, str, str]] = Counter()
     ids = {one["id"]: one["instruction"] for one in records(directory, "instructions.jsonl")}
     for one in records(directory, "completions.jsonl"):
         values = {
             "demonstrations": shown,
-            "n": run.config.new_per_turn,
-            "next": run.config.demos + 1,
+            "n": settings_of(run).new_per_turn,
+            "next": settings_of(run).demos + 1,
             "instruction": ids.get(one["place"]),
         }
         request = stages[one["stage"]].request(
-            one["place"], {**values, "max_instances": run.config.max_instances_per_task}
+            one["place"], {**values, "max_instances": settings_of(run).max_instances_per_task}
         )
         parsed = (
             stages[one["stage"]]
@@ -298,11 +299,11 @@ def test_what_was_dropped_says_what_it_resembles_and_how_much(finished: tuple[Pa
     ]
     assert duplicates
     for one in duplicates:
-        kind = run.config.tokenizer
+        kind = settings_of(run).tokenizer
         assert (
             one["similarity"]
             == rouge_l(tokens(one["similar_to"], kind), tokens(one["text"], kind))
-            > run.config.threshold
+            > settings_of(run).threshold
         )
 
 
@@ -311,13 +312,13 @@ def test_no_two_instructions_are_more_alike_than_the_threshold_by_the_reference_
 ) -> None:
     """Every pair by our formula, which test_similarity.py holds to the reference, and the closest by `rouge_score`."""
     directory, run = finished
-    pool = [seed.instruction for seed in Inputs.read(run.config).seeds]
+    pool = [seed.instruction for seed in Inputs.read(settings_of(run)).materials.value]
     pairs = []
     for one in records(directory, "instructions.jsonl"):
         text = one["instruction"]
-        split = tokens(text, run.config.tokenizer)
+        split = tokens(text, settings_of(run).tokenizer)
         pairs += [
-            (rouge_l(tokens(other, run.config.tokenizer), split), other, text) for other in pool
+            (rouge_l(tokens(other, settings_of(run).tokenizer), split), other, text) for other in pool
         ]
         pool.append(text)
     from rouge_score.rouge_scorer import (
@@ -326,15 +327,15 @@ def test_no_two_instructions_are_more_alike_than_the_threshold_by_the_reference_
 
     scorer = RougeScorer(["rougeL"], use_stemmer=False)
     for score, other, text in sorted(pairs, reverse=True)[:200]:
-        assert score <= run.config.threshold
-        if run.config.tokenizer == "rouge":
+        assert score <= settings_of(run).threshold
+        if settings_of(run).tokenizer == "rouge":
             assert scorer.score(other, text)["rougeL"].fmeasure == score
 
 
 def test_what_was_kept_passes_the_filters_once_more(finished: tuple[Path, Run]) -> None:
     directory, run = finished
     chosen = {"paper": filters.PAPER_FILTERS, "alpaca": filters.ALPACA_FILTERS}.get(
-        run.config.preset, filters.CHAT_FILTERS
+        settings_of(run).preset, filters.CHAT_FILTERS
     )
     for one in records(directory, "instructions.jsonl"):
         assert filters.why_not_instruction(one["instruction"], chosen) is None
@@ -343,7 +344,7 @@ def test_what_was_kept_passes_the_filters_once_more(finished: tuple[Path, Run]) 
 def test_a_finished_run_stays_as_it_is(finished: tuple[Path, Run]) -> None:
     directory, run = finished
     before, model = dataset(directory), Slow(2)
-    assert made(directory, run.config, model) == before and not model.answered
+    assert made(directory, settings_of(run), model) == before and not model.answered
 
 
 # ------------------------------------------------------------------------------------------------ the same bytes
@@ -696,11 +697,8 @@ def test_a_model_that_writes_nonsense_for_ever_ends_with_a_diagnosis(tmp_path: P
     async def main() -> None:
         drought = Drought(config.stall_turns, run.funnel)
         layered = Recorded(Paced(Nonsense(1), 8), run.completions, Meter())
-        async with aclosing(
-            Bootstrap(
-                config, inputs.stages, layered, run.pool(inputs.seeds), Pace(config.n, 8)
-            ).steps()
-        ) as steps:
+        engine = Engine(inputs.open(), asking(inputs.stages, layered), Pace(config.n, 8))
+        async with aclosing(engine.steps()) as steps:
             async for each in steps:
                 for outcome in each.outcomes:
                     run.commit(outcome)
@@ -722,10 +720,11 @@ def test_a_model_that_writes_nonsense_for_ever_ends_with_a_diagnosis(tmp_path: P
 def test_the_first_prompt_shows_numbered_seeds_and_the_number_that_comes_next(preset: str) -> None:
     config = config_of(preset)
     inputs = Inputs.read(config)
-    request = first_request(config, inputs.stages, inputs.seeds)
+    request = first_request(inputs)
+    assert request is not None
     shown = [
         seed
-        for seed in inputs.seeds
+        for seed in inputs.materials.value
         if " ".join(seed.instruction.split()).rstrip(":") in request.text
         or seed.instruction in request.text
     ]
@@ -737,7 +736,7 @@ def test_the_first_prompt_shows_numbered_seeds_and_the_number_that_comes_next(pr
         or f"{config.demos + 1}" in request.text.rpartition(f"\n{config.demos}. ")[2]
     )
     assert (request.stage, request.place) == ("propose", "t0")
-    assert request == first_request(config, inputs.stages, inputs.seeds)
+    assert request == first_request(inputs)
 
 
 PROPOSE = "--- prompt\n{{demonstrations}}\n"

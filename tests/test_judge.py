@@ -20,8 +20,9 @@ from command import at, finish, invoke, run, running, start
 from server import Call, LoopbackServer, failing, latency, rejecting, saying
 from test_batch import QUICK
 
-from selfinstruct.annotate import PAPER, Quality, quality, settled, wilson
+from selfinstruct.annotate.quality import PAPER, Quality, quality, wilson
 from selfinstruct.annotate.sample import sampled
+from selfinstruct.annotate.settings import settled
 from selfinstruct.data.examples import Example
 from selfinstruct.parsing.verdict import judge as read
 from selfinstruct.runs.journal import Lock
@@ -351,7 +352,7 @@ GOOD = '{"reason": "Because.", "is_valid": true, "input_fits": false, "output_ri
 )
 def test_a_verdict_is_read_in_whatever_dress(reply: str) -> None:
     found = read(reply, "stop")
-    assert (found.score, found.is_valid, found.input_fits, found.output_right, found.reason, found.error) == (
+    assert (found.score, found.is_valid, found.input_fits, found.output_right, found.words, found.reason) == (
         4, True, False, True, "Because.", None,
     )  # fmt: skip
 
@@ -376,7 +377,7 @@ def test_a_verdict_is_read_in_whatever_dress(reply: str) -> None:
 )
 def test_what_is_no_verdict_says_why(reply: str, finish_reason: str, error: str) -> None:
     found = read(reply, finish_reason)
-    assert (found.error, found.score, found.is_valid) == (error, None, None)
+    assert (found.reason, found.score, found.is_valid) == (error, None, None)
 
 
 # ---------------------------------------------------------------- examples are data

@@ -14,7 +14,7 @@ from selfinstruct.cli.options import higher, setting_options
 from selfinstruct.cli.screen import Sectioned, show
 
 if TYPE_CHECKING:
-    from selfinstruct.annotate import Review
+    from selfinstruct.annotate.review import Review
 
 _SECTIONS = {
     "What is judged": ("sample", "seed", "replace", "dry_run"),
@@ -77,7 +77,8 @@ def judge(
     """
     import asyncio
 
-    from selfinstruct.annotate import Review, settled
+    from selfinstruct.annotate.review import Review
+    from selfinstruct.annotate.settings import settled
     from selfinstruct.runs.view import load_run
 
     run = load_run(directory)

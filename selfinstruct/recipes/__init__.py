@@ -116,6 +116,10 @@ class Recipe:
         """Lines of the plan about the materials."""
         return iter(())
 
+    def remarks(self) -> Iterator[str]:
+        """Notices at the beginning of a sitting."""
+        return iter(())
+
     def specimens(self) -> Mapping[str, Mapping[str, object]]:
         """Values of an ordinary request by stage, for an estimate of the prompts' length."""
         return {}

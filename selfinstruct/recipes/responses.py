@@ -140,6 +140,10 @@ class Respond(Recipe):
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
         return {"answer": examples * (1.0 if lucky else 1.05)}
 
+    def remarks(self) -> Iterator[str]:
+        if unused := self.materials.unused():
+            yield f"columns that no prompt uses, kept in the provenance: {', '.join(unused)}"
+
     def described(self) -> Iterator[str]:
         yield from self.materials.described()
 

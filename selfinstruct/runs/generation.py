@@ -93,6 +93,8 @@ async def go_on(
         recipe = inputs.open()
         instructions = run.restore(recipe)
         run.expected = recipe.expected
+        for remark in recipe.remarks():
+            noticed(remark)
         pace = Pace(
             config.wanted,
             ROUND if config.batch else config.concurrency,

@@ -42,6 +42,7 @@ class Status:
     owner: str | None  # of a running one, as "process PID on HOST"
     model: str
     method: str
+    items: str  # what the recipe's items are called
     examples: int
     wanted: int | None  # None: nobody knows
     replies: int
@@ -104,7 +105,7 @@ class Status:
         for at, text in self.notices:
             yield f"  {time.strftime('%H:%M:%S', time.localtime(at)):<12} {text}"
         yield ""
-        yield from Funnel.from_record(self.funnel).lines()
+        yield from Funnel.from_record(self.funnel).lines(self.items)
 
 
 def read_status(directory: Path) -> Status:
@@ -126,8 +127,9 @@ def read_status(directory: Path) -> Status:
         directory=str(directory),
         state="running" if owner else "finished" if is_done else "stopped",
         owner=owner,
-        model=config.model + (f" at {config.addresses}" if config.base_url else ""),
+        model=", ".join(config.models) + (f" at {config.addresses}" if config.base_url else ""),
         method=config.method,
+        items=config.items,
         examples=examples,
         wanted=wanted,
         replies=_count_lines(directory / "completions.jsonl"),
