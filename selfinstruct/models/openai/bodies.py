@@ -33,7 +33,7 @@ _INSTANCE = {
 }
 
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- requests
 
 
 def body_of(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def _response_format(request: Request, left_out: Mapping[str, str | None]) -> di
     }
 
 
-# ---------------------------------------------------------------- what is read
+# ---------------------------------------------------------------- replies
 
 
 def completion_of(record: Mapping[str, Any], request: Request) -> Completion | None:

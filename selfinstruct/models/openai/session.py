@@ -106,7 +106,7 @@ class Session:
             {name: value for name, value in headers.items() if isinstance(value, str)},
         )
 
-    # ------------------------------------------------ what comes back
+    # ------------------------------------------------ replies
 
     def record(self, text: str) -> dict[str, Any]:
         """The JSON object of a reply. Raises AmbiguousFailure."""
