@@ -1,4 +1,4 @@
-"""The command line. Everything heavy is imported by the command that needs it, so that --help answers at once."""
+"""The command line. Each command imports the heavy modules it needs, so that --help is quick."""
 
 from __future__ import annotations
 
@@ -15,14 +15,23 @@ from selfinstruct.cli.directory_commands import init, status, verify
 from selfinstruct.cli.export_command import export
 from selfinstruct.cli.generate_command import generate
 from selfinstruct.cli.judge_command import judge
-from selfinstruct.cli.recipe_commands import resume
+from selfinstruct.cli.recipe_commands import command_of, resume
 from selfinstruct.cli.report_commands import report, stats
 from selfinstruct.cli.respond_command import respond
 from selfinstruct.cli.screen import Commands
+from selfinstruct.recipes.catalogue import RECIPES
+
+
+class Cli(Commands):
+    """Every command, and one for each recipe that has no command of its own."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        return command_of(cmd_name) if own is None and cmd_name in RECIPES else own
 
 
 @click.group(
-    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+    cls=Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
 @click.version_option(__version__, package_name="selfinstruct", message="%(prog)s %(version)s")
 def cli() -> None:
@@ -38,10 +47,7 @@ for _command in (
 
 def main() -> NoReturn:
     """The console script. Exit codes: 0 done, 2 something for the user to mend, 128 + number of a signal."""
-    for stream in (
-        sys.stdout,
-        sys.stderr,
-    ):  # an old terminal's encoding must not end a run that is done
+    for stream in (sys.stdout, sys.stderr):  # whose encoding must not end a run that is done
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:

@@ -15,6 +15,7 @@ from selfinstruct.asking.config import Config
 from selfinstruct.cli.options import DECODING, decoding_options, setting_options
 from selfinstruct.cli.screen import Sectioned
 from selfinstruct.errors import UserError
+from selfinstruct.recipes.catalogue import kind_of
 
 _OF_A_SITTING = ("out", "config_file", "dry_run", "stop_at", "max_hours", "repair", "accept_change")
 _HEADINGS = ("The run", "The model", "The method", "Decoding", "Speed and patience", "Money")
@@ -118,6 +119,18 @@ def make(kind: type[Config], given: dict[str, Any], named: Mapping[str, Any]) ->
     )
     _check_kind(directory, config, kind)
     sit(directory, Inputs.read(config, kept=kept, named=said.keys()), seconds=seconds, **flags)
+
+
+def command_of(name: str) -> click.Command:
+    """The command of a recipe that needs none of its own; its settings' docstring is the help."""
+    kind = kind_of(name).load_settings()
+
+    @click.command(name, cls=recipe_class(kind), help=kind.__doc__)
+    @run_options(kind)
+    def command(**given: Any) -> None:
+        make(kind, given, {})
+
+    return command
 
 
 def _check_kind(directory: Path, config: Config, kind: type[Config]) -> None:
