@@ -30,7 +30,9 @@ from selfinstruct.models.openai.blame import Blame
 from selfinstruct.models.openai.client import OpenAI
 from selfinstruct.models.openai.headers import retry_after
 from selfinstruct.models.retry import Retried
+from selfinstruct.recipes.self_instruct.presets import METHODS
 
+SCHEMAS = {question.name: question.schema for question in METHODS["chat"].questions}
 CHAT = Request(
     stage="propose",
     place="t0",
@@ -42,6 +44,8 @@ CHAT = Request(
     ),
     decoding=Decoding(0.7, 0.5, 100, 1.0, 0.5, ("\n\n", "16.")),
     seed=5,
+    schema=SCHEMAS["propose"],
+    shrinks=True,
 )
 RAW = Request(
     "propose",
@@ -51,6 +55,7 @@ RAW = Request(
     (Message("prompt", "1. Name the capital.\n2."),),
     Decoding(max_tokens=100),
     5,
+    schema=SCHEMAS["propose"],
 )
 SENT_TO_CHAT = {
     "model": "mentor",
@@ -163,11 +168,12 @@ def test_a_response_format_grammar_and_further_fields_are_part_of_the_body(
     )
 
 
-@pytest.mark.parametrize("stage", ["propose", "classify", "input_first", "output_first"])
+@pytest.mark.parametrize("stage", SCHEMAS)
 def test_every_schema_is_as_strict_as_servers_want_it(stage: str) -> None:
     """Every object names all of its properties as required and allows no others."""
     with LoopbackServer(stage_of=lambda text: stage) as server:
-        the_one(server, with_changes(CHAT, stage=stage, response_format="json_schema"))
+        own = SCHEMAS[stage]
+        the_one(server, with_changes(CHAT, stage=stage, response_format="json_schema", schema=own))
         schema = server.requests[0]["response_format"]["json_schema"]["schema"]
 
     def objects(part: Any) -> Iterator[dict[str, Any]]:
@@ -430,7 +436,7 @@ def test_an_overflow_of_the_shorter_prompt_is_the_runs_if_nobody_was_answered() 
 
 
 def test_an_overflow_that_nobody_will_shorten_is_the_runs_at_once() -> None:
-    whole = with_changes(CHAT, stage="classify")
+    whole = with_changes(CHAT, stage="classify", shrinks=False)
     with LoopbackServer(failing("context openai"), stage_of=lambda text: "classify") as server:
         [found], _ = ask(server, whole)
     assert isinstance(found, ModelError) and "does not fit" in str(found)

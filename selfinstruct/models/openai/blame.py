@@ -74,8 +74,8 @@ class Blame:
         """
         error = failure.of_request
         is_overflow = isinstance(error, RequestFailed) and error.reason == "context_overflow"
-        shrinks = request.shrinks or request.stage == "propose"
-        if self.has_answer or not (is_overflow and shrinks) or request.place in self._overflowed:
+        may_shrink = is_overflow and request.shrinks
+        if self.has_answer or not may_shrink or request.place in self._overflowed:
             return False
         self._overflowed.add(request.place)
         return True

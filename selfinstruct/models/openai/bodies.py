@@ -11,20 +11,6 @@ from typing import Any
 from selfinstruct.models import Completion, Request, Usage
 
 _MOST_TOKENS = 10**8  # of a call; a larger count is a server's error
-# The reply's properties by stage, for a request without a schema of its own.
-_SCHEMAS: dict[str, Mapping[str, Any]] = {
-    "propose": {"instructions": {"type": "array", "items": {"type": "string"}}},
-    "classify": {"is_classification": {"type": "boolean"}},
-    "input_first": {"instances": {"type": "array", "items": {"$ref": "#/$defs/instance"}}},
-    "output_first": {"instances": {"type": "array", "items": {"$ref": "#/$defs/instance"}}},
-    "judge": {
-        "reason": {"type": "string"},
-        "is_valid": {"type": "boolean"},
-        "input_fits": {"type": "boolean"},
-        "output_right": {"type": "boolean"},
-        "score": {"type": "integer", "enum": [1, 2, 3, 4, 5]},
-    },
-}
 _INSTANCE = {
     "type": "object",
     "properties": {"input": {"type": "string"}, "output": {"type": "string"}},
@@ -88,9 +74,9 @@ def _response_format(request: Request, left_out: Mapping[str, str | None]) -> di
         kind = left_out[kind]
     if kind is None or kind == "text":
         return None
-    if kind == "json_object":
+    if kind == "json_object" or request.schema is None:  # a stage without a form of its own
         return {"type": "json_object"}
-    properties = _SCHEMAS[request.stage] if request.schema is None else request.schema
+    properties = request.schema
     schema = {
         "type": "object",
         "properties": dict(properties),
