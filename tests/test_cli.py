@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import socket
 import struct
@@ -309,7 +310,7 @@ def begun(
         ),
     ],
 )
-def test_a_signal_ends_the_run_cleanly_and_the_same_command_goes_on(
+def test_a_signal_ends_the_run_cleanly_and_the_command_that_it_names_goes_on(
     tmp_path: Path, undisturbed: Path, number: signal.Signals, code: int
 ) -> None:
     out = tmp_path / "the run"
@@ -320,16 +321,18 @@ def test_a_signal_ends_the_run_cleanly_and_the_same_command_goes_on(
         assert ran.code == code and ran.err == ""
         counts = rf"(\d+) of {N} examples and (\d+) replies are saved in (.+)"
         told = re.search(rf"stopped \({number.name}\): {counts}; go on with: (.+)\n", ran.out)
-        assert told and told[4] == f"selfinstruct generate --out '{out}'"
+        assert told and told[4] == f"selfinstruct resume '{out}'"
         assert int(told[1]) == len(records(out / "examples.jsonl")) < N
         assert (
             int(told[2])
             == len(records(out / "completions.jsonl"))
             == sum(server.completed.values())
         )
-        assert "stopped; the same generate command goes on" in invoke("status", out).done().out
-        assert "goes on at" in invoke("generate", "--out", out).done().out
-        assert not server.bought_twice
+        assert "stopped; 'selfinstruct resume' goes on" in invoke("status", out).done().out
+        assert "goes on at" in invoke(*shlex.split(told[4])[1:]).done().out
+        calls = len(server.calls)
+        assert f"goes on at {N} of {N}" in invoke("generate", "--out", out).done().out
+        assert len(server.calls) == calls and not server.bought_twice
     assert dataset(out) == dataset(undisturbed)
 
 

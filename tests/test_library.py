@@ -13,6 +13,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import fields
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -23,9 +24,11 @@ from test_floors import HEAVY
 
 import selfinstruct
 from selfinstruct.annotate.judges import NAMES
-from selfinstruct.asking.config import Config
+from selfinstruct.asking.endpoint import Endpoint
 from selfinstruct.asking.settings import DECODING
 from selfinstruct.exports import Export
+from selfinstruct.recipes.responses import RespondConfig
+from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 
 QUIET: Mapping[str, Any] = {"model": "scripted", "progress": False}
 
@@ -87,15 +90,23 @@ def test_no_module_is_called_like_a_public_function() -> None:
             import_module(module.name)
     modules = {name.rpartition(".")[2] for name in sys.modules if name.startswith("selfinstruct.")}
     functions = {name for name in selfinstruct.__all__ if name.islower() and name != "__version__"}
-    assert functions >= {"generate", "judge", "check", "export"}
+    assert functions >= {"generate", "respond", "resume", "judge", "check", "export"}
     assert not functions & modules
 
 
 def test_what_the_functions_take_is_what_the_commands_take() -> None:
-    settings = {one.name for one in fields(Config)} | set(DECODING)
-    assert set(get_names(selfinstruct.Settings)) == settings
+    assert set(get_names(selfinstruct.Settings)) == settings_of(SelfInstructConfig)
+    own = {"sources", "model", "other_models"}  # parameters, the models as one of them
+    assert set(get_names(selfinstruct.Responding)) == settings_of(RespondConfig) - own
+    assert own - {"other_models"} <= set(signature(selfinstruct.respond).parameters)
     assert set(get_names(selfinstruct.Exporting)) == {one.name for one in fields(Export)}
-    assert set(get_names(selfinstruct.Judging)) == {*NAMES, "temperature", "max_tokens"}
+    judging = {*NAMES, "temperature", "max_tokens"} - {"preset"}  # a model's, not a user's
+    assert set(get_names(selfinstruct.Judging)) == judging
+
+
+def settings_of(kind: type[Endpoint]) -> set[str]:
+    names = {one.name for one in fields(kind)} - {"decodings"}
+    return names | set(kind.STAGES) | set(DECODING)
 
 
 def get_names(kind: type) -> list[str]:
@@ -168,12 +179,8 @@ def test_settings_are_said_in_python_s_types(tmp_path: Path) -> None:
             progress=False,
         )
         assert one.calls and other.calls and all(body["min_p"] == 0.1 for body in one.requests)
-    config = run.config
-    assert (config.propose.temperature, config.classify.temperature, config.propose.stop) == (
-        0.5,
-        0.25,
-        ("\n\n\n",),
-    )
+    propose, classify = run.config.decoding("propose"), run.config.decoding("classify")
+    assert (propose.temperature, classify.temperature, propose.stop) == (0.5, 0.25, ("\n\n\n",))
 
 
 def test_the_same_call_goes_on_and_a_higher_n_makes_it_longer(tmp_path: Path) -> None:

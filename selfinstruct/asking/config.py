@@ -77,4 +77,7 @@ def from_record(kind: type[C], record: Mapping[str, Any], older: Mapping[str, An
         for name, value in record.items()
         if isinstance(value, dict) and "max_tokens" in value
     }
+    for stage in kind.STAGES:
+        if stage not in decodings:
+            raise KeyError(stage)
     return kind(**values, decodings=decodings)

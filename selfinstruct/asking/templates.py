@@ -172,13 +172,14 @@ def _text(path: Path) -> str:
 def _sections(text: str, path: Path, question: Asked) -> tuple[Message, ...]:
     parts: list[tuple[str, list[str]]] = []
     used: set[str] = set()
+    roles = _ROLES if CONVERSATION in question.names else _ROLES[:-1]
     for number, line in enumerate(text.split("\n"), 1):
         line = line.removesuffix("\r")
         heading = _SECTION.fullmatch(line)
         if heading:
-            if heading[1] not in _ROLES:
+            if heading[1] not in roles:
                 raise UserError(
-                    f"{path}:{number}: unknown section '{heading[1]}' (known: {', '.join(_ROLES)})"
+                    f"{path}:{number}: unknown section '{heading[1]}' (known: {', '.join(roles)})"
                 )
             parts.append((heading[1], []))
         elif parts:
