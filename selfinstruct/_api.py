@@ -7,13 +7,12 @@ stop button) ends it, and the same call goes on.
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from selfinstruct._calls import run_in_thread, shown_by
 from selfinstruct._keywords import Exporting, Judging, Place, Progress, Responding, Settings
 
 if TYPE_CHECKING:
@@ -21,11 +20,8 @@ if TYPE_CHECKING:
 
     from selfinstruct.annotate.quality import Quality
     from selfinstruct.asking.config import Config
-    from selfinstruct.asking.endpoint import Endpoint
     from selfinstruct.defects.survey import Survey
     from selfinstruct.exports import Exported
-    from selfinstruct.models.money.meter import Meter
-    from selfinstruct.runs.progress import Tally
     from selfinstruct.runs.view import RunView
 
 T = TypeVar("T")
@@ -50,7 +46,7 @@ def generate(
 
     said = read_table(_plain(settings), "generate()", SelfInstructConfig)
     flags = {"repair": repair, "accept_change": accept_change}
-    return _run(_make(Path(out), SelfInstructConfig, said, progress, seconds, **flags))
+    return run_in_thread(_make(Path(out), SelfInstructConfig, said, progress, seconds, **flags))
 
 
 def respond(
@@ -80,7 +76,7 @@ def respond(
     if any(models):
         said |= {"model": models[0], "other_models": tuple(models[1:])}
     flags = {"repair": repair, "accept_change": accept_change}
-    return _run(_make(Path(out), RespondConfig, said, progress, seconds, **flags))
+    return run_in_thread(_make(Path(out), RespondConfig, said, progress, seconds, **flags))
 
 
 def resume(
@@ -91,7 +87,7 @@ def resume(
 
     view = load_run(_directory(run))
     flags = {"repair": False, "accept_change": False}
-    return _run(_make(view.directory, type(view.config), {}, progress, seconds, **flags))
+    return run_in_thread(_make(view.directory, type(view.config), {}, progress, seconds, **flags))
 
 
 async def _make(
@@ -114,7 +110,7 @@ async def _make(
     run = Run(directory, config, inputs, repair=repair, accept_change=accept_change)
     try:
         run.expected = inputs.open().expected
-        shown = _shown(progress, run.wanted or 0, run.funnel, run.meter, config, "examples")
+        shown = shown_by(progress, run.wanted or 0, run.funnel, run.meter, config, "examples")
         try:
             await go_on(
                 run,
@@ -148,7 +144,9 @@ def judge(
 
     Writes judgements.jsonl, which `RunView.judgements` reads. Raises Interrupted, ModelError and other UserErrors.
     """
-    return _run(_judge(_directory(run), _plain(settings), sample, seed, replace, progress, seconds))
+    return run_in_thread(
+        _judge(_directory(run), _plain(settings), sample, seed, replace, progress, seconds)
+    )
 
 
 async def _judge(
@@ -170,7 +168,7 @@ async def _judge(
     review.check(replace=replace)
     books = review.open()
     try:
-        shown = _shown(progress, review.wanted, review.tally, books.meter, judge.config, "judged")
+        shown = shown_by(progress, review.wanted, review.tally, books.meter, judge.config, "judged")
         try:
             await review.go_on(
                 books,
@@ -245,62 +243,3 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(found.get("extra_body"), Mapping):
         found["extra_body"] = json.dumps(found["extra_body"])
     return found
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Its result, from a thread of its own: a notebook's thread has an event loop already. Ctrl-C cancels it, and it tidies up."""
-    under_way: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = []
-
-    async def main() -> T:
-        under_way.append((asyncio.get_running_loop(), asyncio.current_task()))
-        return await work
-
-    with ThreadPoolExecutor(1, thread_name_prefix="selfinstruct") as thread:
-        future = thread.submit(asyncio.run, main())
-        try:
-            return future.result()
-        except KeyboardInterrupt:
-            for loop, task in under_way:
-                if task is not None:
-                    loop.call_soon_threadsafe(task.cancel)
-            raise
-
-
-class _Shown(Protocol):
-    def update(self) -> None: ...
-
-    def wait_for(self, what: str) -> None: ...
-
-    def say(self, text: str) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class _Told:
-    """Tells a function how far it is, at every step forward; no notices."""
-
-    def __init__(self, tell: Callable[[int, int], None], wanted: int, tally: Tally) -> None:
-        self._tell, self._wanted, self._tally, self._last = tell, wanted, tally, -1
-
-    def update(self) -> None:
-        if self._tally.examples != self._last:
-            self._last = self._tally.examples
-            self._tell(self._last, self._wanted)
-
-    def wait_for(self, what: str) -> None: ...
-
-    def say(self, text: str) -> None: ...
-
-    def close(self) -> None: ...
-
-
-def _shown(
-    progress: Progress, wanted: int, tally: Tally, meter: Meter, config: Endpoint, what: str
-) -> _Shown:
-    from selfinstruct.models.money.prices import price_of
-
-    if progress is True:
-        from selfinstruct.runs.progress import Progress as Bar
-
-        return Bar(wanted, tally, meter, price_of(config), max_cost=config.max_cost, what=what)
-    return _Told(progress or (lambda done, wanted: None), wanted, tally)

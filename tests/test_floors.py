@@ -32,7 +32,7 @@ ROOMS = (
     "report",
     "exports",
 )
-ROOF = ("_keywords", "_api", "cli", "__main__")
+ROOF = ("_keywords", "_calls", "_api", "cli", "__main__")
 
 # Every library from outside has one owner.
 OWNERS = {

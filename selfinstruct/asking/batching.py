@@ -19,8 +19,10 @@ from selfinstruct.models.money.budget import Budget
 if TYPE_CHECKING:
     from selfinstruct.models.openai.client import OpenAI
 
-SURPLUS = 1.05  # times what a run seems to need still: the last of many rounds should not be there for three requests
-ROUND = 4096  # stands for --concurrency in how far a run reads ahead: a batch should hold all that can be asked
+# Times the requests that a run seems to need still: the last round should not be for three of them.
+SURPLUS = 1.05
+# In place of --concurrency for how far a run reads ahead: a batch holds all that can be asked.
+ROUND = 4096
 
 
 @asynccontextmanager
@@ -35,19 +37,13 @@ async def batching(
     notice: Notice,
     waiting: Callable[[str], None] = lambda what: None,
 ) -> AsyncIterator[Batch | None]:
-    """A Batch on the endpoint that was `found`; without --batch only if batches are open: then it asks `live` what is in none of
-    them.
-
-    Raises UserError if the open ones cannot be reached.
+    """A Batch on the endpoint that was `found`. Without --batch there is a Batch only if batches are
+    open; requests in none of them are asked `live`. Raises UserError if open batches are elsewhere.
     """
     if not config.batch and not log.open:
         yield None
         return
-    if len(found) != 1 or not is_network(config.model):
-        raise UserError(
-            f"batches are open ({_names(log)}); "
-            "go on with the one --base-url and --model that they went to"
-        )
+    _check_reachable(config, found, log)
     batch = Batch(
         BatchApi(cast("OpenAI", found[0].model)),
         log,
@@ -66,6 +62,14 @@ async def batching(
         await batch.close()
         if log.open:
             notice(f"batches that stay open: {_names(log)}; the same command goes on with them")
+
+
+def _check_reachable(config: Endpoint, found: Sequence[Provider], log: Log) -> None:
+    if len(found) != 1 or not is_network(config.model):
+        raise UserError(
+            f"batches are open ({_names(log)}); "
+            "go on with the one --base-url and --model that they went to"
+        )
 
 
 def _names(log: Log) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -122,8 +122,8 @@ async def sitting(
 async def _stopping(
     send_no_more: Callable[[], Awaitable[None]], seconds: float | None
 ) -> AsyncIterator[None]:
-    """Ends the sitting at the first signal, or after `seconds`: sends nothing new, waits a moment for what is under way, and
-    raises Interrupted. A second signal ends it at once. Outside the main thread no signal arrives.
+    """End the sitting at the first signal, or after `seconds`: send nothing new, wait a moment for
+    calls under way, and raise Interrupted. A second signal ends the sitting at once.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
@@ -141,14 +141,10 @@ async def _stopping(
         else:
             task.cancel()
 
-    installed = []
-    with contextlib.suppress(ValueError, RuntimeError):
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, stop, number.name, 128 + number)
-            installed.append(number)
     clock = loop.call_later(seconds, stop, "time is up", NOT_YET) if seconds is not None else None
     try:
-        yield
+        with _signals(loop, stop):
+            yield
     except asyncio.CancelledError:
         if reasons:
             raise reasons[0] from None
@@ -156,8 +152,21 @@ async def _stopping(
     finally:
         if clock is not None:
             clock.cancel()
-        for one in ending:
-            one.cancel()
+        for each in ending:
+            each.cancel()
+
+
+@contextlib.contextmanager
+def _signals(loop: asyncio.AbstractEventLoop, stop: Callable[[str, int], None]) -> Iterator[None]:
+    """Have signals call `stop`. Outside the main thread no signal arrives."""
+    installed = []
+    with contextlib.suppress(ValueError, RuntimeError):
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, stop, number.name, 128 + number)
+            installed.append(number)
+    try:
+        yield
+    finally:
         for number in installed:
             loop.remove_signal_handler(number)
 

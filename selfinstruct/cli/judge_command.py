@@ -14,6 +14,7 @@ from selfinstruct.cli.options import higher, setting_options
 from selfinstruct.cli.screen import Sectioned, show
 
 if TYPE_CHECKING:
+    from selfinstruct.annotate.books import Books
     from selfinstruct.annotate.review import Review
 
 _SECTIONS = {
@@ -123,20 +124,20 @@ def _sit(review: Review) -> None:
         )
     except Interrupted as stop:
         progress.close()
-        on = f"go on with: selfinstruct judge {shlex.quote(str(directory))}{_sampled(review)}{higher(str(stop))}"
-        nothing = "no reply had come yet, nothing is kept; start the same command again"
-        saved = f"{review.tally.examples} of {review.wanted} examples are judged, {len(books.completions)} replies are saved"
-        show(
-            [
-                f"stopped ({stop}): {saved}; {on}"
-                if books.is_worth_keeping
-                else f"stopped ({stop}): {nothing}"
-            ]
-        )
+        show([f"stopped ({stop}): {_how_to_go_on(review, books, stop)}"])
         sys.exit(stop.code)
     finally:
         progress.close()
         books.close()
+
+
+def _how_to_go_on(review: Review, books: Books, stop: Exception) -> str:
+    if not books.is_worth_keeping:
+        return "no reply had come yet, nothing is kept; start the same command again"
+    judged = f"{review.tally.examples} of {review.wanted} examples are judged"
+    directory = shlex.quote(str(review.run.directory))
+    command = f"selfinstruct judge {directory}{_sampled(review)}{higher(str(stop))}"
+    return f"{judged}, {len(books.completions)} replies are saved; go on with: {command}"
 
 
 def _sampled(review: Review) -> str:

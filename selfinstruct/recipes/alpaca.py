@@ -16,7 +16,8 @@ from selfinstruct.data.tasks import Instance, Instruction
 from selfinstruct.defects import Finding
 from selfinstruct.recipes import Outcome
 from selfinstruct.recipes.filters import why_not_instances
-from selfinstruct.recipes.self_instruct.recipe import ACCEPTED, Draft, SelfInstruct
+from selfinstruct.recipes.self_instruct.forecast import proposals
+from selfinstruct.recipes.self_instruct.recipe import Draft, SelfInstruct
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Alpaca(SelfInstruct):
         return [instruction, self.example(instruction, admitted.instance, 1, admitted.found)]
 
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
-        return {"propose": examples / (self.config.new_per_turn * ACCEPTED[lucky])}
+        return {"propose": proposals(self.config, examples, lucky=lucky)}
 
     def specimens(self) -> Mapping[str, Mapping[str, object]]:
         return {}

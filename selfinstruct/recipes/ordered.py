@@ -18,39 +18,31 @@ async def in_order(
     *,
     window: Callable[[], int],
 ) -> AsyncGenerator[Result, None]:
-    """Yield `await work(item)` for every item, in the order of `items`, with up to `window()` calls under way or waiting.
+    """Yield `await work(item)` for every item, in the order of `items`.
 
-    `window` is asked anew whenever a call has ended, so it may grow and shrink; below 1 it counts as 1. An error of `work` or of
-    `items` is raised in its place: after all results that come before it. Closing the generator cancels what is under way,
-    waits for it, and closes `items`.
+    Up to `window()` calls are under way or waiting; below 1 counts as 1. An error of `work` or of
+    `items` is raised in its place, after all results before it. Closing the generator cancels the
+    calls under way, waits for them, and closes `items`.
     """
     pending: deque[asyncio.Future[Result]] = deque()
     upcoming: asyncio.Future[Item | object] | None = None
     news = asyncio.Event()
-
-    def begun(future: asyncio.Future[Any]) -> asyncio.Future[Any]:
-        future.add_done_callback(lambda _: news.set())
-        return future
-
     failure: Exception | None = None
     more = True
     try:
         while more or pending:
             if more and upcoming is None and len(pending) < max(1, window()):
-                upcoming = begun(asyncio.ensure_future(_next(items)))
+                upcoming = _begun(_next(items), news)
                 await asyncio.sleep(0)  # most items are there at once
             has_begun = upcoming is not None and upcoming.done()
             if upcoming is not None and has_begun:
-                raised = upcoming.exception()
-                failure = raised if isinstance(raised, Exception) else None
+                failure = _failure_of(upcoming)
                 if failure is not None or (item := upcoming.result()) is _END:
                     more = False
                 else:
-                    pending.append(begun(asyncio.ensure_future(work(item))))  # type: ignore[arg-type]
+                    pending.append(_begun(work(item), news))  # type: ignore[arg-type]
                 upcoming = None
-            if (
-                pending and pending[0].done()
-            ):  # one, and then the next call: whoever takes results slowly holds none up
+            if pending and pending[0].done():  # then the next call: a slow taker holds none up
                 yield pending.popleft().result()
             elif not has_begun:
                 await news.wait()
@@ -61,6 +53,18 @@ async def in_order(
         await _cancel([*pending, *([upcoming] if upcoming is not None else [])])
         if isinstance(items, AsyncGenerator):
             await items.aclose()
+
+
+def _begun(call: Awaitable[Any], news: asyncio.Event) -> asyncio.Future[Any]:
+    """The call under way; `news` is set when the call ends."""
+    future = asyncio.ensure_future(call)
+    future.add_done_callback(lambda _: news.set())
+    return future
+
+
+def _failure_of(future: asyncio.Future[Any]) -> Exception | None:
+    raised = future.exception()
+    return raised if isinstance(raised, Exception) else None
 
 
 async def _next(items: AsyncIterator[Item]) -> Item | object:

@@ -20,6 +20,7 @@ from selfinstruct.data.examples import Example
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import Stalled
 from selfinstruct.models.disk import Notice, when_there_is_room
+from selfinstruct.recipes import Recipe
 from selfinstruct.recipes.engine import Engine, Step, rank
 from selfinstruct.recipes.pace import Pace
 from selfinstruct.runs.directory import recorded_config
@@ -95,20 +96,25 @@ async def go_on(
         run.expected = recipe.expected
         for remark in recipe.remarks():
             noticed(remark)
-        pace = Pace(
-            config.wanted,
-            ROUND if config.batch else config.concurrency,
-            turns=run.funnel.turns,
-            admitted=instructions,
-            known=instructions,
-            examples=run.funnel.examples,
-            per_turn=recipe.per_item(),
-            surplus=SURPLUS if config.batch else 1.0,
-            evenly=not config.batch,
-        )
+        pace = _pace(run, recipe, instructions)
         engine = Engine(recipe, asking(inputs.stages, at.model), pace, start=run.funnel.turns)
         drought = Drought(config.stall_turns, run.funnel, is_endless=recipe.is_endless)
         await _commit_all(run, engine, drought, at, noticed, changed)
+
+
+def _pace(run: Run, recipe: Recipe, instructions: int) -> Pace:
+    config = run.config
+    return Pace(
+        config.wanted,
+        ROUND if config.batch else config.concurrency,
+        turns=run.funnel.turns,
+        admitted=instructions,
+        known=instructions,
+        examples=run.funnel.examples,
+        per_turn=recipe.per_item(),
+        surplus=SURPLUS if config.batch else 1.0,
+        evenly=not config.batch,
+    )
 
 
 async def _commit_all(

@@ -27,17 +27,12 @@ from selfinstruct.defects import Finding
 from selfinstruct.recipes import Materials, Outcome, Recipe
 from selfinstruct.recipes import filters as filtering
 from selfinstruct.recipes.pool import Pool, PoolItem
+from selfinstruct.recipes.self_instruct import forecast
 from selfinstruct.recipes.self_instruct.defects import Defects
 from selfinstruct.recipes.self_instruct.presets import METHODS
 from selfinstruct.recipes.self_instruct.seeds import read_materials
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 from selfinstruct.seeding import generator
-
-# What a run gives, as (few, many), by measured runs of this program and the paper's (section 3.1
-# and appendix): the pool saturates, so a long run is nearer to the first figure.
-ACCEPTED = (0.35, 0.85)  # of the instructions asked for
-EXAMPLES_PER_INSTRUCTION = {1: (0.85, 0.97), 2: (1.1, 1.7), 3: (1.2, 2.2)}  # by --max-instances
-CLASSIFICATION = 0.2  # of instructions
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,23 +233,11 @@ class SelfInstruct(Recipe):
         return 0.75 * self.config.new_per_turn
 
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
-        instructions = examples / self._per_instruction(lucky)
-        proposals = instructions / (self.config.new_per_turn * ACCEPTED[lucky])
-        return {
-            "propose": proposals,
-            "classify": instructions,
-            "input_first": instructions * (1 - CLASSIFICATION),
-            "output_first": instructions * CLASSIFICATION,
-        }
-
-    def _per_instruction(self, lucky: bool) -> float:
-        return EXAMPLES_PER_INSTRUCTION[min(self.config.max_instances_per_task, 3)][lucky]
+        return forecast.requests(self.config, examples, lucky=lucky)
 
     def reply_tokens(self, stage: str, *, lucky: bool) -> float:
         each = super().reply_tokens(stage, lucky=lucky)
-        if stage == "propose":
-            return self.config.new_per_turn * each
-        return each if stage == "classify" else each * self._per_instruction(lucky)
+        return forecast.reply_tokens(self.config, stage, each, lucky=lucky)
 
     def described(self) -> Iterator[str]:
         yield f"  seed tasks   {len(self.pool.seeds)}"

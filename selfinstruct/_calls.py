@@ -1,0 +1,81 @@
+"""How the library's functions run: in a thread of their own, with a bar or a function that hears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from selfinstruct._keywords import Progress
+
+if TYPE_CHECKING:
+    from selfinstruct.asking.endpoint import Endpoint
+    from selfinstruct.models.money.meter import Meter
+    from selfinstruct.runs.progress import Tally
+
+T = TypeVar("T")
+
+
+def run_in_thread(work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, from a thread of its own: a notebook's has an event loop already.
+
+    Ctrl-C cancels the work, which tidies up.
+    """
+    under_way: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = []
+
+    async def main() -> T:
+        under_way.append((asyncio.get_running_loop(), asyncio.current_task()))
+        return await work
+
+    with ThreadPoolExecutor(1, thread_name_prefix="selfinstruct") as thread:
+        future = thread.submit(asyncio.run, main())
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            for loop, task in under_way:
+                if task is not None:
+                    loop.call_soon_threadsafe(task.cancel)
+            raise
+
+
+class Shown(Protocol):
+    """A run's progress as somebody sees it."""
+
+    def update(self) -> None: ...
+
+    def wait_for(self, what: str) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Told:
+    """Tells a function of every step forward; no notices."""
+
+    def __init__(self, tell: Callable[[int, int], None], wanted: int, tally: Tally) -> None:
+        self._tell, self._wanted, self._tally, self._last = tell, wanted, tally, -1
+
+    def update(self) -> None:
+        if self._tally.examples != self._last:
+            self._last = self._tally.examples
+            self._tell(self._last, self._wanted)
+
+    def wait_for(self, what: str) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def shown_by(
+    progress: Progress, wanted: int, tally: Tally, meter: Meter, config: Endpoint, what: str
+) -> Shown:
+    from selfinstruct.models.money.prices import price_of
+
+    if progress is True:
+        from selfinstruct.runs.progress import Progress as Bar
+
+        return Bar(wanted, tally, meter, price_of(config), max_cost=config.max_cost, what=what)
+    return _Told(progress or (lambda done, wanted: None), wanted, tally)
