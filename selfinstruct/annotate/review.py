@@ -61,7 +61,7 @@ class Review:
         self.wanted = sum(1 for _ in run.examples()) if self._chosen is None else len(self._chosen)
         if not self.wanted:
             raise UserError(
-                f"{run.directory}: has no example yet; 'selfinstruct generate --out {run.directory}' makes some"
+                f"{run.directory}: has no example yet; 'selfinstruct resume {run.directory}' makes some"
             )
         self.tally = Tally()
 

@@ -113,7 +113,7 @@ def read_status(directory: Path) -> Status:
     config = recorded_config(directory) if directory.is_dir() else None
     if config is None:
         raise UserError(
-            f"{directory}: no run here (no run.json); name the directory that 'generate' wrote"
+            f"{directory}: no run here (no run.json); name the directory of a run"
         )
     owner, examples = holder(directory / "lock"), _count_lines(directory / "examples.jsonl")
     record = checkpointed(directory) or {}

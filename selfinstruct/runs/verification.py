@@ -48,7 +48,7 @@ async def verify(directory: Path) -> Funnel:
     record = recorded(directory)
     if record is None:
         raise UserError(
-            f"{directory}: no run here (no run.json); name the directory that 'generate' wrote"
+            f"{directory}: no run here (no run.json); name the directory of a run"
         )
     if any(one["after_turns"] for one in record["changes"]):
         raise UserError(
@@ -91,7 +91,7 @@ class Comparison:
             path = directory / name
             if not path.is_file():
                 raise UserError(
-                    f"{path}: is missing; the same generate command with --repair builds it anew"
+                    f"{path}: is missing; 'selfinstruct resume DIR --repair' builds it anew"
                 )
             self._files[name] = path.open("rb")
             self._left[name] = path.stat().st_size
@@ -129,5 +129,5 @@ class Comparison:
     def _differs(self, name: str) -> None:
         where = f"{self._directory / name}:{self._lines[name]}"
         raise UserError(
-            f"{where}: is not what the replies on record give; the same generate command with --repair builds it anew"
+            f"{where}: is not what the replies on record give; 'selfinstruct resume DIR --repair' builds it anew"
         )

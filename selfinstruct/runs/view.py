@@ -73,7 +73,7 @@ class RunView:
         path = self.directory / name
         if not path.exists():
             raise UserError(
-                f"{path}: is missing; 'selfinstruct generate --out {self.directory} --repair' builds it anew"
+                f"{path}: is missing; 'selfinstruct resume {self.directory} --repair' builds it anew"
             )
         journal = Journal(path, read_only=True)
         try:
@@ -83,7 +83,7 @@ class RunView:
                 except (ValueError, KeyError, TypeError) as error:
                     raise UserError(
                         f"{path}:{number}: is no line of this program's ({error!r}); "
-                        f"'selfinstruct generate --out {self.directory} --repair' builds the file anew"
+                        f"'selfinstruct resume {self.directory} --repair' builds the file anew"
                     ) from None
                 yield found
         finally:
@@ -96,7 +96,7 @@ def load_run(directory: Path | str) -> RunView:
     record = recorded(directory) if directory.is_dir() else None
     if record is None:
         raise UserError(
-            f"{directory}: no run here (no run.json); name the directory that 'generate' wrote"
+            f"{directory}: no run here (no run.json); name the directory of a run"
         )
     return RunView(directory, record, config_of(record))
 
