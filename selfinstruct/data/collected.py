@@ -1,4 +1,4 @@
-"""Collected instructions: prompts that people or other programs wrote, to be answered."""
+"""Collected instructions: prompts that people or other programs wrote."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from selfinstruct.data.examples import Turn
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """One record of a source, read in whichever shape the source has (records/collected.py)."""
+    """A record of a source, whatever the source's shape (records/shapes.py)."""
 
-    id: str  # the record's own id, else its place as "FILE:NUMBER"
+    id: str  # the record's own id, which may repeat; else its place as "FILE:NUMBER"
     instruction: str  # of a chat: the user's last turn
     input: str = ""
     output: str | None = None  # None: the record has none, or an empty text
     system: str = ""
-    history: tuple[Turn, ...] = ()  # of a chat: the turns before the last
-    rest: Mapping[str, Any] = field(default_factory=dict)  # columns that no prompt uses
+    history: tuple[Turn, ...] = ()  # of a chat: the turns before the instruction
+    rest: Mapping[str, Any] = field(default_factory=dict)  # columns that no prompt uses, as JSON
+    where: int = 0  # the line, item or row of the source, counted from 1

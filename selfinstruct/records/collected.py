@@ -1,86 +1,119 @@
-"""Collected instructions: any dataset, or a run, as a stream of prompts to be answered."""
+"""Collected instructions: any dataset, or a run, as a stream of prompts."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 from selfinstruct.data.collected import Collected
 from selfinstruct.errors import UserError
-from selfinstruct.records.formats import compressed
-from selfinstruct.records.reading import Bad, Record, Source
-from selfinstruct.records.shapes import Unreadable, read_prompt
+from selfinstruct.records.formats import format_of
+from selfinstruct.records.reading import ANY_JSON, Bad, Record, Source
+from selfinstruct.records.shapes import PARTS, listed, read_prompt
+from selfinstruct.records.values import Unreadable, is_blank, plain
+from selfinstruct.text import well_formed
 
 _OF_A_RUN = "examples.jsonl"
-_BLOCK = 1 << 20
+_BLOCK = 1 << 20  # bytes
+_NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
 
 class Collection:
-    """One source, read anew at every iteration, in constant memory.
+    """A source of instructions: read anew at every iteration, in constant memory.
 
-    `unused`: after an iteration, the columns that no prompt uses, in the order of their appearance.
+    name: the path as given. unused: after a whole iteration, the columns that no prompt uses, in
+    the order of their first appearance. Ids come from the source as they are, and may repeat.
     """
 
     def __init__(
-        self, path: str, fields: Mapping[str, str] | None = None, format: str | None = None
+        self, path: str, fields: Mapping[str, str] = _NO_FIELDS, format: str | None = None
     ) -> None:
-        """path: of a file or a run. fields: columns by name, as {"instruction": "question"}.
-
-        Raises UserError if there is no such source.
-        """
+        """Raises UserError if there is no such source, or no such part of a prompt."""
+        for part, column in fields.items():
+            if part not in PARTS:
+                known = ", ".join(PARTS)
+                raise UserError(f"--field {part}={column}: no such part; known are {known}")
         self.name = path
-        self._fields = dict(fields or {})
-        self._path = file_of(path)
-        self._format = format or _format_of(self._path)
         self.unused: list[str] = []
+        self._path = file_of(path)
+        self._format = format or format_of(self._path, plain_text=True)
+        if self._format == "json" and format is None:
+            self._format = ANY_JSON
+        self._fields = dict(fields)
+        self._has_fields = not fields  # every column of `fields` was seen
 
     def __iter__(self) -> Iterator[Collected | Bad]:
+        """Each record in order, `Bad` in the place of an unreadable record.
+
+        Raises UserError where the rest is lost, and if no record has a column of `fields`.
+        """
+        self._check_fields()
         unused: dict[str, None] = {}
-        columns: dict[str, None] = {}
-        for record in Source(self._path, self._format):
+        for record in self._records():
             if isinstance(record, Bad):
                 yield record
                 continue
-            columns |= dict.fromkeys(record.fields)
             try:
-                yield self._read(record, unused)
+                collected = self._read(record)
             except Unreadable as error:
                 yield Bad(record.where, str(error))
+            except RecursionError:
+                yield Bad(record.where, "nested too deeply")
+            else:
+                unused.update(dict.fromkeys(collected.rest))
+                yield collected
         self.unused = list(unused)
-        for name, column in self._fields.items():
-            if column not in columns:
-                there = ", ".join(columns) or "none"
-                raise UserError(
-                    f"--field {name}={column}: {self.name} has no such column (columns: {there})"
-                )
 
-    def _read(self, record: Record, unused: dict[str, None]) -> Collected:
+    def _records(self) -> Iterator[Record | Bad]:
+        with closing(iter(Source(self._path, self._format))) as records:
+            yield from records
+
+    def _read(self, record: Record) -> Collected:
         prompt = read_prompt(record.fields, self._fields)
-        own = record.fields.get("id")
-        has_id = isinstance(own, (str, int)) and not isinstance(own, bool) and str(own)
-        rest = {
-            name: value
-            for name, value in record.fields.items()
-            if name not in prompt.used and not (name == "id" and has_id)
-        }
-        unused |= dict.fromkeys(rest)
+        identity, used = _id(record.fields.get("id")), prompt.used
+        if identity or is_blank(record.fields.get("id")):
+            used |= {"id"}
         return Collected(
-            id=str(own) if has_id else f"{Path(self.name).name}:{record.where}",
+            id=identity or f"{Path(self.name).name}:{record.where}",
             instruction=prompt.instruction,
             input=prompt.input,
             output=prompt.output,
             system=prompt.system,
             history=prompt.history,
-            rest=rest,
+            rest=plain({name: value for name, value in record.fields.items() if name not in used}),
+            where=record.where,
         )
+
+    def _check_fields(self) -> None:
+        """Reads on until every column of `fields` was seen: mostly the first record alone."""
+        if self._has_fields:
+            return
+        missing, columns = dict(self._fields), dict[str, None]()
+        for record in self._records():
+            if isinstance(record, Record):
+                columns.update(dict.fromkeys(record.fields))
+                missing = {part: name for part, name in missing.items() if name not in columns}
+                if not missing:
+                    break
+        else:
+            asked = ", ".join(f"{part}={name}" for part, name in missing.items())
+            raise UserError(
+                f"--field {asked}: no such column in {self.name} (columns: {listed(columns)})"
+            )
+        self._has_fields = True
 
 
 def open_source(
-    path: str, *, fields: Mapping[str, str] | None = None, format: str | None = None
+    path: str, *, fields: Mapping[str, str] = _NO_FIELDS, format: str | None = None
 ) -> Collection:
-    """A source by its path. Raises UserError if there is none."""
+    """The instructions of a run or a file.
+
+    fields: columns by part, as {"instruction": "question"}. format: a name in `READERS`, where the
+    file's name does not tell. Raises UserError if there is no such source.
+    """
     return Collection(path, fields, format)
 
 
@@ -104,20 +137,12 @@ def fingerprint(path: str) -> str:
             while block := file.read(_BLOCK):
                 digest.update(block)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        raise UserError(f"{path}: {error.strerror}; give a file that can be read") from None
     return digest.hexdigest()
 
 
-def _format_of(path: str) -> str | None:
-    """The format where the name alone does not say it: plain text, JSON Lines inside .json."""
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    if suffixes and suffixes[-1] in (".gz", ".zst"):
-        suffixes.pop()
-    if suffixes and suffixes[-1] == ".txt":
-        return "txt"
-    if suffixes and suffixes[-1] == ".json":
-        with ExitStack() as stack:
-            raw = stack.enter_context(open(path, "rb"))
-            begins = compressed(raw, path, "rb", stack).read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
-            return "jsonl" if begins.startswith(b"{") else "json"
-    return None
+def _id(value: object) -> str:
+    """A text or an integer as a text; "" for anything else."""
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return well_formed(str(value)).strip()
+    return ""

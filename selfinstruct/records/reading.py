@@ -1,7 +1,8 @@
-"""Reads datasets one record at a time."""
+"""Datasets, read record by record."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -14,17 +15,19 @@ from pathlib import Path
 from typing import IO, Any
 
 from selfinstruct.errors import UserError
-from selfinstruct.records.formats import STDIO, compressed, damaged, format_of, parquet
+from selfinstruct.records.formats import STDIO, TEXT, compressed, damaged, format_of, parquet
+
+ANY_JSON = "json or jsonl"  # of .json files: an array of objects, or JSON Lines
 
 _SEPARATOR = re.compile(r"[\s,]*")
-_NOT_UTF8 = re.compile(
-    "[\udc80-\udcff]"
-)  # what the error handler surrogateescape leaves of such bytes
+_BLOCK = 1 << 16  # characters or bytes
+# The error handler surrogateescape leaves these in the place of bytes that are not UTF-8.
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its fields by name and, from JSON Lines, the line as it stood."""
+    """A record's fields by name and, from JSON Lines, the line as it stood."""
 
     where: int  # the line, item or row, counted from 1
     fields: dict[str, Any]
@@ -33,7 +36,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """What stands in a record's place and cannot be read."""
+    """Stands in the place of a record that cannot be read."""
 
     where: int
     why: str
@@ -48,10 +51,13 @@ class _Lost(Exception):
 
 
 class Source:
-    """One input: what it is called, how big it is, how far it has been read, and its records."""
+    """An input: its name, its size, how much of that was read, and its records."""
 
     def __init__(self, path: str, format: str | None = None) -> None:
-        """path: "-" is standard input. format: a name in `READERS`, instead of what the file's name says."""
+        """path: "-" is standard input. format: a name in `READERS`, if not told by the file's name.
+
+        Raises UserError if there is no such file.
+        """
         if path != STDIO and not Path(path).exists():
             raise UserError(f"{path}: no such file; give a file, or - for standard input")
         self.name = "<stdin>" if path == STDIO else path
@@ -61,13 +67,16 @@ class Source:
 
     @property
     def done(self) -> int:
-        """Bytes of `size` read so far (of the compressed ones, if the file is); 0 for standard input."""
+        """Bytes of `size` read so far, in compressed files before decompression; 0 for stdin."""
         if self._raw is None or self._path == STDIO:
             return 0
         return self.size if self._raw.closed else self._raw.tell()
 
     def __iter__(self) -> Generator[Record | Bad, None, None]:
-        """Every record in order, `Bad` in the place of one that cannot be read. Raises UserError where the rest is lost."""
+        """Every record in order, `Bad` in the place of an unreadable record.
+
+        Raises UserError where the rest is lost.
+        """
         with ExitStack() as stack:
             try:
                 self._raw = (
@@ -117,12 +126,11 @@ def _decoded(file: IO[bytes]) -> Iterator[io.TextIOWrapper]:
 
 
 def _json(file: IO[bytes]) -> Iterator[Record | Bad]:
-    """One array of objects, read item by item: a 10 GB file takes the memory of its largest item."""
+    """An array of objects, item by item: a 10 GB file takes the memory of its largest item."""
     decoder, buffer, number, inside = json.JSONDecoder(), "", 0, False
     with _decoded(file) as text:
-        while more := text.read(
-            max(1 << 16, len(buffer))
-        ):  # as much again, so that a huge item is not tried too often
+        # As much again as there is, so that a huge item is not tried too often.
+        while more := text.read(max(_BLOCK, len(buffer))):
             buffer = (buffer + more).lstrip()
             if not inside and buffer:
                 if buffer[0] != "[":
@@ -130,7 +138,8 @@ def _json(file: IO[bytes]) -> Iterator[Record | Bad]:
                 buffer, inside = buffer[1:], True
             at = 0
             while inside:
-                start = _SEPARATOR.match(buffer, at).end()  # type: ignore[union-attr]  # it matches the empty string too
+                # The pattern matches the empty string too.
+                start = _SEPARATOR.match(buffer, at).end()  # type: ignore[union-attr]
                 if buffer.startswith("]", start):
                     return
                 try:
@@ -152,8 +161,20 @@ def _json(file: IO[bytes]) -> Iterator[Record | Bad]:
     raise _Lost(number + 1, "not JSON, or the file ends inside the array")
 
 
+def _any_json(file: IO[bytes]) -> Iterator[Record | Bad]:
+    """An array of objects, or JSON Lines: then the first line holds a whole object."""
+    beginning = file.read(_BLOCK).removeprefix(codecs.BOM_UTF8).lstrip()
+    file.seek(0)
+    if beginning.startswith(b"["):
+        return _json(file)
+    line, newline, _ = beginning.partition(b"\n")
+    if line.startswith(b"{") and (not newline or line.rstrip().endswith(b"}")):
+        return _jsonl(file)
+    raise _Lost(1, "a .json file must hold an array of objects, or an object on each line")
+
+
 def _csv(file: IO[bytes], delimiter: str = ",") -> Iterator[Record | Bad]:
-    """Rows under a header. The line of a row is the one that it ends on."""
+    """Rows under a header. A row's place is the line where the row ends."""
     csv.field_size_limit(1 << 30)
     header: list[str] | None = None
     with _decoded(file) as text:
@@ -186,11 +207,11 @@ def _txt(file: IO[bytes]) -> Iterator[Record | Bad]:
     """Plain text, an instruction a line; blank lines are passed over."""
     for number, raw in enumerate(file, 1):
         try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             yield Bad(number, "not UTF-8")
         else:
-            if line:
+            if line and not line.isspace():
                 yield Record(number, {"instruction": line})
 
 
@@ -211,5 +232,5 @@ def _parquet(file: IO[bytes]) -> Iterator[Record | Bad]:
 
 READERS: dict[str, Callable[[IO[bytes]], Iterator[Record | Bad]]] = {
     "jsonl": _jsonl, "json": _json, "csv": _csv, "tsv": _tsv, "parquet": _parquet,
-    "txt": _txt,
+    ANY_JSON: _any_json, TEXT: _txt,
 }  # fmt: skip

@@ -1,44 +1,40 @@
-"""The shapes of instruction data: from a record's columns to a prompt, per record.
+"""The shapes of instruction data: from a record's columns to a prompt, record by record.
 
 | shape             | columns                                                                      |
 |-------------------|------------------------------------------------------------------------------|
 | Alpaca            | instruction, input, output; also system, history as [[user, assistant], ...] |
 | Dolly, GPTeacher  | instruction, context or input, response                                      |
-| prompt/completion | prompt, completion or response                                               |
+| prompt/completion | prompt, completion or response; each a text, or a list of turns              |
 | question/answer   | question, answer                                                             |
-| messages          | messages: [{role, content}], content a text or a list of text parts          |
-| ShareGPT          | conversations: [{from, value}], role names in any case                       |
+| messages          | messages: [{role, content}, ...]                                             |
+| ShareGPT          | conversations or conversation: [{from, value}, ...]; also system             |
 
-Of a chat the user's last turn is the instruction. An assistant's turn after it is the output.
+The last turn of a chat is the instruction if the user's, and the turns before that the history. If
+the last turn is the assistant's, that is the output. A column that is named but blank is as good as
+absent. Of several columns for one part, the first in the order above that is not blank counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from selfinstruct.data.examples import Turn
-from selfinstruct.text import well_formed
+from selfinstruct.records.chats import read_chat, read_history
+from selfinstruct.records.values import Unreadable, is_blank, kind_of, text_of
 
-NAMES = ("instruction", "input", "output", "system", "history")
+PARTS = ("instruction", "input", "output", "system", "history")
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "instruction": ("instruction", "prompt", "question"),
     "input": ("input", "context"),
     "output": ("output", "response", "completion", "answer"),
-    "system": ("system",),
+    "system": ("system", "system_prompt"),
     "history": ("history",),
 }
 _CHATS = ("messages", "conversations", "conversation")
-_ROLES = {
-    **dict.fromkeys(("user", "human"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bard", "bing", "model"), "assistant"),
-    **dict.fromkeys(("system", "developer"), "system"),
-}
-
-
-class Unreadable(Exception):
-    """A record without a prompt that can be read. Its text says why."""
+_SHAPED = (*_CHATS, *(column for columns in _COLUMNS.values() for column in columns))
+_LISTED = 20  # columns that a message names
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,110 +50,120 @@ class Prompt:
 
 
 def read_prompt(record: Mapping[str, Any], named: Mapping[str, str]) -> Prompt:
-    """The prompt of a record. `named`: columns by name, as the user maps them. Raises Unreadable."""
-    chat = next((name for name in _CHATS if record.get(name)), None)
-    if chat is not None and "instruction" not in named:
-        return _of_chat(record, chat, named)
-    columns = {name: _column(record, name, named) for name in NAMES}
-    found = columns["instruction"]
-    if found is None:
-        there = ", ".join(map(str, record)) or "none"
-        raise Unreadable(
-            f"no instruction (columns: {there}); name its column with --field instruction=COLUMN"
-        )
-    instruction = _text(record, found)
-    if not instruction.strip():
-        raise Unreadable(f"{found!r} is empty")
-    output = _optional(record, columns["output"])
+    """The prompt of a record. named: columns by part, as {"instruction": "question"}.
+
+    Raises Unreadable.
+    """
+    columns = {
+        part: column for part in PARTS if (column := _column(record, part, named)) is not None
+    }
+    chat = _chat_column(record, named, columns.get("instruction"))
+    if chat is not None:
+        return _of_chat(record, chat, columns, named)
+    if "instruction" not in columns:
+        raise Unreadable(_without_instruction(record, named))
+    history = columns.get("history")
     return Prompt(
-        instruction,
-        _optional(record, columns["input"]),
-        output if output.strip() else None,
-        _optional(record, columns["system"]),
-        _pairs(record, columns["history"]),
-        frozenset(name for name in columns.values() if name is not None),
+        instruction=_instruction(record, columns["instruction"]),
+        input=_text(record, columns, "input"),
+        output=_output(record, columns),
+        system=_text(record, columns, "system"),
+        history=read_history(record[history], history) if history else (),
+        used=_blank(record) | set(columns.values()),
     )
 
 
-def _column(record: Mapping[str, Any], name: str, named: Mapping[str, str]) -> str | None:
-    if name in named:
-        return named[name] if named[name] in record else None
-    taken = set(named.values())
-    columns = (column for column in _COLUMNS[name] if column in record and column not in taken)
-    return next(columns, None)
+def listed(columns: Iterable[str]) -> str:
+    """The names of columns for a message, the first twenty of them."""
+    names = [str(column) for column in columns]
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return (", ".join(names[:_LISTED]) or "none") + more
 
 
-def _text(record: Mapping[str, Any], column: str) -> str:
-    value = record[column]
-    if not isinstance(value, str):
-        raise Unreadable(f"{column!r} must be a text, not {type(value).__name__}")
-    return well_formed(value)
+def _column(record: Mapping[str, Any], part: str, named: Mapping[str, str]) -> str | None:
+    if part in named:
+        return named[part] if named[part] in record else None
+    taken = named.values()
+    there = [column for column in _COLUMNS[part] if column in record and column not in taken]
+    filled = (column for column in there if not is_blank(record[column]))
+    return next(filled, there[0] if there else None)
 
 
-def _optional(record: Mapping[str, Any], column: str | None) -> str:
-    if column is None or record[column] is None:
-        return ""
-    return _text(record, column)
+def _chat_column(
+    record: Mapping[str, Any], named: Mapping[str, str], instruction: str | None
+) -> str | None:
+    """The column that holds a chat, if there is one."""
+    if "instruction" not in named:
+        for column in _CHATS:
+            if not is_blank(record.get(column)) and column not in named.values():
+                return column
+    if instruction is not None:
+        has_turns = isinstance(record[instruction], (list, tuple))
+        return instruction if has_turns or instruction in _CHATS else None
+    return None
 
 
-def _pairs(record: Mapping[str, Any], column: str | None) -> tuple[Turn, ...]:
-    """Earlier turns: LLaMA-Factory's pairs, or turns as an example has them."""
-    value = record[column] if column is not None else None
-    if not value:
-        return ()
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise Unreadable(f"{column!r} must be a list of turns")
-    turns: list[Turn] = []
-    for each in value:
-        if isinstance(each, Mapping):
-            turns.append(_turn(each, str(column)))
-        elif isinstance(each, Sequence) and [type(text) for text in each] == [str, str]:
-            turns += [Turn("user", each[0]), Turn("assistant", each[1])]
-        else:
-            raise Unreadable(f"{column!r} must hold pairs of texts or turns")
-    return tuple(turns)
-
-
-def _turn(value: Any, column: str) -> Turn:
-    if not isinstance(value, Mapping):
-        raise Unreadable(f"{column!r}: a turn must be an object")
-    role = value.get("role", value.get("from"))
-    known = _ROLES.get(str(role).lower())
-    if known is None:
-        raise Unreadable(f"{column!r}: unknown role {role!r}")
-    content = value.get("content", value.get("value"))
-    if isinstance(content, Sequence) and not isinstance(content, str):
-        parts = [part.get("text") if isinstance(part, Mapping) else None for part in content]
-        if not all(isinstance(part, str) for part in parts):
-            raise Unreadable(f"{column!r}: a turn holds parts that are no text")
-        content = "\n".join(map(str, parts))
-    if not isinstance(content, str) or value.get("tool_calls"):
-        raise Unreadable(f"{column!r}: a turn of {role!r} is no text")
-    if not content.strip():
-        raise Unreadable(f"{column!r}: a turn of {role!r} is empty")
-    return Turn(known, well_formed(content))
-
-
-def _of_chat(record: Mapping[str, Any], column: str, named: Mapping[str, str]) -> Prompt:
-    value = record[column]
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise Unreadable(f"{column!r} must be a list of turns")
-    turns = [_turn(each, column) for each in value]
-    system = "\n\n".join(turn.text for turn in turns if turn.role == "system")
-    if any(turn.role == "system" for turn in turns[1:]):
-        raise Unreadable(f"{column!r}: a system message stands after the first turn")
-    turns = [turn for turn in turns if turn.role != "system"]
-    own = _column(record, "system", named)
-    roles = [turn.role for turn in turns]
-    if any(role == after for role, after in zip(roles, roles[1:], strict=False)):
-        raise Unreadable(f"{column!r}: two turns of the same role in a row")
-    output = turns.pop().text if roles and roles[-1] == "assistant" else None
+def _of_chat(
+    record: Mapping[str, Any], column: str, columns: Mapping[str, str], named: Mapping[str, str]
+) -> Prompt:
+    chat = read_chat(record[column], column)
+    turns = list(chat.turns)
+    output = turns.pop().text if turns and turns[-1].role == "assistant" else None
     if not turns:
         raise Unreadable(f"{column!r}: holds no turn of the user")
-    *history, last = turns
-    if history and history[0].role == "assistant":
-        history = history[1:]  # a greeting before the user's first turn
-    used = {column} | ({own} if own else set())
+    instruction = turns.pop().text
+    parts = ["input"] if "input" in named else []
+    parts += [] if output is not None else ["output"]
+    parts += [] if chat.system else ["system"]
+    beside = {part: columns[part] for part in parts if columns.get(part, column) != column}
     return Prompt(
-        last.text, "", output, system or _optional(record, own), tuple(history), frozenset(used)
+        instruction=instruction,
+        input=_text(record, beside, "input"),
+        output=output if output is not None else _output(record, beside),
+        system=chat.system or _text(record, beside, "system"),
+        history=tuple(turns),
+        used=_blank(record) | {column, *beside.values()},
     )
+
+
+def _instruction(record: Mapping[str, Any], column: str) -> str:
+    value = record[column]
+    if is_blank(value):
+        raise Unreadable(f"{column!r}: is empty")
+    if not isinstance(value, str):  # a number here is an id, or another column was meant
+        raise Unreadable(f"{column!r}: must be a text, not {kind_of(value)}")
+    return text_of(value, column)
+
+
+def _text(record: Mapping[str, Any], columns: Mapping[str, str], part: str) -> str:
+    column = columns.get(part)
+    text = text_of(record[column], column) if column is not None else ""
+    return "" if is_blank(text) else text
+
+
+def _output(record: Mapping[str, Any], columns: Mapping[str, str]) -> str | None:
+    """A text, or the text of a list with the assistant's turn alone; None if blank."""
+    column = columns.get("output")
+    if column is None or is_blank(record[column]):
+        return None
+    if not isinstance(record[column], (list, tuple)):
+        return _text(record, columns, "output")
+    chat = read_chat(record[column], column)
+    if chat.system or [turn.role for turn in chat.turns] != ["assistant"]:
+        raise Unreadable(f"{column!r}: must be a text, or a list with the assistant's turn alone")
+    return chat.turns[0].text
+
+
+def _blank(record: Mapping[str, Any]) -> frozenset[str]:
+    """The columns of the shapes that hold nothing here: nothing is lost with them."""
+    return frozenset(column for column in _SHAPED if column in record and is_blank(record[column]))
+
+
+def _without_instruction(record: Mapping[str, Any], named: Mapping[str, str]) -> str:
+    there = f"columns: {listed(record)}"
+    if column := named.get("instruction"):
+        return f"no column {column!r} for the instruction ({there}); see --field instruction"
+    for column in _CHATS:
+        if column in record:
+            return f"{column!r}: holds no turn of the user"
+    return f"no instruction ({there}); name its column with --field instruction=COLUMN"
