@@ -7,12 +7,12 @@ import random
 
 
 def generator(seed: int, *place: object) -> random.Random:
-    """A generator of its own for every place in a run, the same on every machine and in every version of Python."""
+    """A generator for a place in a run, the same on every machine and in every Python."""
     return random.Random(_number(seed, *place))
 
 
 def sampling_seed(seed: int, *place: object) -> int:
-    """The seed for a server's sampling, 0 <= it < 2**31."""
+    """The seed for a server's sampling, in range(2**31)."""
     return _number(seed, *place) % 2**31
 
 

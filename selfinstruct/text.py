@@ -1,4 +1,4 @@
-"""Text as files and terminals take it: JSON lines, and nothing that a terminal acts on."""
+"""Text for files and terminals: JSON lines, and no character that a terminal acts on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import re
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-# What json.dumps leaves bare and a terminal, an editor or a strict reader may act on: DEL and C1 controls (0x9b opens an
-# escape sequence as ESC [ does), line and paragraph separators, bidirectional overrides, and lone surrogates (no UTF-8).
+# json.dumps leaves these bare, and a terminal, an editor or a strict reader may act on them: DEL
+# and C1 controls (0x9b opens an escape sequence as ESC [ does), line and paragraph separators,
+# bidirectional overrides, and lone surrogates, which UTF-8 does not have.
 _ACTIVE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(
@@ -23,8 +24,9 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def to_json(record: Any, *, indent: int | None = None) -> str:
-    """JSON, one line of it without `indent`, readable in any script, without a character that a terminal acts on: those are
-    escaped.
+    """JSON, readable in any script; a single line without `indent`.
+
+    Characters that a terminal acts on are escaped.
     """
     text = (
         _ENCODER.encode(record)
@@ -35,13 +37,14 @@ def to_json(record: Any, *, indent: int | None = None) -> str:
 
 
 def well_formed(text: str) -> str:
-    """`text` with lone surrogates, which no file can hold and no trainer can load, replaced by U+FFFD."""
+    """`text` with U+FFFD for lone surrogates, which no file can hold and no trainer can load."""
     return _SURROGATE.sub("\ufffd", text)
 
 
 def printable(text: str) -> str:
-    """`text` for a terminal: what would move the cursor, change colours or reverse the writing shows as its escape.
+    """`text` for a terminal.
 
+    Characters that would move the cursor, change colours or reverse the writing show as escapes.
     Newlines and tabs stay.
     """
     return _CONTROL.sub(
@@ -53,7 +56,7 @@ def printable(text: str) -> str:
 
 
 def redacted(address: str) -> str:
-    """An address without the user, password and query that it may hold."""
+    """An address without user, password and query."""
     try:
         parts = urlsplit(address)
     except ValueError:

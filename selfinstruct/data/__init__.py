@@ -1,1 +1,1 @@
-"""What a dataset is made of: tasks, instructions, examples, rejected candidates, and their JSON lines."""
+"""The records of a dataset and their JSON lines: tasks, instructions, examples, rejections."""

@@ -1,4 +1,4 @@
-"""Examples, the lines of the dataset, and rejected candidates, each with its stage and its reason."""
+"""Examples, the lines of the dataset, and rejected candidates with their stage and reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A candidate that was dropped: where, why, and its text."""
+    """A candidate that was dropped: at which stage, for which reason, and its text."""
 
     stage: str  # propose | classify | instantiate
     what: str  # reply | instruction | instance
@@ -41,7 +41,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One line of the dataset."""
+    """A line of the dataset."""
 
     id: str
     instruction: str
@@ -68,6 +68,5 @@ class Example:
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    return {
-        name: getattr(record, name) for name in record.__slots__
-    }  # asdict() would copy every value first
+    # dataclasses.asdict() would copy every value first.
+    return {name: getattr(record, name) for name in record.__slots__}

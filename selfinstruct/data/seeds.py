@@ -13,15 +13,17 @@ from selfinstruct.text import well_formed
 
 
 def read_seeds(path: Path) -> list[SeedTask]:
-    """The seed tasks of a JSONL file, in its order. Each line: id, name, instruction, instances, is_classification.
+    """The seed tasks of a JSONL file, in the file's order.
 
-    Raises UserError for a file that is missing, empty, or wrong in any line, naming the line.
+    Fields of a line: id, name, instruction, instances, is_classification. Raises UserError for a
+    file that is missing, empty, or wrong in any line, naming the line.
     """
     try:
         text = path.read_text("utf-8-sig")
     except OSError as error:
         raise UserError(
-            f"{path}: cannot read the seed tasks ({error.strerror}); name a JSONL file with --seed-tasks"
+            f"{path}: cannot read the seed tasks ({error.strerror}); "
+            "name a JSONL file with --seed-tasks"
         ) from None
     except UnicodeDecodeError as error:
         raise UserError(
@@ -33,13 +35,15 @@ def read_seeds(path: Path) -> list[SeedTask]:
         seed = _seed(line, f"{path}:{number}", default_id=f"seed-{len(seeds) + 1:03d}")
         if seed.id in seen:
             raise UserError(
-                f"{path}:{number}: id {seed.id!r} is taken by line {seen[seed.id]}; give each seed task its own"
+                f"{path}:{number}: id {seed.id!r} is taken by line {seen[seed.id]}; "
+                "give each seed task its own"
             )
         seen[seed.id] = number
         seeds.append(seed)
     if not seeds:
         raise UserError(
-            f"{path}: holds no seed task; write one JSON object a line ('selfinstruct init DIR' gives a start)"
+            f"{path}: holds no seed task; "
+            "write one JSON object a line ('selfinstruct init DIR' gives a start)"
         )
     return seeds
 
@@ -64,7 +68,8 @@ def _seed(line: str, where: str, default_id: str) -> SeedTask:
     is_classification = record.get("is_classification", False)
     if not isinstance(is_classification, bool):
         raise UserError(
-            f"{where}: 'is_classification' must be true or false, not {json.dumps(is_classification)}"
+            f"{where}: 'is_classification' must be true or false, "
+            f"not {json.dumps(is_classification)}"
         )
     identity = record.get("id", default_id)
     if not isinstance(identity, str) or not identity:
@@ -77,15 +82,15 @@ def _instances(record: dict[str, Any], where: str) -> tuple[Instance, ...]:
     raw = record.get("instances")
     if raw is None and "output" in record:  # a flat line, as datasets in Alpaca's form have it
         raw = [{"input": record.get("input", ""), "output": record["output"]}]
-    if not isinstance(raw, list) or not raw or not all(isinstance(one, dict) for one in raw):
+    if not isinstance(raw, list) or not raw or not all(isinstance(pair, dict) for pair in raw):
         raise UserError(
             f'{where}: \'instances\' must be a list of at least one {{"input", "output"}}'
         )
     instances = tuple(
-        Instance(_text({"input": "", **one}, "input", where), _text(one, "output", where))
-        for one in raw
+        Instance(_text({"input": "", **pair}, "input", where), _text(pair, "output", where))
+        for pair in raw
     )
-    if not all(one.output.strip() for one in instances):
+    if not all(instance.output.strip() for instance in instances):
         raise UserError(f"{where}: an 'output' is empty; a seed task shows what a good answer is")
     return instances
 
@@ -93,6 +98,6 @@ def _instances(record: dict[str, Any], where: str) -> tuple[Instance, ...]:
 def _text(record: dict[str, Any], name: str, where: str) -> str:
     value = record.get(name)
     if not isinstance(value, str):
-        what = "is missing" if name not in record else f"must be a text, not {json.dumps(value)}"
-        raise UserError(f"{where}: {name!r} {what}")
+        fault = "is missing" if name not in record else f"must be a text, not {json.dumps(value)}"
+        raise UserError(f"{where}: {name!r} {fault}")
     return well_formed(value)

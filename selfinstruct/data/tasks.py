@@ -1,4 +1,4 @@
-"""Tasks: what people wrote (seeds) and what a model proposed (instructions)."""
+"""Tasks: seeds, written by people, and instructions, proposed by a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from selfinstruct.text import to_json
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One input with its output; the input of a task that needs none is empty (paper, section 2.1)."""
+    """An input with its output. Some tasks need no input: then the text is empty.
+
+    Paper, section 2.1.
+    """
 
     input: str
     output: str
@@ -18,7 +21,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class SeedTask:
-    """A task written by people: what the pool starts from (paper, section 2.2 and appendix A)."""
+    """A task written by people. With these the pool starts (paper, section 2.2, appendix A)."""
 
     id: str
     name: str
@@ -34,11 +37,10 @@ class Instruction:
     id: str
     text: str
     turn: int  # of the propose stage
-    demonstrations: tuple[str, ...]  # ids of what the prompt showed
+    demonstrations: tuple[str, ...]  # ids of the tasks that the prompt showed
     is_classification: bool | None = None  # None: nobody asked (yet, or at all: preset alpaca)
-    similarity: dict[str, Any] | None = (
-        None  # max, mean, most_similar (ten): what the paper's own runs recorded, on request
-    )
+    # On request, as the paper's own runs recorded: max, mean, most_similar (ten).
+    similarity: dict[str, Any] | None = None
 
     def to_line(self) -> str:
         record = {"id": self.id, "instruction": self.text, **_rest(self, "id", "text")}
@@ -60,9 +62,8 @@ class Instruction:
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    return {
-        name: getattr(record, name) for name in record.__slots__
-    }  # asdict() would copy every value first
+    # dataclasses.asdict() would copy every value first.
+    return {name: getattr(record, name) for name in record.__slots__}
 
 
 def _rest(record: Any, *without: str) -> dict[str, Any]:

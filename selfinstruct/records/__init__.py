@@ -1,6 +1,8 @@
-"""Datasets as streams of records: JSON Lines, JSON, CSV, TSV and Parquet, plain or compressed, files or standard streams.
+"""Datasets as streams of records, and the instructions in them.
 
-Nothing is held whole: `Source` yields one record at a time, `writing` takes one at a time.
+JSON Lines, JSON, CSV, TSV and Parquet, plain or compressed, from files or standard streams. No
+dataset is held whole: `Source` yields and `writing` takes record after record. The module
+`collected` reads prompts, in any of the usual shapes.
 """
 
 from selfinstruct.records.formats import FORMATS, STDIO

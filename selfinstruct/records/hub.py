@@ -1,4 +1,4 @@
-"""The Hugging Face Hub. The one owner of huggingface_hub, imported when it is asked for."""
+"""The Hugging Face Hub. Owns huggingface_hub, imported late."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from selfinstruct.errors import UserError
 
 
 def fetched(repository: str, file: str) -> Path:
-    """A file of a model's repository, from the cache if it is there. Raises UserError."""
+    """A file of a model's repository, from the cache if possible. Raises UserError."""
     where = f"local:hf:{repository}/{file}"
     hub = _library(where, "pip install huggingface_hub")
-    # The hub's errors for "no such repository", "no such file" and "not allowed" are ValueError or OSError as well.
+    # The hub's errors for "no such repository", "no such file" and "not allowed" are ValueError or
+    # OSError as well.
     try:
         return Path(hub.hf_hub_download(repo_id=repository, filename=file))
     except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
@@ -25,7 +26,7 @@ def fetched(repository: str, file: str) -> Path:
 
 
 def token() -> str:
-    """The user's, from the environment and nowhere else. Raises UserError."""
+    """The user's token, from the environment and nowhere else. Raises UserError."""
     found = os.environ.get("HF_TOKEN", "").strip()
     if not found:
         raise UserError(
@@ -35,7 +36,7 @@ def token() -> str:
 
 
 def pushed(folder: Path, name: str) -> str:
-    """Uploads a dataset folder as the dataset `name` (OWNER/NAME), which is private if it is new; its address.
+    """Uploads a folder as the dataset `name` (OWNER/NAME), private if new; returns its address.
 
     Raises UserError, in which the token does not occur.
     """
@@ -73,7 +74,7 @@ def _library(where: str, install: str) -> Any:
 
 
 def _network_errors() -> tuple[type[Exception], ...]:
-    """Of the HTTP library under the hub's, whose name has changed and may again."""
+    """The errors of the HTTP library under the hub's, whose name has changed and may again."""
     errors = importlib.import_module("huggingface_hub.errors")
     return tuple(
         {base for base in errors.HfHubHTTPError.__mro__ if issubclass(base, Exception)}

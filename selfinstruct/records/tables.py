@@ -14,11 +14,14 @@ _ROWS = 10_000  # that are held at once
 
 @contextmanager
 def table(path: Path, columns: Mapping[str, str]) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Gives a function that writes one row. columns: text, texts, flag, count or number under each name; any value may be None."""
+    """Gives a function that writes a row.
+
+    columns: by name text, texts, flag, count or number. Any value may be None.
+    """
     arrow, files = parquet("export")
     kinds = {
-        "text": arrow.string(), "texts": arrow.list_(arrow.string()), "flag": arrow.bool_(), "count": arrow.int64(),
-        "number": arrow.float64(),
+        "text": arrow.string(), "texts": arrow.list_(arrow.string()), "flag": arrow.bool_(),
+        "count": arrow.int64(), "number": arrow.float64(),
     }  # fmt: skip
     schema = arrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
     waiting: list[dict[str, Any]] = []

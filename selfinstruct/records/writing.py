@@ -1,4 +1,4 @@
-"""Writes datasets one record at a time; a file appears complete or not at all."""
+"""Datasets, written record by record. A file appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Write = Callable[[Record], None]
 
 @contextmanager
 def writing(path: str, format: str | None = None) -> Iterator[Write]:
-    """Gives a function that writes one record to a path ("-" is standard output).
+    """Gives a function that writes a record to a path ("-" is standard output).
 
-    The file takes its place when the block is left without an error, and with one it never does.
+    The file takes its place at the end of the block. After an error in the block no file appears.
     """
     format = format or format_of(path)
     if path == STDIO:
@@ -31,9 +31,8 @@ def writing(path: str, format: str | None = None) -> Iterator[Write]:
             yield write
         sys.stdout.buffer.flush()
         return
-    aside = Path(
-        path if Path(path).exists() and not Path(path).is_file() else f"{path}.part"
-    )  # a pipe has no aside
+    is_pipe = Path(path).exists() and not Path(path).is_file()
+    aside = Path(path if is_pipe else f"{path}.part")
     try:
         with ExitStack() as stack:
             raw = stack.enter_context(_opened(aside))
@@ -84,14 +83,15 @@ def _csv_out(file: IO[bytes], delimiter: str = ",") -> Iterator[Write]:
             rows.writerow(header)
         if record.fields.keys() != set(header):
             raise UserError(
-                f"record {record.where} has other fields than the header ({', '.join(header)}); write .jsonl instead"
+                f"record {record.where} has other fields than the header "
+                f"({', '.join(header)}); write .jsonl instead"
             )
         rows.writerow([_cell(record.fields[name]) for name in header])
 
     try:
         yield write
     finally:
-        text.detach()  # which flushes; without it the wrapper would close standard output with itself
+        text.detach()  # flushes; otherwise the wrapper would close standard output with itself
 
 
 def _cell(value: object) -> str:
@@ -114,7 +114,8 @@ def _parquet_out(file: IO[bytes]) -> Iterator[Write]:
         names = list(dict.fromkeys(name for fields in waiting for name in fields))
         if writer and (more := set(names) - set(writer.schema.names)):
             raise UserError(
-                f"a column {more.pop()!r} that the first 10,000 records lack does not fit into Parquet; write .jsonl"
+                f"a column {more.pop()!r} that the first 10,000 records lack "
+                "does not fit into Parquet; write .jsonl"
             )
         try:
             columns = {
@@ -143,12 +144,13 @@ def _parquet_out(file: IO[bytes]) -> Iterator[Write]:
 
 
 WRITERS: dict[str, Callable[[IO[bytes]], AbstractContextManager[Write]]] = {
-    "jsonl": _jsonl_out, "json": _json_out, "csv": _csv_out, "tsv": _tsv_out, "parquet": _parquet_out,
+    "jsonl": _jsonl_out, "json": _json_out, "csv": _csv_out, "tsv": _tsv_out,
+    "parquet": _parquet_out,
 }  # fmt: skip
 
 
 def as_json(value: object) -> bytes:
-    """One line of JSON in UTF-8, with escapes only where half a surrogate pair cannot be written otherwise."""
+    """A line of JSON in UTF-8, with escapes only if the record holds lone surrogates."""
     try:
         return json.dumps(value, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
