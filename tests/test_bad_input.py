@@ -599,7 +599,8 @@ def test_nonsense_for_ever_ends_with_a_diagnosis_and_goes_on_with_a_better_model
     assert "commonest reasons: reply propose: no_list 10x" in error
     assert "rejected.jsonl" in error and "higher --stall-turns" in error
     assert "stopped: 9 turns in a row" in again
-    assert asked < 100  # 14 turns, two attempts each, and what was under way at each end
+    # Turns may be under way up to twice the 14 that have ended and 7 more, each with two attempts.
+    assert 28 <= asked <= 70
     assert "no_list" in invoke("status", run).done().out
     with LoopbackServer() as server:
         assert "20 examples in" in generate(run, *at(server), n=20).done().out

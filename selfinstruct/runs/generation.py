@@ -17,8 +17,8 @@ from selfinstruct.asking.providers import LOCAL, only_model
 from selfinstruct.asking.sitting import Sitting, sitting
 from selfinstruct.asking.stage import asking
 from selfinstruct.data.examples import Example
-from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import Stalled
+from selfinstruct.models import Completion, Model, Request
 from selfinstruct.models.disk import Notice, when_there_is_room
 from selfinstruct.recipes import Recipe
 from selfinstruct.recipes.engine import Engine, Step, rank
@@ -97,8 +97,11 @@ async def go_on(
         for remark in recipe.remarks():
             noticed(remark)
         pace = _pace(run, recipe, instructions)
-        engine = Engine(recipe, asking(inputs.stages, at.model), pace, start=run.funnel.turns)
-        drought = Drought(config.stall_turns, run.funnel, is_endless=recipe.is_endless)
+        fresh = Fresh(at.model, run.completions.__contains__)
+        engine = Engine(recipe, asking(inputs.stages, fresh), pace, start=run.funnel.turns)
+        drought = Drought(
+            config.stall_turns, run.funnel, is_endless=recipe.is_endless, is_fresh=fresh.take
+        )
         await _commit_all(run, engine, drought, at, noticed, changed)
 
 
@@ -137,11 +140,45 @@ async def _commit_all(
             drought.take(step)
 
 
-class Drought:
-    """Ends a run that a model has nothing more to give to, with a diagnosis instead of a loop."""
+class Fresh:
+    """A Model that notes the places of requests that are not on record yet."""
 
-    def __init__(self, turns: int, funnel: Funnel, *, is_endless: bool = True) -> None:
-        self._turns, self._funnel, self._is_endless = turns, funnel, is_endless
+    def __init__(self, inner: Model, is_known: Callable[[str], bool]) -> None:
+        self._inner, self._is_known = inner, is_known
+        self._places: set[str] = set()
+
+    async def complete(self, request: Request) -> Completion:
+        if not self._is_known(request.key):
+            self._places.add(request.place)
+        return await self._inner.complete(request)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def take(self, place: str) -> bool:
+        """Whether anything new was asked at a place; forgets the place."""
+        is_fresh = place in self._places
+        self._places.discard(place)
+        return is_fresh
+
+
+class Drought:
+    """Ends a run that a model has nothing more to give to, with a diagnosis instead of a loop.
+
+    Only turns and instructions count for which something was asked in this sitting. Replies that
+    were under way when an earlier sitting stalled say nothing of a model that has changed since.
+    """
+
+    def __init__(
+        self,
+        turns: int,
+        funnel: Funnel,
+        *,
+        is_endless: bool = True,
+        is_fresh: Callable[[str], bool] = lambda place: True,
+    ) -> None:
+        self._turns, self._funnel = turns, funnel
+        self._is_endless, self._is_fresh = is_endless, is_fresh
         self._without_instruction = 0  # turns in a row
         self._without_example = 0  # instructions in a row
 
@@ -149,10 +186,11 @@ class Drought:
         """Raises Stalled."""
         if any(isinstance(each, Example) for each in step.outcomes):
             self._without_example = self._without_instruction = 0
-        elif any(isinstance(each, Instruction) for each in step.outcomes):
-            self._without_example += 1
+        elif step.instruction is not None:
+            self._without_example += self._is_fresh(step.instruction.id)
             self._without_instruction = 0
-        self._without_instruction += step.ends_turn and self._is_endless
+        if step.ends_turn and self._is_fresh(f"t{step.turn}") and self._is_endless:
+            self._without_instruction += 1
         if self._without_instruction >= self._turns:
             self._stop(f"{self._turns} turns in a row gave no new instruction")
         if self._without_example >= 2 * self._turns:
