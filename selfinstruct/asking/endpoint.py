@@ -115,7 +115,7 @@ class Endpoint:
     decodings: Mapping[str, Decoding] = field(default_factory=dict)  # by stage
 
     @classmethod
-    def configured(cls: type[E], *layers: Mapping[str, Any]) -> E:
+    def configured(cls: type[E], *layers: Mapping[str, Any]) -> E:  # noqa: PYI019
         """The defaults, then each layer's values over the one before. Raises UserError."""
         return changed(cls(decodings=dict(cls.STAGES)), *layers)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from selfinstruct.asking.stage import Ask, Question
+from selfinstruct.asking.stage import Ask, Question, Reply
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 
@@ -123,3 +123,16 @@ class Recipe:
     def specimens(self) -> Mapping[str, Mapping[str, object]]:
         """Values of an ordinary request by stage, for an estimate of the prompts' length."""
         return {}
+
+
+def dropped_replies(
+    stage: str, turn: int, reply: Reply, instruction: Instruction | None = None
+) -> list[Rejected]:
+    """Replies, or ends of replies, that could not be read, in the order in which they came."""
+    of = instruction.id if instruction else None
+    replies = [(each.text, each.parsed.reason) for each in (*reply.before, reply)]
+    return [
+        Rejected(stage, "reply", reason, turn, text, instruction_id=of)
+        for text, reason in replies
+        if reason is not None
+    ]

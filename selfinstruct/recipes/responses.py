@@ -23,7 +23,7 @@ from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 from selfinstruct.parsing.answer import answer
-from selfinstruct.recipes import Materials, Outcome, Recipe
+from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
 from selfinstruct.recipes.sources import Sources
 
 _QUESTION = Question("answer", answer, ("conversation", "instruction", "input"), reply_tokens=250.0)
@@ -105,14 +105,7 @@ class Respond(Recipe):
         calls = [ask("answer", instruction.id, _values(row), model) for model in self.config.models]
         outcomes: list[Outcome] = [instruction]
         for number, reply in enumerate(await asyncio.gather(*calls), 1):
-            for each in (*reply.before, reply):
-                if each.parsed.reason is not None:
-                    outcomes.append(
-                        Rejected(
-                            *("answer", "reply", each.parsed.reason, at, each.text),
-                            instruction_id=instruction.id,
-                        )
-                    )
+            outcomes += dropped_replies("answer", at, reply, instruction)
             if reply.parsed.reason is None:
                 outcomes.append(self._example(instruction, row, number, reply.parsed.text))
         return outcomes

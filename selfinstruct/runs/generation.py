@@ -48,7 +48,7 @@ async def settled(
     A run that was begun has its recorded settings, but for those in `said`; a new one has a model
     found for it. `ask`: whether the endpoint may be asked which one it serves. Raises UserError.
     """
-    recorded = recorded_config(directory) if directory.is_dir() else None
+    recorded = _recorded(directory)
     if recorded is not None:
         return settings.resumed(recorded, said), directory / FOLDER
     if settings.wants_embedded(said, said.get("n", kind().n)):
@@ -59,6 +59,10 @@ async def settled(
         model = await only_model(config, ask=ask)
         config = settings.fresh(kind, {**said, "model": model})
     return config, None
+
+
+def _recorded(directory: Path) -> Config | None:
+    return recorded_config(directory) if directory.is_dir() else None
 
 
 async def go_on(

@@ -24,7 +24,7 @@ from selfinstruct.asking.stage import Ask, Question, Reply
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instance, Instruction, SeedTask
 from selfinstruct.defects import Finding
-from selfinstruct.recipes import Materials, Outcome, Recipe
+from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
 from selfinstruct.recipes import filters as filtering
 from selfinstruct.recipes.pool import Pool, PoolItem
 from selfinstruct.recipes.self_instruct import forecast
@@ -247,17 +247,4 @@ class SelfInstruct(Recipe):
             "instruction": self.pool.seeds[0].instruction,
             "max_instances": self.config.max_instances_per_task,
         }
-        return {stage: values for stage in ("classify", "input_first", "output_first")}
-
-
-def dropped_replies(
-    stage: str, turn: int, reply: Reply, instruction: Instruction | None = None
-) -> list[Rejected]:
-    """Replies, or the end of one, that nothing could be made of, in the order in which they came."""
-    of = instruction.id if instruction else None
-    replies = [(each.text, each.parsed.reason) for each in (*reply.before, reply)]
-    return [
-        Rejected(stage, "reply", reason, turn, text, instruction_id=of)
-        for text, reason in replies
-        if reason is not None
-    ]
+        return dict.fromkeys(("classify", "input_first", "output_first"), values)
