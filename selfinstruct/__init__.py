@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from selfinstruct.data.examples import Example, Rejected
     from selfinstruct.data.tasks import Instruction, SeedTask
     from selfinstruct.defects import Finding
-    from selfinstruct.defects.survey import Survey
+    from selfinstruct.defects.counts import Survey
     from selfinstruct.errors import (
         Interrupted,
         ModelError,
@@ -87,7 +87,7 @@ _HOMES = {
     "data.examples": ("Example", "Rejected"),
     "data.tasks": ("Instruction", "SeedTask"),
     "defects": ("Finding",),
-    "defects.survey": ("Survey",),
+    "defects.counts": ("Survey",),
     "errors": ("Interrupted", "ModelError", "NoRoom", "SelfInstructError", "Stalled", "UserError"),
     "exports": ("Exported",),
     "models": ("Decoding",),

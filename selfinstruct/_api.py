@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from selfinstruct.annotate.quality import Quality
     from selfinstruct.asking.config import Config
-    from selfinstruct.defects.survey import Survey
+    from selfinstruct.defects.counts import Survey
     from selfinstruct.exports import Exported
     from selfinstruct.runs.view import RunView
 

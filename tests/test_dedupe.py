@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from selfinstruct.choose.deduplication import Dedupe, Outcome, dedupe
+from selfinstruct.choose.deduplication import Dedupe, DedupeCounts, dedupe
 from selfinstruct.errors import UserError
 from selfinstruct.records import Bad, Record, Source, writing
 
@@ -59,7 +59,7 @@ def test_near_duplicates_go_and_the_rest_stays_in_order_line_by_line(
     outcome = dedupe(
         [given], str(tmp_path / "kept.jsonl"), Dedupe(), rejected=str(tmp_path / "rejected.jsonl")
     )
-    assert outcome == Outcome(read=6, kept=4, near_duplicates=2, bad=0, against=0, tokenless=0)
+    assert outcome == DedupeCounts(read=6, kept=4, near_duplicates=2, bad=0, against=0, tokenless=0)
     before = Path(given).read_text().splitlines()
     assert (tmp_path / "kept.jsonl").read_text().splitlines() == [before[i] for i in KEPT]
     for record, (i, j) in zip(read(tmp_path / "rejected.jsonl"), DUPLICATES.items(), strict=True):
@@ -199,7 +199,7 @@ def test_what_resembles_another_file_goes_and_that_file_is_not_copied(
         [given], str(tmp_path / "kept.jsonl"), Dedupe(), against=[str(test_set)], against_fields=("question",),
         rejected=str(tmp_path / "rejected.jsonl"),
     )  # fmt: skip
-    assert outcome == Outcome(read=6, kept=2, near_duplicates=4, bad=0, against=3, tokenless=0)
+    assert outcome == DedupeCounts(read=6, kept=2, near_duplicates=4, bad=0, against=3, tokenless=0)
     assert [record["nearest_source"] for record in read(tmp_path / "rejected.jsonl")][
         -1
     ] == f"{test_set}:3"

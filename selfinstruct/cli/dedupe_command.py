@@ -10,7 +10,7 @@ import click
 from selfinstruct.cli.screen import show
 
 if TYPE_CHECKING:
-    from selfinstruct.choose.deduplication import Outcome
+    from selfinstruct.choose.deduplication import DedupeCounts
 
 
 @click.command()
@@ -98,7 +98,7 @@ def dedupe(
     show(_lines(found, against, settings["tokenizer"]), err=True)
 
 
-def _lines(found: Outcome, against: tuple[str, ...], tokenizer: str) -> Iterator[str]:
+def _lines(found: DedupeCounts, against: tuple[str, ...], tokenizer: str) -> Iterator[str]:
     """The counts, as a person reads them."""
     yield (
         f"read {found.read:,}: kept {found.kept:,}, near-duplicates {found.near_duplicates:,}, "

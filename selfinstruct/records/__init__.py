@@ -6,8 +6,19 @@ dataset is held whole: `Source` yields and `writing` takes record after record. 
 """
 
 from selfinstruct.records.formats import FORMATS, STDIO
-from selfinstruct.records.reading import Bad, Record, Source
+from selfinstruct.records.reading import Bad, OnRead, Record, Source
 from selfinstruct.records.tables import table
 from selfinstruct.records.writing import Write, as_json, writing
 
-__all__ = ["FORMATS", "STDIO", "Bad", "Record", "Source", "Write", "as_json", "table", "writing"]
+__all__ = [
+    "FORMATS",
+    "STDIO",
+    "Bad",
+    "OnRead",
+    "Record",
+    "Source",
+    "Write",
+    "as_json",
+    "table",
+    "writing",
+]

@@ -17,6 +17,9 @@ from typing import IO, Any
 from selfinstruct.errors import UserError
 from selfinstruct.records.formats import STDIO, TEXT, compressed, damaged, format_of, parquet
 
+OnRead = Callable[[int, int, int], None]
+"""Called while files are read: bytes read, bytes in all (0: unknown), records read."""
+
 ANY_JSON = "json or jsonl"  # of .json files: an array of objects, or JSON Lines
 
 _SEPARATOR = re.compile(r"[\s,]*")
