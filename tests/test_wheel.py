@@ -101,11 +101,11 @@ def test_the_wheel_holds_the_package_every_prompt_and_the_seeds(wheel: Path) -> 
     )
     code = {str(path.relative_to(HOME)) for path in files}
     prompts = {
-        f"selfinstruct/data/{path.relative_to(HOME)}"
+        f"selfinstruct/packaged/{path.relative_to(HOME)}"
         for path in (HOME / "prompts").rglob("*")
         if path.is_file()
     }
-    assert names == code | prompts | {"selfinstruct/py.typed", "selfinstruct/data/seed_tasks.jsonl"}
+    assert names == code | prompts | {"selfinstruct/py.typed", "selfinstruct/packaged/seed_tasks.jsonl"}
 
 
 def test_an_installed_wheel_writes_the_dataset_that_the_checkout_writes(

@@ -21,14 +21,15 @@ _OF_A_SITTING = ("out", "config_file", "dry_run", "stop_at", "max_hours", "repai
 _HEADINGS = ("The run", "The model", "The method", "Decoding", "Speed and patience", "Money")
 
 
-def _sections(kind: type[Config], stages: Sequence[str]) -> dict[str, Sequence[str]]:
+def _sections(kind: type[Config], own: Sequence[str]) -> dict[str, Sequence[str]]:
     found: dict[str, list[str]] = {heading: [] for heading in _HEADINGS}
     for each in fields(kind):
         if each.metadata.get("under") in found:
             found[each.metadata["under"]].append(each.name)
     found["The run"] = [*found["The run"], *_OF_A_SITTING]
+    found["The method"] = [*own, *found["The method"]]
     found["Decoding"] = list(DECODING)
-    about = "VALUE for all stages, or STAGE=VALUE; repeatable; stages: " + ", ".join(stages)
+    about = "VALUE for all stages, or STAGE=VALUE; repeatable; stages: " + ", ".join(kind.STAGES)
     return {
         (f"Decoding ({about})" if heading == "Decoding" else heading): names
         for heading, names in found.items()
@@ -84,13 +85,16 @@ def run_options(kind: type[Config]) -> Callable[[Callable[..., None]], Callable[
     return add
 
 
-def recipe_class(kind: type[Config]) -> type[Sectioned]:
-    """A command whose help shows the settings of `kind` under headings."""
+def recipe_class(kind: type[Config], own: Sequence[str] = ()) -> type[Sectioned]:
+    """A command whose help shows the settings of `kind` under headings.
+
+    `own`: options of the command alone, shown with the method's.
+    """
 
     class RecipeCommand(Sectioned):
         """Its options, under headings."""
 
-        sections: Mapping[str, Sequence[str]] = _sections(kind, tuple(kind.STAGES))
+        sections: Mapping[str, Sequence[str]] = _sections(kind, own)
 
     return RecipeCommand
 

@@ -10,9 +10,11 @@ from selfinstruct.cli.recipe_commands import make, recipe_class, run_options
 from selfinstruct.recipes.responses import RespondConfig
 
 
-@click.command(cls=recipe_class(RespondConfig))
+@click.command(cls=recipe_class(RespondConfig, ("fields", "more_sources")))
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
-@click.option("--from", "more_sources", multiple=True, metavar="SOURCE", help="As SOURCE.")
+@click.option(
+    "--from", "more_sources", multiple=True, metavar="SOURCE", help="As SOURCE; repeatable."
+)
 @click.option(
     "--field",
     "fields",

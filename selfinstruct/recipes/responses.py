@@ -43,9 +43,7 @@ class RespondConfig(Config):
     sources: tuple[str, ...] = setting((), "Runs or datasets.", free=True)  # fingerprinted
     other_models: tuple[str, ...] = setting((), "The models beside the first.")
     replace: bool = setting(False, "Answer rows that have an output as well.", under="The method")
-    fields: tuple[str, ...] = setting(
-        (), "Which column is which, as instruction=question.", under="The method"
-    )
+    fields: tuple[str, ...] = setting((), "Which column is which, as instruction=question.")
 
     @property
     def models(self) -> tuple[str, ...]:
