@@ -30,7 +30,7 @@ from selfinstruct.models.batch.patience import Patience
 from selfinstruct.models.batch.polling import Polling
 from selfinstruct.models.batch.submission import Submission
 from selfinstruct.models.money.meter import Meter
-from selfinstruct.models.money.prices import Rate, price_of
+from selfinstruct.models.money.prices import TokenPrice, price_of
 from selfinstruct.recipes.pace import Pace
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 from selfinstruct.runs.batches import Batches, left_open
@@ -232,8 +232,8 @@ def test_prices_of_batches_and_of_cached_tokens_are_those_of_the_list() -> None:
     mini = price_of(fresh(SelfInstructConfig, {"model": "gpt-5-mini"}))
     older = price_of(fresh(SelfInstructConfig, {"model": "gpt-4o-mini"}))
     assert mini is not None and older is not None
-    assert (mini.live, mini.batch) == (Rate(0.25, 2.0, 0.025), Rate(0.125, 1.0, 0.0125))
-    assert older.batch == Rate(0.075, 0.3)  # in a batch it has no discount for what is cached
+    assert (mini.live, mini.batch) == (TokenPrice(0.25, 2.0, 0.025), TokenPrice(0.125, 1.0, 0.0125))
+    assert older.batch == TokenPrice(0.075, 0.3)  # in a batch it has no discount for what is cached
     assert [
         one.cost(usage) for one in (mini, older) for usage in (cached, cached.in_batch())
     ] == pytest.approx([0.025, 0.0125, 0.075, 0.075])

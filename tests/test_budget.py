@@ -3,38 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from command import at, invoke, run
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from server import LoopbackServer, failing, latency
 
-from selfinstruct.asking.config import configure
+from selfinstruct.asking.settings import fresh
 from selfinstruct.errors import CapReached, ModelError, NoRoom, RequestFailed, Transient, UserError
 from selfinstruct.models import Completion, Decoding, Message, Request, Usage
-from selfinstruct.models.money.budget import Budget, Caps, Metered, NoLedger, worst
-from selfinstruct.models.money.meter import Meter
-from selfinstruct.models.money.prices import budget, price_of
+from selfinstruct.models.money.budget import Budget, Caps, Metered, NoLedger
+from selfinstruct.models.money.meter import Meter, Tokens
+from selfinstruct.models.money.prices import budget, price_of, price_of_model, prices_of
+from selfinstruct.models.money.worst import worst
+from selfinstruct.models.record import Recorded
+from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
+from selfinstruct.runs.completions import Completions
 from selfinstruct.runs.spending import Spending
 
 CHAOS = Path(__file__).resolve().parents[1] / "scripts" / "chaos_budget"
 PRICED = ("--price-in", "1000", "--price-out", "2000")
 
 
+def terms(**said: object) -> SelfInstructConfig:
+    return fresh(SelfInstructConfig, said)
+
+
 def request(
-    place: int = 0, text: str = "Hello.", max_tokens: int | None = 100, **extra: int
+    place: int = 0,
+    text: str = "Hello.",
+    max_tokens: int | None = 100,
+    model: str = "m",
+    **extra: int,
 ) -> Request:
     messages = (Message("user", text),)
     return Request(
         "propose",
         f"t{place}",
-        "m",
+        model,
         "chat",
         messages,
         Decoding(max_tokens=max_tokens),
@@ -44,7 +59,7 @@ def request(
 
 
 class Server:
-    """A model with books of its own: it charges what it has worked on, whether its reply arrives or not."""
+    """Models with books of their own: charged is what they have worked on, whether the reply arrives or not."""
 
     def __init__(
         self,
@@ -52,6 +67,7 @@ class Server:
         usage: Usage = Usage(20, 60),
     ) -> None:
         self.charged, self.calls, self.most_at_once, self._under_way = Usage(), 0, 0, 0
+        self.by_model: Counter[str] = Counter()  # calls that are charged
         self._outcome, self._usage = outcome, usage
 
     async def complete(self, asked: Request) -> Completion:
@@ -66,6 +82,7 @@ class Server:
         error = self._outcome(number)
         if error is None or (isinstance(error, Transient) and error.may_be_charged):
             self.charged += self._usage
+            self.by_model[asked.model] += 1
         if error is not None:
             raise error
         return Completion("a reply", "stop", self._usage)
@@ -155,13 +172,13 @@ def test_what_is_left_of_a_cap_is_not_worth_a_batch_if_it_holds_a_fraction_of_wh
     budget = Budget(Caps(requests=100), Meter(calls=96))
 
     async def main() -> None:
-        assert budget.dregs() is None
+        assert budget.nearly_reached() is None
         for number in range(4):
             await budget.reserve_in_batch(request(number))
-        assert budget.dregs() is None  # no more is wanted
+        assert budget.nearly_reached() is None  # no more is wanted
         fifth = asyncio.ensure_future(budget.reserve_in_batch(request(5)))
         await asyncio.sleep(0)
-        assert budget.dregs() == "--max-requests 100: 100 calls were sent"
+        assert budget.nearly_reached() == "--max-requests 100: 100 calls were sent"
         budget.refuse(CapReached("enough"))
         with pytest.raises(CapReached, match="enough"):
             await fifth
@@ -295,7 +312,7 @@ def test_a_full_disk_holds_a_call_back_until_it_is_written_down(
     class Full(NoLedger):
         left = 2
 
-        def sent(self, key: str, most: Usage) -> None:
+        def sent(self, key: str, most: Usage, model: str = "") -> None:
             assert server.calls == 0
             self.left -= 1
             if self.left >= 0:
@@ -318,6 +335,260 @@ def test_a_refusal_of_the_whole_run_costs_nothing() -> None:
 
     asyncio.run(main())
     assert (meter.calls, meter.unknown_calls) == (1, 0)
+
+
+# ------------------------------------------------------------------------------------------------ several models
+
+
+def dollars_b(usage: Usage) -> float:
+    return 10 * dollars(usage)
+
+
+PRICES = {"m": dollars, "b": dollars_b}
+
+
+def charged(server: Server) -> float:
+    """USD, by the server's own books."""
+    return sum(count * PRICES[model](Usage(20, 60)) for model, count in server.by_model.items())
+
+
+def two_models(caps: Caps, meter: Meter, ledger: Spending | None = None) -> Budget:
+    costs = {"b": dollars_b}
+    return Budget(caps, meter, cost=dollars, other_costs=costs, ledger=ledger)
+
+
+@pytest.mark.parametrize(
+    "caps",
+    [Caps(cost=9.0), Caps(tokens=2000), Caps(requests=20)],
+    ids=["cost", "tokens", "requests"],
+)
+def test_a_cap_holds_over_all_models_together(caps: Caps) -> None:
+    server, meter = Server(), Meter(model="m")
+    model = Metered(server, two_models(caps, meter))
+
+    async def main() -> None:
+        asked = (request(number, model="mb"[number % 3 == 0]) for number in range(400))
+        calls = [model.complete(one) for one in asked]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(isinstance(one, (Completion, CapReached)) for one in outcomes)
+
+    asyncio.run(main())
+    assert set(server.by_model) == {"m", "b"}
+    assert meter.usage == server.charged and meter.unknown == Usage()
+    count = server.by_model["b"]
+    assert meter.paid.others == {"b": Usage(20 * count, 60 * count)}
+    assert meter.paid.cost(dollars, {"b": dollars_b}) == pytest.approx(charged(server))
+    assert charged(server) <= (caps.cost or 9e9) and server.calls <= (caps.requests or 9e9)
+    assert server.charged.prompt_tokens + server.charged.completion_tokens <= (caps.tokens or 9e9)
+    if caps.cost:
+        assert charged(server) > caps.cost - dollars_b(worst(request()))
+
+
+@given(
+    some.lists(
+        some.tuples(
+            some.sampled_from("mb"), some.sampled_from(["paid", "lost", "free", "refused"])
+        ),
+        min_size=1,
+        max_size=60,
+    ),
+    some.floats(2.0, 30.0, allow_nan=False),
+)
+def test_whatever_goes_wrong_the_books_of_two_models_never_pass_the_cap(
+    calls: list[tuple[str, str]], cap: float
+) -> None:
+    errors = {"lost": LOST, "free": FREE, "refused": RequestFailed("bad_request", "no")}
+    server, meter = Server(lambda number: errors.get(calls[number - 1][1])), Meter(model="m")
+    model = Metered(server, two_models(Caps(cost=cap), meter))
+
+    async def main() -> None:
+        asked = [request(number, model=name) for number, (name, _) in enumerate(calls)]
+        await asyncio.gather(*map(model.complete, asked), return_exceptions=True)
+
+    asyncio.run(main())
+    costs = {"b": dollars_b}
+    assert charged(server) <= meter.spent.cost(dollars, costs) + 1e-9
+    assert meter.spent.cost(dollars, costs) <= cap
+
+
+class Killed(BaseException): ...
+
+
+class Mortal:
+    """Dies with its call of that number under way, when the server has charged for it."""
+
+    def __init__(self, server: Server, death: int) -> None:
+        self._server, self._left = server, death
+
+    async def complete(self, asked: Request) -> Completion:
+        completion = await self._server.complete(asked)
+        self._left -= 1
+        if not self._left:
+            raise Killed
+        return completion
+
+    async def close(self) -> None: ...
+
+
+class DeadBudget(Budget):
+    """Writes no end down: a process that is killed has no time for that."""
+
+    def ended(self, request: Request, most: Usage, *, is_charged: bool) -> None: ...
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    some.lists(some.integers(1, 25), min_size=1, max_size=6),
+    some.floats(2.0, 40.0, allow_nan=False),
+)
+def test_no_kill_hides_a_cost_of_any_model(deaths: list[int], cap: float) -> None:
+    server, costs = Server(), {"b": dollars_b}
+    requests = [request(number, model="mb"[number % 3 == 0]) for number in range(40)]
+
+    @contextlib.contextmanager
+    def opened(folder: str) -> Iterator[tuple[Completions, Spending, Meter]]:
+        meter = Meter(model="m")
+        completions = Completions(Path(folder) / "completions.jsonl", meter)
+        path = Path(folder) / "spending.jsonl"
+        ledger = Spending(path, meter, completions.__contains__)
+        yield completions, ledger, meter
+        completions.close()
+        ledger.close()
+
+    async def sitting(completions: Completions, ledger: Spending, meter: Meter, death: int) -> None:
+        limits = DeadBudget(Caps(cost=cap), meter, cost=dollars, other_costs=costs, ledger=ledger)
+        model = Recorded(Metered(Mortal(server, death), limits), completions, meter)
+        with contextlib.suppress(Killed, CapReached):
+            for asked in requests:
+                await model.complete(asked)
+
+    with tempfile.TemporaryDirectory() as folder:
+        for death in [*deaths, 10_000]:
+            with opened(folder) as files:
+                asyncio.run(sitting(*files, death))
+            with opened(folder) as (_, _, meter):
+                assert charged(server) <= meter.spent.cost(dollars, costs) + 1e-9
+                assert meter.spent.cost(dollars, costs) <= cap
+                assert meter.calls == server.calls
+
+
+def test_a_model_stands_in_the_files_only_where_it_is_not_the_main_one(tmp_path: Path) -> None:
+    def files(folder: str, *models: str, main: str) -> tuple[str, str]:
+        (tmp_path / folder).mkdir()
+        meter = Meter(model=main)
+        completions = Completions(tmp_path / folder / "completions.jsonl", meter)
+        ledger = Spending(tmp_path / folder / "spending.jsonl", meter, completions.__contains__)
+        limits = two_models(Caps(), meter, ledger)
+        for number, name in enumerate(models):
+            asked = request(number, model=name)
+            most = asyncio.run(limits.reserve(asked))
+            if number % 2 == 0:
+                completion = Completion("a reply", "stop", Usage(20, 60))
+                limits.paid(asked, most, completion)
+                completions.put(asked.key, asked, completion, 1.0)
+            else:
+                limits.ended(asked, most, is_charged=True)
+        opened = Meter(model=main)
+        known = Completions(tmp_path / folder / "completions.jsonl", opened)
+        Spending(tmp_path / folder / "spending.jsonl", opened, known.__contains__)
+        assert (opened.paid, opened.unsure) == (meter.paid, meter.unsure)
+        assert opened.to_record() == meter.to_record()
+        assert Meter.from_record(meter.to_record()).to_record() == meter.to_record()
+        lines = [
+            (tmp_path / folder / name).read_text()
+            for name in ("completions.jsonl", "spending.jsonl")
+        ]
+        return lines[0], lines[1]
+
+    replies, calls = files("one", "m", "m", main="m")
+    assert files("unnamed", "m", "m", main="")[1] == calls
+    assert '"model"' not in replies + calls
+    key = request(0).key
+    assert calls.splitlines()[0] == f'{{"sent": "{key}", "most": [534, 100]}}'
+    assert replies.startswith(
+        f'{{"key": "{key}", "stage": "propose", "place": "t0", "text": "a reply", '
+        '"finish_reason": "stop", "usage": {"prompt_tokens": 20, "completion_tokens": 60}, "seconds": 1.0, "at": '
+    )
+    replies, calls = files("two", "b", "m", "m", "b", main="m")
+    assert [json.loads(line).get("model") for line in replies.splitlines()] == ["b", None]
+    sent = [json.loads(line) for line in calls.splitlines()]
+    assert [line.get("model") for line in sent if "sent" in line] == ["b", None, None, "b"]
+
+
+def test_the_record_of_one_model_is_as_it_always_was() -> None:
+    nothing = dict.fromkeys(Usage.__slots__, 0)
+    meter = Meter(model="m")
+    meter.take("propose", Completion("", "stop", Usage(1, 2)))
+    meter.take("propose", Completion("", "stop", Usage(1, 2)), "m")
+    meter.charge(Usage(5, 6))
+    record = meter.to_record()
+    assert list(record) == ["requests", "usage", "failed", "calls", "unknown", "unknown_calls"]
+    assert record["usage"] == nothing | {"prompt_tokens": 2, "completion_tokens": 4}
+    meter.charge(Usage(7, 8), "b")
+    assert meter.to_record()["unknown"] == nothing | {"prompt_tokens": 12, "completion_tokens": 14}
+    unknown = nothing | {"prompt_tokens": 7, "completion_tokens": 8}
+    assert meter.to_record()["others"] == {"b": {"usage": nothing, "unknown": unknown}}
+
+
+def test_a_long_file_of_two_models_is_tidied_up_and_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selfinstruct.runs.spending._TIDY_FROM", 100_000)
+    first, _ = spending(tmp_path)
+    for number in range(3_000):
+        first.sent(f"{number:032x}", Usage(10, 100), "b" if number % 2 else "")
+        first.ended(f"{number:032x}", is_charged=number % 3 == 0)
+    first.close()
+    tidied, meter = spending(tmp_path)
+    assert meter.unsure == Tokens(Usage(10_000, 100_000), {"b": Usage(5_000, 50_000)})
+    assert tidied.path.stat().st_size < 250
+    assert spending(tmp_path)[1] == meter
+
+
+def test_a_damaged_line_counts_as_the_dearest_call_of_any_model(tmp_path: Path) -> None:
+    first, _ = spending(tmp_path)
+    for key, most, model in (("a", Usage(10, 100), ""), ("b", Usage(20, 5), "b")):
+        first.sent(key, most, model)
+        first.ended(key, is_charged=False)
+    first.close()
+    with (tmp_path / "spending.jsonl").open("ab") as file:
+        file.write(b"\x00" * 40 + b"\n")
+    _, meter = spending(tmp_path)
+    assert (meter.calls, meter.unknown_calls) == (3, 1)
+    assert meter.unsure == Tokens(Usage(30, 105), {"b": Usage(20, 5)})
+
+
+def test_every_model_has_the_price_of_the_list_or_the_one_that_is_given() -> None:
+    listed = terms(model="gpt-5-mini")
+    both = prices_of(listed, ["gpt-4o-mini"])
+    assert both is not None and both.main == price_of(listed)
+    assert both.others == {"gpt-4o-mini": price_of_model(listed, "gpt-4o-mini")}
+    tokens = Tokens.of(Usage(2_000_000, 0)) + Tokens.of(Usage(1_000_000, 0), "gpt-4o-mini")
+    assert both.cost(tokens) == pytest.approx(2 * 0.25 + 0.15)
+    assert prices_of(listed, ["nobody/knows"]) is None
+    given = prices_of(terms(model="m", price_in=1.0, price_out=2.0), ["b"])
+    assert given is not None and given.others["b"] == given.main
+    free = prices_of(terms(model="scripted"), ["scripted:b", "local"])
+    assert free is not None and free.is_free
+
+
+def test_a_cost_cap_needs_the_price_of_every_model() -> None:
+    def refusal(meter: Meter, *models: str, **said: object) -> str:
+        listed = terms(model="gpt-5-mini", max_cost=1.0, **said)
+        with pytest.raises(UserError) as raised:
+            budget(listed, meter, NoLedger(), lambda text: None, models)
+        return str(raised.value)
+
+    words = (
+        "--max-cost 1: nobody knows what 'nobody/knows' costs; give both --price-in and --price-out"
+    )
+    assert words in refusal(Meter(), "gpt-4o-mini", "nobody/knows")
+    assert "'gpt-5-mini'" in refusal(Meter(), "gpt-4o-mini", price_in=1.0)
+    earlier = Meter(model="gpt-5-mini")
+    earlier.charge(Usage(1, 1), "nobody/knows")
+    assert words in refusal(earlier)  # in a sitting before this one
+    uncapped = terms(model="gpt-5-mini")
+    budget(uncapped, Meter(), NoLedger(), lambda text: None, ["nobody/knows"])
 
 
 # ------------------------------------------------------------------------------------------------ the whole run
@@ -343,7 +614,8 @@ def test_a_run_ends_cleanly_at_its_cap_and_goes_on_with_a_higher_one(tmp_path: P
         ended = run(*words, "--max-cost", "20", "--concurrency", "64")
         assert ended.code == 75, ended
         assert (
-            "stopped (--max-cost 20: $" in ended.out and f"--out {out} --max-cost MORE" in ended.out
+            "stopped (--max-cost 20: $" in ended.out
+            and f"selfinstruct resume {out} --max-cost MORE" in ended.out
         )
         before = books(server, out)
         assert 8 < before <= 20
@@ -416,14 +688,14 @@ def test_what_runs_here_costs_nothing_and_a_cap_is_no_trouble(tmp_path: Path) ->
 
 def test_prices_are_those_of_usual_prompts_not_of_the_longest() -> None:
     """Some models cost twice as much for a prompt of more than 200,000 tokens."""
-    found = price_of(configure({"model": "claude-sonnet-4-5"}))
+    found = price_of(terms(model="claude-sonnet-4-5"))
     assert found is not None and (found.live.prompt, found.live.completion) == (3.0, 15.0)
 
 
 def test_a_budget_needs_a_price() -> None:
     with pytest.raises(UserError):
         budget(
-            configure({"model": "nobody/knows", "max_cost": 1.0}),
+            terms(model="nobody/knows", max_cost=1.0),
             Meter(),
             NoLedger(),
             lambda text: None,

@@ -15,7 +15,7 @@ from test_endpoint import ask, with_changes
 from selfinstruct.errors import ModelError, RequestFailed
 from selfinstruct.models import Completion, Decoding, Message, Request
 from selfinstruct.models.local import WHEEL, LocalServer, find_weights
-from selfinstruct.models.money.budget import worst
+from selfinstruct.models.money.worst import worst
 
 pytestmark = [
     pytest.mark.slow,

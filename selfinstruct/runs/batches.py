@@ -1,10 +1,14 @@
-"""batches.jsonl: what was sent to a batch endpoint, on disk before it is made, with the most that it can take. Batches that are
-not closed are gone on with.
+"""batches.jsonl: the ledger of batches, each with the most that its requests can take.
 
-{"batch": TOKEN, "at": SECONDS, "file": ID, "requests": [[KEY, STAGE, PLACE, TOKENS, TOKENS], ...]}     is going to be made
-{"batch": TOKEN, "id": ID}                              the endpoint has made it
-{"batch": TOKEN, "cancelled": true}                     by us: the dataset was whole without it
-{"batch": TOKEN, "closed": STATUS, "lost": [CALLS, TOKENS, TOKENS]}     all its replies are in completions.jsonl, but for those
+    {"batch": TOKEN, "at": SECONDS, "file": ID, "requests": [REQUEST, ...]}   before the batch is made
+    {"batch": TOKEN, "id": ID}                              the endpoint has made the batch
+    {"batch": TOKEN, "cancelled": true}                     by us: the dataset was whole without it
+    {"batch": TOKEN, "closed": STATUS, "lost": [CALLS, TOKENS, TOKENS]}
+
+REQUEST is [KEY, STAGE, PLACE, TOKENS, TOKENS], and then MODEL if not the run's main model. The
+replies of a closed batch are in completions.jsonl; "lost" counts the requests without a reply that
+may be charged, with "others": {MODEL: [TOKENS, TOKENS]} where some are not the main model's. Batches
+that are not closed go on in the next sitting.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from typing import Any
 from selfinstruct.errors import UserError
 from selfinstruct.models import Usage
 from selfinstruct.models.batch.log import NEVER_MADE, SentBatch, SentRequest
-from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.money.meter import Meter, Tokens
 from selfinstruct.runs.completions import append, disk_errors
 from selfinstruct.runs.journal import Journal
 from selfinstruct.text import to_json
@@ -27,27 +31,29 @@ NAME = "batches.jsonl"
 
 
 class Batches:
-    """A Log (models/batch/log.py) in a file; every line is on the disk when its method returns. No batch, no file."""
+    """A Log (models/batch/log.py) in a file that exists once there was a batch.
+
+    Every line is on the disk when its method returns.
+    """
 
     def __init__(self, path: Path, meter: Meter, *, read_only: bool = False) -> None:
-        """`meter` takes the calls that the file holds, and what was lost of them; what the open ones may take is reserved by
-        whoever goes on with them. Raises UserError at a line that is none of ours.
+        """Count in `meter` the calls that the file holds, and the tokens that were lost.
+
+        Whoever goes on with open batches reserves for them. Raises UserError at a line of another
+        form.
         """
-        self._path, self._read_only = path, read_only
+        self._path, self._meter, self._read_only = path, meter, read_only
         self._journal: Journal | None = None
         self._open: dict[str, SentBatch] = {}
         if path.exists():
-            self._read(meter)
+            self._read()
 
     @property
     def open(self) -> Mapping[str, SentBatch]:
         return self._open
 
     def begin(self, sent: SentBatch) -> None:
-        requests = [
-            [one.key, one.stage, one.place, one.prompt_tokens, one.completion_tokens]
-            for one in sent.requests
-        ]
+        requests = [self._entry(request) for request in sent.requests]
         self._write(
             {"batch": sent.token, "at": round(sent.at, 3), "file": sent.file, "requests": requests}
         )
@@ -59,13 +65,13 @@ class Batches:
         self._write({"batch": token, "cancelled": True})
 
     def close(self, token: str, why: str, lost: Collection[SentRequest] = ()) -> None:
-        tokens = [
-            sum(one.prompt_tokens for one in lost),
-            sum(one.completion_tokens for one in lost),
-        ]
-        self._write(
-            {"batch": token, "closed": why, **({"lost": [len(lost), *tokens]} if lost else {})}
-        )
+        record: dict[str, Any] = {"batch": token, "closed": why}
+        if lost:
+            tokens = sum((self._tokens(request) for request in lost), Tokens())
+            record["lost"] = [len(lost), *_pair(tokens.total)]
+            if tokens.others:
+                record["others"] = {model: _pair(usage) for model, usage in tokens.others.items()}
+        self._write(record)
 
     def leave(self) -> None:
         """Close the file."""
@@ -73,29 +79,39 @@ class Batches:
             self._journal.close()
             self._journal = None
 
-    def _read(self, meter: Meter) -> None:
+    def _entry(self, request: SentRequest) -> list[Any]:
+        tokens = (request.prompt_tokens, request.completion_tokens)
+        other = self._meter.other(request.request.model)
+        return [request.key, request.stage, request.place, *tokens, *([other] if other else [])]
+
+    def _tokens(self, request: SentRequest) -> Tokens:
+        return Tokens.of(request.most, self._meter.other(request.request.model))
+
+    def _read(self) -> None:
         self._journal = Journal(self._path, read_only=self._read_only)
         for number, (_, line) in enumerate(self._journal.lines(), 1):
             try:
                 record = json.loads(line)
-                self._count(record, meter)
+                self._count(record)
                 self._take(record)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 raise UserError(
-                    f"{self._path}:{number}: damaged; restore the file, it says which batches are paid for"
+                    f"{self._path}:{number}: damaged; "
+                    "restore the file, it says which batches are paid for"
                 ) from None
 
-    def _count(self, record: Mapping[str, Any], meter: Meter) -> None:
-        was_open = (
-            record["batch"] in self._open
-        )  # a line that a full disk took at the second try may be there twice
+    def _count(self, record: Mapping[str, Any]) -> None:
+        # A line that a full disk took at the second try may be there twice.
+        was_open, meter = record["batch"] in self._open, self._meter
         if "requests" in record and not was_open:
             meter.calls += len(record["requests"])
         if record.get("closed") == NEVER_MADE and was_open:
             meter.calls -= len(self._open[record["batch"]].requests)
         if "lost" in record and was_open:
             calls, prompt, completion = record["lost"]
-            meter.unknown += Usage(prompt, completion).in_batch()
+            shares = record.get("others", {})
+            others = {model: Usage(*pair).in_batch() for model, pair in shares.items()}
+            meter.unsure += Tokens(Usage(prompt, completion).in_batch(), others)
             meter.unknown_calls += calls
 
     def _write(self, record: dict[str, Any]) -> None:
@@ -109,12 +125,8 @@ class Batches:
     def _take(self, record: dict[str, Any]) -> None:
         token = record["batch"]
         if "requests" in record:
-            self._open[token] = SentBatch(
-                token,
-                tuple(SentRequest(*one) for one in record["requests"]),
-                record["at"],
-                record["file"],
-            )
+            requests = tuple(SentRequest(*entry) for entry in record["requests"])
+            self._open[token] = SentBatch(token, requests, record["at"], record["file"])
         elif "id" in record:
             self._open[token] = replace(self._open[token], id=record["id"])
         elif "cancelled" in record:
@@ -124,7 +136,11 @@ class Batches:
 
 
 def left_open(directory: Path) -> Iterator[SentBatch]:
-    """The batches that a run has not had its replies of, or not all. Reads only."""
+    """The batches of a run that have not brought all their replies. Reads only."""
     log = Batches(directory / NAME, Meter(), read_only=True)
     yield from log.open.values()
     log.leave()
+
+
+def _pair(usage: Usage) -> list[int]:
+    return [usage.prompt_tokens, usage.completion_tokens]

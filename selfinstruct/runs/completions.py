@@ -27,7 +27,7 @@ class Completions:
         self, path: Path, meter: Meter, *, skip_broken: bool = False, read_only: bool = False
     ) -> None:
         """`meter` takes what the file holds. Raises UserError at a line that is no completion, unless `skip_broken`."""
-        self.path = path
+        self.path, self._meter = path, meter
         self._journal = Journal(path, read_only=read_only)
         self._offsets: dict[bytes, int] = {}
         for number, (offset, line) in enumerate(self._journal.lines(), 1):
@@ -59,6 +59,7 @@ class Completions:
             "key": key,
             "stage": request.stage,
             "place": request.place,
+            **({"model": other} if (other := self._meter.other(request.model)) else {}),
             "text": completion.text,
             **({"reasoning": completion.reasoning} if completion.reasoning else {}),
             "finish_reason": completion.finish_reason,
@@ -109,11 +110,14 @@ def disk_errors(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _read(line: bytes) -> tuple[str, Completion] | None:
+def _read(line: bytes) -> tuple[str, Completion, str] | None:
+    """The stage, the completion without its text, and the model if another than the main one."""
     try:
         record: dict[str, Any] = json.loads(line)
         if line.startswith(_START) and isinstance(record["text"], str):
-            return record["stage"], _completion({**record, "reasoning": ""}, "")
+            completion = _completion({**record, "reasoning": ""}, "")
+            model = record.get("model", "")
+            return (record["stage"], completion, model) if isinstance(model, str) else None
     except (ValueError, KeyError, TypeError):
         return None
     return None

@@ -1,20 +1,24 @@
-"""spending.jsonl: every call is written down before it is sent, so that a crash cannot hide what it may have cost.
+"""spending.jsonl: a line for every call before it is sent, so that a crash hides no cost.
 
-One line a call that was sent, with the most that it can take; one more if it ended without a reply. A call that ended with a
-reply has its own line in completions.jsonl. What has neither was under way when its process died: it counts at its worst. Calls
-through the batch endpoint do not die with a process; they stand in batches.jsonl (batches.py).
+    {"sent": KEY, "most": [TOKENS, TOKENS]}             and "model": NAME if not the run's main model
+    {"ended": KEY, "is_charged": true}                  without a reply
+    {"calls": N, "unknown": USAGE, "unknown_calls": N}  in place of older lines, and "others": USAGES
+
+A call that ended with a reply has its line in completions.jsonl. A call with neither a reply nor an
+end was under way when its process died, and counts at its worst. Calls through the batch endpoint
+outlive a process, and stand in batches.jsonl.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from selfinstruct.models import Usage
-from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.money.meter import Meter, Tokens
 from selfinstruct.runs.completions import append, disk_errors
 from selfinstruct.runs.journal import Journal, write_whole
 from selfinstruct.text import to_json
@@ -24,39 +28,39 @@ _TIDY_FROM = 1 << 20  # bytes of calls that are long settled
 
 
 class Spending:
-    """A Ledger (models/metered.py) in a file. Opening it adds to `meter`, which knows the batches, what earlier sittings sent."""
+    """A Ledger (models/money/budget.py) in a file.
+
+    Opening the file adds to `meter` the calls of earlier sittings. The meter knows the replies and
+    the batches before, and the run's main model.
+    """
 
     def __init__(self, path: Path, meter: Meter, is_on_record: Callable[[str], bool]) -> None:
         """Raises UserError or NoRoom if the file cannot be used."""
         self.path = path
         self._journal = Journal(path)
-        own = Meter()
-        for key in _read(self._journal, own, is_on_record):
-            self.ended(
-                key, is_charged=True
-            )  # settled: a reply that comes for it later is another call's
-        own.calls = max(
-            own.calls, meter.requests - meter.calls
-        )  # a run of an older version, or without this file
-        meter.calls, meter.unknown_calls = (
-            meter.calls + own.calls,
-            meter.unknown_calls + own.unknown_calls,
-        )
-        meter.unknown += own.unknown
+        before = _Before(Meter(model=meter.model))
+        for _, line in self._journal.lines():
+            before.take(line)
+        for key in before.end(is_on_record):
+            # Settled: a reply that comes for it later is another call's.
+            self.ended(key, is_charged=True)
+        counted = before.meter
+        # Without this file, or in a run of an older version, there were as many calls as replies.
+        counted.calls = max(counted.calls, meter.requests - meter.calls)
+        meter.calls += counted.calls
+        meter.unknown_calls += counted.unknown_calls
+        meter.unsure += counted.unsure
         if self._journal.size > _TIDY_FROM:
-            self._tidy(own)
+            self._tidy(counted)
 
-    def sent(self, key: str, most: Usage) -> None:
-        append(
-            self._journal,
-            f'{{"sent": "{key}", "most": [{most.prompt_tokens}, {most.completion_tokens}]}}',
-        )
+    def sent(self, key: str, most: Usage, model: str = "") -> None:
+        tokens = f"[{most.prompt_tokens}, {most.completion_tokens}]"
+        named = f', "model": {to_json(model)}' if model else ""
+        append(self._journal, f'{{"sent": "{key}", "most": {tokens}{named}}}')
 
     def ended(self, key: str, *, is_charged: bool) -> None:
-        append(
-            self._journal,
-            f'{{"ended": "{key}", "is_charged": {"true" if is_charged else "false"}}}',
-        )
+        charged = "true" if is_charged else "false"
+        append(self._journal, f'{{"ended": "{key}", "is_charged": {charged}}}')
 
     def sync(self) -> None:
         with disk_errors(self.path):
@@ -65,56 +69,75 @@ class Spending:
     def close(self) -> None:
         self._journal.close()
 
-    def _tidy(self, meter: Meter) -> None:
-        """One line instead of all. Nothing is under way."""
-        unknown = {name: tokens for name, tokens in asdict(meter.unknown).items() if tokens}
-        totals = {"calls": meter.calls, "unknown": unknown, "unknown_calls": meter.unknown_calls}
+    def _tidy(self, counted: Meter) -> None:
+        """Write one line in place of all. Nothing is under way."""
+        totals = {
+            "calls": counted.calls,
+            "unknown": _counts(counted.unknown),
+            "unknown_calls": counted.unknown_calls,
+        }
+        if others := counted.unsure.others:
+            totals["others"] = {model: _counts(usage) for model, usage in others.items()}
         self._journal.close()
         with disk_errors(self.path):
             write_whole(self.path, to_json(totals) + "\n")
             self._journal = Journal(self.path)
 
 
-def _read(journal: Journal, meter: Meter, is_on_record: Callable[[str], bool]) -> list[str]:
-    """Returns the keys of the calls that were under way when their process died."""
-    open_calls: dict[str, list[Usage]] = {}
-    largest = Usage()
-    damaged = 0
-    for _, line in journal.lines():
+class _Before:
+    """The calls of earlier sittings, counted while the file is read."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
+        self._open: dict[str, list[tuple[Usage, str]]] = {}  # by key, of calls without an end
+        self._largest = {"": Usage()}  # by model
+        self._damaged = 0
+
+    def take(self, line: bytes) -> None:
         try:
             record: dict[str, Any] = json.loads(line)
             if "sent" in record:
-                most = Usage(*record["most"])
-                largest = Usage(*map(max, zip(astuple(largest), astuple(most), strict=True)))
-                open_calls.setdefault(record["sent"], []).append(most)
-                meter.calls += 1
+                self._sent(record)
             elif "ended" in record:
-                most = open_calls[record["ended"]].pop()
+                most, model = self._open[record["ended"]].pop()
                 if record["is_charged"]:
-                    _charge(meter, most)
+                    self.meter.charge(most, model)
             else:
-                meter.calls += record["calls"]
-                meter.unknown += Usage(**record["unknown"])
-                meter.unknown_calls += record["unknown_calls"]
-        except (ValueError, KeyError, TypeError, IndexError):
-            damaged += 1
-    died = []
-    for key, calls in open_calls.items():
-        for most in calls[1:] if is_on_record(key) else calls:
-            _charge(meter, most)
-            died.append(key)
-    for _ in range(
-        damaged
-    ):  # a crash of the machine: whatever stood there, it was no dearer than the dearest
-        _charge(meter, largest)
-        meter.calls += 1
-    return died
+                self._tidied(record)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+            self._damaged += 1
+
+    def _sent(self, record: Mapping[str, Any]) -> None:
+        (prompt, completion), model = record["most"], record.get("model", "")
+        largest = self._largest.get(model, Usage())
+        self._largest[model] = Usage(
+            max(prompt, largest.prompt_tokens), max(completion, largest.completion_tokens)
+        )
+        self._open.setdefault(record["sent"], []).append((Usage(prompt, completion), model))
+        self.meter.calls += 1
+
+    def _tidied(self, record: Mapping[str, Any]) -> None:
+        others = {model: Usage(**counts) for model, counts in record.get("others", {}).items()}
+        unsure = Tokens(Usage(**record["unknown"]), others)
+        self.meter.calls += record["calls"]
+        self.meter.unknown_calls += record["unknown_calls"]
+        self.meter.unsure += unsure
+
+    def end(self, is_on_record: Callable[[str], bool]) -> list[str]:
+        """Count what never ended. Returns the keys of the calls that died with their process."""
+        died = []
+        for key, calls in self._open.items():
+            for most, model in calls[1:] if is_on_record(key) else calls:
+                self.meter.charge(most, model)
+                died.append(key)
+        # Damaged by a crash of the machine: no call was dearer than the dearest of all models.
+        for _ in range(self._damaged):
+            for model, largest in self._largest.items():
+                self.meter.charge(largest, model, calls=0)
+            self.meter.calls += 1
+            self.meter.unknown_calls += 1
+        return died
 
 
-def _charge(meter: Meter, most: Usage) -> None:
-    meter.unknown += most
-    meter.unknown_calls += 1
-
-
-def astuple(usage: Usage) -> tuple[int, int]:
-    return usage.prompt_tokens, usage.completion_tokens
+def _counts(usage: Usage) -> dict[str, int]:
+    return {name: count for name, count in asdict(usage).items() if count}

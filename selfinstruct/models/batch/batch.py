@@ -183,7 +183,7 @@ class Batch:
             while self._is_limited and self._log.open:
                 self._batch_ended.clear()
                 await self._batch_ended.wait()
-            if not self._log.open and (cap := self._budget.dregs()) is not None:
+            if not self._log.open and (cap := self._budget.nearly_reached()) is not None:
                 # The rest would go in ever smaller batches, and each could take hours.
                 return self._fail(CapReached(cap))
             self._idle.clear()

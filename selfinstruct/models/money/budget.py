@@ -1,69 +1,67 @@
-"""What calls cost: counted, and reserved at their worst before they are sent, so that a cap holds whatever happens.
+"""Spending caps: the worst case of every call is reserved before the call is sent.
 
-A call is settled by its outcome: paid for as the server counts it, not charged at all, or unknown (the connection broke, the
-process died), which counts at its worst for ever.
+A call ends in one of three ways. It is paid for as the server counts, or not charged at all, or
+nobody knows (the connection broke, the process died), and then it counts at its worst for ever.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from selfinstruct.errors import CapReached, ModelError, NoRoom, RequestFailed, Transient
 from selfinstruct.models import Completion, Model, Request, Usage
 from selfinstruct.models.disk import Notice, when_there_is_room
-from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.money.meter import Cost, Meter, Tokens
+from selfinstruct.models.money.worst import worst
 
-_PER_MESSAGE, _PER_CALL = (
-    16,
-    512,
-)  # tokens at most that a server's chat template and a JSON schema add
-_DREGS = 0.05  # of a cap
-_REPLY_WITHOUT_LIMIT = (
-    4096  # tokens, if neither the decoding nor --extra-body limits a reply; no cap is held with it
-)
+_WORTH_A_BATCH = 0.05  # of a cap
 
 
 class Ledger(Protocol):
-    """Where calls are written down: `spending.Spending`, or `NoLedger`. Both may raise NoRoom or UserError."""
+    """Where calls are written down: runs/spending.py or `NoLedger`.
 
-    def sent(self, key: str, most: Usage) -> None:
-        """Before a call is sent."""
+    Both methods may raise NoRoom or UserError.
+    """
+
+    def sent(self, key: str, most: Usage, model: str = "") -> None:
+        """Write down a call before it is sent; `model`: "" for the run's main model."""
         ...
 
     def ended(self, key: str, *, is_charged: bool) -> None:
-        """When it has ended without a reply. One that has ended with a reply is on record."""
+        """Write down that a call has ended without a reply. A reply goes on record instead."""
         ...
 
 
 class NoLedger:
-    """Forgets."""
+    """A ledger that keeps nothing."""
 
-    def sent(self, key: str, most: Usage) -> None: ...
+    def sent(self, key: str, most: Usage, model: str = "") -> None: ...
 
     def ended(self, key: str, *, is_charged: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """What a run may take in all, over every sitting. None: no cap."""
+    """The most that a run may take, over all its models and sittings. None: no cap."""
 
     cost: float | None = None  # USD
     tokens: int | None = None
     requests: int | None = None  # calls sent, those that are made again among them
 
     def __bool__(self) -> bool:
-        return any(one is not None for one in (self.cost, self.tokens, self.requests))
+        return any(cap is not None for cap in (self.cost, self.tokens, self.requests))
 
 
 class Budget:
-    """Holds a run to its caps: what is paid for, what may have been charged, and the worst of all that is under way.
+    """Holds a run to its caps over all its models.
 
-    `cost`: USD of a usage. `ledger` outlives this process.
+    Counted are the replies paid for, the calls that may have been charged, and the worst case of
+    every call under way. `cost`: USD of the main model's tokens; `other_costs`: the same for each
+    other model, by name. `ledger` outlives this process. The meter knows the main model's name.
     """
 
     def __init__(
@@ -71,87 +69,80 @@ class Budget:
         caps: Caps,
         meter: Meter,
         *,
-        cost: Callable[[Usage], float] = lambda usage: 0.0,
+        cost: Cost = lambda usage: 0.0,
+        other_costs: Mapping[str, Cost] | None = None,
         ledger: Ledger | None = None,
         notice: Notice = lambda text: None,
     ) -> None:
         self.meter = meter
-        self._caps, self._cost, self._ledger, self._notice = (
-            caps,
-            cost,
-            ledger or NoLedger(),
-            notice,
-        )
-        self._reserved = Usage()
+        self._caps, self._cost, self._other_costs = caps, cost, dict(other_costs or {})
+        self._ledger, self._notice = ledger or NoLedger(), notice
+        self._reserved = Tokens()
         self._under_way = 0
         self._changed = asyncio.Event()
-        self._over: str | None = None  # the cap that ended the sitting
+        self._ended_by: str | None = None  # the cap that ended the sitting
         self._refusal: BaseException | None = None
-        self._short, self._in_line = "", 0  # the cap that the calls in the line wait for
-        self._excess = 1.0  # a server whose count has passed what was taken for the worst counts on by that factor
+        self._waiting, self._waits_for = 0, ""  # calls that wait for room, and under which cap
+        self._excess = 1.0  # factor by which the server has counted more than the worst case
 
     async def reserve(self, request: Request) -> Usage:
-        """Wait until the worst that this call can take is within the caps, and write it down. Raises CapReached if it never is."""
-        most = worst(request, self._excess)
-        await self._room(most)
+        """Wait until the worst case of a call is within the caps, and write the call down.
+
+        Returns the worst case. Raises CapReached if there will never be room.
+        """
+        most, other = worst(request, self._excess), self.meter.other(request.model)
+        await self._take_room(Tokens.of(most, other))
         try:
-            await when_there_is_room(lambda: self._ledger.sent(request.key, most), self._notice)
+            await when_there_is_room(
+                lambda: self._ledger.sent(request.key, most, other), self._notice
+            )
         except BaseException:
-            self.withdraw(most)
+            self.withdraw(most, other)
             raise
         return most
 
     async def reserve_in_batch(self, request: Request) -> Usage:
-        """As `reserve`, at the batch price, but for the ledger: a batch is written down as a whole (models/sent.py)."""
+        """As `reserve`, at the batch price and without the ledger.
+
+        A batch is written down as a whole (models/batch/submission.py).
+        """
         most = worst(request, self._excess).in_batch()
-        await self._room(most)
+        await self._take_room(self._tokens(most, request.model))
         return most
 
-    def adopt(self, most: Usage) -> None:
-        """A call that an earlier process sent, which is counted already and still under way."""
+    def adopt(self, most: Usage, model: str = "") -> None:
+        """Reserve for a call that an earlier process sent and counted, and that is still open."""
         self._under_way += 1
-        self._reserved += most
+        self._reserved += self._tokens(most, model)
 
-    def withdraw(self, most: Usage) -> None:
-        """It was never sent."""
+    def withdraw(self, most: Usage, model: str = "") -> None:
+        """Release what was reserved for a call that was never sent."""
         self.meter.calls -= 1
-        self._release(most)
+        self._release(most, model)
 
     def refuse(self, error: BaseException) -> None:
-        """Raise this to whoever waits for room or comes for it: nothing more is going to be settled."""
+        """Raise `error` to all that wait for room or ask for it: nothing more will be settled."""
         self._refusal = error
         self._wake()
 
-    def dregs(self) -> str | None:
-        """The cap that leaves so little room that what is reserved now, less than others wait for, is not worth a batch."""
-        caps, tokens = self._caps, self._reserved.prompt_tokens + self._reserved.completion_tokens
+    def nearly_reached(self) -> str | None:
+        """The cap that leaves too little room for another batch, if any.
+
+        Calls wait for room, and those that have it would make a batch of less than a twentieth of
+        every cap.
+        """
+        caps, total = self._caps, self._reserved.total
         shares = (
-            self._cost(self._reserved) / caps.cost if caps.cost else 0.0,
-            tokens / caps.tokens if caps.tokens else 0.0,
+            self._cost_of(self._reserved) / caps.cost if caps.cost else 0.0,
+            _count(total) / caps.tokens if caps.tokens else 0.0,
             self._under_way / caps.requests if caps.requests else 0.0,
         )
-        return self._short if self._in_line and max(shares) < _DREGS else None
-
-    async def _room(self, most: Usage) -> None:
-        while self._refusal is None and (cap := self._over or self._reached(most)) is not None:
-            if not self._under_way:
-                self._over = cap  # for smaller calls as well: the run ends, and would cut them off
-                raise CapReached(cap)
-            self._short, self._in_line = cap, self._in_line + 1
-            try:
-                await self._changed.wait()
-            finally:
-                self._in_line -= 1
-        if self._refusal is not None:
-            raise self._refusal
-        self._under_way += 1
-        self._reserved += most
-        self.meter.calls += 1
+        return self._waits_for if self._waiting and max(shares) < _WORTH_A_BATCH else None
 
     def paid(self, request: Request, most: Usage, completion: Completion) -> None:
-        """It was answered."""
-        self.meter.take(request.stage, completion)
-        self._release(most)
+        """Settle a call that was answered."""
+        self.meter.take(request.stage, completion, self.meter.other(request.model))
+        self._release(most, request.model)
         usage = completion.usage
         over = max(
             usage.prompt_tokens / max(most.prompt_tokens, 1),
@@ -160,45 +151,66 @@ class Budget:
         if over > 1.0 and self._caps:
             self._excess *= over
             self._notice(
-                f"the server counts {usage.prompt_tokens}+{usage.completion_tokens} tokens where at most "
-                f"{most.prompt_tokens}+{most.completion_tokens} were expected; more is reserved for each call from here on"
+                f"the server counts {usage.prompt_tokens}+{usage.completion_tokens} tokens where "
+                f"at most {most.prompt_tokens}+{most.completion_tokens} were expected; "
+                "more is reserved for each call from here on"
             )
 
     def ended(self, request: Request, most: Usage, *, is_charged: bool) -> None:
-        """It was not answered; `is_charged` if it may have to be paid for all the same."""
-        self.settled(most, is_charged=is_charged)
+        """Settle a call without a reply; `is_charged` if it may be on the bill all the same."""
+        self.settled(most, is_charged=is_charged, model=request.model)
         with contextlib.suppress(NoRoom):  # unwritten, it counts as charged after the next start
             self._ledger.ended(request.key, is_charged=is_charged)
 
-    def settled(self, most: Usage, *, is_charged: bool) -> None:
-        """As `ended`, for what the ledger knows already."""
+    def settled(self, most: Usage, *, is_charged: bool, model: str = "") -> None:
+        """As `ended`, for a call whose end is in the ledger already."""
         if is_charged:
-            self.meter.unknown += most
-            self.meter.unknown_calls += 1
-        self._release(most)
+            self.meter.charge(most, self.meter.other(model))
+        self._release(most, model)
 
-    def _reached(self, most: Usage) -> str | None:
-        """The cap that this call might pass."""
+    async def _take_room(self, most: Tokens) -> None:
+        """Wait for room under the caps and reserve it. Raises CapReached."""
+        while self._refusal is None and (cap := self._ended_by or self._in_the_way(most)):
+            if not self._under_way:
+                self._ended_by = cap  # for smaller calls too: the run ends, and would cut them off
+                raise CapReached(cap)
+            self._waits_for, self._waiting = cap, self._waiting + 1
+            try:
+                await self._changed.wait()
+            finally:
+                self._waiting -= 1
+        if self._refusal is not None:
+            raise self._refusal
+        self._under_way += 1
+        self._reserved += most
+        self.meter.calls += 1
+
+    def _in_the_way(self, most: Tokens) -> str | None:
+        """The cap that a call might pass, in words."""
         caps, meter = self._caps, self.meter
         if not caps:
             return None
         if caps.requests is not None and meter.calls + 1 > caps.requests:
             return f"--max-requests {caps.requests}: {meter.calls:,} calls were sent"
-        spent = meter.usage + meter.unknown
+        spent = meter.spent
         in_all = spent + self._reserved + most
-        if (
-            caps.tokens is not None
-            and in_all.prompt_tokens + in_all.completion_tokens > caps.tokens
-        ):
-            together = spent.prompt_tokens + spent.completion_tokens
-            return f"--max-tokens-total {caps.tokens}: {together:,} tokens are spent, and the next call may take more than is left"
-        if caps.cost is not None and self._cost(in_all) > caps.cost:
-            return f"--max-cost {caps.cost:g}: ${self._cost(spent):,.4f} are spent, and the next call may take more than is left"
+        left = "and the next call may take more than is left"
+        if caps.tokens is not None and _count(in_all.total) > caps.tokens:
+            return f"--max-tokens-total {caps.tokens}: {_count(spent.total):,} tokens are spent, {left}"
+        if caps.cost is not None and self._cost_of(in_all) > caps.cost:
+            return f"--max-cost {caps.cost:g}: ${self._cost_of(spent):,.4f} are spent, {left}"
         return None
 
-    def _release(self, most: Usage) -> None:
+    def _cost_of(self, tokens: Tokens) -> float:
+        """USD."""
+        return tokens.cost(self._cost, self._other_costs)
+
+    def _tokens(self, most: Usage, model: str) -> Tokens:
+        return Tokens.of(most, self.meter.other(model))
+
+    def _release(self, most: Usage, model: str) -> None:
         self._under_way -= 1
-        self._reserved -= most
+        self._reserved -= self._tokens(most, model)
         self._wake()
 
     def _wake(self) -> None:
@@ -207,7 +219,7 @@ class Budget:
 
 
 class Metered:
-    """Every call passes through the budget, those that are made again as well."""
+    """Sends every call through the budget, those that are made again as well."""
 
     def __init__(self, inner: Model, budget: Budget) -> None:
         self._inner, self._budget = inner, budget
@@ -232,26 +244,5 @@ class Metered:
         await self._inner.close()
 
 
-def worst(request: Request, factor: float = 1.0) -> Usage:
-    """More tokens than a call can take: a prompt has no more of them than bytes (of every byte-level tokenizer), a reply no more
-    than it is limited to.
-    """
-    extra = dict(request.extra)
-    size = (
-        sum(
-            len(message.text.encode("utf-8", "surrogatepass")) + _PER_MESSAGE
-            for message in request.messages
-        )
-        + _PER_CALL
-    )
-    size += len(request.grammar or "") + sum(len(str(value)) for value in extra.values())
-    reply = max(_limits(request, extra), default=_REPLY_WITHOUT_LIMIT)
-    choices = max(
-        (extra[name] for name in ("n", "best_of") if isinstance(extra.get(name), int)), default=1
-    )
-    return Usage(math.ceil(size * factor), math.ceil(reply * choices * factor))
-
-
-def _limits(request: Request, extra: dict[str, Any]) -> list[int]:
-    said = [extra.get(name) for name in ("max_tokens", "max_completion_tokens")]
-    return [one for one in (*said, request.decoding.max_tokens) if isinstance(one, int)]
+def _count(usage: Usage) -> int:
+    return usage.prompt_tokens + usage.completion_tokens

@@ -1,32 +1,137 @@
-"""What a run has sent and paid for, as plain counts."""
+"""Counts of the calls that a run has sent, and of the tokens it has paid for, by model."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from selfinstruct.models import Completion, Usage
+
+Cost: TypeAlias = Callable[[Usage], float]  # USD
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a run: `total` of all its models, `others` by name without the main model."""
+
+    total: Usage = Usage()
+    others: Mapping[str, Usage] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, usage: Usage, model: str = "") -> Tokens:
+        """The tokens of a single model; "": of the run's main model."""
+        return cls(usage, {model: usage} if model else {})
+
+    def __add__(self, more: Tokens) -> Tokens:
+        if not more.others:
+            return Tokens(self.total + more.total, self.others)
+        others = dict(self.others)
+        for model, usage in more.others.items():
+            others[model] = others.get(model, Usage()) + usage
+        return Tokens(self.total + more.total, others)
+
+    def __sub__(self, less: Tokens) -> Tokens:
+        if not less.others:
+            return Tokens(self.total - less.total, self.others)
+        others = dict(self.others)
+        for model, usage in less.others.items():
+            others[model] = others.get(model, Usage()) - usage
+        return Tokens(self.total - less.total, others)
+
+    def cost(self, main: Cost, others: Mapping[str, Cost]) -> float:
+        """USD. Raises KeyError for a model that `others` lacks."""
+        own, dollars = self.total, 0.0
+        for model, usage in self.others.items():
+            own -= usage
+            dollars += others[model](usage)
+        return dollars + main(own)
 
 
 @dataclass(slots=True)
 class Meter:
-    """What has been sent and paid for in this sitting and before."""
+    """The calls and tokens of a run, in this sitting and before.
+
+    `model` is the run's main model. Without that name, all requests count as the main model's.
+    """
 
     requests: int = 0  # replies on record, those that failed for good among them
-    usage: Usage = Usage()
     failed: int = 0
-    by_stage: dict[str, Usage] = field(default_factory=dict)
     calls: int = 0  # sent, however they ended; at least one for each reply
-    unknown: Usage = (
-        Usage()
-    )  # at most so much may have been charged for calls of which nobody knows how they ended
-    unknown_calls: int = 0
+    paid: Tokens = Tokens()
+    unsure: Tokens = Tokens()  # at most, of calls that may have been charged without a reply
+    unknown_calls: int = 0  # those calls
+    by_stage: dict[str, Usage] = field(default_factory=dict)
+    model: str = ""
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of all replies, whatever the model."""
+        return self.paid.total
+
+    @property
+    def unknown(self) -> Usage:
+        """The most tokens that calls without a reply may have been charged, whatever the model."""
+        return self.unsure.total
+
+    @property
+    def spent(self) -> Tokens:
+        """The most tokens that may be on the bill."""
+        return self.paid + self.unsure
+
+    def other(self, model: str) -> str:
+        """`model` if the run has a main model and this is another; else ""."""
+        return model if self.model and model != self.model else ""
+
+    def take(self, stage: str, completion: Completion, model: str = "") -> None:
+        """Count a reply; `model`: "" or the main model's name for the main model."""
+        self.requests += 1
+        self.failed += completion.error is not None
+        if completion.usage != Usage():
+            self.paid += self._tokens(completion.usage, model)
+        self.by_stage[stage] = self.by_stage.get(stage, Usage()) + completion.usage
+
+    def charge(self, most: Usage, model: str = "", calls: int = 1) -> None:
+        """Count calls without a reply that may have been charged at most so many tokens."""
+        self.unsure += self._tokens(most, model)
+        self.unknown_calls += calls
+
+    def _tokens(self, usage: Usage, model: str) -> Tokens:
+        return Tokens.of(usage, "" if model == self.model else model)
 
     def to_record(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "by_stage"}
+        """As checkpoint.json has it: totals, and the shares of other models if there are any."""
+        record: dict[str, Any] = {
+            "requests": self.requests,
+            "usage": asdict(self.usage),
+            "failed": self.failed,
+            "calls": self.calls,
+            "unknown": asdict(self.unknown),
+            "unknown_calls": self.unknown_calls,
+        }
+        paid, unsure = self.paid.others, self.unsure.others
+        if names := sorted({*paid, *unsure}):
+            record["others"] = {
+                name: {
+                    "usage": asdict(paid.get(name, Usage())),
+                    "unknown": asdict(unsure.get(name, Usage())),
+                }
+                for name in names
+            }
+        return record
 
-    def take(self, stage: str, completion: Completion) -> None:
-        self.requests += 1
-        self.usage += completion.usage
-        self.failed += completion.error is not None
-        self.by_stage[stage] = self.by_stage.get(stage, Usage()) + completion.usage
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Meter:
+        """Read `to_record`'s mapping; what is missing counts 0."""
+        others = record.get("others", {})
+
+        def tokens(name: str) -> Tokens:
+            shares = {model: Usage(**share[name]) for model, share in others.items()}
+            return Tokens(Usage(**record.get(name, {})), shares)
+
+        counts = ("requests", "failed", "calls", "unknown_calls")
+        return cls(
+            **{name: record.get(name, 0) for name in counts},
+            paid=tokens("usage"),
+            unsure=tokens("unknown"),
+        )

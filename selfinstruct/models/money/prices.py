@@ -1,19 +1,20 @@
-"""What tokens cost: from the price list of `genai-prices`, or as the user says; and the budget that follows from it."""
+"""Prices of tokens, from the price list of `genai-prices` or from the settings; and the budget."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from selfinstruct.errors import UserError
 from selfinstruct.models import Usage
 from selfinstruct.models.disk import Notice
 from selfinstruct.models.money.budget import Budget, Caps, Ledger
-from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.money.meter import Meter, Tokens
 
 
 class Terms(Protocol):
-    """Which model is asked, at what price, and within which caps: the settings of an endpoint."""
+    """The settings of an endpoint that concern money: the main model, its price and the caps."""
 
     @property
     def model(self) -> str: ...
@@ -32,41 +33,38 @@ class Terms(Protocol):
 
 
 MILLION = 1_000_000
-BATCH_SHARE = 0.5  # of the live price, where the list has no batch price: what most providers ask
+BATCH_SHARE = 0.5  # of the live price, where the list has no batch price: most providers' discount
+FREE = ("scripted", "local")  # these models, and those with these names before a colon
 _ONE_CALL = 1000  # tokens that the price list is asked for: some prices rise for very long prompts
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class TokenPrice:
     """USD for a million tokens."""
 
     prompt: float
     completion: float
-    cached: float | None = (
-        None  # of the prompt's tokens, those that the server had read before; None: as the others
-    )
+    # Of the prompt's tokens, those that the server had read before; None: as the others.
+    cached: float | None = None
 
     def cost(self, prompt: int, completion: int, cached: int) -> float:
-        """USD. Linear in all three, so that a sum costs what its parts cost."""
+        """USD. Linear in all three, so that a sum costs the sum of its parts."""
         read = self.prompt if self.cached is None else self.cached
         return (
             (prompt - cached) * self.prompt + cached * read + completion * self.completion
         ) / MILLION
 
-    def times(self, share: float) -> Rate:
-        return Rate(
-            self.prompt * share,
-            self.completion * share,
-            None if self.cached is None else self.cached * share,
-        )
+    def times(self, share: float) -> TokenPrice:
+        cached = None if self.cached is None else self.cached * share
+        return TokenPrice(self.prompt * share, self.completion * share, cached)
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model costs, call by call and through the batch endpoint."""
+    """The price of a model, call by call and through the batch endpoint."""
 
-    live: Rate
-    batch: Rate
+    live: TokenPrice
+    batch: TokenPrice
 
     @property
     def is_free(self) -> bool:
@@ -87,66 +85,108 @@ class Price:
         return self.live.cost(*live) + self.batch.cost(prompt, completion, cached)
 
 
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The prices of a run's models: of the main model, and of each other by name."""
+
+    main: Price
+    others: Mapping[str, Price] = field(default_factory=dict)
+
+    @property
+    def is_free(self) -> bool:
+        return self.main.is_free and all(price.is_free for price in self.others.values())
+
+    def cost(self, tokens: Tokens) -> float:
+        """USD, over all models. Raises KeyError for a model without a price."""
+        return tokens.cost(
+            self.main.cost, {name: price.cost for name, price in self.others.items()}
+        )
+
+
 def price_of(terms: Terms) -> Price | None:
-    """The price of the config's model; None if nobody knows it. What runs on this machine costs nothing."""
+    """The price of the main model; None if nobody knows."""
+    return price_of_model(terms, terms.model)
+
+
+def price_of_model(terms: Terms, name: str) -> Price | None:
+    """The price of a model at the endpoint; None if nobody knows.
+
+    --price-in and --price-out hold for every model. Models on this machine cost nothing.
+    """
     share = terms.price_batch if terms.price_batch >= 0 else None
     if terms.price_in >= 0 or terms.price_out >= 0:
-        live = Rate(max(terms.price_in, 0.0), max(terms.price_out, 0.0))
+        live = TokenPrice(max(terms.price_in, 0.0), max(terms.price_out, 0.0))
         return Price(live, live.times(BATCH_SHARE if share is None else share))
-    if terms.model == "scripted" or terms.model.split(":")[0] == "local":
-        return Price(Rate(0.0, 0.0), Rate(0.0, 0.0))
+    if name.partition(":")[0] in FREE:
+        return Price(TokenPrice(0.0, 0.0), TokenPrice(0.0, 0.0))
     try:
-        live, batch = _listed(terms.model), _listed(terms.model, processing="batch")
+        live, batch = _listed(name), _listed(name, processing="batch")
     except LookupError:
         return None
-    if share is not None or (batch.prompt, batch.completion) == (
-        live.prompt,
-        live.completion,
-    ):  # none of its own on the list
+    has_no_batch_price = (batch.prompt, batch.completion) == (live.prompt, live.completion)
+    if share is not None or has_no_batch_price:
         batch = live.times(BATCH_SHARE if share is None else share)
     return Price(live, batch)
 
 
-def _listed(model: str, **context: str) -> Rate:
+def prices_of(terms: Terms, models: Sequence[str] = ()) -> Prices | None:
+    """The prices of the main model and of the other `models`; None if a price is unknown."""
+    main = price_of(terms)
+    others = {name: price_of_model(terms, name) for name in models}
+    known = {name: price for name, price in others.items() if price is not None}
+    return None if main is None or len(known) < len(others) else Prices(main, known)
+
+
+def _listed(model: str, **context: str) -> TokenPrice:
     """From the price list. Raises LookupError."""
-    from genai_prices import Usage as Tokens
+    from genai_prices import Usage as Counts
     from genai_prices import calc_price
 
     def price(**tokens: int) -> tuple[float, float]:
-        found = calc_price(Tokens(**tokens), model_ref=model, price_context=context)
-        return float(found.input_price) * MILLION / _ONE_CALL, float(
-            found.output_price
-        ) * MILLION / _ONE_CALL
+        found = calc_price(Counts(**tokens), model_ref=model, price_context=context)
+        both = float(found.input_price), float(found.output_price)
+        return both[0] * MILLION / _ONE_CALL, both[1] * MILLION / _ONE_CALL
 
     prompt, completion = price(input_tokens=_ONE_CALL, output_tokens=_ONE_CALL)
     cached, _ = price(input_tokens=_ONE_CALL, cache_read_tokens=_ONE_CALL)
-    return Rate(prompt, completion, cached if 0 < cached < prompt else None)
+    return TokenPrice(prompt, completion, cached if 0 < cached < prompt else None)
 
 
-def no_price(terms: Terms) -> str:
-    """What to say where `price_of` knows none."""
-    return (
-        f"no price for {terms.model!r}; give --price-in and --price-out (USD for a million tokens)"
-    )
+def no_price(terms: Terms, models: Sequence[str] = ()) -> str:
+    """The words for a person where `price_of` or `prices_of` finds none."""
+    named = (terms.model, *models)
+    unknown = next((name for name in named if price_of_model(terms, name) is None), terms.model)
+    return f"no price for {unknown!r}; give --price-in and --price-out (USD for a million tokens)"
 
 
-def budget(terms: Terms, meter: Meter, ledger: Ledger, notice: Notice) -> Budget:
-    """What holds a run to its caps. Raises UserError if a cap is set that cannot be held."""
-    price = price_of(terms)
+def budget(
+    terms: Terms, meter: Meter, ledger: Ledger, notice: Notice, models: Sequence[str] = ()
+) -> Budget:
+    """The budget of a run: its caps hold over the main model and the other `models` together.
+
+    Models that `meter` knows from earlier sittings count as well. Raises UserError if a cap is set
+    that cannot be held.
+    """
+    names = dict.fromkeys((terms.model, *models, *meter.spent.others))
+    prices = {name: price_of_model(terms, name) for name in names}
     if terms.max_cost > 0:
-        one_is_missing = (
-            terms.price_in < 0 <= terms.price_out or terms.price_out < 0 <= terms.price_in
-        )
-        if price is None or one_is_missing:
+        is_half = (terms.price_in < 0) != (terms.price_out < 0)
+        unknown = [name for name, price in prices.items() if price is None or is_half]
+        if unknown:
             raise UserError(
-                f"--max-cost {terms.max_cost:g}: nobody knows what {terms.model!r} costs; give both --price-in and --price-out "
-                "(USD for a million tokens)"
+                f"--max-cost {terms.max_cost:g}: nobody knows what {unknown[0]!r} costs; "
+                "give both --price-in and --price-out (USD for a million tokens)"
             )
+    costs = {name: price.cost if price else _unknown for name, price in prices.items()}
     caps = Caps(
         cost=terms.max_cost if terms.max_cost > 0 else None,
         tokens=terms.max_tokens_total if terms.max_tokens_total > 0 else None,
         requests=terms.max_requests if terms.max_requests > 0 else None,
     )
-    return Budget(
-        caps, meter, cost=price.cost if price else lambda usage: 0.0, ledger=ledger, notice=notice
-    )
+    main = costs[terms.model]
+    return Budget(caps, meter, cost=main, other_costs=costs, ledger=ledger, notice=notice)
+
+
+def _unknown(usage: Usage) -> float:
+    """Of a model without a price, where no cap needs one."""
+    return 0.0
