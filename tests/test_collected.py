@@ -278,7 +278,7 @@ def test_each_record_is_read_in_its_own_shape(tmp_path: Path) -> None:
     mixed = [{"note": "no prompt"}, *(record for record, _ in both)]
     first, *others = open_source(write(tmp_path / "mixed.jsonl", mixed))
     assert isinstance(first, Bad) and first.where == 1
-    read = [replace(one, id="", where=0) for one in others if isinstance(one, Collected)]
+    read = [replace(each, id="", where=0) for each in others if isinstance(each, Collected)]
     assert read == [wanted for _, wanted in both]
 
 

@@ -52,7 +52,7 @@ def line(**changes: Any) -> str:
 @given(ANY_TEXT)
 def test_a_line_of_json_holds_nothing_that_a_terminal_or_a_file_acts_on(text: str) -> None:
     written = to_json({"text": text, text: 1})
-    assert not [one for one in written if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp")]
+    assert not [char for char in written if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")]
     assert not bidirectional_marks(written)
     assert written.splitlines() == [written]
     written.encode("utf-8")
@@ -83,7 +83,7 @@ def test_well_formed_text_fits_into_a_file_and_changes_nothing_else(text: str) -
 @given(ANY_TEXT)
 def test_what_is_printed_moves_no_cursor_and_stays_on_its_lines(text: str) -> None:
     shown = printable(text)
-    assert {one for one in shown if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp")} <= {
+    assert {char for char in shown if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")} <= {
         "\n",
         "\t",
     }

@@ -75,18 +75,27 @@ def _json_out(file: IO[bytes]) -> Iterator[Write]:
 @contextmanager
 def _csv_out(file: IO[bytes], delimiter: str = ",") -> Iterator[Write]:
     text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
-    rows, header = csv.writer(text, delimiter=delimiter, lineterminator="\n"), list[str]()
+    header = list[str]()
+    # Pythons before 3.13 quote a cell with a line end only if that is the writer's own.
+    line = io.StringIO(newline="")
+    rows = csv.writer(line, delimiter=delimiter, lineterminator="\r\n")
+
+    def put(cells: list[str]) -> None:
+        rows.writerow(cells)
+        text.write(line.getvalue().removesuffix("\r\n") + "\n")
+        line.seek(0)
+        line.truncate()
 
     def write(record: Record) -> None:
         if not header:
             header.extend(record.fields)
-            rows.writerow(header)
+            put(header)
         if record.fields.keys() != set(header):
             raise UserError(
                 f"record {record.where} has other fields than the header "
                 f"({', '.join(header)}); write .jsonl instead"
             )
-        rows.writerow([_cell(record.fields[name]) for name in header])
+        put([_cell(record.fields[name]) for name in header])
 
     try:
         yield write
