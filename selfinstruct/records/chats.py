@@ -22,6 +22,7 @@ _ROLES = {
     **dict.fromkeys(("system", "developer"), "system"),
 }
 _TOOL_ROLES = {"tool", "tool_call", "tool_response", "function", "function_call", "observation"}
+_PAIR = ("user", "assistant")
 _TOOL_CALLS = ("tool_calls", "function_call")
 
 
@@ -88,15 +89,15 @@ def _listed(value: Any, column: str) -> Sequence[Any]:
 
 
 def _turns(values: Sequence[Any], column: str) -> Iterator[Turn]:
+    """Turns as they stand, and the two turns of a pair."""
     number = 0
     for value in values:
-        if isinstance(value, (list, tuple)) and len(value) == 2:
-            pair = ({"role": "user"}, {"role": "assistant"})
-            members: Sequence[Any] = [
-                {**role, "content": text} for role, text in zip(pair, value, strict=True)
+        is_pair = isinstance(value, (list, tuple)) and len(value) == len(_PAIR)
+        members = [value]
+        if is_pair:
+            members = [
+                {"role": role, "content": text} for role, text in zip(_PAIR, value, strict=True)
             ]
-        else:
-            members = [value]
         for member in members:
             number += 1
             yield _turn(member, _place(column, number))
