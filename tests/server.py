@@ -464,6 +464,7 @@ def stage_by_templates(folder: Path = PROMPTS) -> Callable[[str], str]:
     known = [
         (path.name.partition(".")[0], _literals(path)) for path in sorted(folder.glob("*/*.txt"))
     ]
+    known = [(stage, literals) for stage, literals in known if literals]
     known.sort(key=lambda one: -sum(map(len, one[1])))
 
     def stage_of(text: str) -> str:

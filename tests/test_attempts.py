@@ -13,12 +13,13 @@ import pytest
 from command import at, dataset, invoke
 from server import LoopbackServer, context_limit, error
 
-from selfinstruct.asking.config import configure, from_record
 from selfinstruct.asking.stage import Reply
 from selfinstruct.models import Completion, Request, Usage
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.scripted.model import reply
 from selfinstruct.parsing.thinking import without_thinking
+from selfinstruct.recipes.catalogue import config_of
+from selfinstruct.recipes.self_instruct.settings import configure
 from selfinstruct.runs.completions import Completions
 from selfinstruct.runs.inputs import Inputs
 
@@ -97,7 +98,7 @@ def test_a_cut_reply_that_holds_something_and_a_failed_request_are_not_asked_for
 def test_a_run_from_before_there_were_attempts_has_one() -> None:
     record = configure({"model": "scripted"}).record()
     del record["attempts"]
-    assert from_record(record).attempts == 1
+    assert config_of({"config": record}).attempts == 1
     assert [
         configure({"preset": name}).attempts for name in ("chat", "alpaca", "paper", "small")
     ] == [2, 2, 1, 1]

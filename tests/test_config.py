@@ -8,21 +8,19 @@ from typing import Any
 
 import pytest
 
-from selfinstruct.asking.config import (
-    FREE,
-    PRESETS,
-    STAGES,
-    Config,
-    changes,
-    check,
-    configure,
-    from_record,
-)
+from selfinstruct.asking.endpoint import changes, check, free_names
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
+from selfinstruct.recipes.catalogue import config_of
+from selfinstruct.recipes.self_instruct.presets import METHODS
+from selfinstruct.recipes.self_instruct.settings import PRESETS, SelfInstructConfig, configure
 from selfinstruct.text import redacted
 
-DECIDING = [one.name for one in fields(Config) if one.name not in FREE]
+FREE = free_names(SelfInstructConfig)
+STAGES = tuple(SelfInstructConfig.STAGES)
+
+SETTINGS = [each.name for each in fields(SelfInstructConfig) if each.name != "decodings"]
+DECIDING = [name for name in SETTINGS if name not in FREE]
 
 
 def another(value: Any) -> Any:
@@ -44,7 +42,7 @@ def refused(**settings: Any) -> str:
 def test_every_preset_makes_sense_and_reads_back_from_its_record(preset: str) -> None:
     config = configure({"preset": preset, "model": "m"})
     assert config.preset == preset
-    assert from_record(json.loads(json.dumps(config.record()))) == config
+    assert config_of({"config": json.loads(json.dumps(config.record()))}) == config
 
 
 def test_the_papers_values_are_the_papers() -> None:
@@ -57,15 +55,28 @@ def test_the_papers_values_are_the_papers() -> None:
         2,
     )
     assert (config.new_per_turn, config.max_instances_per_task) == (7, 5)
-    assert (config.propose.temperature, config.propose.top_p, config.propose.presence_penalty) == (
+    assert (
+        config.decoding("propose").temperature,
+        config.decoding("propose").top_p,
+        config.decoding("propose").presence_penalty,
+    ) == (
         0.7,
         0.5,
         2.0,
     )
-    assert (config.propose.frequency_penalty, config.propose.max_tokens) == (0.0, 1024)
-    assert {"\n\n", "\n16"} <= set(config.propose.stop)
-    assert (config.classify.temperature, config.classify.max_tokens) == (0.0, 3)
-    for decoding, longest in ((config.input_first, 350), (config.output_first, 300)):
+    assert (
+        config.decoding("propose").frequency_penalty,
+        config.decoding("propose").max_tokens,
+    ) == (0.0, 1024)
+    assert {"\n\n", "\n16"} <= set(config.decoding("propose").stop)
+    assert (config.decoding("classify").temperature, config.decoding("classify").max_tokens) == (
+        0.0,
+        3,
+    )
+    for decoding, longest in (
+        (config.decoding("input_first"), 350),
+        (config.decoding("output_first"), 300),
+    ):
         assert (decoding.temperature, decoding.presence_penalty, decoding.max_tokens) == (
             0.0,
             1.5,
@@ -81,19 +92,23 @@ def test_alpacas_values_are_alpacas() -> None:
         config.new_per_turn,
         config.max_instances_per_task,
     ) == (3, 0, 20, 1)
-    assert (config.propose.temperature, config.propose.top_p, config.propose.max_tokens) == (
+    assert (
+        config.decoding("propose").temperature,
+        config.decoding("propose").top_p,
+        config.decoding("propose").max_tokens,
+    ) == (
         1.0,
         1.0,
         3072,
     )
-    assert config.stages == ("propose",)
+    assert [each.name for each in METHODS["alpaca"].questions] == ["propose"]
 
 
 def test_later_layers_win_over_earlier_ones_and_all_over_the_preset() -> None:
     assert configure().preset == "chat"
     config = configure({"preset": "alpaca", "demos": 5, "n": 7}, {"preset": "paper", "n": 9})
     assert (config.preset, config.demos, config.n, config.new_per_turn) == ("paper", 5, 9, 7)
-    assert config.propose == PRESETS["paper"]["propose"]
+    assert config.decoding("propose") == PRESETS["paper"].decodings["propose"]
 
 
 def test_a_stages_decoding_is_changed_field_by_field_and_none_leaves_a_field_to_the_server() -> (
@@ -102,8 +117,10 @@ def test_a_stages_decoding_is_changed_field_by_field_and_none_leaves_a_field_to_
     config = configure(
         {"preset": "paper", "propose": {"temperature": 0.2}}, {"propose": {"top_p": None}}
     )
-    assert config.propose == replace(PRESETS["paper"]["propose"], temperature=0.2, top_p=None)
-    assert config.classify == PRESETS["paper"]["classify"]
+    assert config.decoding("propose") == replace(
+        PRESETS["paper"].decodings["propose"], temperature=0.2, top_p=None
+    )
+    assert config.decoding("classify") == PRESETS["paper"].decodings["classify"]
 
 
 @pytest.mark.parametrize(
@@ -161,16 +178,19 @@ def test_the_ends_of_a_range_belong_to_it(threshold: float) -> None:
 def test_whatever_decides_the_data_is_named_when_it_changes(name: str) -> None:
     before = configure({"model": "m"})
     value = getattr(before, name)
-    if not isinstance(value, Decoding):
-        after = replace(before, **{name: another(value)})
-        assert changes(before, after) == [f"{name} was {value!r} and is now {another(value)!r}"]
-        return
+    after = replace(before, **{name: another(value)})
+    assert changes(before, after) == [f"{name} was {value!r} and is now {another(value)!r}"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stages_decoding_is_named_field_by_field_when_it_changes(stage: str) -> None:
+    before = configure({"model": "m"})
     for part in fields(Decoding):
-        then = getattr(value, part.name)
+        then = getattr(before.decoding(stage), part.name)
         now: Any = ("x",) if part.name == "stop" else another(then or 0)
-        changed: Any = {name: replace(value, **{part.name: now})}
-        after = replace(before, **changed)
-        assert changes(before, after) == [f"{name}.{part.name} was {then!r} and is now {now!r}"]
+        changed = replace(before.decoding(stage), **{part.name: now})
+        after = replace(before, decodings={**before.decodings, stage: changed})
+        assert changes(before, after) == [f"{stage}.{part.name} was {then!r} and is now {now!r}"]
 
 
 @pytest.mark.parametrize("name", sorted(FREE))
@@ -181,9 +201,9 @@ def test_what_only_decides_how_fast_and_where_may_change(name: str) -> None:
 
 def test_several_changes_are_named_one_by_one() -> None:
     before = configure({"model": "m"})
-    after = replace(
-        before, seed=3, threshold=0.5, classify=replace(before.classify, temperature=0.1), n=10**6
-    )
+    warm = replace(before.decoding("classify"), temperature=0.1)
+    decodings = {**before.decodings, "classify": warm}
+    after = replace(before, seed=3, threshold=0.5, decodings=decodings, n=10**6)
     assert [line.split(" was ")[0] for line in changes(before, after)] == [
         "seed",
         "threshold",
@@ -192,8 +212,8 @@ def test_several_changes_are_named_one_by_one() -> None:
 
 
 def test_every_setting_has_one_line_of_help() -> None:
-    for one in fields(Config):
-        if one.name not in STAGES:
+    for one in fields(SelfInstructConfig):
+        if one.name != "decodings":
             assert one.metadata["help"].endswith(".") and "\n" not in one.metadata["help"]
 
 
@@ -209,9 +229,9 @@ def test_every_setting_has_one_line_of_help() -> None:
 )
 def test_an_address_is_shown_and_recorded_without_its_secrets(address: str, shown: str) -> None:
     assert redacted(address) == shown
-    assert replace(Config(), base_url=(address,)).record()["base_url"] == (shown,)
+    assert replace(SelfInstructConfig(), base_url=(address,)).record()["base_url"] == (shown,)
 
 
 def test_what_a_later_version_recorded_is_left_aside() -> None:
     config = configure({"model": "m"})
-    assert from_record({**config.record(), "something_new": 1}) == config
+    assert config_of({"config": {**config.record(), "something_new": 1}}) == config

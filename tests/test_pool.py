@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfinstruct.data.tasks import Instance, Instruction, SeedTask
+from selfinstruct.data.tasks import Instance, SeedTask
 from selfinstruct.recipes.pool import Pool
 from selfinstruct.seeding import generator, sampling_seed
 
@@ -24,8 +24,8 @@ SEEDS = [
 ]
 
 
-def machine(at: int, turn: int) -> Instruction:
-    return Instruction(f"i{at}", f"w{at} x{at} y{at} z{at}", turn, ())
+def machine(at: int) -> tuple[str, str]:
+    return f"i{at}", f"w{at} x{at} y{at} z{at}"
 
 
 def pool(*per_turn: int) -> Pool:
@@ -33,7 +33,7 @@ def pool(*per_turn: int) -> Pool:
     found, at = Pool(SEEDS, 0.7, "unicode"), 0
     for turn, count in enumerate(per_turn):
         for _ in range(count):
-            found.admit(machine(at, turn))
+            found.admit(*machine(at))
             at += 1
         found.end_turn(turn)
     return found
@@ -140,7 +140,7 @@ def test_an_admitted_instruction_is_resembled_at_once() -> None:
     found = pool()
     text = "Invent a name for a bakery in Oslo."
     assert found.resembles(text) is None
-    found.admit(Instruction("i1", text, 0, ()))
+    found.admit("i1", text)
     match = found.resembles(text)
     assert match is not None and (match.text, match.score, match.position) == (
         text,

@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfinstruct.asking.config import PRESETS, STAGES, configure
-from selfinstruct.asking.templates import JUDGE, PROMPTS, Template, load
+from selfinstruct.annotate.judges import JUDGE, QUESTION
+from selfinstruct.asking import templates as templating
+from selfinstruct.asking.stage import Question
+from selfinstruct.asking.templates import PROMPTS, Template
 from selfinstruct.errors import UserError
 from selfinstruct.models import Message
+from selfinstruct.recipes.responses import Respond
+from selfinstruct.recipes.self_instruct.presets import METHODS
+from selfinstruct.recipes.self_instruct.settings import PRESETS, SelfInstructConfig
+
+STAGES = tuple(SelfInstructConfig.STAGES)
 
 VALUES = {
     "demonstrations": "1. Sing.",
@@ -28,7 +36,16 @@ EVERY = [(preset, as_json) for preset in PRESETS for as_json in (False, True)]
 
 
 def stages_of(preset: str) -> tuple[str, ...]:
-    return configure({"preset": preset}).stages
+    return tuple(question.name for question in METHODS[preset].questions)
+
+
+def load(preset: str, *, stages: tuple[str, ...], **options: Any) -> dict[str, Template]:
+    """The templates of some stages of a preset."""
+    known: dict[str, Question] = {each.name: each for each in METHODS["chat"].questions}
+    known |= {each.name: each for each in METHODS[preset].questions}
+    known[JUDGE] = QUESTION
+    questions = [known[stage] for stage in stages]
+    return templating.load(preset, questions=questions, **options)
 
 
 def read(
@@ -75,6 +92,9 @@ def test_every_file_among_the_templates_is_read_by_some_preset() -> None:
             preset, stages=(*stages_of(preset), *judging), as_json=as_json
         ).values():
             used |= {PROMPTS / preset / name for name, _ in template.files}
+    responding = templating.load("respond", questions=Respond.questions)
+    for template in responding.values():
+        used |= {PROMPTS / "respond" / name for name, _ in template.files}
     assert used == {path for path in PROMPTS.glob("*/*") if path.suffix in (".txt", ".gbnf")}
 
 

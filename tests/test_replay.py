@@ -13,15 +13,13 @@ from typing import Any
 
 import pytest
 
-from selfinstruct.asking.config import configure
-from selfinstruct.asking.stage import stages
-from selfinstruct.asking.templates import load
 from selfinstruct.data.seeds import read_seeds
-from selfinstruct.data.tasks import Instruction
 from selfinstruct.models import Completion, Message
 from selfinstruct.parsing import paper
 from selfinstruct.recipes.filters import PAPER_FILTERS, why_not_instances, why_not_instruction
 from selfinstruct.recipes.pool import Pool
+from selfinstruct.recipes.self_instruct.settings import configure
+from selfinstruct.runs.inputs import Inputs
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the recorded runs are not here")
@@ -50,9 +48,9 @@ def test_a_recorded_run_accepts_the_recorded_instructions_in_order_with_bit_equa
     pool = Pool(
         read_seeds(DATA / "rouge" / "seed_tasks_175.jsonl"), CONFIG.threshold, CONFIG.tokenizer
     )
-    stage = stages(CONFIG, load("paper", stages=CONFIG.stages), {})["propose"]
+    stage = Inputs.read(CONFIG).stages["propose"]
     found = []
-    for turn, reply in enumerate(recorded(f"rouge/{run}_completions.jsonl")):
+    for reply in recorded(f"rouge/{run}_completions.jsonl"):
         for draft in stage.read(
             Completion(reply["text"], reply["finish_reason"]), RAW
         ).parsed.drafts:
@@ -67,7 +65,7 @@ def test_a_recorded_run_accepts_the_recorded_instructions_in_order_with_bit_equa
                         top_ten({match.text: match.score for match in top}),
                     )
                 )
-                pool.admit(Instruction(f"i{len(found)}", text, turn, ()))
+                pool.admit(f"i{len(found)}", text)
     expected = [
         (
             accepted["instruction"],

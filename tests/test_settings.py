@@ -9,17 +9,28 @@ from typing import Any
 
 import pytest
 
-from selfinstruct.asking.config import PRESETS, STAGES, Config, configure
-from selfinstruct.asking.settings import (
-    for_stages,
-    fresh,
-    merged,
-    read_file,
-    resumed,
-    seconds_left,
-    wants_embedded,
-)
+from selfinstruct.asking import settings
+from selfinstruct.asking.settings import merged, resumed, seconds_left
 from selfinstruct.errors import UserError
+from selfinstruct.recipes.self_instruct.settings import PRESETS, SelfInstructConfig, configure
+
+STAGES = tuple(SelfInstructConfig.STAGES)
+
+
+def for_stages(name: str, values: list[str]) -> dict[str, dict[str, Any]]:
+    return settings.for_stages(name, values, STAGES)
+
+
+def fresh(said: dict[str, Any]) -> SelfInstructConfig:
+    return settings.fresh(SelfInstructConfig, said)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    return settings.read_file(path, SelfInstructConfig)
+
+
+def wants_embedded(said: dict[str, Any]) -> bool:
+    return settings.wants_embedded(said, said.get("n", SelfInstructConfig().n))
 
 
 @pytest.fixture
@@ -214,7 +225,11 @@ def test_the_command_line_wins_over_the_file_over_the_preset_over_the_default(pa
         7,
         0.7,
     )
-    assert (config.propose.temperature, config.propose.top_p, config.propose.max_tokens) == (
+    assert (
+        config.decoding("propose").temperature,
+        config.decoding("propose").top_p,
+        config.decoding("propose").max_tokens,
+    ) == (
         0.9,
         0.2,
         1024,
@@ -246,8 +261,8 @@ def test_a_run_that_goes_on_stays_as_it_was_but_for_what_is_said_anew() -> None:
         config.n,
         config.seed,
         config.model,
-        config.propose.temperature,
-        config.propose.top_p,
+        config.decoding("propose").temperature,
+        config.decoding("propose").top_p,
     ) == (80, 3, "m", 0.1, 0.3)
     with pytest.raises(UserError, match="--n 0: must be at least 1"):
         resumed(recorded, {"n": 0})
@@ -281,7 +296,7 @@ def test_a_setting_by_every_name_can_be_said_in_a_file(path: Path) -> None:
         "max_hours": "2",
     }.items():
         assert list(read(path, f"{one} = {value}")) == [one]
-    assert set(PRESETS["paper"]) <= set(Config.__dataclass_fields__)
+    assert set(PRESETS["paper"].values) <= set(SelfInstructConfig.__dataclass_fields__)
 
 
 # ------------------------------------------------------------------------------------------------ the clock
