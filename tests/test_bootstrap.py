@@ -207,7 +207,10 @@ def test_every_demonstration_was_in_the_pool_when_its_turn_began(
     finished: tuple[Path, Run],
 ) -> None:
     directory, run = finished
-    config, seeds = settings_of(run), {seed.id for seed in Inputs.read(settings_of(run)).materials.value}
+    config, seeds = (
+        settings_of(run),
+        {seed.id for seed in Inputs.read(settings_of(run)).materials.value},
+    )
     turn_of = {one["id"]: one["turn"] for one in records(directory, "instructions.jsonl")}
     for one in records(directory, "instructions.jsonl"):
         own = [shown for shown in one["demonstrations"] if shown not in seeds]
@@ -318,7 +321,8 @@ def test_no_two_instructions_are_more_alike_than_the_threshold_by_the_reference_
         text = one["instruction"]
         split = tokens(text, settings_of(run).tokenizer)
         pairs += [
-            (rouge_l(tokens(other, settings_of(run).tokenizer), split), other, text) for other in pool
+            (rouge_l(tokens(other, settings_of(run).tokenizer), split), other, text)
+            for other in pool
         ]
         pool.append(text)
     from rouge_score.rouge_scorer import (

@@ -105,7 +105,10 @@ def test_the_wheel_holds_the_package_every_prompt_and_the_seeds(wheel: Path) -> 
         for path in (HOME / "prompts").rglob("*")
         if path.is_file()
     }
-    assert names == code | prompts | {"selfinstruct/py.typed", "selfinstruct/packaged/seed_tasks.jsonl"}
+    assert names == code | prompts | {
+        "selfinstruct/py.typed",
+        "selfinstruct/packaged/seed_tasks.jsonl",
+    }
 
 
 def test_an_installed_wheel_writes_the_dataset_that_the_checkout_writes(
