@@ -14,9 +14,18 @@ import pytest
 from server import PROMPTS, stage_by_templates
 
 from selfinstruct.models import Completion, Decoding, Message, Request
-from selfinstruct.models.scripted import model as scripted
-from selfinstruct.models.scripted import phrases as vocabulary
-from selfinstruct.models.scripted.model import Scripted, reply
+from selfinstruct.models.scripted import patterns
+from selfinstruct.models.scripted.answers import ANSWER_FLAWS
+from selfinstruct.models.scripted.instructions import INSTRUCTION_FLAWS, LIST_STYLES
+from selfinstruct.models.scripted.model import (
+    REPLY_FLAWS,
+    STAGES,
+    TOKENS_PER_WORD,
+    Scripted,
+    reply,
+    text_of,
+)
+from selfinstruct.models.scripted.phrases import PHRASES
 from selfinstruct.similarity import RougeIndex, tokens
 
 NUMERALS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
@@ -98,9 +107,7 @@ def test_the_replies_are_the_same_in_every_version_of_python() -> None:
         asked("output_first", f"Task: {LABELLED}"),
         asked("propose", TASKS),
     ]
-    texts = [
-        scripted._answer(Random(number), request) for request in requests for number in range(100)
-    ]
+    texts = [text_of(Random(number), request) for request in requests for number in range(100)]
     assert hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16] == "473734d68550c68e"
 
 
@@ -253,9 +260,9 @@ def test_the_imperfections_come_at_the_stated_rates() -> None:
         ),
     }
     for name, times in rates.items():
-        assert 0.5 < times / len(completions) / scripted.REPLY_FLAWS[name] < 1.7, name
+        assert 0.5 < times / len(completions) / REPLY_FLAWS[name] < 1.7, name
     openers = sum(one.text.startswith("Sure!") for one in completions)
-    assert 0.7 < openers / len(completions) / scripted.LIST_STYLES["opener"] < 1.3
+    assert 0.7 < openers / len(completions) / LIST_STYLES["opener"] < 1.3
     items = proposed(1500)
     told = {
         "duplicate": sum(item in SHOWN for item in items),
@@ -269,7 +276,7 @@ def test_the_imperfections_come_at_the_stated_rates() -> None:
         "punctuation": sum(item.startswith("-") for item in items),
     }
     for name, times in told.items():
-        assert 0.6 < times / len(items) / scripted.INSTRUCTION_FLAWS[name] < 1.5, name
+        assert 0.6 < times / len(items) / INSTRUCTION_FLAWS[name] < 1.5, name
 
 
 def test_every_kind_of_broken_instance_occurs() -> None:
@@ -294,26 +301,24 @@ def test_every_kind_of_broken_instance_occurs() -> None:
 
 def test_the_vocabulary_holds_no_word_that_the_filters_drop() -> None:
     dropped = r"\b(images?|graphs?|pictures?|files?|maps?|draw|plot|go to|videos?|audio|music|flowcharts?|diagrams?)\b"
-    everything = [phrase for options in vocabulary.PHRASES.values() for phrase in options]
-    everything += [*vocabulary.SELF_CONTAINED, *vocabulary.WITH_INPUT, *vocabulary.CLASSIFY]
+    everything = [phrase for options in PHRASES.values() for phrase in options]
+    everything += [*patterns.SELF_CONTAINED, *patterns.WITH_INPUT, *patterns.CLASSIFY]
     assert [phrase for phrase in everything if re.search(dropped, phrase, re.IGNORECASE)] == []
 
 
 def test_every_slot_has_phrases_and_follows_a_grammatically() -> None:
-    patterns = [
-        *vocabulary.SELF_CONTAINED,
-        *vocabulary.WITH_INPUT,
-        *vocabulary.CLASSIFY,
-        *vocabulary.SENTENCES,
-        *vocabulary.ANSWERS,
+    sentences = [
+        *patterns.SELF_CONTAINED,
+        *patterns.WITH_INPUT,
+        *patterns.CLASSIFY,
+        *patterns.SENTENCES,
+        *patterns.ANSWERS,
     ]
-    patterns += [phrase for options in vocabulary.PHRASES.values() for phrase in options]
-    slots = {slot for pattern in patterns for slot in re.findall(r"\{(\w+)\}", pattern)}
-    assert slots - {"keyword"} <= set(vocabulary.PHRASES)
-    after_a = {slot for pattern in patterns for slot in re.findall(r"\b[Aa] \{(\w+)\}", pattern)}
-    assert [
-        phrase for slot in after_a for phrase in vocabulary.PHRASES[slot] if phrase[0] in "aeiou"
-    ] == []
+    sentences += [phrase for options in PHRASES.values() for phrase in options]
+    slots = {slot for pattern in sentences for slot in re.findall(r"\{(\w+)\}", pattern)}
+    assert slots - {"keyword"} <= set(PHRASES)
+    after_a = {slot for pattern in sentences for slot in re.findall(r"\b[Aa] \{(\w+)\}", pattern)}
+    assert [phrase for slot in after_a for phrase in PHRASES[slot] if phrase[0] in "aeiou"] == []
 
 
 def test_the_text_is_varied_enough_to_fill_a_pool() -> None:
@@ -347,7 +352,7 @@ def test_usage_is_counted_and_whole() -> None:
     completion = reply(proposing(3))
     assert (
         completion.usage.completion_tokens
-        == int(len(completion.text.split()) * scripted.TOKENS_PER_WORD)
+        == int(len(completion.text.split()) * TOKENS_PER_WORD)
         > 50
     )
     assert completion.usage.prompt_tokens > 50
@@ -357,6 +362,48 @@ def test_a_prompt_without_any_list_or_label_still_gets_an_answer() -> None:
     for stage in ("propose", "classify", "input_first", "output_first"):
         for prompt in ("", "x", "\n\n", "\ud800"):
             assert isinstance(reply(asked(stage, prompt)), Completion)
+
+
+QUESTION = "What should tenants know about rental contracts in Vienna before they sign?"
+
+
+def test_every_other_stage_gets_a_plain_answer_to_the_prompt() -> None:
+    assert "respond" not in STAGES
+    for stage in ("respond", "some_new_stage"):
+        whole = [
+            one.text for one in replies(stage, QUESTION) if one.text and one.finish_reason == "stop"
+        ]
+        assert len(set(whole)) > 0.9 * len(whole)
+        about = sum("rental contracts" in text.lower() for text in whole)
+        assert about > 0.95 * len(whole)
+        words = sorted(len(text.split()) for text in whole)
+        assert words[len(words) // 10] < 15 and words[len(words) * 9 // 10] > 50
+        assert not any(text.startswith(("{", "Output:", "Input:")) for text in whole)
+    for completion in replies("respond", "Why?\n\n\ud800", 200):
+        assert isinstance(completion.text, str)
+
+
+def test_plain_answers_are_empty_cut_or_refused_at_the_stated_rates() -> None:
+    answers = replies("respond", QUESTION, 4000)
+    told = {
+        REPLY_FLAWS["empty"]: sum(not one.text for one in answers),
+        REPLY_FLAWS["cut"]: sum(one.finish_reason == "length" for one in answers),
+        ANSWER_FLAWS["refusal"]: sum(
+            bool(re.match(r"I'm sorry|I cannot answer|As an AI", one.text)) for one in answers
+        ),
+    }
+    for rate, times in told.items():
+        assert 0.5 < times / len(answers) / rate < 1.7
+
+
+def test_models_of_other_names_draw_other_replies() -> None:
+    for stage, prompt in (("respond", QUESTION), ("propose", LIST), ("input_first", NEEDY)):
+        first, second = (
+            [one.text for one in replies(stage, prompt, 100, model=name)]
+            for name in ("scripted", "scripted:b")
+        )
+        assert first == [one.text for one in replies(stage, prompt, 100)]
+        assert sum(one != other for one, other in zip(first, second, strict=True)) > 90
 
 
 def test_the_stage_of_every_template_is_told_from_its_text() -> None:
@@ -370,6 +417,7 @@ def test_the_stage_of_every_template_is_told_from_its_text() -> None:
     }
     values["example"] = '{"instruction": "Name a river.", "input": "", "output": "The Nile."}'
     templates = sorted(PROMPTS.glob("*/*.txt"))
+    templates.remove(PROMPTS / "respond" / "answer.txt")  # no text of its own
     assert templates
     for template in templates:
         sections = re.split(r"(?m)^--- \w+\n", template.read_text("utf-8"))[1:]

@@ -1,1 +1,1 @@
-"""A model that needs no network."""
+"""The scripted model, which needs no network: model.py, and a file for each kind of reply."""

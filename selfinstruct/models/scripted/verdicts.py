@@ -1,4 +1,4 @@
-"""What the scripted model says of an example as its judge: shares like the paper's, in the form of real models' replies."""
+"""Verdicts of the scripted model as a judge: shares like the paper's, in the form of real replies."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from random import Random
 from typing import Any
 
 from selfinstruct.models import Request
+from selfinstruct.models.scripted.chance import one_of
 
 # Close to the paper's table 2: 92%, 79%, 58%, and 54% for all three.
 VALID = 0.92
 FITS = {True: 0.84, False: 0.20}  # by whether the task is valid
 RIGHT = {True: 0.69, False: 0.17}  # by whether the input fits
-FLAWS = {
+FLAWS = {  # shares of the replies; a schema rules these flaws out
     "fence": 0.04,
     "opener": 0.03,
     "words": 0.02,
     "broken": 0.01,
     "no_score": 0.01,
     "six": 0.01,
-}  # a schema rules them out
+}
 _REASONS: dict[str | None, str] = {
     None: "The task is clear, the input is what it is about, and the output answers it.",
     "is_valid": "Nobody could say what is to be done here.",
@@ -28,8 +29,8 @@ _REASONS: dict[str | None, str] = {
 }
 
 
-def opinion(rng: Random, request: Request) -> str:
-    """One JSON object; where neither schema nor grammar holds it to its form, sometimes dressed up or spoilt."""
+def verdict(rng: Random, request: Request) -> str:
+    """A JSON object, flawed now and then where neither schema nor grammar prescribes the form."""
     is_valid = rng.random() < VALID
     input_fits = rng.random() < FITS[is_valid]
     output_right = rng.random() < RIGHT[input_fits]
@@ -42,7 +43,7 @@ def opinion(rng: Random, request: Request) -> str:
 
 
 def _about(request: Request) -> str:
-    """The beginning of the instruction that it judges, so that a reader sees which."""
+    """The beginning of the instruction that is judged, so that a reader sees which."""
     try:
         words = json.loads(request.messages[-1].text.strip().split("\n")[-1])["instruction"].split()
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -51,12 +52,7 @@ def _about(request: Request) -> str:
 
 
 def _flawed(rng: Random, record: dict[str, Any]) -> str:
-    ball, flaw = rng.random(), None
-    for name, share in FLAWS.items():
-        ball -= share
-        if ball < 0:
-            flaw = name
-            break
+    flaw = one_of(rng, FLAWS)
     if flaw == "no_score":
         del record["score"]
     if flaw == "six":

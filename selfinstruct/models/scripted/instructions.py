@@ -1,0 +1,88 @@
+"""Proposals of the scripted model: a numbered list of new instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from selfinstruct.models import Request
+from selfinstruct.models.scripted.chance import any_of, one_of
+from selfinstruct.models.scripted.forms import as_json, dressed
+from selfinstruct.models.scripted.patterns import CLASSIFY, SELF_CONTAINED, WITH_INPUT
+from selfinstruct.models.scripted.phrases import PHRASES, fill
+from selfinstruct.models.scripted.prompts import demonstrations, goes_on, new_numbers
+
+# Shares of the instructions.
+KINDS = {"self_contained": 0.46, "with_input": 0.34, "classify": 0.20}
+INSTRUCTION_FLAWS = {
+    "duplicate": 0.030,  # a demonstration again, word for word
+    "near_duplicate": 0.040,  # a demonstration with a word changed
+    "repeated": 0.010,  # the item before in the same reply
+    "short": 0.020,  # three words or fewer
+    "long": 0.003,  # more than 150 words
+    "unseen": 0.015,  # asks for an image, a file, a map, ...
+    "program": 0.010,  # "Write a program ..."
+    "punctuation": 0.005,  # begins with punctuation
+    "foreign": 0.005,  # begins with a letter beyond ASCII
+}
+LIST_STYLES = {  # shares of the replies in text
+    "opener": 0.06,  # "Sure! Here are ..." and an empty line
+    "bold": 0.04,  # **9.** and so on
+    "bullets": 0.02,  # "- " instead of numbers
+    "parenthesis": 0.02,  # 9) instead of 9.
+    "gap": 0.02,  # a number is left out
+    "fence": 0.01,  # ``` around the list
+}
+_PATTERNS = {"classify": CLASSIFY, "with_input": WITH_INPUT}
+_SHORT = ("Explain {subject}.", "Invent {object}.", "Rewrite this.", "Why {subject}?")
+_UNSEEN = ("an image", "a picture", "a bar graph", "a map", "a text file")
+
+
+def new_instructions(rng: Random, request: Request) -> str:
+    """New instructions, numbered on from the demonstrations."""
+    shown = demonstrations(request.text)
+    numbers = new_numbers(request.messages[-1].text, len(shown))
+    items: list[str] = []
+    for _ in numbers:
+        items.append(new_instruction(rng, shown, items))
+    if request.response_format != "text":
+        return as_json(rng, request, "instructions", items)
+    style = None if goes_on(request) or request.grammar else one_of(rng, LIST_STYLES)
+    gap = int(rng.random() * len(items)) if style == "gap" else len(items)
+    mark = {"bold": "**{}.** ", "bullets": "- ", "parenthesis": "{}) "}.get(style or "", "{}. ")
+    lines = [
+        mark.format(number + (at >= gap)) + item
+        for at, (number, item) in enumerate(zip(numbers, items, strict=False))
+    ]
+    return dressed("\n".join(lines), style, f"Sure! Here are {len(items)} more instructions:")
+
+
+def new_instruction(rng: Random, shown: Sequence[str], before: Sequence[str]) -> str:
+    """An instruction, sometimes flawed; `shown`: demonstrations, `before`: items of this reply."""
+    flaw = one_of(rng, INSTRUCTION_FLAWS)
+    if flaw in ("duplicate", "near_duplicate") and shown:
+        text = any_of(rng, shown)
+        return text if flaw == "duplicate" else _reworded(rng, text)
+    if flaw == "repeated" and before:
+        return before[-1]
+    if flaw == "short":
+        return fill(rng, any_of(rng, _SHORT))
+    if flaw == "long":
+        return " ".join(_new(rng) for _ in range(16))
+    if flaw == "unseen":
+        return fill(rng, "Describe " + any_of(rng, _UNSEEN) + " that shows {topic} to {audience}.")
+    if flaw == "program":
+        return fill(rng, "Write a program that prints the {aspect} of {topic} for {audience}.")
+    text = _new(rng)
+    return {"punctuation": "- ", "foreign": "\u00c9crit: "}.get(flaw or "", "") + text
+
+
+def _new(rng: Random) -> str:
+    kind = one_of(rng, KINDS)
+    return fill(rng, any_of(rng, _PATTERNS.get(kind or "", SELF_CONTAINED)))
+
+
+def _reworded(rng: Random, text: str) -> str:
+    words = text.split()
+    words[int(rng.random() * len(words))] = any_of(rng, PHRASES["word"])
+    return " ".join(words)
