@@ -1,4 +1,4 @@
-"""A judge's folder: every reply it was paid for, every call, and the template that it was asked with."""
+"""A judge's folder: every reply paid for, every call, and the judge's template."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FORMAT = 1  # of that file
 
 
 class Books:
-    """One process's hold on DIR/judge, as `sitting.Books` wants it."""
+    """The process's hold on DIR/judge; an implementation of `sitting.Books`."""
 
     def __init__(self, run: Path, judge: Judge) -> None:
         """Raises UserError if another process is judging, or the folder cannot be used."""
@@ -38,7 +38,8 @@ class Books:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"{self._folder}: cannot be used ({error.strerror}); what is judged must be writable"
+                f"{self._folder}: cannot be used ({error.strerror}); "
+                "what is judged must be writable"
             ) from None
         self._lock = Lock(self._home / "lock")
         try:
@@ -60,11 +61,11 @@ class Books:
 
     @property
     def is_worth_keeping(self) -> bool:
-        """True once anything was answered, or is going to be; what has only failed may be asked again."""
+        """True once there is a reply, or a reply to come; failed requests may be made again."""
         return self.meter.requests > self.meter.failed or bool(self.batches.open)
 
     def sync(self) -> None:
-        """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
+        """Bring calls and replies to the disk. Raises NoRoom or UserError."""
         self.spending.sync()
         self.completions.sync()
 
@@ -110,8 +111,9 @@ class Books:
 
 
 class Derived:
-    """A file of lines that is built anew in every sitting. What is there already and the same is left alone; the file is cut
-    where it begins to differ.
+    """A file of lines that every sitting builds anew.
+
+    Lines that are there already and equal stay. The file is cut at the first difference.
     """
 
     def __init__(self, path: Path) -> None:
@@ -133,7 +135,7 @@ class Derived:
         append(self._journal, line)
 
     def cut(self) -> None:
-        """Forget what the file still holds beyond what was put. Raises NoRoom or UserError."""
+        """Cut the file after the last line that was put. Raises NoRoom or UserError."""
         if self._known is not None:
             with disk_errors(self._journal.path):
                 self._journal.truncate(self._end)
@@ -145,7 +147,10 @@ class Derived:
 
 
 def recorded(run: Path) -> dict[str, Any] | None:
-    """judge.json of a run directory; None if nobody has judged it. Raises UserError if it cannot be read."""
+    """The record in judge.json of a run directory; None if the run was never judged.
+
+    Raises UserError if the file is unreadable.
+    """
     path = run / FOLDER / _RECORD
     try:
         record = json.loads(path.read_text("utf-8"))

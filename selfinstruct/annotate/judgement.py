@@ -1,4 +1,4 @@
-"""One line of judgements.jsonl."""
+"""The record of judgements.jsonl."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from selfinstruct.text import to_json
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the judge says of one example. Without a verdict, the score and the three answers are None and `error` says why."""
+    """A judge's verdict on an example.
+
+    Without a verdict, the score and the three answers are None and `error` names the reason.
+    """
 
     id: str  # of the example
     score: int | None  # 1 to 5
@@ -22,7 +25,7 @@ class Judgement:
     error: str | None = None  # a slug: broken_json, bad_score, content_filter, ...
 
     def to_record(self) -> dict[str, Any]:
-        """As judgements.jsonl has it."""
+        """The judgement as a line of judgements.jsonl."""
         record = {name: getattr(self, name) for name in _FIELDS}
         return record if self.error is None else {**record, "error": self.error}
 
@@ -30,4 +33,4 @@ class Judgement:
         return to_json(self.to_record())
 
 
-_FIELDS = tuple(one.name for one in fields(Judgement) if one.name != "error")
+_FIELDS = tuple(field.name for field in fields(Judgement) if field.name != "error")

@@ -91,7 +91,9 @@ class Judge:
 
     @property
     def name(self) -> str:
-        """For a folder: the model's name as far as a file system takes it, and eight digits of the
+        """The name of the judge's folder.
+
+        The model's name with the characters that a file system takes, and eight digits of the
         identity.
         """
         model = re.sub(r"[^A-Za-z0-9._]+", "-", self.config.model).strip("-.")[-40:] or "judge"

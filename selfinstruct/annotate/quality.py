@@ -1,4 +1,4 @@
-"""The paper's quality table (table 2) for one's own data, beside the paper's own column."""
+"""The paper's quality table (table 2) for the user's data, beside the paper's own column."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Quality:
     without: Counter[str] = field(default_factory=Counter)
 
     def take(self, judgement: Mapping[str, Any]) -> None:
-        """One line of judgements.jsonl."""
+        """Count a line of judgements.jsonl."""
         if judgement["score"] is None:
             self.without[judgement.get("error") or "no_verdict"] += 1
             return
@@ -55,11 +55,11 @@ class Quality:
         return getattr(self, name) / self.judged if self.judged else None
 
     def interval(self, name: str) -> tuple[float, float]:
-        """The 95% interval of a share, if what was judged is a random sample."""
+        """The 95% interval of a share, if the judged examples are a random sample."""
         return wilson(getattr(self, name), self.judged)
 
     def rows(self, *, is_sample: bool) -> Iterator[tuple[str, str, str]]:
-        """What, the paper's, ours: the lines of the table."""
+        """The lines of the table: the question, the paper's share, our share."""
         yield "", _cell(PAPER, None, True), _cell(self, None, is_sample)
         for name, what in _ROWS.items():
             yield what, _cell(PAPER, name, True), _cell(self, name, is_sample)
@@ -93,9 +93,15 @@ class Quality:
             f"; mean {self.mean_score:.2f}" if self.judged else ""
         )
         if self.without:
-            yield f"without a verdict: {', '.join(f'{why} {count:,}' for why, count in self.without.most_common())}"
+            yield (
+                "without a verdict: "
+                f"{', '.join(f'{why} {count:,}' for why, count in self.without.most_common())}"
+            )
         if is_sample:
-            yield "In brackets 95% intervals: what other draws would give. How often the judge is right they do not say."
+            yield (
+                "In brackets 95% intervals: what other draws would give. "
+                "How often the judge is right they do not say."
+            )
 
 
 def quality(judgements: Iterable[Mapping[str, Any]]) -> Quality:
@@ -127,5 +133,6 @@ def _cell(one: Quality, name: str | None, is_sample: bool) -> str:
     return f"{getattr(one, name):,} = {share:.1%}{bounds}"
 
 
-# Table 2: an expert's review of 200 instructions of the 52,445, one example of each. It gives 92%, 79%, 58% and 54%.
+# Table 2: an expert's review of 200 instructions of the 52,445, with an example of each. The shares
+# are 92%, 79%, 58% and 54%.
 PAPER = Quality(judged=200, is_valid=184, input_fits=158, output_right=116, all_three=108)

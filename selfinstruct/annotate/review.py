@@ -1,4 +1,4 @@
-"""One sitting of a judge over a run's examples: which are asked about, in what order it is written down, what it will take."""
+"""A sitting of a judge over a run's examples: which are judged, in which order, at which cost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHARACTERS_PER_TOKEN, _REPLY_TOKENS = 4.0, 90  # for an estimate
 
 @dataclass(slots=True)
 class Tally:
-    """How far it is, for `progress.Progress`."""
+    """The counts of a review, for `progress.Progress`."""
 
     examples: int = 0
     quality: Quality = field(default_factory=Quality)
@@ -45,9 +45,10 @@ class Tally:
 
 
 class Review:
-    """What a judge has to do with a run: all its examples, or `sample` of them; those that it has judged before stay judged.
+    """A judge's work on a run: all its examples, or `sample` of them.
 
-    It reads the run as it stands and never writes to it, so that the run may go on meanwhile.
+    Examples that this judge has judged before stay judged. The run is read as its files stand and
+    never written to, so that the run may go on meanwhile.
     """
 
     def __init__(
@@ -61,19 +62,20 @@ class Review:
         self.wanted = sum(1 for _ in run.examples()) if self._chosen is None else len(self._chosen)
         if not self.wanted:
             raise UserError(
-                f"{run.directory}: has no example yet; 'selfinstruct resume {run.directory}' makes some"
+                f"{run.directory}: has no example yet; "
+                f"'selfinstruct resume {run.directory}' makes some"
             )
         self.tally = Tally()
 
     @property
     def lines(self) -> Iterator[str]:
-        """The paper's table for what was asked about."""
+        """The paper's table for the judged examples."""
         return self.tally.quality.lines(
             model=self.judge.config.model, is_sample=self.sample is not None
         )
 
     def check(self, *, replace: bool) -> None:
-        """Raises UserError if another judge's word stands in judgements.jsonl, unless it is to be replaced."""
+        """Raises UserError if judgements.jsonl is another judge's, unless `replace` is given."""
         known = recorded(self.run.directory)
         if known is None or known["folder"] == self.judge.name or replace:
             return
@@ -84,8 +86,10 @@ class Review:
             if before.get(name) != now[name]
         ]
         raise UserError(
-            f"{self.run.directory}: was judged otherwise: {'; '.join(found)}. Leave that out to go on as before, or add "
-            "--replace: the new judge's lines take the place of the old one's, whose replies stay on record"
+            f"{self.run.directory}: was judged otherwise: {'; '.join(found)}. "
+            "Leave that out to go on as before, or add "
+            "--replace: the new judge's lines take the place of the old one's, "
+            "whose replies stay on record"
         )
 
     def open(self) -> Books:
@@ -101,13 +105,15 @@ class Review:
         waiting: Callable[[str], None] = lambda what: None,
         seconds: float | None = None,
     ) -> None:
-        """Ask about whatever is not on record yet, and write judgements.jsonl in the order of the examples.
+        """Ask about the examples not on record, and write judgements.jsonl in their order.
 
-        Raises ModelError, UserError or Interrupted; then the file holds what there is so far, and the same call goes on.
+        Raises ModelError, UserError or Interrupted. Then the file holds the judgements so far, and
+        the same call goes on.
         """
         if owner := holder(self.run.directory / "lock"):
             notice(
-                f"{self.run.directory}: {owner} is still generating; judge again for what comes after this moment"
+                f"{self.run.directory}: {owner} is still generating; "
+                "judge again for what comes after this moment"
             )
         try:
             async with sitting(
@@ -125,9 +131,8 @@ class Review:
         config = self.judge.config
         window = _WINDOW * (ROUND if config.batch else config.concurrency)
         work = partial(self._judgement, model, books)
-        file: Derived | None = (
-            None  # until there is something to write, what another judge said stays
-        )
+        # Until the first judgement is written, another judge's lines stay.
+        file: Derived | None = None
         try:
             async with aclosing(
                 in_order(work, self._examples(), window=lambda: window)
@@ -151,7 +156,7 @@ class Review:
         return await self.judge.ask(model, example)
 
     def _write_what_there_is(self, books: Books) -> None:
-        """Also what came before its turn: it is paid for."""
+        """Write every judgement on record, also those that came before their turn: all are paid for."""
         if not books.is_worth_keeping:
             return
         file = Derived(self.run.directory / JUDGEMENTS)
@@ -179,30 +184,45 @@ class Review:
     # ---------------------------------------------------------------- beforehand
 
     def plan(self) -> Iterator[str]:
-        """What it will take, as a person reads it. Nothing is sent and nothing is written."""
+        """The cost of the review, as lines for a reader. Nothing is sent and nothing is written."""
         config = self.judge.config
         known = self._on_record()
         left = [
-            one
-            for one in self.run.examples()
-            if self._is_chosen(one.id) and self.judge.recall(known, one) is None
+            example
+            for example in self.run.examples()
+            if self._is_chosen(example.id) and self.judge.recall(known, example) is None
         ]
         drawn = ", one of each of so many instructions" if self.sample else ""
-        yield f"plan: {self.wanted:,} examples to be judged{drawn}; {self.wanted - len(left):,} are on record already"
+        yield (
+            f"plan: {self.wanted:,} examples to be judged{drawn}; "
+            f"{self.wanted - len(left):,} are on record already"
+        )
         where = f" at {config.addresses}" if config.base_url else ""
-        yield f"  judge        {config.model}{where}, --api {config.api}, --response-format {config.response_format}"
+        yield (
+            f"  judge        {config.model}{where}, --api {config.api}, "
+            f"--response-format {config.response_format}"
+        )
         prompt = round(
-            sum(len(self.judge.request(one).text) for one in left) / _CHARACTERS_PER_TOKEN
+            sum(len(self.judge.request(example).text) for example in left) / _CHARACTERS_PER_TOKEN
         )
         usage = Usage(prompt, len(left) * _REPLY_TOKENS)
         usage = usage.in_batch() if config.batch else usage
-        yield f"  {'requests':<12} {len(left):>11,}, more where a reply holds no verdict (at most {config.attempts} each)"
-        yield f"  {'tokens':<12} {usage.prompt_tokens:>11,} prompt, about {usage.completion_tokens:,} completion"
+        yield (
+            f"  {'requests':<12} {len(left):>11,}, more where a reply holds no verdict "
+            f"(at most {config.attempts} each)"
+        )
+        yield (
+            f"  {'tokens':<12} {usage.prompt_tokens:>11,} prompt, "
+            f"about {usage.completion_tokens:,} completion"
+        )
         price = price_of(config)
         if price is None:
             yield f"  cost         unknown, {no_price(config)}"
         else:
-            yield f"  {'cost':<12} {f'${price.cost(usage):,.2f}':>11}{', at the batch price' if config.batch else ''}"
+            yield (
+                f"  {'cost':<12} {f'${price.cost(usage):,.2f}':>11}"
+                f"{', at the batch price' if config.batch else ''}"
+            )
         for message in self.judge.request(next(iter(left), next(self.run.examples()))).messages:
             yield f"--- {message.role}"
             yield message.text

@@ -1,4 +1,4 @@
-"""Which examples are judged where not all are: as the paper drew them, some instructions and one example of each (section 3.3)."""
+"""The examples that a judge reads where not all are read: one of each of some instructions (section 3.3)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from selfinstruct.data.examples import Example
 
 
 def sampled(examples: Iterable[Example], size: int, seed: int) -> frozenset[str]:
-    """The ids of `size` examples, each of another instruction; all there are if the instructions are fewer.
+    """The ids of `size` examples of different instructions; an example of each if there are fewer.
 
-    Each draw is by what the seed makes of the texts, so that the sample of a run that has grown keeps most of the old one.
+    Each draw is decided by a hash of the seed and the texts, so that the sample of a run that has
+    grown keeps most of the old sample.
     """
     best: dict[bytes, tuple[int, str]] = {}  # by instruction
     for example in examples:

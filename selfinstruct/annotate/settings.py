@@ -1,4 +1,4 @@
-"""From what was said to a judge: the one that was there before, or another."""
+"""The judge of a run, settled from the given settings and the recorded judge."""
 
 from __future__ import annotations
 

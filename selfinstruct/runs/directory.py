@@ -1,15 +1,18 @@
-"""What stands in a run directory, and what its two JSON files say.
+"""The files of a run directory, and the records in its two JSON files.
 
 inputs/             the seed tasks and templates as the run began with them
 run.json            config, fingerprints of seeds and templates, versions
-completions.jsonl   every reply paid for; with the next one the only file that may differ between two equal runs
-spending.jsonl      every call that was sent, and the most it can have cost
-batches.jsonl       the same of what was sent to a batch endpoint, if anything was
+completions.jsonl   every reply paid for
+spending.jsonl      every call that was sent, and the most that the call can have cost
+batches.jsonl       the same for calls through a batch endpoint, if there were any
 instructions.jsonl  admitted instructions
 rejected.jsonl      everything that was dropped, with its reason
 examples.jsonl      the dataset
-checkpoint.json     how far the three files above are known to be whole; without it they are built anew from the first two
-lock                who holds the run
+checkpoint.json     how far the three files above are known to be whole
+lock                the holder of the run
+
+Two equal runs may differ in completions.jsonl and spending.jsonl only. Without checkpoint.json the
+three derived files are built anew from run.json and completions.jsonl.
 """
 
 from __future__ import annotations
@@ -71,13 +74,14 @@ def note(directory: Path, record: Mapping[str, Any]) -> None:
 
 
 def recorded(directory: Path) -> dict[str, Any] | None:
-    """run.json's record; None if there is none. Raises UserError if it cannot be read."""
+    """The record in run.json; None if there is none. Raises UserError if the file is unreadable."""
     path = directory / "run.json"
     try:
         record = json.loads(path.read_text("utf-8"))
         if not isinstance(record, dict) or record["format"] != FORMAT:
             raise UserError(
-                f"{path}: written by another version of this program (format {record['format']}); use that one"
+                f"{path}: written by another version of this program "
+                f"(format {record['format']}); use that one"
             )
         config_of(record)
         return record
@@ -96,7 +100,7 @@ def recorded_config(directory: Path) -> Config | None:
 
 
 def checkpointed(directory: Path) -> dict[str, Any] | None:
-    """checkpoint.json's record; None if there is no usable one: then the derived files are built anew."""
+    """The record in checkpoint.json. None if no record is usable: then the derived files are built anew."""
     try:
         record = json.loads((directory / "checkpoint.json").read_text("utf-8"))
         return record if isinstance(record, dict) else None
@@ -112,7 +116,7 @@ def marks(record: Mapping[str, Any] | None) -> tuple[Mark | None, Mark | None]:
 
 
 def prepare(directory: Path) -> None:
-    """Make the directory if it is not there. Raises UserError if it holds something else."""
+    """Make the directory if there is none. Raises UserError if other files are in the way."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         names = {path.name for path in directory.iterdir()}
@@ -121,7 +125,8 @@ def prepare(directory: Path) -> None:
         )
     except OSError as error:
         raise UserError(
-            f"{directory}: cannot be used as a run directory ({error.strerror}); choose another --out"
+            f"{directory}: cannot be used as a run directory ({error.strerror}); "
+            "choose another --out"
         ) from None
     others = sorted(name for name in names - OURS if not name.startswith(".run.json."))
     if "run.json" not in names and (others or begun):
@@ -131,7 +136,8 @@ def prepare(directory: Path) -> None:
             else "a run whose run.json is missing; restore it"
         )
         raise UserError(
-            f"{directory}: holds {what}{', or' if begun and not others else ';'} choose another --out"
+            f"{directory}: holds {what}{', or' if begun and not others else ';'} "
+            "choose another --out"
         )
 
 
@@ -141,7 +147,7 @@ def file_of(outcome: Instruction | Rejected | Example) -> str:
 
 
 def differences(before: Mapping[str, Any], config: Config, inputs: Inputs) -> list[str]:
-    """What would make the rest of a run another dataset than it began as, each named."""
+    """The differences that would make the rest of a run another dataset, each named."""
     found = changes(config_of(before), config)
     if before.get("recipe", config.recipe) != config.recipe:
         found.insert(0, f"the recipe was {before['recipe']} and is now {config.recipe}")
@@ -149,11 +155,15 @@ def differences(before: Mapping[str, Any], config: Config, inputs: Inputs) -> li
 
 
 def check_unchanged(directory: Path, noted: Mapping[str, Any], last: Mark) -> None:
-    """Raises UserError if the files are not as they were at the checkpoint: `noted` of completions.jsonl, `last` of the derived."""
+    """Raises UserError if the files have changed since the checkpoint.
+
+    `noted` is the mark of completions.jsonl, `last` the mark of the derived files.
+    """
     path = directory / "completions.jsonl"
     if digest_of(path, noted["size"]) != noted["sha256"]:
         raise UserError(
-            f"{path}: was changed or cut after this program wrote it, and holds replies that were paid for; restore it, "
+            f"{path}: was changed or cut after this program wrote it, "
+            "and holds replies that were paid for; restore it, "
             "or add --repair to go on with what it still holds"
         )
     for name in DERIVED:
@@ -171,7 +181,7 @@ def write_settings(
     inputs: Inputs,
     change: list[dict[str, Any]],
 ) -> None:
-    """run.json, and the inputs that it speaks of. `before`: the record that is there."""
+    """Write run.json and the inputs that the record names. `before`: the record that is there."""
     if before is None or change:
         with disk_errors(directory):
             inputs.keep(directory)

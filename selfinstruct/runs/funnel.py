@@ -1,4 +1,7 @@
-"""How much went in, how much came out, and why the rest did not: counted from what is committed, so it always adds up."""
+"""Counts of a run: how much went in, how much came out, and the reasons for the rest.
+
+All are counted from committed lines, so that they always add up.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,8 @@ class Funnel:
     admitted: int = 0
     classification: int = 0  # of the admitted
     examples: int = 0
-    rejected: Counter[tuple[str, str, str]] = field(
-        default_factory=Counter
-    )  # (what, stage, reason)
+    # counts by what, stage and reason
+    rejected: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def take(self, record: Instruction | Rejected | Example) -> None:
         if isinstance(record, Instruction):
@@ -41,7 +43,7 @@ class Funnel:
 
     @property
     def figure(self) -> str:
-        """How it goes, in two words."""
+        """The share of the proposals that were kept, in a few words."""
         return f"accepted {self.admitted / self.proposed if self.proposed else 0.0:.0%}"
 
     def count(self, what: str) -> int:

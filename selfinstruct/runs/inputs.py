@@ -1,4 +1,4 @@
-"""The inputs of a run besides its settings: templates and materials, read, checked, and kept with it."""
+"""The inputs of a run besides its settings: templates and materials, read, checked and kept."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Inputs:
     def read(
         cls, config: Config, *, kept: Path | None = None, named: Collection[str] = ()
     ) -> Inputs:
-        """What the settings name, or else what this package ships. Raises UserError.
+        """The inputs that the settings name, or else those of this package. Raises UserError.
 
         `kept`: the folder of a run that goes on. Its copies serve again, unless the setting is
         `named` anew, so that neither a new version of this package nor an edited file changes a
@@ -85,7 +85,7 @@ class Inputs:
         return {name: stage.template.fingerprint for name, stage in self.stages.items()}
 
     def differences(self, before: Mapping[str, Any]) -> list[str]:
-        """What differs from the inputs that run.json's record `before` speaks of."""
+        """The differences from the inputs in `before`, the record of run.json."""
         found = [
             self.recipe.labels.get(name, f"{name}: another")
             for name, value in self.fingerprints.items()

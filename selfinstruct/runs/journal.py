@@ -1,6 +1,7 @@
-"""Files that survive a crash: append-only lines, whole files written atomically, and the lock on a run directory.
+"""Files that survive a crash: append-only lines, atomic whole files, the lock of a run directory.
 
-The only module that calls fsync. A line counts once its newline is written; a torn last line never happened.
+The only module that calls fsync. A line counts once its newline is written. A torn last line is
+dropped.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from selfinstruct.errors import UserError
 
 
 class Journal:
-    """Lines appended to one file. What `append` was given is with the operating system when it returns, so that killing
-    this process loses nothing; `sync` makes it outlive a power cut.
+    """An append-only file of lines.
+
+    When `append` returns, the operating system has the line, so that killing this process loses
+    nothing. After `sync` the lines also outlive a power cut.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Opens or creates the file. `read_only` leaves it as it is, a torn last line unread."""
+        """Open or create the file. With `read_only` the file stays unchanged, torn last line included."""
         self.path = path
         self._file = os.open(path, os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT, 0o644)
         self.size = _end_of_last_line(self._file)
@@ -34,7 +37,10 @@ class Journal:
             self.truncate(self.size)
 
     def append(self, line: str) -> int:
-        """Write `line` and a newline; return the offset in bytes where it begins. Raises OSError; then nothing was written."""
+        """Write `line` and a newline; return the offset in bytes where the line begins.
+
+        Raises OSError; then nothing was written.
+        """
         start, data = self.size, (line + "\n").encode("utf-8")
         try:
             view = memoryview(data)
@@ -58,13 +64,14 @@ class Journal:
             more = os.pread(self._file, len(chunk), offset + len(chunk))
             if not more:
                 raise UserError(
-                    f"{self.path}: ends inside a line at byte {offset}; was it changed while the run was using it?"
+                    f"{self.path}: ends inside a line at byte {offset}; "
+                    "was it changed while the run was using it?"
                 )
             chunk += more
         return chunk[: chunk.index(b"\n")].decode("utf-8")
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Every whole line with the offset where it begins, read anew from the file."""
+        """Every whole line with the offset where the line begins, read anew from the file."""
         offset = 0
         with open(self.path, "rb") as file:
             for line in file:
@@ -77,7 +84,7 @@ class Journal:
         return self._hash.hexdigest()
 
     def truncate(self, size: int) -> None:
-        """Forget everything past `size` bytes and hash what stays."""
+        """Cut the file to `size` bytes and hash the bytes that stay."""
         os.ftruncate(self._file, size)
         os.lseek(self._file, size, os.SEEK_SET)
         self.size, self._synced = size, -1  # who knows whether what is there has reached the disk
@@ -95,7 +102,7 @@ class Journal:
 
 
 def digest_of(path: Path, size: int) -> str | None:
-    """SHA-256 in hex of the first `size` bytes of a file; None if it is missing or shorter."""
+    """SHA-256 in hex of the first `size` bytes of a file; None if the file is missing or shorter."""
     try:
         return _hash_of(path, size).hexdigest() if path.stat().st_size >= size else None
     except OSError:
@@ -103,10 +110,12 @@ def digest_of(path: Path, size: int) -> str | None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replace a file in one step: after a crash it holds the old text or the new, never a part. One process at a time."""
-    scratch = path.with_name(
-        f".{path.name}.new"
-    )  # always the same: what a crash leaves, the next writer takes away
+    """Replace a file in one step: after a crash the file holds the old text or the new, never a part.
+
+    For a single process at a time.
+    """
+    # Always the same name, so that the next writer replaces the remains of a crash.
+    scratch = path.with_name(f".{path.name}.new")
     try:
         with open(scratch, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -119,7 +128,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 class Lock:
-    """One process owns a run directory. The kernel lets go of the lock when its owner dies, however it dies."""
+    """The lock by which one process owns a run directory. The kernel frees the lock when its owner dies."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -132,7 +141,8 @@ class Lock:
         if not _taken(self._file):
             os.close(self._file)
             raise UserError(
-                f"{path.parent}: in use by {holder(path) or 'another process'}; wait for it or stop it"
+                f"{path.parent}: in use by {holder(path) or 'another process'}; "
+                "wait for it or stop it"
             ) from None
         with contextlib.suppress(
             OSError
@@ -159,7 +169,10 @@ def _taken(file: int) -> bool:
 
 
 def holder(path: Path) -> str | None:
-    """Who holds the lock at `path`, as "process PID on HOST"; None if nobody does. Disturbs nobody."""
+    """The holder of the lock at `path`, as "process PID on HOST"; None if the lock is free.
+
+    Looking does not disturb the holder.
+    """
     try:
         file = os.open(path, os.O_RDWR)
     except OSError:

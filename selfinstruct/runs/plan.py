@@ -18,14 +18,14 @@ CHARACTERS_PER_TOKEN = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Requests by stage and tokens of one way a run may go."""
+    """The requests by stage and the tokens of a possible course of a run."""
 
     requests: dict[str, int]
     usage: Usage
 
 
 def first_request(inputs: Inputs) -> Request | None:
-    """The first request of a new run; None if it asks nothing."""
+    """The first request of a new run; None if the run asks nothing."""
     call = asyncio.run(first_call(inputs.open()))
     if call is None:
         return None
@@ -34,7 +34,7 @@ def first_request(inputs: Inputs) -> Request | None:
 
 
 def estimate(inputs: Inputs, *, examples: int, lucky: bool) -> Estimate:
-    """What `examples` more examples take if all goes well (`lucky`) or badly."""
+    """The calls for `examples` more examples if all goes well (`lucky`) or badly."""
     config, recipe = inputs.config, inputs.open()
     counts = recipe.forecast(examples, lucky=lucky)
     first = first_request(inputs)

@@ -1,4 +1,4 @@
-"""What a person sees while a run is going: a bar on a terminal, a plain line now and then elsewhere."""
+"""The display of a run's progress: a bar on a terminal, elsewhere a plain line now and then."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
 class Tally(Protocol):
-    """What has been done so far: `funnel.Funnel`, or a judge's."""
+    """Counts of the work done so far: `funnel.Funnel`, or the tally of a judge."""
 
     @property
     def examples(self) -> int: ...
 
     @property
     def figure(self) -> str:
-        """How good it is, in a few words."""
+        """A measure of the quality so far, in a few words."""
         ...
 
 
@@ -82,7 +82,7 @@ class Progress:
             )
 
     def wait_for(self, what: str) -> None:
-        """Show what is waited for, until called with nothing."""
+        """Show the reason for a wait; the empty text ends the wait."""
         self._waits = what
         self.update()
 

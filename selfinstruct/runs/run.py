@@ -1,4 +1,4 @@
-"""A run: open or resume its directory, and commit what comes out in one order."""
+"""A run: open or resume its directory, and commit its outcomes in one order."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Run:
     ) -> None:
         """Open `directory`, new or begun.
 
-        `repair` builds the derived files anew and passes over damaged replies; `accept_change` goes on with other settings than
-        before. Raises UserError, leaving all as it was.
+        `repair` builds the derived files anew and passes over damaged replies; `accept_change` goes
+        on with other settings than before. Raises UserError, leaving all as before.
         """
         self.directory, self.config = directory, config
         prepare(directory)
@@ -92,7 +92,7 @@ class Run:
         # Fields that an endpoint was found to refuse: asked again, it would refuse again.
         self.learned = read_learned((checkpoint or {}).get("left_out"))
         mark, end = marks(checkpoint)
-        if mark is None and record and any(one["after_turns"] for one in record["changes"]):
+        if mark is None and record and any(change["after_turns"] for change in record["changes"]):
             raise UserError(
                 f"{directory}: cannot be built anew: its settings were changed on the way "
                 "(see 'changes' in run.json)"
@@ -128,13 +128,14 @@ class Run:
 
     @property
     def is_worth_keeping(self) -> bool:
-        """True once anything was answered, or is going to be; what has only failed is no reason to refuse other settings at the
-        next start.
+        """True once there is a reply, or a reply to come.
+
+        A run of failures alone is no reason to refuse other settings at the next start.
         """
         return self.is_resumed or self.meter.requests > self.meter.failed or bool(self.batches.open)
 
     def restore(self, recipe: Recipe) -> int:
-        """Bring a recipe to where the whole items so far left it; returns its instructions' number."""
+        """Bring a recipe to its state after the last whole item; return the number of instructions."""
         lines = self._files[FILES[Instruction]].lines()
         instructions = (Instruction.from_record(json.loads(line)) for _, line in lines)
         return recipe.restore(instructions, self.funnel.turns)
@@ -159,12 +160,12 @@ class Run:
         return step.is_last
 
     def sync(self) -> None:
-        """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
+        """Bring calls and replies to the disk. Raises NoRoom or UserError."""
         self.spending.sync()
         self.completions.sync()
 
     def checkpoint(self) -> None:
-        """Bring everything to the disk, and note how far it is whole. Raises NoRoom or UserError."""
+        """Bring all files to the disk, and note how far they are whole. Raises NoRoom or UserError."""
         self.sync()
         end = replace(self._now(), items_ended=self._items_ended) if self.is_finished else None
         record = {
@@ -216,7 +217,10 @@ class Run:
         )
 
     def _forget(self, mark: Mark | None, end: Mark | None) -> None:
-        """Before files are cut, let the checkpoint say no more than what will be left: the process may die in between."""
+        """Lower the checkpoint to the marks that will be left, before any file is cut.
+
+        The process may die between the two steps.
+        """
         record = checkpointed(self.directory)
         with disk_errors(self.directory / "checkpoint.json"):
             if mark is None:
@@ -225,7 +229,7 @@ class Run:
                 note(self.directory, {**record, "end": None})
 
     def _restore(self, mark: Mark | None, end: Mark | None, *, is_changed: bool) -> None:
-        """Go back to the end of the last whole turn; a dataset that has its n examples already stays as it is."""
+        """Go back to the end of the last whole turn; a dataset with all its n examples stays as is."""
         last = end or mark
         held = Funnel.from_record(last.funnel).examples if last else 0
         has_no_more = end is not None and end.items_ended and not is_changed

@@ -1,9 +1,9 @@
-"""How a run stands, live, dead or finished, read without disturbing it."""
+"""The state of a run, live, dead or finished, read without disturbing the run."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,18 @@ class OpenBatch:
 
     def __str__(self) -> str:
         most = f", ${self.cost_usd:,.2f} at most" if self.cost_usd else ""
-        return f"{self.id or '(being made)'}: {self.requests:,} requests{most}, not counted below until they are back"
+        return (
+            f"{self.id or '(being made)'}: {self.requests:,} requests{most}, "
+            "not counted below until they are back"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A run at a moment. What comes from checkpoint.json is up to five seconds older than the counts of lines."""
+    """The state of a run at a moment.
+
+    Values from checkpoint.json are up to five seconds older than the counts of lines.
+    """
 
     directory: str
     state: str  # running | stopped | finished
@@ -67,7 +73,7 @@ class Status:
         return asdict(self)
 
     def lines(self) -> Iterator[str]:
-        """As a person reads it."""
+        """The status as lines for a reader."""
         hint = {
             "running": f", {self.owner}",
             "stopped": "; 'selfinstruct resume' goes on",
@@ -78,23 +84,32 @@ class Status:
         yield f"  examples     {self.examples:,}{of}"
         yield f"  model        {self.model}, {self.method}"
         yield f"  replies      {self.replies:,} on record"
-        for one in self.open_batches:
-            yield f"  batch        {one}"
+        for batch in self.open_batches:
+            yield f"  batch        {batch}"
         if self.as_of is None:
             return
         cost = "cost unknown" if self.cost_usd is None else f"${self.cost_usd:,.2f}"
         if self.unknown_calls:
             most = f", ${self.unknown_cost_usd:,.2f} at most" if self.unknown_cost_usd else ""
-            cost += f" (and {self.unknown_calls:,} calls that may have been charged though no reply came{most})"
+            cost += (
+                f" (and {self.unknown_calls:,} calls that may have been charged "
+                f"though no reply came{most})"
+            )
         thought = f" ({self.reasoning_tokens:,} of them thinking)" if self.reasoning_tokens else ""
-        yield f"  tokens       {self.prompt_tokens:,} prompt, {self.completion_tokens:,} completion{thought}, {cost}"
+        yield (
+            f"  tokens       {self.prompt_tokens:,} prompt, "
+            f"{self.completion_tokens:,} completion{thought}, {cost}"
+        )
         if self.requests_per_second is not None and self.examples_per_second is not None:
             left = (
                 f", about {duration(self.seconds_left)} left"
                 if self.seconds_left is not None
                 else ""
             )
-            yield f"  speed        {self.requests_per_second:.1f} requests/s, {self.examples_per_second:.1f} examples/s{left}"
+            yield (
+                f"  speed        {self.requests_per_second:.1f} requests/s, "
+                f"{self.examples_per_second:.1f} examples/s{left}"
+            )
         yield f"  as of        {duration(max(0.0, time.time() - self.as_of))} ago"
         for address, fields in self.left_out.items():
             said = ", ".join(
@@ -112,16 +127,12 @@ def read_status(directory: Path) -> Status:
     """Raises UserError if there is no run in `directory`."""
     config = recorded_config(directory) if directory.is_dir() else None
     if config is None:
-        raise UserError(
-            f"{directory}: no run here (no run.json); name the directory of a run"
-        )
+        raise UserError(f"{directory}: no run here (no run.json); name the directory of a run")
     owner, examples = holder(directory / "lock"), _count_lines(directory / "examples.jsonl")
     record = checkpointed(directory) or {}
     wanted = config.n or record.get("expected")
     no_more = bool((record.get("end") or {}).get("items_ended"))
     is_done = no_more or examples >= config.wanted
-    meter = record.get("meter", {})
-    usage = Usage(**meter.get("usage", {}))
     price = price_of(config)
     return Status(
         directory=str(directory),
@@ -135,14 +146,7 @@ def read_status(directory: Path) -> Status:
         replies=_count_lines(directory / "completions.jsonl"),
         open_batches=_open_batches(directory, price),
         as_of=record.get("at"),
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        cached_tokens=usage.cached_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cost_usd=None if price is None else price.cost(usage),
-        calls=meter.get("calls", 0),
-        unknown_calls=meter.get("unknown_calls", 0),
-        unknown_cost_usd=None if price is None else price.cost(Usage(**meter.get("unknown", {}))),
+        **_spent(record.get("meter", {}), price),
         **_speed(config, record, is_running=owner is not None),
         funnel=(record["end"] or record["mark"])["funnel"] if record else Funnel().to_record(),
         notices=[(float(at), str(text)) for at, text in record.get("notices", [])],
@@ -154,17 +158,34 @@ def read_status(directory: Path) -> Status:
     )
 
 
+def _spent(meter: Mapping[str, Any], price: Price | None) -> dict[str, Any]:
+    """The calls, tokens and US dollars that checkpoint.json's `meter` counts."""
+    usage = Usage(**meter.get("usage", {}))
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "cost_usd": None if price is None else price.cost(usage),
+        "calls": meter.get("calls", 0),
+        "unknown_calls": meter.get("unknown_calls", 0),
+        "unknown_cost_usd": (
+            None if price is None else price.cost(Usage(**meter.get("unknown", {})))
+        ),
+    }
+
+
 def _open_batches(directory: Path, price: Price | None) -> list[OpenBatch]:
     found = []
-    for one in left_open(directory):
-        most = sum((each.most for each in one.requests), Usage())
+    for batch in left_open(directory):
+        most = sum((each.most for each in batch.requests), Usage())
         found.append(
-            OpenBatch(one.id, len(one.requests), None if price is None else price.cost(most))
+            OpenBatch(batch.id, len(batch.requests), None if price is None else price.cost(most))
         )
     return found
 
 
-def _speed(config: Config, record: dict[str, Any], *, is_running: bool) -> dict[str, float | None]:
+def _speed(config: Config, record: dict[str, Any], *, is_running: bool) -> dict[str, Any]:
     speed: dict[str, float | None] = dict.fromkeys(
         ("requests_per_second", "examples_per_second", "seconds_left")
     )

@@ -33,7 +33,8 @@ class Replay:
         known = self._completions.get(request.key)
         if known is None:
             raise UserError(
-                f"{self._completions.path}: lacks the reply to {request.stage} at {request.place}, which the dataset was made from"
+                f"{self._completions.path}: lacks the reply to {request.stage} at {request.place}, "
+                "which the dataset was made from"
             )
         return known
 
@@ -41,18 +42,19 @@ class Replay:
 
 
 async def verify(directory: Path) -> Funnel:
-    """Hold every derived file to what the replies on record give; of an unfinished run, as far as it goes.
+    """Compare every derived file with the outcomes of the recorded replies.
+
+    An unfinished run is compared as far as its files go.
 
     Returns the rebuilt run's funnel. Raises UserError naming the file and line of the first difference.
     """
     record = recorded(directory)
     if record is None:
+        raise UserError(f"{directory}: no run here (no run.json); name the directory of a run")
+    if any(change["after_turns"] for change in record["changes"]):
         raise UserError(
-            f"{directory}: no run here (no run.json); name the directory of a run"
-        )
-    if any(one["after_turns"] for one in record["changes"]):
-        raise UserError(
-            f"{directory}: cannot be built anew: its settings were changed on the way (see 'changes' in run.json)"
+            f"{directory}: cannot be built anew: its settings were changed on the way "
+            "(see 'changes' in run.json)"
         )
     config = config_of(record)
     inputs = Inputs.read(config, kept=directory / FOLDER)
@@ -79,7 +81,7 @@ async def verify(directory: Path) -> Funnel:
 
 
 class Comparison:
-    """The derived files of a run, read along with what they should hold."""
+    """The derived files of a run, read beside the lines that the replies give."""
 
     def __init__(self, directory: Path) -> None:
         self.funnel = Funnel()
@@ -108,7 +110,10 @@ class Comparison:
         return any(self._left.values())
 
     def take(self, outcome: Outcome) -> None:
-        """Raises UserError if the file of this outcome goes on otherwise. A file that ends here is one of an unfinished run."""
+        """Compare the next line of the outcome's file. Raises UserError at a difference.
+
+        A file that ends here is part of an unfinished run.
+        """
         self.funnel.take(outcome)
         name = file_of(outcome)
         if not self._left[name]:
@@ -129,5 +134,6 @@ class Comparison:
     def _differs(self, name: str) -> None:
         where = f"{self._directory / name}:{self._lines[name]}"
         raise UserError(
-            f"{where}: is not what the replies on record give; 'selfinstruct resume DIR --repair' builds it anew"
+            f"{where}: is not what the replies on record give; "
+            "'selfinstruct resume DIR --repair' builds it anew"
         )

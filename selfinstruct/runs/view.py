@@ -1,4 +1,4 @@
-"""A run as those who come afterwards see it: read without a lock, without disturbing it, live or finished."""
+"""A run directory as its readers see it, live or finished, without a lock."""
 
 from __future__ import annotations
 
@@ -50,14 +50,17 @@ class RunView:
         return self._read("completions.jsonl", dict)
 
     def judgements(self) -> Iterator[dict[str, Any]]:
-        """What `selfinstruct judge` found, if it was run: id (of the example), score, is_valid, ... (docs/judge.md)."""
+        """The lines of judgements.jsonl, if the run was judged: id (of the example), score, is_valid, ...
+
+        docs/judge.md lists the fields.
+        """
         return self._read(JUDGEMENTS, dict) if (self.directory / JUDGEMENTS).exists() else iter(())
 
     def seeds(self) -> list[SeedTask]:
         return read_seeds(self.directory / FOLDER / "seed_tasks.jsonl")
 
     def funnel(self) -> Funnel:
-        """Counted anew from the files, so that it always agrees with them."""
+        """The counts of the run, taken anew from the files, so that they always agree."""
         funnel = Funnel()
         for instruction in self.instructions():
             funnel.take(instruction)
@@ -73,7 +76,8 @@ class RunView:
         path = self.directory / name
         if not path.exists():
             raise UserError(
-                f"{path}: is missing; 'selfinstruct resume {self.directory} --repair' builds it anew"
+                f"{path}: is missing; "
+                f"'selfinstruct resume {self.directory} --repair' builds it anew"
             )
         journal = Journal(path, read_only=True)
         try:
@@ -95,13 +99,16 @@ def load_run(directory: Path | str) -> RunView:
     directory = Path(directory)
     record = recorded(directory) if directory.is_dir() else None
     if record is None:
-        raise UserError(
-            f"{directory}: no run here (no run.json); name the directory of a run"
-        )
+        raise UserError(f"{directory}: no run here (no run.json); name the directory of a run")
     return RunView(directory, record, config_of(record))
 
 
 def noted(provenance: dict[str, Any]) -> tuple[str, ...]:
-    """The slugs of the defects that `generate` found in an example, whether each stands alone or in a record with its evidence."""
+    """The slugs of the defects that `generate` found in an example.
+
+    A defect is recorded as its slug alone, or as a record of slug and evidence.
+    """
     found = provenance.get("findings") or ()
-    return tuple(str(one.get("slug", "")) if isinstance(one, dict) else str(one) for one in found)
+    return tuple(
+        str(defect.get("slug", "")) if isinstance(defect, dict) else str(defect) for defect in found
+    )
