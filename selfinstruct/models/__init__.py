@@ -1,6 +1,7 @@
-"""What a model is to this project: one coroutine from a request to a completion.
+"""Models: a model is a coroutine from a request to a completion.
 
-Providers (openai, local, scripted) and the layers around them all have this shape, so any of them can stand in for another.
+Providers (openai, local, scripted) and the layers around them all have this shape, so that any of
+them can take the place of another.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One part of a prompt. The role `prompt` is raw text that the model goes on from."""
+    """A part of a prompt. The role `prompt` is raw text that the model continues."""
 
     role: str  # system | user | assistant | prompt
     text: str
@@ -37,10 +38,11 @@ class Message:
 
 @dataclass(frozen=True)  # no slots: a key is made once
 class Request:
-    """Everything that decides a reply, and nothing else: two equal requests may share one completion."""
+    """Everything that decides a reply, and nothing else: equal requests may share a completion."""
 
     stage: str  # propose | classify | input_first | output_first
-    place: str  # where in the run it stands: "t12" a turn, "i345" an instruction; readable, unique within a stage
+    # the place in the run: "t12" a turn, "i345" an instruction; readable, unique within a stage
+    place: str
     model: str
     api: str  # chat | completions
     messages: tuple[Message, ...]
@@ -55,7 +57,7 @@ class Request:
 
     @cached_property
     def key(self) -> str:
-        """32 hex digits, the same for equal requests on every machine and in every version of Python."""
+        """32 hex digits, equal for equal requests on every machine and every version of Python."""
         decoding = self.decoding
         canonical = _ENCODER.encode(
             [
@@ -70,13 +72,13 @@ class Request:
 
     @property
     def text(self) -> str:
-        """The prompt as one text, as a completions endpoint gets it."""
+        """The prompt as a single text, as a completions endpoint gets the prompt."""
         return "\n\n".join(message.text for message in self.messages)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call, as the server counts them."""
+    """Tokens of a call, as the server counts them."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -123,10 +125,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A reply, or the reason why there will never be one."""
+    """A reply, or the reason for a final failure."""
 
     text: str  # as it was paid for, thinking aloud included
-    finish_reason: str  # stop | length | content_filter | ..., as the server says it; "error" if the request failed for good
+    # stop | length | content_filter | ..., as the server names it; "error": failed for good
+    finish_reason: str
     usage: Usage = Usage()
     error: str | None = None  # a slug; then `text` holds the server's words
     reasoning: str = ""  # what the model thought, where the server sends that beside the reply
@@ -134,7 +137,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """What an endpoint says is left of one of its limits."""
+    """The rest of a limit, as an endpoint's headers name it."""
 
     left: int
     limit: int | None  # None: it does not say
@@ -143,7 +146,7 @@ class Remaining:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How much more an endpoint says it will take, of requests and of tokens. None: it does not say."""
+    """The requests and tokens that an endpoint will still take, by its headers. None: not named."""
 
     requests: Remaining | None = None
     tokens: Remaining | None = None

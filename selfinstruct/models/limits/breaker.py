@@ -1,4 +1,4 @@
-"""Says when an endpoint has failed so often that asking on is of no use. No clock: `now` is passed in."""
+"""A circuit breaker for an endpoint that fails too often. No clock: `now` is passed in."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 
 class Breaker:
-    """Opens when more than half of the last calls failed in a way that may pass: then one probe at a time, less and less often,
-    until the first success. Afterwards calls come back one by one. A separate count tells when most requests fail for good.
+    """Opens when more than half of the last calls failed for a passing reason.
 
-    An endpoint that has never answered is none of its business: whoever makes calls again gives that up after a few.
+    While the breaker is open, single probes are sent, less and less often, until the first success.
+    Afterwards calls come back gradually. A separate count tells when most requests fail for good.
+
+    An endpoint that has never answered is left to the retry layer, which soon gives up.
     """
 
     SPAN, LEAST = 32, 20  # calls that are looked at; fewer say nothing
@@ -34,12 +36,13 @@ class Breaker:
             return None
         commonest = lost.most_common(1)[0][0]
         return (
-            f"{self._name}: {lost.total()} of the last {len(self._losses)} requests failed for good, most of them with: "
+            f"{self._name}: {lost.total()} of the last {len(self._losses)} requests "
+            "failed for good, most of them with: "
             f"{commonest}; look into the prompts and the endpoint's rules, then start again"
         )
 
     def delay(self, under_way: int, now: float) -> float:
-        """Seconds until a call may go; infinite until another one has ended."""
+        """Seconds until a call may go; infinite until another call has ended."""
         if self._ramp is not None and under_way >= self._ramp:
             return math.inf
         if not self.is_open:
@@ -51,7 +54,7 @@ class Breaker:
             self._probe = number
 
     def ended(self, number: int) -> None:
-        """However it ended."""
+        """Count the end of a call, whether with a reply or an error."""
         if number == self._probe:
             self._probe = None
 
@@ -76,10 +79,11 @@ class Breaker:
                 self._next = now + self._pause
             return
         self._failures.append(why)
-        failures = Counter(one for one in self._failures if one is not None)
+        failures = Counter(failure for failure in self._failures if failure is not None)
         if len(self._failures) >= self.LEAST and 2 * failures.total() > len(self._failures):
             self.is_open, self._next, self._ramp = True, now + self._pause, None
             self._notice(
-                f"{self._name}: {failures.total()} of the last {len(self._failures)} calls failed, most of them with: "
+                f"{self._name}: {failures.total()} of the last {len(self._failures)} calls "
+                "failed, most of them with: "
                 f"{failures.most_common(1)[0][0]}; asking one at a time until it answers"
             )

@@ -1,4 +1,4 @@
-"""How many calls are under way at once, who is next, and how long one may take."""
+"""The number of calls under way, the queue for a place, and the time that a call may take."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ GRACE = 4.0  # seconds that a run which ends waits for the replies to what it ha
 
 
 class Paced:
-    """At most `concurrency` calls at once, those of the lowest `rank` first. A call that waits to be made again holds no place.
+    """At most `concurrency` calls at once, those of the lowest `rank` first.
 
-    `delay` tells how many seconds the next call has to wait for the endpoints' limits; infinite: until one that is under way has
-    ended. It is asked for whoever is first in the line, again when a call ends, and never in between: waiting costs nothing.
-    While it is held, nothing new is sent. After `stop`, nothing new is ever sent: calls wait here until they are cancelled.
-    An endpoint that will not serve the run any more is not asked again, but what is under way may still come in: it is paid for.
+    A call that waits for its next attempt holds no place. `delay` returns the seconds that the next
+    call has to wait for the endpoints' limits; infinite: until a call under way has ended. `delay`
+    is called for the first call in the line, again when a call ends, and never in between. Nothing
+    new is sent during a delay. After `stop`, nothing new is ever sent: calls wait here until they
+    are cancelled. An endpoint that refuses the run gets no new calls, but replies under way may
+    still come in: they are paid for.
     """
 
     def __init__(
@@ -51,9 +53,9 @@ class Paced:
         try:
             async with self._line:
                 refusal = await self._turn(request)
-            if (
-                refusal is None
-            ):  # nothing comes between a turn and its call, so that the next in the line sees it in the limits
+            # Nothing comes between a turn and its call, so that the next in the line sees the call in
+            # the limits.
+            if refusal is None:
                 self._under_way += 1
                 self._idle.clear()
                 try:
@@ -67,13 +69,15 @@ class Paced:
                         self._idle.set()
         finally:
             self._places.give_back()
-        await self._replies(
-            GRACE
-        )  # also before a call that was never sent fails: whoever hears of it may cancel the others
+        # Also before a call that was never sent fails: its caller may cancel the others.
+        await self._replies(GRACE)
         raise refusal
 
     async def _turn(self, request: Request) -> ModelError | None:
-        """Wait as the first in the line until the request may be sent (None), or for the reason why it never will be."""
+        """Wait as the first in the line until the request may be sent (None).
+
+        Returns the reason if the request will never be sent.
+        """
         while self._refusal is None:
             may_go = not (self._stopped or self._held)
             seconds = self._delay(request) if may_go else math.inf
@@ -98,7 +102,7 @@ class Paced:
         self._news.set()
 
     async def stop(self, grace: float) -> None:
-        """Send nothing new, and wait up to `grace` seconds for the replies to what has been sent."""
+        """Send nothing new, and wait up to `grace` seconds for the replies under way."""
         self._stopped = True
         await self._replies(grace)
 
@@ -111,7 +115,7 @@ class Paced:
 
 
 class _Places:
-    """So many at once. A free one goes to whoever waits with the lowest rank, of those to who has waited longest."""
+    """Places for calls. A free place goes to the lowest rank, then to the longest wait."""
 
     def __init__(self, number: int) -> None:
         self._free = number
@@ -141,9 +145,10 @@ class _Places:
 
 
 class Bounded:
-    """Cuts off a call that takes far longer than its stage's usual, so that one straggler holds nobody up for long.
+    """Cuts off a call that takes far longer than usual for its stage.
 
-    The same request is given twice the time at its next try, so that a reply which really takes long comes through.
+    So a straggler holds up the run only for a while. The next attempt of the same request gets
+    twice the time, so that a long reply comes through.
     """
 
     SAMPLES = 50  # replies before there is a usual
@@ -151,9 +156,8 @@ class Bounded:
 
     def __init__(self, inner: Model) -> None:
         self._inner = inner
-        self._usual: defaultdict[str, _Usual] = defaultdict(
-            lambda: _Usual(self.SAMPLES)
-        )  # by stage
+        # by stage
+        self._usual: defaultdict[str, _Usual] = defaultdict(lambda: _Usual(self.SAMPLES))
         self._cut: Counter[str] = Counter()
 
     async def complete(self, request: Request) -> Completion:
@@ -165,7 +169,8 @@ class Bounded:
         except asyncio.TimeoutError:
             self._cut[request.key] += 1
             raise Transient(
-                f"a reply of the stage {request.stage} took over {limit:.0f} s, far longer than usual"
+                f"a reply of the stage {request.stage} took over {limit:.0f} s, "
+                "far longer than usual"
             ) from None
         self._usual[request.stage].took(time.monotonic() - begun)
         if self._cut:

@@ -1,10 +1,10 @@
-"""One endpoint's limits: how often it may be called and by how many at once, as told, as its headers say and as it has shown.
+"""The limits of an endpoint: how often, and with how many calls at once.
 
-rpm, tpm      the user's word: an even pace
-headers       what the server says is left (x-ratelimit-remaining-requests and the like)
-refusals      what a burst of HTTP 429 teaches: rates.Learned
-adaptive      how many calls at once serve best: adaptive.Adaptive
-failures      an endpoint where nothing works is asked one call at a time: breaker.Breaker
+rpm, tpm      the user's settings: an even pace
+headers       the server's x-ratelimit-remaining-requests and the like
+refusals      the pace learned from a burst of HTTP 429: rates.Learned
+adaptive      the number of calls at once with the best throughput: adaptive.Adaptive
+failures      an endpoint where nothing works gets single calls: breaker.Breaker
 """
 
 from __future__ import annotations
@@ -33,13 +33,12 @@ class _Call:
     sent_tokens: int  # of all calls, this one included
 
 
-_UNDER_WAY: ContextVar[_Call] = ContextVar(
-    "_UNDER_WAY"
-)  # the call that a provider's headers belong to
+# the call that a provider's headers belong to
+_UNDER_WAY: ContextVar[_Call] = ContextVar("_UNDER_WAY")
 
 
 class Limits:
-    """What is known about one endpoint. It decides and never waits; `Paced` waits."""
+    """All that is known about the limits of an endpoint. Decides and never waits; `Paced` waits."""
 
     def __init__(
         self,
@@ -52,7 +51,7 @@ class Limits:
         notice: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`rpm`, `tpm`: 0 for none. `most`: the largest number of calls at once that `adaptive` may try."""
+        """`rpm`, `tpm`: 0 for none. `most`: the largest limit that `adaptive` may try."""
         self.name, self._clock = name, clock
         self.under_way = 0
         self._requests = Rate(rpm / 60) if rpm else None
@@ -66,7 +65,7 @@ class Limits:
 
     @property
     def load(self) -> float:
-        """Calls under way, as a share of what it takes at once where that is known."""
+        """Calls under way, as a share of the calls at once that the endpoint takes, if known."""
         return self.under_way / (self._adaptive.limit if self._adaptive else 1.0)
 
     def delay(self, request: Request) -> float:
@@ -88,7 +87,7 @@ class Limits:
         return longest
 
     def begin(self, request: Request) -> _Call:
-        """A request is sent now. Raises ModelError if most requests before it have failed for good."""
+        """Count a request that is sent now. Raises ModelError if most before failed for good."""
         verdict = self._breaker.verdict
         if verdict is not None:
             raise ModelError(verdict)
@@ -110,7 +109,7 @@ class Limits:
         return call
 
     def end(self, call: _Call) -> None:
-        """However it ended."""
+        """Count the end of a call, whether with a reply or an error."""
         self.under_way -= 1
         self._breaker.ended(call.number)
 
@@ -137,24 +136,25 @@ class Limits:
             self._adaptive.burst(now)
 
     def told(self, allowance: Allowance) -> None:
-        """What the headers of a reply say, in the task of the call that they belong to. Older calls' news are none."""
+        """Take the headers of a reply, in the task of its call. Headers of older calls are ignored."""
         call, now = _UNDER_WAY.get(None), self._clock()
         if call is None or call.number < self._told_by:
             return
         self._is_told, self._told_by = True, call.number
-        one, other = allowance.requests, allowance.tokens
-        if one is not None:
-            self._left_requests.told(
-                one.left - (self._sent - call.number), one.limit, one.reset, now
-            )
-        if other is not None:
-            self._left_tokens.told(
-                other.left - (self._sent_tokens - call.sent_tokens), other.limit, other.reset, now
-            )
+        requests, tokens = allowance.requests, allowance.tokens
+        if requests is not None:
+            left = requests.left - (self._sent - call.number)
+            self._left_requests.told(left, requests.limit, requests.reset, now)
+        if tokens is not None:
+            left = tokens.left - (self._sent_tokens - call.sent_tokens)
+            self._left_tokens.told(left, tokens.limit, tokens.reset, now)
 
 
 class Limited:
-    """Tells one endpoint's limits of every call. It does not wait: whoever calls has asked `limits.delay` before."""
+    """Reports every call to the limits of an endpoint.
+
+    Never waits: the caller has waited for `limits.delay` before.
+    """
 
     def __init__(self, inner: Model, limits: Limits) -> None:
         self._inner, self.limits = inner, limits
@@ -181,7 +181,10 @@ class Limited:
 
 
 def _tokens(request: Request) -> int:
-    """As providers count before they answer: the prompt at four characters a token, and the longest reply allowed."""
+    """Tokens as providers count them beforehand.
+
+    That is the prompt at four characters a token, and the longest reply allowed.
+    """
     most = request.decoding.max_tokens
     return (
         sum(len(message.text) for message in request.messages) // 4

@@ -1,4 +1,7 @@
-"""How often an endpoint may be called: as told, as its headers say, or as its refusals teach. No clock: `now` is passed in."""
+"""The rate of calls to an endpoint: as configured, from headers, or learned from refusals.
+
+No clock: `now` is passed in.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from random import Random
 
 
 class Rate:
-    """An even pace. What was missed by being late is caught up with, up to `slack` seconds of it."""
+    """An even pace. Up to `slack` seconds of delay are caught up with."""
 
     def __init__(self, per_second: float, *, slack: float = 0.05) -> None:
         self.per_second, self._slack = per_second, slack
@@ -30,7 +33,7 @@ class Rate:
 
 
 class Left:
-    """What a server says is left of a limit until it is renewed. Once it ran out, the limit is spread evenly."""
+    """The rest of a limit until the server renews it. Once used up, the limit is spread evenly."""
 
     def __init__(self) -> None:
         self._left = self._until = math.inf
@@ -38,7 +41,10 @@ class Left:
         self._pace: Rate | None = None
 
     def told(self, left: float, limit: float | None, reset: float, now: float) -> None:
-        """`left`: less what was sent since. `reset`: seconds until all of `limit` is there again."""
+        """Take a header: `left` is the rest, from which calls sent since are subtracted.
+
+        `reset`: seconds until all of `limit` is there again.
+        """
         self._left, self._until = left, now + reset
         self._longest = max(self._longest, reset)
         if limit:
@@ -64,18 +70,21 @@ class Left:
 
 
 class Learned:
-    """A pace that refusals (HTTP 429) have taught. Those of one burst teach one lesson, when all of them have come back.
+    """A pace learned from refusals (HTTP 429). A burst of refusals counts once, when all are back.
 
-    A burst holds everything for as long as the server asks, or for a moment that grows while nothing passes. What passes between
-    two moments at which a limit is used up is what it allows in that time, be it a window or a bucket: a little less is the pace
-    from then on. The gap to the pace before is soon tried again, and what lies beyond after a steady while. A server that goes on
-    refusing however slowly it is called teaches nothing about a pace: then, for a while, only the holds are kept. Where no pace
-    is known, calls begin few at a time and double, so that a burst is a small one.
+    A burst holds all calls for as long as the server asks, or for a moment that grows while nothing
+    passes. The calls that pass between two moments at which a limit is used up are the allowance of
+    that time, for a window and for a bucket alike: a little less is the pace from then on. The gap
+    to the pace before is soon tried again, and higher paces after a steady while. A server that
+    refuses at any pace teaches nothing about a pace: then, for a while, only the holds are kept.
+    Where no pace is known, calls begin few at a time and double, so that a burst stays small.
     """
 
     PAUSE, LONGEST_PAUSE = 0.12, 30.0  # seconds of hold that no server asked for
     STEADY = 6.0  # seconds without a burst before more is tried
-    DEAF = 30.0  # seconds without a lesson once the pace has come down to a fraction for nothing; twice as long each time
+    # seconds without a lesson once the pace has come down to a fraction for nothing; twice as long
+    # each time
+    DEAF = 30.0
     LEAST = 0.1  # calls a second
     FEW, DOUBLING = 32, 0.05  # calls to begin with, and the seconds in which they double
 
@@ -85,7 +94,8 @@ class Learned:
             int, float
         ] = {}  # calls of the last second that were not refused, with their moments
         self._sent = 0  # the last call
-        # As the last hold ended: the last call of all, the last one refused and its moment; and since then.
+        # As the last hold ended: the last call of all, the last refused call and its moment; and
+        # since then.
         self._sent_then = self._spent = 0
         self._spent_at, self._resumed_at = math.inf, -math.inf
         self._last, self._last_at, self._refused = 0, 0.0, 0
@@ -93,14 +103,12 @@ class Learned:
         self._until = self._deaf_until = -math.inf
         self._deaf, self._pause, self._few = self.DEAF, self.PAUSE, self.FEW
         self._cost = 1.0  # of a burst, in quarters of a second: all is tried as much later
-        self._back = (
-            self.DOUBLING
-        )  # seconds in which a refusal is back, and all that was sent before it was
+        # seconds in which a refusal is back, and the replies to all calls sent before the refusal
+        self._back = self.DOUBLING
         self._closed = 0  # holds in a row before which nothing had passed
         self._rate: Rate | None = None
-        self._rate_then = self._useless = (
-            0.0  # as the last hold ended; below this, lessons have been no use
-        )
+        # the rate as the last hold ended; the rate below which lessons have been no use
+        self._rate_then = self._useless = 0.0
         self._ceiling, self._grown_at = math.inf, 0.0
 
     @property
@@ -159,7 +167,7 @@ class Learned:
         return True
 
     def _learn(self, now: float) -> None:
-        """When the hold is over: by then all of the burst have come back, and what has not was accepted."""
+        """Learn a pace at the end of a hold, when all refusals are back and other calls accepted."""
         passed = self._last - self._spent - self._refused
         if now < self._deaf_until:
             self._pause = min(self.PAUSE * self._refused / max(passed, 1), 10 * self.PAUSE)
@@ -186,9 +194,8 @@ class Learned:
             self._rate is None
         ):  # a bucket may have been full, and a window new: soon tried beyond if it was little
             self._ceiling = 0.97 * lately if open_for >= 1.0 else math.inf
-            first = (
-                lately if open_for >= 1.0 else passed if passed >= 10 else found
-            )  # a few say nothing of a second
+            # A few calls say nothing about a second.
+            first = lately if open_for >= 1.0 else passed if passed >= 10 else found
             return Rate(max(0.97 * first, self.LEAST))
         before = self._rate.per_second
         if before > 1.25 * self._rate_then and open_for >= 1.0:
@@ -200,7 +207,7 @@ class Learned:
         return self._rate
 
     def _doubt(self, passed: int, now: float) -> None:
-        """Of a limit the pace comes down to what it is, and not much below."""
+        """Lower the pace to the limit that was found, and not much below."""
         pace = min(self._rate.per_second if self._rate else math.inf, self._found(passed))
         is_sure = passed >= 4 or self._last_at - self._resumed_at > self.STEADY
         self._useless = max(self._useless, pace / (4 if is_sure else 16))
@@ -213,13 +220,12 @@ class Learned:
             )
 
     def _found(self, passed: int) -> float:
-        held = min(
-            self._resumed_at - self._spent_at, 0.6
-        )  # what a bucket saves up in a longer one it may not keep
+        # A bucket may not keep the savings of a longer hold.
+        held = min(self._resumed_at - self._spent_at, 0.6)
         return passed / max(self._last_at - self._resumed_at + max(held, 0.0), 0.05)
 
     def _grow(self, rate: Rate, now: float) -> None:
-        """Only what is made use of."""
+        """Raise the rate, only where the calls make use of the rate."""
         is_unsure = math.isinf(self._ceiling)
         if now - self._grown_at < (0.12 if is_unsure else 0.25) * self._cost:
             return

@@ -21,9 +21,10 @@ class _Endpoint:
 class Spread:
     """Sends each request to the least busy of the endpoints that may be called now.
 
-    One that cannot be reached, or that refuses the run, is left out while another serves, and tried again with one request after
-    a pause that grows. Where all are out, those that have refused nothing are asked as if none were out, and what they say goes
-    to whoever makes calls again. The run is refused when all have refused it.
+    An endpoint that cannot be reached, or that refuses the run, is left out while another serves.
+    After a pause that grows, a single request tries that endpoint again. Where all are out, the
+    endpoints without a refusal are asked as if none were out, and their errors go to the retry
+    layer. The run is refused when all have refused it.
     """
 
     PAUSE, LONGEST_PAUSE = 2.0, 120.0  # seconds that an endpoint is left out
@@ -38,15 +39,19 @@ class Spread:
         self._notice, self._clock = notice, clock
 
     def delay(self, request: Request) -> float:
-        """Seconds until some endpoint may be sent this request; infinite: not before a call has ended."""
+        """Seconds until an endpoint may get this request; infinite: until a call has ended."""
         now = self._clock()
-        return min(self._delay(one, request, now) for one in self._endpoints)
+        return min(self._delay(endpoint, request, now) for endpoint in self._endpoints)
 
     async def complete(self, request: Request) -> Completion:
         now = self._clock()
         endpoint = min(
             self._endpoints,
-            key=lambda one: (self._delay(one, request, now), not one.is_out, one.limits.load),
+            key=lambda endpoint: (
+                self._delay(endpoint, request, now),
+                not endpoint.is_out,
+                endpoint.limits.load,
+            ),
         )
         endpoint.is_tried = endpoint.is_out
         try:
@@ -57,9 +62,9 @@ class Spread:
             if len(self._endpoints) == 1 or not (is_refusal or is_gone):
                 raise
             self._leave_out(endpoint, error, refuses=is_refusal)
-            if all(one.has_refused for one in self._endpoints):
+            if all(endpoint.has_refused for endpoint in self._endpoints):
                 raise
-            if all(one.is_out for one in self._endpoints):
+            if all(endpoint.is_out for endpoint in self._endpoints):
                 raise Transient(str(error), is_server_gone=True) from error
             # Nothing against the request: another endpoint takes it at once.
             raise Transient(str(error), retry_after=0.0, is_server_busy=True) from error
@@ -71,17 +76,17 @@ class Spread:
         return completion
 
     async def close(self) -> None:
-        for one in self._endpoints:
-            await one.model.close()
+        for endpoint in self._endpoints:
+            await endpoint.model.close()
 
-    def _delay(self, one: _Endpoint, request: Request, now: float) -> float:
-        all_out = one.is_out and all(other.is_out for other in self._endpoints)
-        if one.is_out and (not all_out or one.has_refused):
-            if one.is_tried:
+    def _delay(self, endpoint: _Endpoint, request: Request, now: float) -> float:
+        all_out = endpoint.is_out and all(other.is_out for other in self._endpoints)
+        if endpoint.is_out and (not all_out or endpoint.has_refused):
+            if endpoint.is_tried:
                 return math.inf
-            if now < one.again_at:
-                return one.again_at - now
-        return one.limits.delay(request)
+            if now < endpoint.again_at:
+                return endpoint.again_at - now
+        return endpoint.limits.delay(request)
 
     def _leave_out(self, endpoint: _Endpoint, error: Exception, *, refuses: bool) -> None:
         now = self._clock()
@@ -92,5 +97,5 @@ class Spread:
         endpoint.again_at = now + endpoint.pause
         is_news = not endpoint.is_out
         endpoint.is_out = True
-        if is_news and not all(one.is_out for one in self._endpoints):
+        if is_news and not all(endpoint.is_out for endpoint in self._endpoints):
             self._notice(f"left out: {error}; the other endpoints go on, it is tried again later")
