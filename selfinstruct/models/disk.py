@@ -1,4 +1,4 @@
-"""Writing to a disk that may be full: wait for room, and say so."""
+"""Writing to a disk that may be full."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from selfinstruct.errors import NoRoom
 
 Notice = Callable[[str], None]
-ROOM_PAUSE = 2.0  # seconds between two looks at a full disk
+ROOM_PAUSE = 2.0  # seconds between two tries on a full disk
 
 
 async def when_there_is_room(
@@ -17,7 +17,10 @@ async def when_there_is_room(
     notice: Notice,
     paused: Callable[[bool], None] = lambda is_paused: None,
 ) -> None:
-    """Call `write`, again and again while it raises NoRoom, saying so. `paused` hears when that begins and when it is over."""
+    """Call `write` again and again while NoRoom is raised, and say so every minute.
+
+    `paused` is called with True when the wait begins, and with False after the write.
+    """
     said, waits = 0.0, False
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The record of replies: whatever is on it is never bought again."""
+"""The record of replies: a reply on record is never bought again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from selfinstruct.models.money.meter import Meter
 
 
 class Record(Protocol):
-    """Where completions are kept: `run.Completions`, or a dictionary of one's own."""
+    """Where completions are kept (runs/completions.py)."""
 
     def get(self, key: str) -> Completion | None: ...
 
@@ -21,11 +21,11 @@ class Record(Protocol):
 
 
 class Recorded:
-    """Never buys twice: what is on record is answered from there, what is new goes on record before anybody sees it. A request
-    that failed for good goes on record as well: the dataset depends on it.
+    """Answers from the record, and puts every new completion on record before handing it on.
 
-    Replies that find the disk full are kept until there is room. Meanwhile `hold` is on: what cannot be written down is not
-    bought, so that no more can be lost than was under way.
+    A request that failed for good goes on record too, since the dataset depends on the failure.
+    Replies that find the disk full wait for room. Meanwhile `hold(True)` stops new calls, so that
+    no more can be lost than the replies under way.
     """
 
     def __init__(
@@ -36,40 +36,33 @@ class Recorded:
         notice: Notice = lambda text: None,
         hold: Callable[[bool], None] = lambda held: None,
     ) -> None:
-        self._inner, self._record, self._meter, self._notice, self._hold = (
-            inner,
-            record,
-            meter,
-            notice,
-            hold,
-        )
-        self._homeless = 0  # replies that wait for room
+        self._inner, self._record, self._meter = inner, record, meter
+        self._notice, self._hold = notice, hold
+        self._unwritten = 0  # replies that wait for room
 
     async def complete(self, request: Request) -> Completion:
         key = request.key
         known = self._record.get(key)
-        if known is None:
-            begun = time.monotonic()
-            try:
-                known = await self._inner.complete(request)
-            except RequestFailed as failure:
-                known = Completion(failure.detail, "error", error=failure.reason)
-                self._meter.take(request.stage, known)
-            seconds, completion = time.monotonic() - begun, known
-            notice = (
-                (lambda text: None) if self._homeless else self._notice
-            )  # the first one speaks for all
-            if self._record.get(key) is None:  # a batch's replies go on record as they come
-                await when_there_is_room(
-                    lambda: self._record.put(key, request, completion, seconds),
-                    notice,
-                    self._paused,
-                )
-        return known
+        if known is not None:
+            return known
+        begun = time.monotonic()
+        try:
+            completion = await self._inner.complete(request)
+        except RequestFailed as failure:
+            completion = Completion(failure.detail, "error", error=failure.reason)
+            self._meter.take(request.stage, completion)
+        seconds = time.monotonic() - begun
+        if self._record.get(key) is None:  # a batch's replies go on record as they come
+            # The first reply that waits speaks for all.
+            notice: Notice = (lambda text: None) if self._unwritten else self._notice
+            await when_there_is_room(
+                lambda: self._record.put(key, request, completion, seconds), notice, self._paused
+            )
+        return completion
 
     def _paused(self, is_paused: bool) -> None:
-        self._homeless += 1 if is_paused else -1
-        self._hold(self._homeless > 0)  # a cancelled wait leaves it on: the sitting ends
+        self._unwritten += 1 if is_paused else -1
+        self._hold(self._unwritten > 0)  # a cancelled wait leaves the hold on: the sitting ends
 
     async def close(self) -> None:
         await self._inner.close()
