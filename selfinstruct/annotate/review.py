@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -202,6 +202,14 @@ class Review:
             f"  judge        {config.model}{where}, --api {config.api}, "
             f"--response-format {config.response_format}"
         )
+        yield from self._estimate(left)
+        for message in self.judge.request(next(iter(left), next(self.run.examples()))).messages:
+            yield f"--- {message.role}"
+            yield message.text
+        yield "--- end; nothing was sent"
+
+    def _estimate(self, left: Sequence[Example]) -> Iterator[str]:
+        config = self.judge.config
         prompt = round(
             sum(len(self.judge.request(example).text) for example in left) / _CHARACTERS_PER_TOKEN
         )
@@ -223,10 +231,6 @@ class Review:
                 f"  {'cost':<12} {f'${price.cost(usage):,.2f}':>11}"
                 f"{', at the batch price' if config.batch else ''}"
             )
-        for message in self.judge.request(next(iter(left), next(self.run.examples()))).messages:
-            yield f"--- {message.role}"
-            yield message.text
-        yield "--- end; nothing was sent"
 
     def _on_record(self) -> Callable[[str], Completion | None]:
         path = self.run.directory / FOLDER / self.judge.name / COMPLETIONS

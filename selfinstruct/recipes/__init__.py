@@ -22,7 +22,7 @@ Outcome = Instruction | Rejected | Example
 
 @dataclass(frozen=True, slots=True)
 class Materials:
-    """What a recipe works on besides its settings: seed tasks, sources.
+    """The data that a recipe works on besides its settings: seed tasks, sources.
 
     value: for the recipe alone. files: copied into the run directory, by name. fingerprints: of
     everything that decides the data, by name (run.json); a run goes on with the same ones only.
@@ -34,10 +34,10 @@ class Materials:
 
 
 class Recipe:
-    """One way of making data, opened for a run.
+    """A way of making data, opened for a run.
 
-    A recipe overrides what is not trivial for it. Items, drafts and admitted values are its own
-    types; the engine only passes them on.
+    A recipe overrides the methods that are not trivial for the recipe. Items, drafts and admitted
+    values are its own types; the engine only passes them on.
     """
 
     questions: ClassVar[Sequence[Question]] = ()
@@ -59,7 +59,7 @@ class Recipe:
 
     @classmethod
     def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
-        """What the settings name. `kept`: the folder of inputs of a run that goes on, whose copies
+        """The materials that the settings name. `kept`: the inputs of a run that goes on, whose copies
         serve again but for the settings that are `named` anew. Raises UserError.
         """
         return Materials()
@@ -78,7 +78,7 @@ class Recipe:
         return sys.maxsize
 
     async def draft(self, at: int, item: Any, ask: Ask) -> Sequence[Any]:
-        """The drafts of item number `at`, with `Rejected` for what could not be read."""
+        """The drafts of item number `at`, with `Rejected` for the unreadable parts of a reply."""
         return [item]
 
     def admit(self, at: int, draft: Any) -> Any:
@@ -86,7 +86,7 @@ class Recipe:
         return draft
 
     async def fill(self, at: int, admitted: Any, ask: Ask) -> Sequence[Outcome]:
-        """What is committed of an admitted draft: its instruction first, then the rest."""
+        """The outcomes of an admitted draft: its instruction first, then the rest."""
         raise NotImplementedError
 
     def end(self, at: int) -> None:

@@ -29,7 +29,7 @@ _PLACE = re.compile(r"([a-z]*)(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Outcomes that are committed together: at most one instruction, with what belongs to it."""
+    """Outcomes that are committed together: at most an instruction, with its examples and rejects."""
 
     turn: int  # the item's number
     outcomes: tuple[Outcome, ...]
@@ -40,12 +40,12 @@ class Step:
 
     @property
     def instruction(self) -> Instruction | None:
-        """The instruction that it commits."""
+        """The instruction among the outcomes, if any."""
         return next((each for each in self.outcomes if isinstance(each, Instruction)), None)
 
 
 class Engine:
-    """One sitting's way through a recipe, from item number `start` on."""
+    """A sitting's way through a recipe, from item number `start` on."""
 
     def __init__(self, recipe: Recipe, ask: Ask, pace: Pace, *, start: int = 0) -> None:
         self._recipe, self._ask, self._pace = recipe, ask, pace
@@ -53,7 +53,7 @@ class Engine:
         self._ended = start
 
     async def steps(self) -> AsyncGenerator[Step, None]:
-        """What is to be committed, in its order. Raises ModelError."""
+        """The steps to commit, in order. Raises ModelError."""
         async with aclosing(in_order(self._fill, self._admit(), window=self._pace.steps)) as steps:
             async for step in steps:
                 self._pace.waiting -= 1
@@ -133,7 +133,7 @@ class _Asked(Exception):
 
 
 async def first_call(recipe: Recipe) -> tuple[str, str, Any, str | None] | None:
-    """The stage, place, values and model of what a new run asks first; None if nothing is asked."""
+    """The stage, place, values and model of a new run's first request; None if there is none."""
 
     async def ask(stage: str, place: str, values: Any, to: str | None = None) -> Any:
         raise _Asked(stage, place, values, to)

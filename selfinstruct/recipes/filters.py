@@ -1,4 +1,4 @@
-"""Why not? Each filter names the reason to drop a candidate, a stable slug, or returns None to keep it. Pure."""
+"""The filters. Each names the reason to drop a candidate, a stable slug, or returns None. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ PAPER_WORDS = (
     "image", "images", "graph", "graphs", "picture", "pictures", "file", "files", "map", "maps", "draw", "plot", "go to",
 )  # fmt: skip
 ALPACA_WORDS = (*PAPER_WORDS, "video", "audio", "music", "flowchart", "diagram")
-# A chat model knows that it writes text: only what needs another medium is left. "map", "file" or "music" name topics as well.
+# A chat model knows that it writes text: only what needs another medium is left. "map", "file" or
+# "music" name topics as well.
 CHAT_WORDS = (
     "image",
     "images",
@@ -28,12 +29,12 @@ CHAT_WORDS = (
     "screenshot",
 )
 MIN_WORDS, MAX_WORDS = 4, 150
-_NO_SPACES = re.compile(  # letters of scripts that write none: Thai and Lao, Myanmar, Khmer, kana, Han
+# letters of scripts that write no spaces: Thai and Lao, Myanmar, Khmer, kana, Han
+_NO_SPACES = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
 )
-_CONTROL = re.compile(
-    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd]"
-)  # Unicode's Cc and Cs without \t \n \r
+# Unicode's Cc and Cs without \t \n \r
+_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 
 InstructionFilter = Callable[[str], str | None]
 
@@ -49,7 +50,10 @@ def why_not_length(instruction: str) -> str | None:
 
 
 def why_not_length_any_script(instruction: str) -> str | None:
-    """As `why_not_length`, with four letters of a script that writes no spaces (Chinese, Thai, ...) counted as two words."""
+    """As `why_not_length`, with four letters of a script without spaces counted as two words.
+
+    Such scripts are those of Chinese, Thai and others.
+    """
     spaced, unspaced = _NO_SPACES.subn(" ", instruction)
     words = len(spaced.split()) + unspaced / 2
     return (
@@ -62,7 +66,7 @@ def why_not_length_any_script(instruction: str) -> str | None:
 
 
 def why_not_words(words: Sequence[str]) -> InstructionFilter:
-    """A filter for instructions that hold one of `words` as a whole word, in any case."""
+    """A filter for instructions that hold any of `words` as a whole word, in any case."""
     found_in = re.compile(r"\b(?:" + "|".join(map(re.escape, words)) + r")\b", re.IGNORECASE)
 
     def why_not_blocked_word(instruction: str) -> str | None:
@@ -88,7 +92,7 @@ def why_not_foreign_first(instruction: str) -> str | None:
 
 
 def why_not_symbol_first(instruction: str) -> str | None:
-    """A letter or a digit of any script, an opening quote, bracket or Spanish mark may begin a sentence; nothing else does."""
+    """The beginning is no letter or digit of any script, opening quote, bracket or Spanish mark."""
     category = unicodedata.category(instruction[0])
     return (
         None
@@ -98,7 +102,7 @@ def why_not_symbol_first(instruction: str) -> str | None:
 
 
 def why_not_control(text: str) -> str | None:
-    """Control characters, lone surrogates and what stands for undecodable bytes: nobody wants to train on them."""
+    """Control characters, lone surrogates and replacements of undecodable bytes."""
     return "control_characters" if _CONTROL.search(text) else None
 
 
@@ -121,7 +125,7 @@ def why_not_instruction(instruction: str, filters: Sequence[InstructionFilter]) 
 
 
 def why_not_instance(instance: Instance) -> str | None:
-    """Appendix B of the paper: an output that is its input, that is empty, or a side that breaks off at a colon."""
+    """Appendix B of the paper: an output equal to its input, an empty output, a side cut at a colon."""
     if instance.input == instance.output:
         return "output_equals_input"
     if not instance.output:
@@ -134,31 +138,38 @@ def why_not_instance(instance: Instance) -> str | None:
 def why_not_instances(
     instances: Sequence[Instance], *, at_most: int, control: bool, repeated: bool = True
 ) -> list[str | None]:
-    """A verdict on each instance of one task (appendix B), in their order.
+    """A verdict on each instance of a task (appendix B), in their order.
 
-    First each is judged alone; if two of the rest have the same non-empty input and different outputs, all of them go; then
-    exact duplicates; then what is beyond `at_most`. `control` also drops those with control characters; without `repeated` a
-    task that needs no input has one instance, as a second could only be another answer to the same question.
+    First each instance is judged alone. If two of the rest have the same non-empty input and
+    different outputs, all of them go. Then exact duplicates go, then all beyond `at_most`.
+    `control` also drops instances with control characters. Without `repeated` a task that needs no
+    input has a single instance: a second could only be another answer to the same question.
     """
     verdicts = [
-        why_not_instance(one) or (why_not_control(one.input + one.output) if control else None)
-        for one in instances
+        why_not_instance(instance)
+        or (why_not_control(instance.input + instance.output) if control else None)
+        for instance in instances
     ]
-    sound = [one for one, verdict in zip(instances, verdicts, strict=True) if verdict is None]
+    sound = [
+        instance for instance, verdict in zip(instances, verdicts, strict=True) if verdict is None
+    ]
     outputs: dict[str, str] = {}
-    if any(one.input and outputs.setdefault(one.input, one.output) != one.output for one in sound):
+    if any(
+        instance.input and outputs.setdefault(instance.input, instance.output) != instance.output
+        for instance in sound
+    ):
         return [verdict or "conflicting_outputs" for verdict in verdicts]
     kept: set[Instance] = set()
-    for number, (one, verdict) in enumerate(zip(instances, verdicts, strict=True)):
+    for number, (instance, verdict) in enumerate(zip(instances, verdicts, strict=True)):
         if verdict is None:
-            again = not repeated and not one.input and any(not other.input for other in kept)
+            again = not repeated and not instance.input and any(not other.input for other in kept)
             verdicts[number] = (
                 "duplicate_instance"
-                if one in kept
+                if instance in kept
                 else "too_many_instances"
                 if again or len(kept) >= at_most
                 else None
             )
             if verdicts[number] is None:
-                kept.add(one)
+                kept.add(instance)
     return verdicts

@@ -27,8 +27,7 @@ async def in_order(
     pending: deque[asyncio.Future[Result]] = deque()
     upcoming: asyncio.Future[Item | object] | None = None
     news = asyncio.Event()
-    failure: Exception | None = None
-    more = True
+    failure, more = None, True
     try:
         while more or pending:
             if more and upcoming is None and len(pending) < max(1, window()):

@@ -1,4 +1,4 @@
-"""How far a run may be ahead of what it has committed."""
+"""The lead of a run's calls over its commits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import ClassVar
 
 @dataclass(slots=True)
 class Pace:
-    """The windows of the two streams (bootstrap.py). They decide what is bought when, never what comes out: towards the end only
-    as much is begun as the yield so far says is still needed.
+    """The windows of the two streams (bootstrap.py).
+
+    They decide the order of the calls, never the data. Towards the end, only as many items begin as
+    the yield so far shows to be needed.
     """
 
     wanted: int  # examples; sys.maxsize: all
@@ -21,19 +23,17 @@ class Pace:
     examples: int = 0  # of the known
     waiting: int = 0  # steps that an earlier one keeps from being committed
     per_turn: float = 6.0  # admitted, as far as is known beforehand
-    surplus: float = (
-        1.0  # times what is needed: more than 1 where another round costs hours (models/batch.py)
-    )
-    evenly: bool = True  # so that calls of all stages are mixed at any moment; not where all that can be asked goes out at once
+    # times the examples needed: more than 1 where another round costs hours (models/batch.py)
+    surplus: float = 1.0
+    # so that calls of all stages are mixed at any moment; not where all requests go out at once
+    evenly: bool = True
     _known_before: int = field(init=False)
 
-    EAGER: ClassVar[int] = (
-        64  # calls begun for each that can be under way, so that a slow one holds nobody up
-    )
+    # calls begun for each that can be under way, so that a slow call holds up none
+    EAGER: ClassVar[int] = 64
 
-    FIRST: ClassVar[int] = (
-        4  # the same at the beginning of a sitting; from there it grows with what is done
-    )
+    # the same at the beginning of a sitting; grows from there with the finished work
+    FIRST: ClassVar[int] = 4
 
     def __post_init__(self) -> None:
         self._known_before = self.known

@@ -1,4 +1,4 @@
-"""The task pool: the seeds, what the model added in the order of admission, and how the pool stood before a turn."""
+"""The task pool: seeds and admitted instructions, with the pool's state before every turn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from selfinstruct.similarity import Match, RougeIndex, tokens
 
 @dataclass(frozen=True, slots=True)
 class PoolItem:
-    """An instruction of the model's own, as a live pool and a resumed one hold it alike."""
+    """An instruction by the model, the same in a live pool and a resumed pool."""
 
     id: str
     text: str
@@ -20,16 +20,15 @@ class PoolItem:
 
 @dataclass(slots=True)
 class Pool:
-    """What demonstrations are drawn from and what a candidate must be unlike (paper, section 2.2)."""
+    """The source of demonstrations, and the texts that a candidate must differ from (section 2.2)."""
 
     seeds: Sequence[SeedTask]
     threshold: float
     tokenizer: str
     machine: list[PoolItem] = field(default_factory=list)
     index: RougeIndex = field(init=False)
-    _after: list[int] = field(
-        default_factory=list
-    )  # how many machine instructions there were after each turn
+    # the number of machine instructions after each turn
+    _after: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.index = RougeIndex(self.tokenizer)
@@ -42,11 +41,14 @@ class Pool:
         return len(self._after)
 
     def resembles(self, text: str) -> Match | None:
-        """The most similar text in the pool if its ROUGE-L F is above the threshold; a tie with the threshold is novel."""
+        """The most similar text in the pool if its ROUGE-L F is above the threshold.
+
+        A tie with the threshold is novel.
+        """
         return self.index.nearest(text, above=self.threshold)
 
     def is_comparable(self, text: str) -> bool:
-        """False if the tokenizer finds nothing in a text, so that it would be unlike everything."""
+        """False for a text without tokens, which would differ from every text."""
         return bool(tokens(text, self.tokenizer))
 
     def admit(self, id: str, text: str) -> None:
@@ -61,8 +63,10 @@ class Pool:
     def demonstrations(
         self, choose: random.Random, *, after_turn: int, demos: int, machine_demos: int
     ) -> list[SeedTask | PoolItem]:
-        """`demos` tasks in a random order: up to `machine_demos` of the model's own, as the pool stood after `after_turn`
-        (none if that is negative), the rest seeds.
+        """`demos` tasks in a random order.
+
+        Up to `machine_demos` come from the model, as the pool stood after `after_turn` (none if
+        negative), the rest are seeds.
         """
         visible = self._after[after_turn] if after_turn >= 0 else 0
         machine = choose.sample(range(visible), min(machine_demos, demos, visible))

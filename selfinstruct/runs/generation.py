@@ -96,11 +96,10 @@ async def go_on(
             await at.batch.settled()
             return
         recipe = inputs.open()
-        instructions = run.restore(recipe)
+        pace = _pace(run, recipe, run.restore(recipe))
         run.expected = recipe.expected
         for remark in recipe.remarks():
             noticed(remark)
-        pace = _pace(run, recipe, instructions)
         fresh = Fresh(at.model, run.completions.__contains__)
         engine = Engine(recipe, asking(inputs.stages, fresh), pace, start=run.funnel.turns)
         drought = Drought(

@@ -88,6 +88,15 @@ class Status:
             yield f"  batch        {batch}"
         if self.as_of is None:
             return
+        yield from self._speed_and_money()
+        yield f"  as of        {duration(max(0.0, time.time() - self.as_of))} ago"
+        yield from self._left_out_lines()
+        for at, text in self.notices:
+            yield f"  {time.strftime('%H:%M:%S', time.localtime(at)):<12} {text}"
+        yield ""
+        yield from Funnel.from_record(self.funnel).lines(self.items)
+
+    def _speed_and_money(self) -> Iterator[str]:
         cost = "cost unknown" if self.cost_usd is None else f"${self.cost_usd:,.2f}"
         if self.unknown_calls:
             most = f", ${self.unknown_cost_usd:,.2f} at most" if self.unknown_cost_usd else ""
@@ -110,17 +119,14 @@ class Status:
                 f"  speed        {self.requests_per_second:.1f} requests/s, "
                 f"{self.examples_per_second:.1f} examples/s{left}"
             )
-        yield f"  as of        {duration(max(0.0, time.time() - self.as_of))} ago"
+
+    def _left_out_lines(self) -> Iterator[str]:
         for address, fields in self.left_out.items():
             said = ", ".join(
                 f"{name} ({instead} instead)" if instead else name
                 for name, instead in fields.items()
             )
             yield f"  left out     {said}: not taken{f' by {address}' if address else ''}"
-        for at, text in self.notices:
-            yield f"  {time.strftime('%H:%M:%S', time.localtime(at)):<12} {text}"
-        yield ""
-        yield from Funnel.from_record(self.funnel).lines(self.items)
 
 
 def read_status(directory: Path) -> Status:
