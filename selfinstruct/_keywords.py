@@ -1,4 +1,7 @@
-"""What the functions of library.py take, for type checkers and editors: a test holds it to Config and to the commands."""
+"""The keywords of the library's functions, for type checkers and editors.
+
+A test compares them with Config and with the commands.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from typing import Any, TypedDict
 
 Place = str | os.PathLike[str]  # of a file or a directory
 Progress = bool | Callable[[int, int], None]
-"""True shows a bar on standard error; a function is called with what is done and what is wanted, in another thread."""
+"""True shows a bar on standard error.
+
+A function is called with the numbers of examples done and wanted, in another thread.
+"""
 
 
 class _Asked(TypedDict, total=False):
@@ -46,7 +52,10 @@ class _Endpoint(_Asked, total=False):
 
 
 class Settings(_Endpoint, total=False):
-    """What `generate` takes: every setting of `Config`, and decoding settings for all stages or for one."""
+    """The keywords of `generate`: every setting of `Config`, and decoding settings.
+
+    Decoding settings hold for all stages, or for a single stage.
+    """
 
     n: int
     preset: str
@@ -88,11 +97,11 @@ class Responding(_Asked, total=False):
 
 
 class Judging(_Endpoint, total=False):
-    """What `judge` takes beside its own."""
+    """The keywords of `judge` beside its own parameters."""
 
 
 class Exporting(TypedDict, total=False):
-    """What `export` takes."""
+    """The keywords of `export`."""
 
     format: str  # alpaca | messages | sharegpt | prompt-completion | preference | parquet | hf
     split: str

@@ -24,8 +24,8 @@ from test_floors import HEAVY
 
 import selfinstruct
 from selfinstruct.annotate.judges import NAMES
+from selfinstruct.asking.decoding import DECODING
 from selfinstruct.asking.endpoint import Endpoint
-from selfinstruct.asking.settings import DECODING
 from selfinstruct.exports import Export
 from selfinstruct.recipes.responses import RespondConfig
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from selfinstruct.asking import settings
+from selfinstruct.asking import decoding, settings
 from selfinstruct.asking.settings import merged, resumed, seconds_left
 from selfinstruct.errors import UserError
 from selfinstruct.recipes.self_instruct.settings import PRESETS, SelfInstructConfig, configure
@@ -18,7 +18,7 @@ STAGES = tuple(SelfInstructConfig.STAGES)
 
 
 def for_stages(name: str, values: list[str]) -> dict[str, dict[str, Any]]:
-    return settings.for_stages(name, values, STAGES)
+    return decoding.for_stages(name, values, STAGES)
 
 
 def fresh(said: dict[str, Any]) -> SelfInstructConfig:

@@ -9,6 +9,7 @@ from typing import Any
 from selfinstruct.annotate.books import FOLDER, recorded
 from selfinstruct.annotate.judges import JUDGE, NAMES, QUESTION, Judge, JudgeSettings
 from selfinstruct.asking import settings
+from selfinstruct.asking.decoding import decoding_value
 from selfinstruct.asking.providers import extra_fields, only_model
 from selfinstruct.asking.stage import Stage
 from selfinstruct.asking.templates import Template, load
@@ -43,7 +44,7 @@ def _settled(directory: Path, said: Mapping[str, Any], where: str) -> Judge:
     goes_on = bool(before) and said.get("model", before["model"]) == before["model"]
     drawing = {name: said[name] for name in DECODING if name in said}
     for name, value in drawing.items():
-        settings.decoding_value(name, value, f"--{name.replace('_', '-')}")
+        decoding_value(name, value, f"--{name.replace('_', '-')}")
     others = {name: value for name, value in said.items() if name in NAMES}
     said = {**settings.read_table(others, where, JudgeSettings), JUDGE: drawing}
     if goes_on:

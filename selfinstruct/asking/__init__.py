@@ -1,1 +1,1 @@
-"""How a model is asked: stages, templates, the settings of an endpoint, one sitting of paid work."""
+"""Asking a model: stages, templates, the settings of an endpoint, a sitting of paid work."""

@@ -1,4 +1,4 @@
-"""What answers a sitting's requests through the batch endpoint, and takes what earlier sittings' batches bring back."""
+"""The layer that answers a sitting's requests by batches, those of earlier sittings included."""
 
 from __future__ import annotations
 
@@ -73,4 +73,4 @@ def _check_reachable(config: Endpoint, found: Sequence[Provider], log: Log) -> N
 
 
 def _names(log: Log) -> str:
-    return ", ".join(one.id or "one without a name yet" for one in log.open.values())
+    return ", ".join(batch.id or "one without a name yet" for batch in log.open.values())

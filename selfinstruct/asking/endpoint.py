@@ -1,7 +1,7 @@
-"""The settings that every asking command shares: who is asked, how fast, and for how much money.
+"""The settings that every asking command shares: the endpoint, the speed, the money.
 
-Settings marked free may change whenever a run is resumed. They decide how fast a run goes and where,
-never what comes out.
+Settings marked free may change whenever a run is resumed. They decide the speed and the place of a
+run, never its data.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Endpoint:
 
     @classmethod
     def configured(cls: type[E], *layers: Mapping[str, Any]) -> E:  # noqa: PYI019
-        """The defaults, then each layer's values over the one before. Raises UserError."""
+        """The defaults, overridden by each layer in turn. Raises UserError."""
         return changed(cls(decodings=dict(cls.STAGES)), *layers)
 
     def decoding(self, stage: str) -> Decoding:
@@ -124,7 +124,7 @@ class Endpoint:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Every model that is asked; the first is the main one."""
+        """Every model that is asked, the main model first."""
         return (self.model,)
 
     @property
@@ -136,10 +136,10 @@ class Endpoint:
         """For run.json: all but secrets in addresses and the place of the key."""
         record = asdict(replace(self, base_url=tuple(map(redacted, self.base_url)), decodings={}))
         del record["key_file"], record["decodings"]
-        return {**record, **{stage: asdict(one) for stage, one in self.decodings.items()}}
+        return {**record, **{stage: asdict(decoding) for stage, decoding in self.decodings.items()}}
 
     def rules(self) -> Iterator[Rule]:
-        """What must hold of the settings; a recipe's settings add their own."""
+        """The constraints on the settings; a recipe's settings add their own."""
         yield "attempts", self.attempts >= 1, "at least 1"
         yield "concurrency", self.concurrency >= 1, "at least 1"
         yield "rpm", self.rpm >= 0, "0 (no limit) or more"
@@ -157,7 +157,7 @@ class Endpoint:
 
 
 def check(settings: Endpoint) -> None:
-    """Raises UserError naming the first setting that makes no sense, with what would."""
+    """Raises UserError that names the first setting with a wrong value, and the right values."""
     for name, holds, wanted in settings.rules():
         if not holds:
             value = getattr(settings, name)
@@ -198,7 +198,7 @@ def _is_address(text: str) -> bool:
 
 
 def changed(settings: E, *layers: Mapping[str, Any]) -> E:
-    """`settings` with each layer's values over the one before. Raises UserError.
+    """`settings`, overridden by each layer in turn. Raises UserError.
 
     A stage's value in a layer is a mapping of decoding fields; None leaves a field to the server.
     """
@@ -224,7 +224,7 @@ def free_names(kind: type[Endpoint]) -> frozenset[str]:
 
 
 def changes(recorded: Endpoint, now: Endpoint) -> list[str]:
-    """Differences that would change the data, one line each, decoding fields by name."""
+    """Differences that would change the data, a line each, decoding fields by name."""
     found = []
     free = free_names(type(recorded))
     for each in fields(recorded):

@@ -25,7 +25,7 @@ LOCAL, SCRIPTED = "local", "scripted"
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider and what is known of its limits."""
+    """A provider and the known limits of its endpoint."""
 
     model: Model
     limits: Limits
@@ -44,7 +44,10 @@ def is_network(model: str) -> bool:
 
 
 def extra_fields(config: Endpoint) -> dict[str, Any]:
-    """`--extra-body` as a mapping, and what the embedded model needs. Part of every request, so known before a provider is."""
+    """`--extra-body` as a mapping, and the fields of the embedded model.
+
+    They are part of every request, so that they are known before there is a provider.
+    """
     try:
         extra = (
             json.loads(config.extra_body, parse_constant=_no_number) if config.extra_body else {}
@@ -65,7 +68,10 @@ def _no_number(name: str) -> None:
 
 
 def check_extra(config: Endpoint) -> None:
-    """Raises UserError if `--extra-body` sets what a run decides itself. One that was begun so in former times goes on so."""
+    """Raises UserError if `--extra-body` sets a field that the run decides itself.
+
+    A run that an earlier version began so goes on so.
+    """
     extra = extra_fields(config)
     try:
         json.dumps(extra, ensure_ascii=False).encode("utf-8")
@@ -95,9 +101,10 @@ _DECIDED = {
 async def endpoints(
     config: Endpoint, notice: Notice, learned: Learned | None = None
 ) -> AsyncIterator[tuple[Provider, ...]]:
-    """Who answers for `config.model`: a provider for each address, closed at the end. Raises UserError if it cannot be had.
+    """A provider for each address that serves `config.model`, closed at the end.
 
-    `learned`: what each address is known not to take; what is found out is added.
+    `learned`: the fields that each address is known to refuse; new findings are added. Raises
+    UserError if no provider can be had.
     """
     learned = {} if learned is None else learned
     if is_scripted(config.model):
@@ -170,33 +177,36 @@ async def _closing(*found: Provider) -> AsyncIterator[tuple[Provider, ...]]:
     try:
         yield found
     finally:
-        for one in found:
-            await one.model.close()
+        for provider in found:
+            await provider.model.close()
 
 
 def _key(config: Endpoint, notice: Notice = lambda text: None) -> str | None:
-    """None if there is none, as for servers of one's own."""
+    """The API key; None if there is none, as for servers of the user's own."""
     return api_key(config.key_file, is_wanted=not config.base_url, notice=notice)
 
 
 async def only_model(config: Endpoint, *, ask: bool = True) -> str:
-    """The name of the one model that an endpoint serves; of several endpoints the first that answers is asked. `ask`: whether it
-    may be; otherwise words that stand for the name.
+    """The name of the single model that an endpoint serves.
 
-    Raises UserError if it serves none or several, or if nobody answers.
+    Of several endpoints the first that answers is asked. Without `ask` none is, and the result is a
+    text in place of the name. Raises UserError if the endpoint serves no model or several, or if no
+    endpoint answers.
     """
     if not ask:
         return "(the one that it serves)"
     address, names = await _first_answer(config)
     if len(names) == 1 and not is_network(names[0]):
         raise UserError(
-            f"{address}: serves a model named {names[0]!r}, like this program's own; serve it by another name"
+            f"{address}: serves a model named {names[0]!r}, like this program's own; "
+            "serve it by another name"
         )
     if len(names) == 1:
         return names[0]
     some = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
     raise UserError(
-        f"--model is missing: {address} serves {len(names)} models{f' ({some})' if some else ''}; name one"
+        f"--model is missing: {address} serves {len(names)} models"
+        f"{f' ({some})' if some else ''}; name one"
     )
 
 

@@ -1,39 +1,38 @@
-"""From a TOML file and a command line to a Config: who said what, and what a model's name implies."""
+"""From a TOML file and a command line to a Config, with the defaults that a model implies."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from selfinstruct.asking.decoding import (
+    DECODING,
+    checked_value,
+    decoding_table,
+    stage_table,
+    texts_value,
+)
 from selfinstruct.asking.endpoint import Endpoint, changed
 from selfinstruct.asking.providers import LOCAL, check_extra, is_local, is_network
 from selfinstruct.errors import UserError
-from selfinstruct.models import Decoding
 
 E = TypeVar("E", bound=Endpoint)
 EMBEDDED_AT_MOST = 1000  # examples that nobody asked the embedded model for by its name
-SITTING: dict[str, type] = {
-    "out": str,
-    "stop_at": str,
-    "max_hours": float,
-}  # of one sitting, not of the run
-DECODING = tuple(one.name for one in fields(Decoding))
-_KINDS: dict[type, tuple[tuple[type[Any], ...], str]] = {
-    bool: ((bool,), "true or false"),
-    int: ((int,), "a whole number"),
-    float: ((int, float), "a number"),
-    str: ((str,), "a text"),
-}
+# The settings of a sitting, not of the run.
+SITTING: dict[str, type] = {"out": str, "stop_at": str, "max_hours": float}
 
 
 def read_file(path: Path, kind: type[Endpoint]) -> dict[str, Any]:
-    """The settings of a TOML file, by Config's names and `out`. Raises UserError naming what it does not know."""
+    """The settings of a TOML file, by Config's names and `out`.
+
+    Raises UserError that names an unknown setting.
+    """
     return read_table(_table(path), str(path), kind, SITTING, secrets="does not belong into a file")
 
 
@@ -45,9 +44,10 @@ def read_table(
     *,
     secrets: str = "is no setting",
 ) -> dict[str, Any]:
-    """The settings in a mapping, by Config's names and those of `others`, each looked at. Raises UserError, saying `where`.
+    """The settings in a mapping, by Config's names and those of `others`, each checked.
 
     A decoding setting may stand at the top, for all stages, and in a table named like a stage.
+    Raises UserError that begins with `where`.
     """
     stages = tuple(kind.STAGES)
     known = {
@@ -60,22 +60,19 @@ def read_table(
             raise UserError(
                 f"{where}: {key!r} {secrets}; set OPENAI_API_KEY in the environment, or key_file"
             )
-        if name in stages and isinstance(value, Mapping):
-            found[name] = {**found.get(name, {}), **_decoding(value, f"{where}: [{key}]")}
-        elif name in stages:
-            raise UserError(
-                f"{where}: {key!r} must be a table of decoding settings ({', '.join(DECODING)}), not {value!r}"
-            )
+        if name in stages:
+            found[name] = {**found.get(name, {}), **stage_table(key, value, where)}
         elif name in DECODING:
             for stage in stages:
-                found[stage] = {**_decoding({key: value}, where), **found.get(stage, {})}
+                found[stage] = {**decoding_table({key: value}, where), **found.get(stage, {})}
         elif known.get(name) is tuple:
-            found[name] = _texts(value, f"{where}: {key!r}")
+            found[name] = texts_value(value, f"{where}: {key!r}")
         elif name in known:
-            found[name] = _checked(value, known[name], f"{where}: {key!r}")
+            found[name] = checked_value(value, known[name], f"{where}: {key!r}")
         else:
             raise UserError(
-                f"{where}: unknown setting {key!r} (known: {', '.join(sorted([*known, *stages, *DECODING]))})"
+                f"{where}: unknown setting {key!r} "
+                f"(known: {', '.join(sorted([*known, *stages, *DECODING]))})"
             )
     return found
 
@@ -91,88 +88,6 @@ def _table(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot read the configuration ({error.strerror})") from None
     except ValueError as error:  # not TOML, or not UTF-8
         raise UserError(f"{path}: not TOML ({error})") from None
-
-
-def _decoding(table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    found = {}
-    for key, value in table.items():
-        name = key.replace("-", "_")
-        if name not in DECODING:
-            raise UserError(f"{where}: unknown setting {key!r} (known: {', '.join(DECODING)})")
-        found[name] = decoding_value(name, value, f"{where}: {key!r}")
-    return found
-
-
-def decoding_value(name: str, value: Any, where: str) -> Any:
-    """One decoding setting in its own type. Raises UserError."""
-    if name == "stop":
-        return _texts(value, where)
-    kind: type = int if name == "max_tokens" else float
-    number = _checked(value, kind, where)
-    low, high = {"max_tokens": (1, 10**7), "temperature": (0, 5), "top_p": (0, 1)}.get(
-        name, (-2, 2)
-    )
-    if not low <= number <= high:
-        raise UserError(f"{where} must be between {low} and {high}, not {number}")
-    return number
-
-
-def _texts(value: Any, where: str) -> tuple[str, ...]:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-        raise UserError(f"{where} must be a text or a list of texts")
-    return tuple(texts)
-
-
-def _checked(value: Any, kind: type[Any], where: str) -> Any:
-    kinds, wanted = _KINDS[kind]
-    if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
-        raise UserError(f"{where} must be {wanted}, not {value!r}")
-    return float(str(value)) if kind is float else value
-
-
-def for_stages(name: str, values: Sequence[str], known: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """`--temperature 0.7 --temperature propose=1.0` as settings by stage. Raises UserError."""
-    found: dict[str, dict[str, Any]] = {}
-    option = f"--{name.replace('_', '-')}"
-    for text in values:
-        before, separator, after = text.partition("=")
-        stages, value = ((before,), after) if separator and before in known else (known, text)
-        for stage in stages:
-            found.setdefault(stage, {})[name] = _from_text(
-                name, value, f"{option} {text}", found.get(stage, {}), known
-            )
-    return found
-
-
-def _from_text(
-    name: str, value: str, where: str, so_far: Mapping[str, Any], known: Sequence[str]
-) -> Any:
-    if name == "stop":
-        return (*so_far.get("stop", ()), _unescaped(value, where))
-    try:
-        number = int(value) if name == "max_tokens" else float(value)
-    except ValueError:
-        raise UserError(
-            f"{where}: must be a number, or STAGE=number with one of the stages " + ", ".join(known)
-        ) from None
-    return decoding_value(name, number, where)
-
-
-def _unescaped(text: str, where: str) -> str:
-    """Newlines and the like as a command line can spell them."""
-    try:
-        plain = (
-            text.encode("latin-1", "backslashreplace").decode("unicode_escape")
-            if "\\" in text
-            else text
-        )
-        plain.encode("utf-8")  # no half of a character
-        return plain
-    except ValueError:
-        raise UserError(
-            f"{where}: holds a \\ that begins nothing known; write \\\\ for one of its own"
-        ) from None
 
 
 def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,7 +142,7 @@ def _can_batch(settings: E) -> E:
 
 
 def seconds_left(stop_at: str | None, max_hours: float | None, now: datetime) -> float | None:
-    """How long a sitting may take: until the clock next shows `stop_at` (HH:MM), or `max_hours`, whichever comes first.
+    """Seconds until the clock next shows `stop_at` (HH:MM), or `max_hours`: the earlier of both.
 
     Raises UserError.
     """
@@ -246,7 +161,10 @@ def seconds_left(stop_at: str | None, max_hours: float | None, now: datetime) ->
 
 
 def wants_embedded(said: Mapping[str, Any], n: int) -> bool:
-    """True if nothing points to an endpoint: no --model, no address, no key. Raises UserError if that would take for ever."""
+    """True without a sign of an endpoint: no --model, no address, no key.
+
+    Raises UserError if the embedded model would take far too long for `n` examples.
+    """
     in_environment = (
         os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_KEY", "").strip()
     )
@@ -254,7 +172,8 @@ def wants_embedded(said: Mapping[str, Any], n: int) -> bool:
         return False
     if n > EMBEDDED_AT_MOST:
         raise UserError(
-            f"--n {n} is too much to begin on the embedded model unasked: name an endpoint (--base-url, OPENAI_API_KEY) and "
+            f"--n {n} is too much to begin on the embedded model unasked: "
+            "name an endpoint (--base-url, OPENAI_API_KEY) and "
             "--model, or add --model local if you mean it"
         )
     return True

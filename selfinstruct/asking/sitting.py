@@ -1,6 +1,6 @@
-"""One sitting of paid work: the stack of layers around the endpoints, the signals and the clock that end it, the disk.
+"""A sitting of paid work: the layers around the endpoints, the signals and the clock, the disk.
 
-Whatever asks a model sits in one: `generate` for a run, `judge` for what a run has made.
+Every command that asks a model works in a sitting: `generate` for a run, `judge` for its examples.
 """
 
 from __future__ import annotations
@@ -53,30 +53,33 @@ class Books(Protocol):
 
     @property
     def learned(self) -> Learned:
-        """What each address is known not to take; what is found out is added."""
+        """The fields that each address is known to refuse; new findings are added."""
         ...
 
     def sync(self) -> None:
-        """Bring what was sent and received to the disk. Raises NoRoom or UserError."""
+        """Bring calls and replies to the disk. Raises NoRoom or UserError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """A model that never buys twice, keeps to the caps and limits, and makes failed calls again; and how to end."""
+    """The model of a sitting, and the ways to end the sitting.
+
+    The model never buys a reply twice, keeps to the caps and limits, and retries failed calls.
+    """
 
     model: Model
     batch: Batch | None  # if requests go to a batch endpoint, or earlier ones are still there
     _paced: Paced
 
     async def stop(self) -> None:
-        """Send nothing new, and wait a moment for what is under way."""
+        """Send nothing new, and wait a moment for the replies under way."""
         await self._paced.stop(GRACE)
         if self.batch is not None:
             await self.batch.stop(GRACE)
 
     async def finish(self) -> None:
-        """The same when nothing more is needed: what a batch endpoint still has is cancelled."""
+        """Stop a sitting that needs no more replies: open batches at the endpoint are cancelled."""
         await self._paced.stop(GRACE)
         if self.batch is not None:
             await self.batch.finish(GRACE)
@@ -92,15 +95,16 @@ async def sitting(
     seconds: float | None = None,
     rank: Callable[[Request], Rank] = lambda request: (0, 0),
 ) -> AsyncIterator[Sitting]:
-    """At most `seconds` long. `waiting` hears what is waited for, or nothing. Calls of the lowest `rank` are made first.
+    """A sitting of at most `seconds`. Calls of the lowest `rank` are made first.
 
-    Raises UserError if no endpoint can be had or a cap cannot be held, and Interrupted inside when a signal, the clock or a cap
-    ends it.
+    `waiting` is called with the reason for a wait, and with the empty text when the wait is over.
+    Raises UserError if no endpoint can be had or a cap cannot be held, and Interrupted inside when
+    a signal, the clock or a cap ends the sitting.
     """
     spending = budget(config, books.meter, books.spending, notice)
     async with endpoints(config, notice, books.learned) as found:
         spread = Spread(
-            [Limited(Metered(Bounded(one.model), spending), one.limits) for one in found], notice
+            [Limited(Metered(Bounded(each.model), spending), each.limits) for each in found], notice
         )
         paced = Paced(spread, config.concurrency, spread.delay, rank)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
@@ -173,7 +177,7 @@ def _signals(loop: asyncio.AbstractEventLoop, stop: Callable[[str, int], None]) 
 
 @asynccontextmanager
 async def _syncing(books: Books) -> AsyncIterator[None]:
-    """Bring new replies to the disk every second, off the event loop: many at once for the price of one.
+    """Bring new replies to the disk every second, off the event loop: many for the price of a single.
 
     A disk that fails to keep them ends the sitting.
     """

@@ -1,7 +1,7 @@
-"""One stage of a recipe, as a run asks it: from values to a request, from the reply to its content.
+"""A stage of a recipe in a run: from values to a request, from the reply to its content.
 
 A `Question` is the recipe's part: the parser, the schema, the names that its template may use. A
-`Stage` is a question with the template, the endpoint and the decoding of one run.
+`Stage` is a question with the template, the endpoint and the decoding of a run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Content(Protocol):
 
     @property
     def reason(self) -> str | None:
-        """Why the reply, or its end, could not be used; None if all of it was."""
+        """The reason why the reply, or its end, is unusable; None if all was used."""
         ...
 
     @property
@@ -81,7 +81,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A question as one run asks it. `extra`: further fields of the request's body."""
+    """A question in a run. `extra`: further fields of the request's body."""
 
     question: Question
     template: Template
@@ -99,8 +99,8 @@ class Stage:
     ) -> Reply:
         """The first reply with content, or the last attempt's, with the dropped ones before it.
 
-        `to`: another model's name than the endpoint's main one. Raises ModelError if the endpoint
-        will not serve this run.
+        `to`: the name of another model than the endpoint's main model. Raises ModelError if the
+        endpoint will not serve this run.
         """
         talk = self._talk(place, values, to)
         request = next(talk)
@@ -182,7 +182,7 @@ class Stage:
         )
 
     def read(self, completion: Completion, messages: tuple[Message, ...]) -> Reply:
-        """What a completion holds. Never raises."""
+        """The content of a completion. Never raises."""
         text, unread = well_formed(completion.text), self.question.unread
         if completion.error is not None:
             return Reply(text, unread(reason=completion.error))

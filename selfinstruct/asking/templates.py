@@ -1,7 +1,7 @@
 """Find, check, fill and fingerprint the prompt templates: plain text files that a user may edit.
 
-A template is documentation, then sections headed `--- system`, `--- user`, `--- assistant` or `--- prompt`, in which
-`{{name}}` stands for a value. See prompts/README.md.
+A template is documentation, then sections headed `--- system`, `--- user`, `--- assistant` or
+`--- prompt`, in which `{{name}}` stands for a value. See prompts/README.md.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from typing import Protocol
 from selfinstruct.errors import UserError
 from selfinstruct.models import Message
 
-_PACKAGED = (
-    Path(__file__).parents[1] / "packaged"
-)  # in an installed wheel; in a checkout the files lie one folder up
+# in an installed wheel; in a checkout the files lie one folder up
+_PACKAGED = Path(__file__).parents[1] / "packaged"
 HOME = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2]
 SEED_TASKS = HOME / "seed_tasks.jsonl"
 PROMPTS = HOME / "prompts"
@@ -30,7 +29,7 @@ _ROLES = ("system", "user", "assistant", "prompt", CONVERSATION)
 
 
 class Asked(Protocol):
-    """What a template is for: `stage.Question`."""
+    """The subject of a template: `stage.Question`."""
 
     @property
     def name(self) -> str: ...
@@ -42,7 +41,7 @@ class Asked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One stage's prompt, ready to be filled."""
+    """A stage's prompt, ready to be filled."""
 
     stage: str
     messages: tuple[Message, ...]
@@ -78,16 +77,20 @@ def load(
     fallback: Path | None = None,
     as_json: bool = False,
 ) -> dict[str, Template]:
-    """The templates of a preset by stage, each from `directory` (or its folder named like the preset) if it is there, else from
-    `fallback`, else as packaged.
+    """The templates of a preset by stage.
 
-    Raises UserError for a directory or file that is missing or unreadable, and for unknown or missing names in a template.
+    Each comes from `directory` (or its folder named like the preset) if there is a file, else from
+    `fallback`, else from the package.
+
+    Raises UserError for a directory or file that is missing or unreadable, and for unknown or
+    missing names in a template.
     """
     folders = [*([fallback] if fallback is not None else []), PROMPTS / preset]
     if directory is not None:
         if not directory.is_dir():
             raise UserError(
-                f"{directory}: no such directory of prompts; 'selfinstruct init DIR' writes one to start from"
+                f"{directory}: no such directory of prompts; "
+                "'selfinstruct init DIR' writes one to start from"
             )
         own = [directory, directory / preset]
         _check_own(own, preset, tuple(question.name for question in questions))
@@ -96,7 +99,7 @@ def load(
 
 
 def _check_own(folders: list[Path], preset: str, stages: tuple[str, ...]) -> None:
-    """No file that a user wrote is passed over in silence because its name or its place is wrong."""
+    """Raises UserError for a file of the user's that would go unused for its name or its folder."""
     found = [
         path
         for folder in folders
@@ -110,9 +113,10 @@ def _check_own(folders: list[Path], preset: str, stages: tuple[str, ...]) -> Non
             names = ", ".join(f"{name}.txt" for name in known)
             raise UserError(f"{path}: no stage has a template of this name (known: {names})")
     if not any(path.name in _file_names(stages) for path in found):
-        wanted = ", ".join(f"{one}.txt" for one in stages)
+        wanted = ", ".join(f"{stage}.txt" for stage in stages)
         raise UserError(
-            f"{folders[0]}: holds no template of the preset {preset} ({wanted}), nor does {folders[1]}"
+            f"{folders[0]}: holds no template of the preset {preset} ({wanted}), "
+            f"nor does {folders[1]}"
         )
 
 
@@ -131,13 +135,13 @@ def _read(question: Asked, folders: list[Path], as_json: bool) -> Template:
         return _made(question, messages, None, [(f"{stage}.txt", question.template)])
     if path is None:
         raise UserError(
-            f"{folders[0] / names[-1]}: the template is missing; 'selfinstruct init DIR' writes them all"
+            f"{folders[0] / names[-1]}: the template is missing; "
+            "'selfinstruct init DIR' writes them all"
         )
     text = _text(path)
     messages = _sections(text, path, question)
-    beside = folders[
-        : folders.index(path.parent) + 1
-    ]  # a grammar of the user's own also goes with the packaged template
+    # A grammar of the user's own also goes with the packaged template.
+    beside = folders[: folders.index(path.parent) + 1]
     rules = next(
         (folder / f"{stage}.gbnf" for folder in beside if (folder / f"{stage}.gbnf").is_file()),
         path.with_suffix(".gbnf"),
@@ -153,7 +157,7 @@ def _made(
     grammar: str | None,
     files: list[tuple[str, str]],
 ) -> Template:
-    sent = "\0".join([*(f"{one.role}\0{one.text}" for one in messages), grammar or ""])
+    sent = "\0".join([*(f"{message.role}\0{message.text}" for message in messages), grammar or ""])
     fingerprint = hashlib.sha256(sent.encode()).hexdigest()[:16]
     return Template(question.name, messages, grammar, fingerprint, tuple(files))
 
@@ -187,7 +191,8 @@ def _sections(text: str, path: Path, question: Asked) -> tuple[Message, ...]:
             parts[-1][1].append(line)
     if not parts:
         raise UserError(
-            f"{path}: has no section; put '--- user' (or '--- prompt' for raw text) above what is to be sent"
+            f"{path}: has no section; "
+            "put '--- user' (or '--- prompt' for raw text) above what is to be sent"
         )
     needed = question.names[0]
     if needed == CONVERSATION and "instruction" in used:
@@ -198,7 +203,7 @@ def _sections(text: str, path: Path, question: Asked) -> tuple[Message, ...]:
             f"{question.name} is the same"
         )
     messages = tuple(Message(role, "\n".join(lines).strip("\n")) for role, lines in parts)
-    blank = next((one.role for one in messages if not one.text.strip()), None)
+    blank = next((message.role for message in messages if not message.text.strip()), None)
     if blank:
         raise UserError(
             f"{path}: the section '--- {blank}' is empty; write its text or delete its heading"

@@ -36,7 +36,10 @@ def init(directory: Path) -> None:
     except OSError as error:
         raise UserError(f"{directory}: cannot be written ({error.strerror})") from None
     seeds, templates = directory / "seed_tasks.jsonl", directory / "prompts"
-    use = f"selfinstruct generate --seed-tasks {shlex.quote(str(seeds))} --prompts {shlex.quote(str(templates))}"
+    use = (
+        f"selfinstruct generate --seed-tasks {shlex.quote(str(seeds))} "
+        f"--prompts {shlex.quote(str(templates))}"
+    )
     show([f"wrote {seeds} and {templates}; use them with", f"  {use}"])
 
 

@@ -1,4 +1,4 @@
-"""Options that commands share: those of Config, and what to say when a cap has ended a sitting."""
+"""Options that commands share: those of Config; the advice after a cap has ended a sitting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DECODING = {
 
 
 def decoding_options(command: Callable[..., None]) -> Callable[..., None]:
-    """An option for every decoding field, for all stages or for one."""
+    """An option for every decoding field, for all stages or for a single stage."""
     for name, text in DECODING.items():
         command = click.option(
             f"--{name.replace('_', '-')}", name, multiple=True, metavar="[STAGE=]VALUE", help=text
@@ -60,6 +60,6 @@ def _option(
 
 
 def higher(why: str) -> str:
-    """A cap that ended a sitting ends the next one as well, unless it is raised."""
+    """The advice to raise a cap: unless raised, the cap ends the next sitting as well."""
     option = why.split(maxsplit=1)[0]
     return f" {option} MORE" if option.startswith("--max-") else ""

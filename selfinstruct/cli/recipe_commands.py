@@ -146,10 +146,10 @@ def _check_kind(directory: Path, config: Config, kind: type[Config]) -> None:
 
 
 def _said(kind: type[Config], given: dict[str, Any]) -> dict[str, Any]:
-    from selfinstruct.asking import settings
+    from selfinstruct.asking import decoding, settings
 
     known = tuple(kind.STAGES)
-    stages = [settings.for_stages(name, given.pop(name), known) for name in DECODING]
+    stages = [decoding.for_stages(name, given.pop(name), known) for name in DECODING]
     values = {name: value for name, value in given.items() if value not in (None, ())}
     return settings.merged(values, *stages)
 

@@ -1,4 +1,4 @@
-"""What a person sees of a command: lines, headings in the help, and one line for what is theirs to mend."""
+"""A command's output for a person: lines, headings of the help, user errors in a single line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def show(lines: Iterable[str], *, err: bool = False) -> None:
 
 
 class Fault(click.ClickException):
-    """A user's error: one line, exit code 2."""
+    """A user's error: a single line, exit code 2."""
 
     exit_code = 2
 
@@ -31,7 +31,7 @@ class Fault(click.ClickException):
 
 
 class Commands(click.Group):
-    """Turns whatever a user can mend into one line."""
+    """Turns every error that a user can mend into a single line."""
 
     def make_context(self, *arguments: Any, **named: Any) -> click.Context:
         with _one_line():
@@ -64,7 +64,7 @@ class Sectioned(click.Command):
     sections: Mapping[str, Sequence[str]] = {}
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        by_name = {one.name: one.get_help_record(ctx) for one in self.get_params(ctx)}
+        by_name = {option.name: option.get_help_record(ctx) for option in self.get_params(ctx)}
         for heading, names in self.sections.items():
             with formatter.section(heading):
                 formatter.write_dl([record for name in names if (record := by_name.get(name))])
