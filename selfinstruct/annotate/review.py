@@ -156,7 +156,7 @@ class Review:
         return await self.judge.ask(model, example)
 
     def _write_what_there_is(self, books: Books) -> None:
-        """Write every judgement on record, also those that came before their turn: all are paid for."""
+        """Write every judgement on record, also before its turn: all are paid for."""
         if not books.is_worth_keeping:
             return
         file = Derived(self.run.directory / JUDGEMENTS)

@@ -1,4 +1,4 @@
-"""The examples that a judge reads where not all are read: one of each of some instructions (section 3.3)."""
+"""A judge's sample, drawn as in section 3.3: an example each of different instructions."""
 
 from __future__ import annotations
 

@@ -37,8 +37,10 @@ async def batching(
     notice: Notice,
     waiting: Callable[[str], None] = lambda what: None,
 ) -> AsyncIterator[Batch | None]:
-    """A Batch on the endpoint that was `found`. Without --batch there is a Batch only if batches are
-    open; requests in none of them are asked `live`. Raises UserError if open batches are elsewhere.
+    """A Batch on the endpoint that was `found`.
+
+    Without --batch there is a Batch only if batches are open; requests in none of them are asked
+    `live`. Raises UserError if open batches are elsewhere.
     """
     if not config.batch and not log.open:
         yield None

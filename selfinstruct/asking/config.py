@@ -1,4 +1,4 @@
-"""The settings of a run: those of the endpoint, and those that every recipe has. A recipe adds its own."""
+"""The settings of a run: those of the endpoint and of every recipe. A recipe adds its own."""
 
 from __future__ import annotations
 

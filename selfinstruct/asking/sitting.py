@@ -177,7 +177,7 @@ def _signals(loop: asyncio.AbstractEventLoop, stop: Callable[[str, int], None]) 
 
 @asynccontextmanager
 async def _syncing(books: Books) -> AsyncIterator[None]:
-    """Bring new replies to the disk every second, off the event loop: many for the price of a single.
+    """Bring new replies to the disk every second, off the event loop: many for the price of a call.
 
     A disk that fails to keep them ends the sitting.
     """

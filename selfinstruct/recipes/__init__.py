@@ -59,8 +59,10 @@ class Recipe:
 
     @classmethod
     def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
-        """The materials that the settings name. `kept`: the inputs of a run that goes on, whose copies
-        serve again but for the settings that are `named` anew. Raises UserError.
+        """The materials that the settings name. Raises UserError.
+
+        `kept`: the folder of inputs of a run that goes on, whose copies serve again but for the
+        settings that are `named` anew.
         """
         return Materials()
 

@@ -29,7 +29,7 @@ _PLACE = re.compile(r"([a-z]*)(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Outcomes that are committed together: at most an instruction, with its examples and rejects."""
+    """Outcomes that are committed together: at most an instruction, and its examples."""
 
     turn: int  # the item's number
     outcomes: tuple[Outcome, ...]

@@ -125,7 +125,7 @@ def why_not_instruction(instruction: str, filters: Sequence[InstructionFilter]) 
 
 
 def why_not_instance(instance: Instance) -> str | None:
-    """Appendix B of the paper: an output equal to its input, an empty output, a side cut at a colon."""
+    """Appendix B of the paper: output equal to the input, empty output, a side cut at a colon."""
     if instance.input == instance.output:
         return "output_equals_input"
     if not instance.output:

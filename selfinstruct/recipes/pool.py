@@ -20,7 +20,7 @@ class PoolItem:
 
 @dataclass(slots=True)
 class Pool:
-    """The source of demonstrations, and the texts that a candidate must differ from (section 2.2)."""
+    """The source of demonstrations; candidates must differ from its texts (paper, section 2.2)."""
 
     seeds: Sequence[SeedTask]
     threshold: float

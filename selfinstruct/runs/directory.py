@@ -100,7 +100,7 @@ def recorded_config(directory: Path) -> Config | None:
 
 
 def checkpointed(directory: Path) -> dict[str, Any] | None:
-    """The record in checkpoint.json. None if no record is usable: then the derived files are built anew."""
+    """The record in checkpoint.json. None if unusable: the derived files are then built anew."""
     try:
         record = json.loads((directory / "checkpoint.json").read_text("utf-8"))
         return record if isinstance(record, dict) else None
@@ -109,7 +109,7 @@ def checkpointed(directory: Path) -> dict[str, Any] | None:
 
 
 def marks(record: Mapping[str, Any] | None) -> tuple[Mark | None, Mark | None]:
-    """The end of the last whole turn, and of a finished dataset, as checkpoint.json's record has them."""
+    """The ends of the last whole turn and of a finished dataset, from checkpoint.json's record."""
     if record is None:
         return None, None
     return Mark(**record["mark"]), Mark(**record["end"]) if record["end"] else None

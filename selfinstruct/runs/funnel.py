@@ -15,7 +15,10 @@ from selfinstruct.data.tasks import Instruction
 
 @dataclass(slots=True)
 class Funnel:
-    """Counts of a run. Proposed = admitted + rejected instructions; instances = examples + rejected instances."""
+    """Counts of a run.
+
+    Proposed = admitted + rejected instructions; instances = examples + rejected instances.
+    """
 
     turns: int = 0
     admitted: int = 0

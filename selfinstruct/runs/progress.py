@@ -78,7 +78,8 @@ class Progress:
         elif time.monotonic() - self._said >= _LINE_EVERY:
             self._said = time.monotonic()
             self.say(
-                f"{self._what} {self._tally.examples}/{self._wanted}, {self._figures()}{self._left()}"
+                f"{self._what} {self._tally.examples}/{self._wanted}, "
+                f"{self._figures()}{self._left()}"
             )
 
     def wait_for(self, what: str) -> None:

@@ -135,7 +135,7 @@ class Run:
         return self.is_resumed or self.meter.requests > self.meter.failed or bool(self.batches.open)
 
     def restore(self, recipe: Recipe) -> int:
-        """Bring a recipe to its state after the last whole item; return the number of instructions."""
+        """Restore a recipe after the last whole item; return its count of instructions."""
         lines = self._files[FILES[Instruction]].lines()
         instructions = (Instruction.from_record(json.loads(line)) for _, line in lines)
         return recipe.restore(instructions, self.funnel.turns)
@@ -165,7 +165,7 @@ class Run:
         self.completions.sync()
 
     def checkpoint(self) -> None:
-        """Bring all files to the disk, and note how far they are whole. Raises NoRoom or UserError."""
+        """Bring all files to the disk, and note their lengths. Raises NoRoom or UserError."""
         self.sync()
         end = replace(self._now(), items_ended=self._items_ended) if self.is_finished else None
         record = {
@@ -229,7 +229,7 @@ class Run:
                 note(self.directory, {**record, "end": None})
 
     def _restore(self, mark: Mark | None, end: Mark | None, *, is_changed: bool) -> None:
-        """Go back to the end of the last whole turn; a dataset with all its n examples stays as is."""
+        """Go back to the end of the last whole turn; a finished dataset stays unchanged."""
         last = end or mark
         held = Funnel.from_record(last.funnel).examples if last else 0
         has_no_more = end is not None and end.items_ended and not is_changed

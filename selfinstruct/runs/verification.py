@@ -1,4 +1,4 @@
-"""Build a run's dataset anew, in memory, from run.json and completions.jsonl, and compare the bytes."""
+"""Build a run's dataset anew in memory, from its settings and replies, and compare the bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EAGER = 4  # calls begun ahead; there is nothing to wait for
 
 
 class Replay:
-    """A Model that only knows what is on record."""
+    """A Model that knows only the replies on record."""
 
     def __init__(self, completions: Completions) -> None:
         self._completions = completions
@@ -46,7 +46,8 @@ async def verify(directory: Path) -> Funnel:
 
     An unfinished run is compared as far as its files go.
 
-    Returns the rebuilt run's funnel. Raises UserError naming the file and line of the first difference.
+    Returns the rebuilt run's funnel. Raises UserError that names the file and line of the first
+    difference.
     """
     record = recorded(directory)
     if record is None:

@@ -25,7 +25,7 @@ JUDGEMENTS = "judgements.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run directory. Every iterator reads its file anew, line by line; a torn last line is not there yet."""
+    """A run directory. Every iterator reads its file anew, without a torn last line."""
 
     directory: Path
     record: dict[str, Any] = field(repr=False)  # run.json
@@ -46,13 +46,16 @@ class RunView:
         return self._read("rejected.jsonl", Rejected.from_record)
 
     def replies(self) -> Iterator[dict[str, Any]]:
-        """The lines of completions.jsonl: stage, place, text, finish_reason, usage, error, seconds, at (Unix time)."""
+        """The lines of completions.jsonl.
+
+        Fields: stage, place, text, finish_reason, usage, error, seconds, at (Unix time).
+        """
         return self._read("completions.jsonl", dict)
 
     def judgements(self) -> Iterator[dict[str, Any]]:
-        """The lines of judgements.jsonl, if the run was judged: id (of the example), score, is_valid, ...
+        """The lines of judgements.jsonl, if the run was judged.
 
-        docs/judge.md lists the fields.
+        Fields: id (of the example), score, is_valid, ... (docs/judge.md).
         """
         return self._read(JUDGEMENTS, dict) if (self.directory / JUDGEMENTS).exists() else iter(())
 
