@@ -76,9 +76,9 @@ async def go_on(
 ) -> None:
     """Go on with `run` until it has its n examples or its items end, for `seconds` at most.
 
-    `notice` hears each notice, after the log and the run's status. `changed` is called after every
-    commit, `waiting` with what is waited for, or with nothing. Raises ModelError, Stalled,
-    UserError (a full disk) or Interrupted; whatever it raises, the run can be resumed.
+    `notice` hears each notice, `changed` is called after every commit, `waiting` hears the reason
+    of a wait, or nothing. Raises ModelError, Stalled, UserError or Interrupted; the run can be
+    resumed after each.
     """
     if run.is_finished and not run.batches.open:
         return
