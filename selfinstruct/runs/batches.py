@@ -1,14 +1,14 @@
 """batches.jsonl: the ledger of batches, each with the most that its requests can take.
 
-    {"batch": TOKEN, "at": SECONDS, "file": ID, "requests": [REQUEST, ...]}   before the batch is made
-    {"batch": TOKEN, "id": ID}                              the endpoint has made the batch
-    {"batch": TOKEN, "cancelled": true}                     by us: the dataset was whole without it
+    {"batch": TOKEN, "at": SECONDS, "file": ID, "requests": [REQUEST, ...]}     will be made
+    {"batch": TOKEN, "id": ID}                                  made by the endpoint
+    {"batch": TOKEN, "cancelled": true}                         by us, since the dataset is whole
     {"batch": TOKEN, "closed": STATUS, "lost": [CALLS, TOKENS, TOKENS]}
 
 REQUEST is [KEY, STAGE, PLACE, TOKENS, TOKENS], and then MODEL if not the run's main model. The
 replies of a closed batch are in completions.jsonl; "lost" counts the requests without a reply that
-may be charged, with "others": {MODEL: [TOKENS, TOKENS]} where some are not the main model's. Batches
-that are not closed go on in the next sitting.
+may be charged, and "others": {MODEL: [TOKENS, TOKENS]} the tokens among them of other models than
+the main one. Batches that are not closed go on in the next sitting.
 """
 
 from __future__ import annotations

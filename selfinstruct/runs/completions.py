@@ -1,4 +1,7 @@
-"""completions.jsonl: every reply paid for, written before anybody sees it. What is on record is never bought again."""
+"""completions.jsonl: every reply, written down before use. A reply on record is never bought again.
+
+A line has "model" only where the reply comes from another model than the run's main one.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,24 @@ from selfinstruct.models.money.meter import Meter
 from selfinstruct.runs.journal import Journal
 from selfinstruct.text import to_json
 
-_START = b'{"key": "'  # of every line; the key follows, so that no line needs to be parsed to be found again
+# Of every line. The key follows, so that a line is found again without being parsed.
+_START = b'{"key": "'
 _KEY = slice(len(_START), len(_START) + 32)
 
 
 class Completions:
-    """A Record (models/layers.py) in a file: keys and offsets in memory (some 150 bytes a reply), texts on disk."""
+    """A Record (models/record.py) in a file.
+
+    In memory are keys and offsets, some 150 bytes a reply; the texts are on disk.
+    """
 
     def __init__(
         self, path: Path, meter: Meter, *, skip_broken: bool = False, read_only: bool = False
     ) -> None:
-        """`meter` takes what the file holds. Raises UserError at a line that is no completion, unless `skip_broken`."""
+        """Count the file's replies in `meter`, which knows the run's main model.
+
+        Raises UserError at a line that is no completion, unless `skip_broken`.
+        """
         self.path, self._meter = path, meter
         self._journal = Journal(path, read_only=read_only)
         self._offsets: dict[bytes, int] = {}
@@ -37,7 +47,8 @@ class Completions:
                 meter.take(*completion)
             elif not skip_broken:
                 raise UserError(
-                    f"{path}:{number}: damaged; restore the file, or add --repair to buy this one reply again"
+                    f"{path}:{number}: damaged; "
+                    "restore the file, or add --repair to buy this one reply again"
                 )
 
     def __len__(self) -> int:
@@ -89,14 +100,14 @@ class Completions:
 
 
 def append(journal: Journal, line: str) -> int:
-    """`Journal.append`, with a full disk as NoRoom and a failing one as UserError."""
+    """`Journal.append` that raises NoRoom for a full disk, and UserError for a failing disk."""
     with disk_errors(journal.path):
         return journal.append(line)
 
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turns what the operating system says of a disk into NoRoom or UserError."""
+    """Turn the operating system's errors about a disk into NoRoom or UserError."""
     try:
         yield
     except OSError as error:
@@ -111,7 +122,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def _read(line: bytes) -> tuple[str, Completion, str] | None:
-    """The stage, the completion without its text, and the model if another than the main one."""
+    """The stage, the completion without its text, and the model, "" for the main model."""
     try:
         record: dict[str, Any] = json.loads(line)
         if line.startswith(_START) and isinstance(record["text"], str):
@@ -131,7 +142,7 @@ def _completion(record: Mapping[str, Any], text: str) -> Completion:
 
 
 def _usage(usage: Usage) -> dict[str, int]:
-    """Prompt and completion always, the parts of them that few servers tell only where there are some."""
+    """Prompt and completion always; their parts, which few servers tell, only if not 0."""
     counts = [(name, getattr(usage, name)) for name in Usage.__slots__]
     return {
         name: count

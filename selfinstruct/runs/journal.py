@@ -27,7 +27,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open or create the file. With `read_only` the file stays unchanged, torn last line included."""
+        """Open or create the file; `read_only` leaves all as it is, a torn last line included."""
         self.path = path
         self._file = os.open(path, os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT, 0o644)
         self.size = _end_of_last_line(self._file)
@@ -47,9 +47,8 @@ class Journal:
             while view:
                 view = view[os.write(self._file, view) :]
         except OSError:
-            with contextlib.suppress(
-                OSError
-            ):  # a full disk takes half a line: take it back, the caller hears of the error
+            # A full disk takes half a line: take it back, the caller hears of the error.
+            with contextlib.suppress(OSError):
                 os.ftruncate(self._file, start)
                 os.lseek(self._file, start, os.SEEK_SET)
             raise
@@ -87,7 +86,7 @@ class Journal:
         """Cut the file to `size` bytes and hash the bytes that stay."""
         os.ftruncate(self._file, size)
         os.lseek(self._file, size, os.SEEK_SET)
-        self.size, self._synced = size, -1  # who knows whether what is there has reached the disk
+        self.size, self._synced = size, -1  # perhaps not on the disk yet
         self._hash = _hash_of(self.path, size)
 
     def sync(self) -> None:
@@ -102,7 +101,7 @@ class Journal:
 
 
 def digest_of(path: Path, size: int) -> str | None:
-    """SHA-256 in hex of the first `size` bytes of a file; None if the file is missing or shorter."""
+    """SHA-256 in hex of a file's first `size` bytes; None if the file is missing or shorter."""
     try:
         return _hash_of(path, size).hexdigest() if path.stat().st_size >= size else None
     except OSError:
@@ -110,7 +109,7 @@ def digest_of(path: Path, size: int) -> str | None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replace a file in one step: after a crash the file holds the old text or the new, never a part.
+    """Replace a file as a whole: after a crash the file holds the old text or the new, no part.
 
     For a single process at a time.
     """
@@ -128,7 +127,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 class Lock:
-    """The lock by which one process owns a run directory. The kernel frees the lock when its owner dies."""
+    """The lock of a run directory's only process. The kernel frees the lock when its owner dies."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -144,9 +143,8 @@ class Lock:
                 f"{path.parent}: in use by {holder(path) or 'another process'}; "
                 "wait for it or stop it"
             ) from None
-        with contextlib.suppress(
-            OSError
-        ):  # a full disk: the lock holds, only its owner's name is not known
+        # On a full disk the lock holds all the same, only its owner's name is not known.
+        with contextlib.suppress(OSError):
             os.ftruncate(self._file, 0)
             os.pwrite(
                 self._file,
@@ -164,7 +162,7 @@ def _taken(file: int) -> bool:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
-        time.sleep(0.01)  # who only looks (`holder`) has it for a moment
+        time.sleep(0.01)  # `holder` takes the lock for a moment, to look
     return False
 
 

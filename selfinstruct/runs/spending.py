@@ -1,12 +1,13 @@
 """spending.jsonl: a line for every call before it is sent, so that a crash hides no cost.
 
-    {"sent": KEY, "most": [TOKENS, TOKENS]}             and "model": NAME if not the run's main model
+    {"sent": KEY, "most": [TOKENS, TOKENS], "model": MODEL}
     {"ended": KEY, "is_charged": true}                  without a reply
-    {"calls": N, "unknown": USAGE, "unknown_calls": N}  in place of older lines, and "others": USAGES
+    {"calls": N, "unknown": USAGE, "unknown_calls": N, "others": {MODEL: USAGE}}
 
-A call that ended with a reply has its line in completions.jsonl. A call with neither a reply nor an
-end was under way when its process died, and counts at its worst. Calls through the batch endpoint
-outlive a process, and stand in batches.jsonl.
+"model" and "others" are there only for other models than the run's main one. The last form takes
+the place of many older lines. A call that ended with a reply has its line in completions.jsonl. A
+call with neither a reply nor an end was under way when its process died, and counts at its worst.
+Calls through the batch endpoint outlive a process, and stand in batches.jsonl.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Spending:
         for _, line in self._journal.lines():
             before.take(line)
         for key in before.end(is_on_record):
-            # Settled: a reply that comes for it later is another call's.
+            # Settled: a reply with this key that comes later is another call's.
             self.ended(key, is_charged=True)
         counted = before.meter
         # Without this file, or in a run of an older version, there were as many calls as replies.
@@ -70,7 +71,7 @@ class Spending:
         self._journal.close()
 
     def _tidy(self, counted: Meter) -> None:
-        """Write one line in place of all. Nothing is under way."""
+        """Write a single line in place of all. Nothing is under way."""
         totals = {
             "calls": counted.calls,
             "unknown": _counts(counted.unknown),
@@ -124,7 +125,7 @@ class _Before:
         self.meter.unsure += unsure
 
     def end(self, is_on_record: Callable[[str], bool]) -> list[str]:
-        """Count what never ended. Returns the keys of the calls that died with their process."""
+        """Count the calls without an end, and return their keys: they died with their process."""
         died = []
         for key, calls in self._open.items():
             for most, model in calls[1:] if is_on_record(key) else calls:

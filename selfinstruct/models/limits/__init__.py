@@ -1,1 +1,1 @@
-"""How many calls at once, and how many a minute."""
+"""Limits of endpoints: calls at once, calls and tokens a minute."""

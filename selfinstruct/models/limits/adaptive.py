@@ -1,4 +1,4 @@
-"""How many calls at once serve best, found out by trying. No clock: `now` is passed in."""
+"""The best number of calls at once, found by trials. No clock: `now` is passed in."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ class Adaptive:
     """
 
     START = 8
-    REAL = 0.25  # of the growth that a larger limit would bring if calls did not hinder one another
+    # Share of the growth that a larger limit would bring if calls did not hinder each other.
+    WORTH_IT = 0.25
 
     def __init__(self, ceiling: int) -> None:
         self._ceiling = ceiling
         self.limit = min(self.START, ceiling)
         self._is_doubling = True
-        # the limit of the last trial, and its replies a second
+        # The limit of the last trial, and its replies a second.
         self._before: tuple[int, float] | None = None
         self._was_full = False
         self._replies, self._begun, self._settling = 0, 0.0, self.limit
@@ -29,7 +30,7 @@ class Adaptive:
         return full
 
     def burst(self, now: float) -> None:
-        """The server wants to be called less."""
+        """Lower the limit: the server has refused calls."""
         self.limit = max(1, int(self.limit * 0.7))
         self._is_doubling, self._before = False, None
         self._begin(now)
@@ -47,7 +48,7 @@ class Adaptive:
 
     def _judge(self, speed: float) -> None:
         if not self._was_full:
-            self._before = None  # it was not the limit that decided
+            self._before = None  # the limit was not the bottleneck
             return
         limit, before = self.limit, self._before
         self._before = (limit, speed)
@@ -55,7 +56,7 @@ class Adaptive:
             step = limit if self._is_doubling else self._step()
         else:
             gain = (speed / before[1] - 1) / (limit / before[0] - 1) if limit != before[0] else 1.0
-            is_worth_it = gain > self.REAL
+            is_worth_it = gain > self.WORTH_IT
             if self._is_doubling and not is_worth_it:
                 self._is_doubling, self._before, self.limit = False, None, before[0]
                 return

@@ -26,7 +26,7 @@ class Breaker:
         self._has_answered = self.is_open = False
         self._pause, self._next = self.PAUSE, 0.0
         self._probe: int | None = None
-        self._ramp: int | None = None  # calls at once, for as long as it comes back
+        self._ramp: int | None = None  # calls at once, while they come back
 
     @property
     def verdict(self) -> str | None:
@@ -50,6 +50,7 @@ class Breaker:
         return max(0.0, self._next - now) if self._probe is None else math.inf
 
     def sent(self, number: int) -> None:
+        """Count a call; the first while the breaker is open is the probe."""
         if self.is_open and self._probe is None:
             self._probe = number
 
@@ -59,7 +60,7 @@ class Breaker:
             self._probe = None
 
     def answered(self, lost: str | None = None) -> None:
-        """The server works; `lost`: but will never serve this request, for this reason."""
+        """Count an answer; `lost`: the reason why the server will never serve this request."""
         self._has_answered = True
         self._losses.append(lost)
         if self.is_open:
@@ -71,6 +72,7 @@ class Breaker:
             self._ramp = self._ramp + 1 if self._ramp < self.SPAN else None
 
     def failed(self, number: int, why: str, now: float) -> None:
+        """Count a failure for a passing reason, and open if most of the last calls failed."""
         if not self._has_answered:
             return
         if self.is_open:

@@ -25,10 +25,10 @@ class Paced:
 
     A call that waits for its next attempt holds no place. `delay` returns the seconds that the next
     call has to wait for the endpoints' limits; infinite: until a call under way has ended. `delay`
-    is called for the first call in the line, again when a call ends, and never in between. Nothing
-    new is sent during a delay. After `stop`, nothing new is ever sent: calls wait here until they
-    are cancelled. An endpoint that refuses the run gets no new calls, but replies under way may
-    still come in: they are paid for.
+    is called for the first call in the line, again when a call ends, and never in between. While
+    `hold` is on, nothing new is sent. After `stop`, nothing new is ever sent: calls wait here until
+    they are cancelled. An endpoint that refuses the run gets no new calls, but replies under way
+    may still come in: they are paid for.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class Paced:
         try:
             async with self._line:
                 refusal = await self._turn(request)
-            # Nothing comes between a turn and its call, so that the next in the line sees the call in
-            # the limits.
+            # Nothing comes between a turn and its call, so that the limits know the call when the
+            # next in the line has its turn.
             if refusal is None:
                 self._under_way += 1
                 self._idle.clear()
@@ -131,7 +131,7 @@ class _Places:
         try:
             await free
         except asyncio.CancelledError:
-            if free.done() and not free.cancelled():  # it was just given one
+            if free.done() and not free.cancelled():  # a place came just before
                 self.give_back()
             raise
 
@@ -156,7 +156,7 @@ class Bounded:
 
     def __init__(self, inner: Model) -> None:
         self._inner = inner
-        # by stage
+        # By stage.
         self._usual: defaultdict[str, _Usual] = defaultdict(lambda: _Usual(self.SAMPLES))
         self._cut: Counter[str] = Counter()
 
@@ -189,13 +189,13 @@ class Bounded:
 
 
 class _Usual:
-    """How long a stage's replies take."""
+    """The time that a stage's replies take."""
 
-    KEPT, EVERY = 200, 10  # the last so many count, and are looked through once in so many
+    KEPT, EVERY = 200, 10  # replies that count, and replies between two looks at them
 
     def __init__(self, samples: int) -> None:
         self._samples = samples
-        self.slow: float | None = None  # seconds that the slowest twentieth takes at least
+        self.slow: float | None = None  # least seconds of the slowest twentieth
         self._seconds: deque[float] = deque(maxlen=self.KEPT)
         self._since = 0  # replies since they were looked through
 

@@ -2,7 +2,7 @@
 
 rpm, tpm      the user's settings: an even pace
 headers       the server's x-ratelimit-remaining-requests and the like
-refusals      the pace learned from a burst of HTTP 429: rates.Learned
+refusals      the pace learned from a burst of HTTP 429: rates.LearnedRate
 adaptive      the number of calls at once with the best throughput: adaptive.Adaptive
 failures      an endpoint where nothing works gets single calls: breaker.Breaker
 """
@@ -20,20 +20,22 @@ from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Allowance, Completion, Model, Request
 from selfinstruct.models.limits.adaptive import Adaptive
 from selfinstruct.models.limits.breaker import Breaker
-from selfinstruct.models.limits.rates import Learned, Left, Rate
+from selfinstruct.models.limits.rates import LearnedRate, Quota, Rate
 
 REPLY_TOKENS = 256  # of a reply that has no limit, for --tpm
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
+    """A call under way."""
+
     number: int
-    sent: float
-    tokens: int  # as thought beforehand
-    sent_tokens: int  # of all calls, this one included
+    sent: float  # time
+    tokens: int  # as estimated beforehand
+    sent_tokens: int  # of all calls up to and with this call
 
 
-# the call that a provider's headers belong to
+# The call that a provider's headers belong to.
 _UNDER_WAY: ContextVar[_Call] = ContextVar("_UNDER_WAY")
 
 
@@ -56,9 +58,9 @@ class Limits:
         self.under_way = 0
         self._requests = Rate(rpm / 60) if rpm else None
         self._tokens = Rate(tpm / 60) if tpm else None
-        self._left_requests, self._left_tokens = Left(), Left()
+        self._left_requests, self._left_tokens = Quota(), Quota()
         self._is_told = False
-        self._learned = Learned(Random(0))
+        self._learned = LearnedRate(Random(0))
         self._adaptive = Adaptive(most) if adaptive else None
         self._breaker = Breaker(name, notice)
         self._sent = self._sent_tokens = self._told_by = 0
@@ -91,10 +93,8 @@ class Limits:
         verdict = self._breaker.verdict
         if verdict is not None:
             raise ModelError(verdict)
-        now, tokens = (
-            self._clock(),
-            _tokens(request) if self._tokens is not None or self._is_told else 0,
-        )
+        now = self._clock()
+        tokens = _tokens(request) if self._tokens is not None or self._is_told else 0
         self._sent, self._sent_tokens = self._sent + 1, self._sent_tokens + tokens
         call = _Call(self._sent, now, tokens, self._sent_tokens)
         self.under_way += 1
@@ -114,6 +114,7 @@ class Limits:
         self._breaker.ended(call.number)
 
     def answered(self, call: _Call, completion: Completion) -> None:
+        """Learn from a reply."""
         if self._tokens is not None:
             self._tokens.give_back(
                 call.tokens - completion.usage.prompt_tokens - completion.usage.completion_tokens
@@ -123,20 +124,21 @@ class Limits:
         self._breaker.answered(completion.error)
 
     def lost(self, failure: RequestFailed) -> None:
+        """Learn from a request that failed for good."""
         self._breaker.answered(failure.reason)
 
     def failed(self, call: _Call, error: Transient) -> None:
+        """Learn from a call that may be made again."""
         now = self._clock()
         if not error.is_server_busy:
             self._breaker.failed(call.number, str(error), now)
-        elif (
-            self._learned.refused(call.number, call.sent, error.retry_after, now)
-            and self._adaptive is not None
-        ):
+            return
+        is_first = self._learned.refused(call.number, call.sent, error.retry_after, now)
+        if is_first and self._adaptive is not None:
             self._adaptive.burst(now)
 
     def told(self, allowance: Allowance) -> None:
-        """Take the headers of a reply, in the task of its call. Headers of older calls are ignored."""
+        """Take the headers of a reply, in the task of its call; ignore those of older calls."""
         call, now = _UNDER_WAY.get(None), self._clock()
         if call is None or call.number < self._told_by:
             return

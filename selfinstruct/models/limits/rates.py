@@ -24,15 +24,15 @@ class Rate:
         self._due = max(self._due, now - self._slack) + amount / self.per_second
 
     def give_back(self, amount: float) -> None:
-        """A call took less than was thought; or more, if `amount` is negative."""
+        """Take back the part that a call did not need; more was needed if `amount` is negative."""
         self._due -= amount / self.per_second
 
     def hold(self, until: float) -> None:
-        """Nothing before then, and nothing is caught up with afterwards."""
+        """Let nothing pass before `until`, and catch up with nothing afterwards."""
         self._due = max(self._due, until + self._slack)
 
 
-class Left:
+class Quota:
     """The rest of a limit until the server renews it. Once used up, the limit is spread evenly."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Left:
         self._pace: Rate | None = None
 
     def told(self, left: float, limit: float | None, reset: float, now: float) -> None:
-        """Take a header: `left` is the rest, from which calls sent since are subtracted.
+        """Take a header: `left` is the rest, without the calls sent since.
 
         `reset`: seconds until all of `limit` is there again.
         """
@@ -69,7 +69,7 @@ class Left:
             self._pace.take(amount, now)
 
 
-class Learned:
+class LearnedRate:
     """A pace learned from refusals (HTTP 429). A burst of refusals counts once, when all are back.
 
     A burst holds all calls for as long as the server asks, or for a moment that grows while nothing
@@ -82,32 +82,31 @@ class Learned:
 
     PAUSE, LONGEST_PAUSE = 0.12, 30.0  # seconds of hold that no server asked for
     STEADY = 6.0  # seconds without a burst before more is tried
-    # seconds without a lesson once the pace has come down to a fraction for nothing; twice as long
-    # each time
+    # Seconds without a lesson once the pace has come down to a fraction in vain; twice as long each
+    # time.
     DEAF = 30.0
     LEAST = 0.1  # calls a second
     FEW, DOUBLING = 32, 0.05  # calls to begin with, and the seconds in which they double
 
     def __init__(self, chance: Random) -> None:
         self._chance = chance
-        self._accepted: dict[
-            int, float
-        ] = {}  # calls of the last second that were not refused, with their moments
+        # Calls of the last second that were not refused, and when they were sent.
+        self._accepted: dict[int, float] = {}
         self._sent = 0  # the last call
-        # As the last hold ended: the last call of all, the last refused call and its moment; and
-        # since then.
+        # When the last hold ended: the last call of all, the last refused call and its moment.
         self._sent_then = self._spent = 0
         self._spent_at, self._resumed_at = math.inf, -math.inf
+        # Since then: the last refused call and its moment, and how many were refused.
         self._last, self._last_at, self._refused = 0, 0.0, 0
         self._is_to_learn = False
         self._until = self._deaf_until = -math.inf
         self._deaf, self._pause, self._few = self.DEAF, self.PAUSE, self.FEW
         self._cost = 1.0  # of a burst, in quarters of a second: all is tried as much later
-        # seconds in which a refusal is back, and the replies to all calls sent before the refusal
+        # Seconds until a refusal is back, and the replies to all calls sent before that one.
         self._back = self.DOUBLING
-        self._closed = 0  # holds in a row before which nothing had passed
+        self._closed = 0  # holds in a row between which nothing passed
         self._rate: Rate | None = None
-        # the rate as the last hold ended; the rate below which lessons have been no use
+        # The rate when the last hold ended, and the rate below which lessons have been of no use.
         self._rate_then = self._useless = 0.0
         self._ceiling, self._grown_at = math.inf, 0.0
 
@@ -141,7 +140,7 @@ class Learned:
             self._rate.take(1, now)
 
     def refused(self, number: int, sent: float, retry_after: float | None, now: float) -> bool:
-        """True for the first of a burst."""
+        """Count a refused call. True for the first refusal of a burst."""
         self._accepted.pop(number, None)
         self._refused += number > self._spent
         if retry_after is not None:
@@ -167,7 +166,7 @@ class Learned:
         return True
 
     def _learn(self, now: float) -> None:
-        """Learn a pace at the end of a hold, when all refusals are back and other calls accepted."""
+        """Learn a pace at the end of a hold, when all its refusals are back."""
         passed = self._last - self._spent - self._refused
         if now < self._deaf_until:
             self._pause = min(self.PAUSE * self._refused / max(passed, 1), 10 * self.PAUSE)
@@ -190,16 +189,15 @@ class Learned:
         """The pace, from the calls that passed since the limit was last used up."""
         open_for, found = self._last_at - self._resumed_at, self._found(passed)
         lately = max(sum(moment > self._last_at - 1.0 for moment in self._accepted.values()), found)
-        if (
-            self._rate is None
-        ):  # a bucket may have been full, and a window new: soon tried beyond if it was little
+        if self._rate is None:
+            # A bucket may have been full, and a window new: soon more is tried if it was little.
             self._ceiling = 0.97 * lately if open_for >= 1.0 else math.inf
             # A few calls say nothing about a second.
             first = lately if open_for >= 1.0 else passed if passed >= 10 else found
             return Rate(max(0.97 * first, self.LEAST))
         before = self._rate.per_second
         if before > 1.25 * self._rate_then and open_for >= 1.0:
-            found = lately  # for most of the time it was not called as often as it allows
+            found = lately  # for most of the time there were fewer calls than are allowed
         if passed < 10:
             found = max(found, before / 2)
         self._ceiling = 0.97 * before

@@ -12,6 +12,8 @@ from selfinstruct.models.limits.limits import Limited
 
 
 class _Endpoint:
+    """An endpoint, and whether it is left out for now."""
+
     def __init__(self, model: Limited) -> None:
         self.model, self.limits = model, model.limits
         self.is_out = self.is_tried = self.has_refused = False
@@ -24,7 +26,7 @@ class Spread:
     An endpoint that cannot be reached, or that refuses the run, is left out while another serves.
     After a pause that grows, a single request tries that endpoint again. Where all are out, the
     endpoints without a refusal are asked as if none were out, and their errors go to the retry
-    layer. The run is refused when all have refused it.
+    layer. The run is refused when all endpoints have refused the run.
     """
 
     PAUSE, LONGEST_PAUSE = 2.0, 120.0  # seconds that an endpoint is left out
@@ -66,7 +68,7 @@ class Spread:
                 raise
             if all(endpoint.is_out for endpoint in self._endpoints):
                 raise Transient(str(error), is_server_gone=True) from error
-            # Nothing against the request: another endpoint takes it at once.
+            # Nothing against the request: another endpoint serves the request at once.
             raise Transient(str(error), retry_after=0.0, is_server_busy=True) from error
         finally:
             endpoint.is_tried = False
@@ -92,7 +94,7 @@ class Spread:
         now = self._clock()
         endpoint.has_refused = refuses
         if endpoint.is_out and now < endpoint.again_at:
-            return  # was sent before it was left out
+            return  # this call was sent before the endpoint was left out
         endpoint.pause = min(self.LONGEST_PAUSE, 2 * endpoint.pause or self.PAUSE)
         endpoint.again_at = now + endpoint.pause
         is_news = not endpoint.is_out

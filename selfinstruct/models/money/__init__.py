@@ -1,1 +1,1 @@
-"""What calls cost, and the caps on that."""
+"""The cost of calls, and the caps."""

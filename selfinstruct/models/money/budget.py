@@ -1,7 +1,7 @@
 """Spending caps: the worst case of every call is reserved before the call is sent.
 
-A call ends in one of three ways. It is paid for as the server counts, or not charged at all, or
-nobody knows (the connection broke, the process died), and then it counts at its worst for ever.
+A call ends in three ways. Either the reply is paid for as the server counts, or nothing is charged,
+or nobody knows (the connection broke, the process died). Then the worst case counts for ever.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Budget:
         return most
 
     def adopt(self, most: Usage, model: str = "") -> None:
-        """Reserve for a call that an earlier process sent and counted, and that is still open."""
+        """Reserve for a call that an earlier process sent and counted, and that has not ended."""
         self._under_way += 1
         self._reserved += self._tokens(most, model)
 
@@ -121,14 +121,14 @@ class Budget:
         self._release(most, model)
 
     def refuse(self, error: BaseException) -> None:
-        """Raise `error` to all that wait for room or ask for it: nothing more will be settled."""
+        """Raise `error` to all that wait for room or ask for room: no call will be settled."""
         self._refusal = error
         self._wake()
 
     def nearly_reached(self) -> str | None:
         """The cap that leaves too little room for another batch, if any.
 
-        Calls wait for room, and those that have it would make a batch of less than a twentieth of
+        Calls wait for room, and those with room would make a batch of less than a twentieth of
         every cap.
         """
         caps, total = self._caps, self._reserved.total
@@ -157,7 +157,7 @@ class Budget:
             )
 
     def ended(self, request: Request, most: Usage, *, is_charged: bool) -> None:
-        """Settle a call without a reply; `is_charged` if it may be on the bill all the same."""
+        """Settle a call without a reply; `is_charged` if the server may charge all the same."""
         self.settled(most, is_charged=is_charged, model=request.model)
         with contextlib.suppress(NoRoom):  # unwritten, it counts as charged after the next start
             self._ledger.ended(request.key, is_charged=is_charged)
@@ -196,7 +196,8 @@ class Budget:
         in_all = spent + self._reserved + most
         left = "and the next call may take more than is left"
         if caps.tokens is not None and _count(in_all.total) > caps.tokens:
-            return f"--max-tokens-total {caps.tokens}: {_count(spent.total):,} tokens are spent, {left}"
+            count = f"{_count(spent.total):,} tokens"
+            return f"--max-tokens-total {caps.tokens}: {count} are spent, {left}"
         if caps.cost is not None and self._cost_of(in_all) > caps.cost:
             return f"--max-cost {caps.cost:g}: ${self._cost_of(spent):,.4f} are spent, {left}"
         return None

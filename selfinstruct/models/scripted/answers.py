@@ -1,4 +1,4 @@
-"""Plain answers of the scripted model, for the command `respond` and for stages without a format."""
+"""Plain answers of the scripted model: for the command `respond`, and stages without a format."""
 
 from __future__ import annotations
 

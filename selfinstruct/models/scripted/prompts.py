@@ -58,7 +58,7 @@ def most_instances(request: Request) -> int:
 
 
 def asked_instruction(request: Request) -> str:
-    """The instruction of a later stage: behind the last "Instruction:" or "Task:", else the last line."""
+    """The instruction that a prompt is about, behind "Task:" or the like; else the last line."""
     text = request.messages[-1].text
     found = (
         _INSTRUCTION.findall(text) or _INSTRUCTION.findall(request.text) or text.strip().split("\n")
@@ -67,7 +67,7 @@ def asked_instruction(request: Request) -> str:
 
 
 def keywords(instruction: str) -> list[str]:
-    """The phrases behind prepositions and articles; at least one."""
+    """The phrases behind prepositions and articles; never empty."""
     return list(dict.fromkeys(map(str.strip, _KEYWORD.findall(instruction)))) or ["the matter"]
 
 

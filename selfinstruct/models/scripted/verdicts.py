@@ -1,4 +1,4 @@
-"""Verdicts of the scripted model as a judge: shares like the paper's, in the form of real replies."""
+"""Verdicts of the scripted model as a judge: the paper's shares, in the form of real replies."""
 
 from __future__ import annotations
 
