@@ -82,13 +82,7 @@ async def go_on(
     """
     if run.is_finished and not run.batches.open:
         return
-
-    def noticed(text: str) -> None:
-        run.notices.append((time.time(), text))
-        log.info("%s", text)
-        notice(text)
-
-    config = run.config
+    config, noticed = run.config, _noticing(run, notice)
     async with sitting(
         config, run, notice=noticed, waiting=waiting, seconds=seconds, rank=rank
     ) as at:
@@ -106,6 +100,17 @@ async def go_on(
             config.stall_turns, run.funnel, is_endless=recipe.is_endless, is_fresh=fresh.take
         )
         await _commit_all(run, engine, drought, at, noticed, changed)
+
+
+def _noticing(run: Run, notice: Notice) -> Notice:
+    """Tells the run's status and the log before `notice`."""
+
+    def noticed(text: str) -> None:
+        run.notices.append((time.time(), text))
+        log.info("%s", text)
+        notice(text)
+
+    return noticed
 
 
 def _pace(run: Run, recipe: Recipe, instructions: int) -> Pace:
