@@ -72,10 +72,11 @@ class _Told:
 def shown_by(
     progress: Progress, wanted: int, tally: Tally, meter: Meter, config: Endpoint, what: str
 ) -> Shown:
-    from selfinstruct.models.money.prices import price_of
+    from selfinstruct.models.money.prices import prices_of
 
     if progress is True:
         from selfinstruct.runs.progress import Progress as Bar
 
-        return Bar(wanted, tally, meter, price_of(config), max_cost=config.max_cost, what=what)
+        prices = prices_of(config, (*config.models, *meter.paid.others))
+        return Bar(wanted, tally, meter, prices, max_cost=config.max_cost, what=what)
     return _Told(progress or (lambda done, wanted: None), wanted, tally)

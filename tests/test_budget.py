@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from command import at, invoke, run
+from command import at, invoke, run, running
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from server import LoopbackServer, failing, latency
@@ -23,7 +23,7 @@ from selfinstruct.errors import CapReached, ModelError, NoRoom, RequestFailed, T
 from selfinstruct.models import Completion, Decoding, Message, Request, Usage
 from selfinstruct.models.money.budget import Budget, Caps, Metered, NoLedger
 from selfinstruct.models.money.meter import Meter, Tokens
-from selfinstruct.models.money.prices import budget, price_of, price_of_model, prices_of
+from selfinstruct.models.money.prices import budget, cost_of, price_of, price_of_model, prices_of
 from selfinstruct.models.money.worst import worst
 from selfinstruct.models.record import Recorded
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
@@ -589,6 +589,61 @@ def test_a_cost_cap_needs_the_price_of_every_model() -> None:
     assert words in refusal(earlier)  # in a sitting before this one
     uncapped = terms(model="gpt-5-mini")
     budget(uncapped, Meter(), NoLedger(), lambda text: None, ["nobody/knows"])
+
+
+LISTED = ("gpt-5-mini", "gpt-4o-mini")
+
+
+def listed_dollars(out: Path) -> float:
+    """USD of the replies on record of a run whose main model is the first of LISTED."""
+    price = {name: price_of_model(terms(model=name), name) for name in LISTED}
+    lines = [json.loads(line) for line in (out / "completions.jsonl").read_text().splitlines()]
+    assert {line.get("model") for line in lines} == {None, LISTED[1]}
+    usages = [(line.get("model", LISTED[0]), Usage(**line["usage"])) for line in lines]
+    return sum(price[name].cost(usage) for name, usage in usages if price[name])
+
+
+def test_the_cap_of_a_run_with_two_models_holds_after_a_kill_and_status_says_the_cost(
+    tmp_path: Path,
+) -> None:
+    out, rows, cap = tmp_path / "run", tmp_path / "rows.jsonl", 0.012
+    asked = ({"instruction": f"How high is mountain number {number}?"} for number in range(200))
+    rows.write_text("".join(json.dumps(row) + "\n" for row in asked))
+    with LoopbackServer(latency(0.01), stage_of=lambda text: "answer") as server:
+        words = ("respond", rows, "--out", out, *at(server, model=LISTED[0]))
+        words = (*words, "--model", LISTED[1], "--concurrency", "4", "--max-cost", f"{cap}")
+        begun = (out / "completions.jsonl").exists
+        with running(*words, until=lambda: begun() and len(server.calls) > 15) as process:
+            process.kill()
+        assert invoke("resume", out).code == 75
+        told = json.loads(invoke("status", out, "--json").out)
+    assert told["cost_usd"] == pytest.approx(listed_dollars(out))
+    assert told["cost_usd"] + told["unknown_cost_usd"] <= cap
+    served = [call for call in server.calls if call.path.endswith("completions")]
+    assert 0 <= told["calls"] - len(served) <= 4  # written down, and killed before they were sent
+    assert {body["model"] for body in server.requests} == set(LISTED)
+
+
+def test_the_cost_is_that_of_each_model_and_unknown_if_one_price_is() -> None:
+    main, other = LISTED
+    meter = Meter(model=main)
+    for name in (main, main, other):
+        meter.take("answer", Completion("", "stop", Usage(1_000_000, 0)), meter.other(name))
+    assert cost_of(terms(model=main), meter) == pytest.approx(2 * 0.25 + 0.15)
+    assert cost_of(terms(model=main, price_in=1.0, price_out=1.0), meter) == pytest.approx(3.0)
+    meter.take("answer", Completion("", "stop", Usage(1, 0)), "nobody/knows")
+    assert cost_of(terms(model=main), meter) is None
+
+
+def test_batches_of_several_models_are_refused_under_a_cap() -> None:
+    def opened(**said: object) -> Budget:
+        listed = terms(model=LISTED[0], batch=True, **said)
+        return budget(listed, Meter(), NoLedger(), lambda text: None, LISTED)
+
+    for cap in ({"max_cost": 1.0}, {"max_tokens_total": 1000}, {"max_requests": 5}):
+        with pytest.raises(UserError, match="--batch: the caps cannot be held"):
+            opened(**cap)
+    opened()
 
 
 # ------------------------------------------------------------------------------------------------ the whole run

@@ -101,7 +101,7 @@ async def sitting(
     Raises UserError if no endpoint can be had or a cap cannot be held, and Interrupted inside when
     a signal, the clock or a cap ends the sitting.
     """
-    spending = budget(config, books.meter, books.spending, notice)
+    spending = budget(config, books.meter, books.spending, notice, config.models)
     async with endpoints(config, notice, books.learned) as found:
         spread = Spread(
             [Limited(Metered(Bounded(each.model), spending), each.limits) for each in found], notice

@@ -100,7 +100,7 @@ def _sit(review: Review) -> None:
     import asyncio
 
     from selfinstruct.errors import Interrupted
-    from selfinstruct.models.money.prices import price_of
+    from selfinstruct.models.money.prices import prices_of
     from selfinstruct.runs.progress import Progress
 
     config, directory = review.judge.config, review.run.directory
@@ -112,7 +112,7 @@ def _sit(review: Review) -> None:
         review.wanted,
         review.tally,
         books.meter,
-        price_of(config),
+        prices_of(config),
         max_cost=config.max_cost,
         what="judged",
     )

@@ -53,7 +53,7 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
 
     from selfinstruct.cli.heap import seldom_collected
     from selfinstruct.errors import Interrupted
-    from selfinstruct.models.money.prices import price_of
+    from selfinstruct.models.money.prices import prices_of
     from selfinstruct.runs.generation import go_on
     from selfinstruct.runs.progress import Progress
 
@@ -64,8 +64,9 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
                 f"{run.directory}: goes on at {_so_far(run)}, {len(run.completions)} replies on record"
             ]
         )
-    price, cap = price_of(run.config), run.config.max_cost
-    progress = Progress(run.wanted or 0, run.funnel, run.meter, price, max_cost=cap)
+    prices = prices_of(run.config, (*run.config.models, *run.meter.paid.others))
+    cap = run.config.max_cost
+    progress = Progress(run.wanted or 0, run.funnel, run.meter, prices, max_cost=cap)
     try:
         with seldom_collected():
             asyncio.run(

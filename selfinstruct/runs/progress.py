@@ -9,7 +9,7 @@ from typing import Any, Protocol, TextIO
 from tqdm import tqdm
 
 from selfinstruct.models.money.meter import Meter
-from selfinstruct.models.money.prices import Price
+from selfinstruct.models.money.prices import Prices
 from selfinstruct.text import duration, printable
 
 _LINE_EVERY = 30.0  # seconds, without a terminal
@@ -36,17 +36,17 @@ class Progress:
         wanted: int,
         tally: Tally,
         meter: Meter,
-        price: Price | None,
+        prices: Prices | None,
         stream: TextIO | None = None,
         *,
         max_cost: float = -1.0,
         what: str = "examples",
     ) -> None:
-        self._wanted, self._tally, self._meter, self._price, self._max_cost = (
+        self._wanted, self._tally, self._meter, self._prices, self._max_cost = (
             wanted,
             tally,
             meter,
-            price,
+            prices,
             max_cost,
         )
         self._what = what
@@ -108,8 +108,8 @@ class Progress:
             f"{(meter.requests - self._sent_before) / seconds:.1f} requests/s",
             f"{_short(usage.prompt_tokens)}+{_short(usage.completion_tokens)} tokens",
         ]
-        if self._price is not None and not self._price.is_free:
-            cost = self._price.cost(usage)
+        if self._prices is not None and not self._prices.is_free:
+            cost = self._prices.cost(meter.paid)
             expected = cost * self._wanted / tally.examples if tally.examples else 0.0
             most = f", at most ${self._max_cost:.2f}" if self._max_cost > 0 else ""
             figures.append(

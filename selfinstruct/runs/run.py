@@ -107,7 +107,7 @@ class Run:
         )
 
     def _open_files(self, *, repair: bool) -> None:
-        directory, self.meter = self.directory, Meter()
+        directory, self.meter = self.directory, Meter(model=self.config.model)
         with disk_errors(directory):
             self.completions = Completions(
                 directory / "completions.jsonl", self.meter, skip_broken=repair

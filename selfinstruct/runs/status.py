@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 from selfinstruct.asking.config import Config
 from selfinstruct.errors import UserError
 from selfinstruct.models import Usage
-from selfinstruct.models.money.prices import Price, price_of
+from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.money.prices import Price, cost_of, price_of, prices_of
 from selfinstruct.models.openai.fields import Learned, read_learned
 from selfinstruct.runs.batches import left_open
 from selfinstruct.runs.directory import checkpointed, recorded_config
@@ -152,7 +153,7 @@ def read_status(directory: Path) -> Status:
         replies=_count_lines(directory / "completions.jsonl"),
         open_batches=_open_batches(directory, price),
         as_of=record.get("at"),
-        **_spent(record.get("meter", {}), price),
+        **_spent(config, Meter.from_record(record.get("meter", {}))),
         **_speed(config, record, is_running=owner is not None),
         funnel=(record["end"] or record["mark"])["funnel"] if record else Funnel().to_record(),
         notices=[(float(at), str(text)) for at, text in record.get("notices", [])],
@@ -164,20 +165,18 @@ def read_status(directory: Path) -> Status:
     )
 
 
-def _spent(meter: Mapping[str, Any], price: Price | None) -> dict[str, Any]:
+def _spent(config: Config, meter: Meter) -> dict[str, Any]:
     """The calls, tokens and US dollars that checkpoint.json's `meter` counts."""
-    usage = Usage(**meter.get("usage", {}))
+    usage, prices = meter.usage, prices_of(config, tuple(meter.unsure.others))
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "cached_tokens": usage.cached_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
-        "cost_usd": None if price is None else price.cost(usage),
-        "calls": meter.get("calls", 0),
-        "unknown_calls": meter.get("unknown_calls", 0),
-        "unknown_cost_usd": (
-            None if price is None else price.cost(Usage(**meter.get("unknown", {})))
-        ),
+        "cost_usd": cost_of(config, meter),
+        "calls": meter.calls,
+        "unknown_calls": meter.unknown_calls,
+        "unknown_cost_usd": None if prices is None else prices.cost(meter.unsure),
     }
 
 

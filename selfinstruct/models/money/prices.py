@@ -25,6 +25,8 @@ class Terms(Protocol):
     @property
     def price_batch(self) -> float: ...
     @property
+    def batch(self) -> bool: ...
+    @property
     def max_cost(self) -> float: ...
     @property
     def max_tokens_total(self) -> int: ...
@@ -137,6 +139,12 @@ def prices_of(terms: Terms, models: Sequence[str] = ()) -> Prices | None:
     return None if main is None or len(known) < len(others) else Prices(main, known)
 
 
+def cost_of(terms: Terms, meter: Meter) -> float | None:
+    """USD of all replies, each model at its own price; None if a price is unknown."""
+    prices = prices_of(terms, tuple(meter.paid.others))
+    return None if prices is None else prices.cost(meter.paid)
+
+
 def _listed(model: str, **context: str) -> TokenPrice:
     """From the price list. Raises LookupError."""
     from genai_prices import Usage as Counts
@@ -168,6 +176,12 @@ def budget(
     that cannot be held.
     """
     names = dict.fromkeys((terms.model, *models, *meter.spent.others))
+    is_capped = terms.max_cost > 0 or terms.max_tokens_total > 0 or terms.max_requests > 0
+    if terms.batch and len(names) > 1 and is_capped:
+        raise UserError(
+            "--batch: the caps cannot be held in batches of several models; "
+            "leave --batch out, or give each --model a run of its own"
+        )
     prices = {name: price_of_model(terms, name) for name in names}
     if terms.max_cost > 0:
         is_half = (terms.price_in < 0) != (terms.price_out < 0)
@@ -188,5 +202,5 @@ def budget(
 
 
 def _unknown(usage: Usage) -> float:
-    """Of a model without a price, where no cap needs one."""
+    """The cost of a model without a price, where no cap needs the price."""
     return 0.0
