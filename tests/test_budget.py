@@ -596,11 +596,12 @@ LISTED = ("gpt-5-mini", "gpt-4o-mini")
 
 def listed_dollars(out: Path) -> float:
     """USD of the replies on record of a run whose main model is the first of LISTED."""
-    price = {name: price_of_model(terms(model=name), name) for name in LISTED}
+    prices = prices_of(terms(model=LISTED[0]), LISTED)
+    assert prices is not None
     lines = [json.loads(line) for line in (out / "completions.jsonl").read_text().splitlines()]
     assert {line.get("model") for line in lines} == {None, LISTED[1]}
     usages = [(line.get("model", LISTED[0]), Usage(**line["usage"])) for line in lines]
-    return sum(price[name].cost(usage) for name, usage in usages if price[name])
+    return sum(prices.others[name].cost(usage) for name, usage in usages)
 
 
 def test_the_cap_of_a_run_with_two_models_holds_after_a_kill_and_status_says_the_cost(
