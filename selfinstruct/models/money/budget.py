@@ -76,6 +76,7 @@ class Budget:
     ) -> None:
         self.meter = meter
         self._caps, self._cost, self._other_costs = caps, cost, dict(other_costs or {})
+        self._is_capped = bool(caps)
         self._ledger, self._notice = ledger or NoLedger(), notice
         self._reserved = Tokens()
         self._under_way = 0
@@ -91,7 +92,7 @@ class Budget:
         Returns the worst case. Raises CapReached if there will never be room.
         """
         most, other = worst(request, self._excess), self.meter.other(request.model)
-        await self._take_room(Tokens.of(most, other))
+        await self._take_room(most, other)
         try:
             await when_there_is_room(
                 lambda: self._ledger.sent(request.key, most, other), self._notice
@@ -107,13 +108,13 @@ class Budget:
         A batch is written down as a whole (models/batch/submission.py).
         """
         most = worst(request, self._excess).in_batch()
-        await self._take_room(self._tokens(most, request.model))
+        await self._take_room(most, self.meter.other(request.model))
         return most
 
     def adopt(self, most: Usage, model: str = "") -> None:
         """Reserve for a call that an earlier process sent and counted, and that has not ended."""
         self._under_way += 1
-        self._reserved += self._tokens(most, model)
+        self._reserved = self._reserved.plus(most, self.meter.other(model))
 
     def withdraw(self, most: Usage, model: str = "") -> None:
         """Release what was reserved for a call that was never sent."""
@@ -148,7 +149,7 @@ class Budget:
             usage.prompt_tokens / max(most.prompt_tokens, 1),
             usage.completion_tokens / max(most.completion_tokens, 1),
         )
-        if over > 1.0 and self._caps:
+        if over > 1.0 and self._is_capped:
             self._excess *= over
             self._notice(
                 f"the server counts {usage.prompt_tokens}+{usage.completion_tokens} tokens where "
@@ -168,9 +169,9 @@ class Budget:
             self.meter.charge(most, self.meter.other(model))
         self._release(most, model)
 
-    async def _take_room(self, most: Tokens) -> None:
+    async def _take_room(self, most: Usage, other: str) -> None:
         """Wait for room under the caps and reserve it. Raises CapReached."""
-        while self._refusal is None and (cap := self._ended_by or self._in_the_way(most)):
+        while self._refusal is None and (cap := self._ended_by or self._in_the_way(most, other)):
             if not self._under_way:
                 self._ended_by = cap  # for smaller calls too: the run ends, and would cut them off
                 raise CapReached(cap)
@@ -182,36 +183,39 @@ class Budget:
         if self._refusal is not None:
             raise self._refusal
         self._under_way += 1
-        self._reserved += most
+        self._reserved = self._reserved.plus(most, other)
         self.meter.calls += 1
 
-    def _in_the_way(self, most: Tokens) -> str | None:
+    def _in_the_way(self, most: Usage, other: str) -> str | None:
         """The cap that a call might pass, in words."""
         caps, meter = self._caps, self.meter
-        if not caps:
+        if not self._is_capped:
             return None
         if caps.requests is not None and meter.calls + 1 > caps.requests:
             return f"--max-requests {caps.requests}: {meter.calls:,} calls were sent"
-        spent = meter.spent
-        in_all = spent + self._reserved + most
+        total = meter.paid.total + meter.unsure.total + self._reserved.total + most
         left = "and the next call may take more than is left"
-        if caps.tokens is not None and _count(in_all.total) > caps.tokens:
-            count = f"{_count(spent.total):,} tokens"
-            return f"--max-tokens-total {caps.tokens}: {count} are spent, {left}"
-        if caps.cost is not None and self._cost_of(in_all) > caps.cost:
-            return f"--max-cost {caps.cost:g}: ${self._cost_of(spent):,.4f} are spent, {left}"
+        if caps.tokens is not None and _count(total) > caps.tokens:
+            spent = _count(meter.spent.total)
+            return f"--max-tokens-total {caps.tokens}: {spent:,} tokens are spent, {left}"
+        if caps.cost is not None and self._cost_in_all(total, most, other) > caps.cost:
+            return f"--max-cost {caps.cost:g}: ${self._cost_of(meter.spent):,.4f} are spent, {left}"
         return None
+
+    def _cost_in_all(self, total: Usage, most: Usage, other: str) -> float:
+        """USD of `total`, which a call would make of all that is spent and reserved."""
+        paid, unsure, reserved = self.meter.paid, self.meter.unsure, self._reserved
+        if not (other or paid.others or unsure.others or reserved.others):
+            return self._cost(total)  # the usual case, without a sum for each model
+        return self._cost_of((paid + unsure + reserved).plus(most, other))
 
     def _cost_of(self, tokens: Tokens) -> float:
         """USD."""
         return tokens.cost(self._cost, self._other_costs)
 
-    def _tokens(self, most: Usage, model: str) -> Tokens:
-        return Tokens.of(most, self.meter.other(model))
-
     def _release(self, most: Usage, model: str) -> None:
         self._under_way -= 1
-        self._reserved -= self._tokens(most, model)
+        self._reserved = self._reserved.minus(most, self.meter.other(model))
         self._wake()
 
     def _wake(self) -> None:

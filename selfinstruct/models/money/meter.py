@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from selfinstruct.models import Completion, Usage
 
 Cost: TypeAlias = Callable[[Usage], float]  # USD
+_NOTHING = Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,19 @@ class Tokens:
             others[model] = others.get(model, Usage()) + usage
         return Tokens(self.total + more.total, others)
 
-    def __sub__(self, less: Tokens) -> Tokens:
-        if not less.others:
-            return Tokens(self.total - less.total, self.others)
-        others = dict(self.others)
-        for model, usage in less.others.items():
-            others[model] = others.get(model, Usage()) - usage
-        return Tokens(self.total - less.total, others)
+    def plus(self, usage: Usage, model: str = "") -> Tokens:
+        """These tokens and those of a further call; quicker than a sum of two Tokens."""
+        if not model:
+            return Tokens(self.total + usage, self.others)
+        share = self.others.get(model, _NOTHING) + usage
+        return Tokens(self.total + usage, {**self.others, model: share})
+
+    def minus(self, usage: Usage, model: str = "") -> Tokens:
+        """These tokens without those of a call."""
+        if not model:
+            return Tokens(self.total - usage, self.others)
+        share = self.others.get(model, _NOTHING) - usage
+        return Tokens(self.total - usage, {**self.others, model: share})
 
     def cost(self, main: Cost, others: Mapping[str, Cost]) -> float:
         """USD. Raises KeyError for a model that `others` lacks."""
@@ -87,17 +94,15 @@ class Meter:
         """Count a reply; `model`: "" or the main model's name for the main model."""
         self.requests += 1
         self.failed += completion.error is not None
-        if completion.usage != Usage():
-            self.paid += self._tokens(completion.usage, model)
-        self.by_stage[stage] = self.by_stage.get(stage, Usage()) + completion.usage
+        usage, other = completion.usage, "" if model == self.model else model
+        if not other or usage != _NOTHING:  # a model that never answered has no share
+            self.paid = self.paid.plus(usage, other)
+        self.by_stage[stage] = self.by_stage.get(stage, _NOTHING) + usage
 
     def charge(self, most: Usage, model: str = "", calls: int = 1) -> None:
         """Count calls without a reply that may have been charged at most so many tokens."""
-        self.unsure += self._tokens(most, model)
+        self.unsure = self.unsure.plus(most, "" if model == self.model else model)
         self.unknown_calls += calls
-
-    def _tokens(self, usage: Usage, model: str) -> Tokens:
-        return Tokens.of(usage, "" if model == self.model else model)
 
     def to_record(self) -> dict[str, Any]:
         """As checkpoint.json has it: totals, and the shares of other models if there are any."""
