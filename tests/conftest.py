@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 from command import run
+from hypothesis import HealthCheck, settings
+
+# How fast a busy machine draws and runs an example decides nothing.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

@@ -518,7 +518,10 @@ VALUES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=300,
+)
 @given(st.lists(st.dictionaries(KEYS, VALUES, max_size=5), max_size=3))
 def test_any_object_is_a_prompt_or_bad(tmp_path: Path, records: list[Record]) -> None:
     path = tmp_path / "any.jsonl"

@@ -104,7 +104,9 @@ def test_what_was_appended_is_with_the_operating_system_at_once(path: Path) -> N
         ]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(lines=LINES, more=LINES)
 def test_a_journal_goes_on_where_it_ended(path: Path, lines: list[str], more: list[str]) -> None:
     path.unlink(missing_ok=True)

@@ -23,7 +23,9 @@ NAMES = [
     "a.jsonl", "a.ndjson", "a.json", "a.csv", "a.tsv", "a.parquet",
     "a.jsonl.gz", "a.json.gz", "a.csv.gz", "a.jsonl.zst", "a.tsv.zst",
 ]  # fmt: skip
-SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+SHARED_FOLDER = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 
 
 def write(path: Path, records: Iterable[dict[str, Any]]) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -158,7 +159,7 @@ def test_a_run_is_a_source(answered: Path, tmp_path: Path) -> None:
         (("none.jsonl",), "no such file"),
         (("ROWS", "--field", "instruction"), "NAME=COLUMN"),
         (("ROWS", "--field", "instruction=title"), "no such column"),
-        (("ROWS", "--model", "scripted", "--model", "scripted"), "different models"),
+        (("ROWS", "--model", "scripted", "--model", "scripted"), "different models answer"),
         (("BROKEN",), "BROKEN.jsonl:2"),
     ],
 )
@@ -171,6 +172,20 @@ def test_bad_input_is_one_line(words: tuple[str, ...], says: str, tmp_path: Path
     out = tmp_path / "run"
     assert says in respond(*given, "--model", "scripted:z", "--out", out).error
     assert not out.exists()
+
+
+def test_a_source_without_an_open_row_is_a_finished_run(tmp_path: Path) -> None:
+    rows = written(tmp_path / "rows.jsonl", [{"instruction": "Sing.", "output": "La."}])
+    respond(rows, "--model", "scripted", "--out", tmp_path / "run").done()
+    [passed] = lines_of(tmp_path / "run" / "rejected.jsonl")
+    assert passed["reason"] == "has_output"
+    assert "finished" in invoke("status", tmp_path / "run").done().out
+    invoke("verify", tmp_path / "run").done()
+
+
+def test_a_smaller_n_than_there_are_examples_is_refused(answered: Path, tmp_path: Path) -> None:
+    shutil.copytree(answered, tmp_path / "run")
+    assert "--n can only be raised" in invoke("resume", tmp_path / "run", "--n", 1).error
 
 
 def test_a_dry_run_sends_and_writes_nothing(tmp_path: Path) -> None:

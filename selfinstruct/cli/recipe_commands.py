@@ -39,7 +39,9 @@ def _sections(kind: type[Config], own: Sequence[str]) -> dict[str, Sequence[str]
 def sitting_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options of one sitting, which decide nothing of the data."""
     for option in (
-        click.option("--max-hours", type=float, help="Stop cleanly after so many hours."),
+        click.option(
+            "--max-hours", type=float, metavar="HOURS", help="Stop cleanly after so many hours."
+        ),
         click.option("--stop-at", metavar="HH:MM", help="Stop cleanly at this time of day."),
         click.option(
             "--repair",

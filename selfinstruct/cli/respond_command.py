@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -44,7 +45,7 @@ def respond(
     """
     named: dict[str, Any] = {}
     if sources or more_sources:
-        named["sources"] = (*sources, *more_sources)
+        named["sources"] = tuple(map(os.path.abspath, (*sources, *more_sources)))
     if model:
         named |= {"model": model[0], "other_models": model[1:]}
     make(RespondConfig, given, named)

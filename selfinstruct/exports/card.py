@@ -147,7 +147,13 @@ def _recipe(runs: Sequence[RunView]) -> Iterator[str]:
             f"fingerprints: {', '.join(fingerprints)}",
             *(f"changed on the way: {change}" for change in run.record.get("changes", [])),
             shlex.join(
-                ["selfinstruct", run.config.command, "--n", str(run.config.n), *_options(run.config)]
+                [
+                    "selfinstruct",
+                    run.config.command,
+                    "--n",
+                    str(run.config.n),
+                    *_options(run.config),
+                ]
             ),
         ]
         yield from _fenced(facts)

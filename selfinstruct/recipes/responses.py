@@ -54,8 +54,9 @@ class RespondConfig(Config):
         return "recipe respond"
 
     def rules(self) -> Iterator[Rule]:
-        distinct = len(set(self.models)) == len(self.models)
-        yield "other_models", distinct, "a list of different models; name each --model once"
+        repeated = self.model in self.other_models
+        distinct = len(set(self.other_models)) == len(self.other_models)
+        yield "model", distinct and not repeated, "named once; different models answer side by side"
         yield from Config.rules(self)
 
 

@@ -128,11 +128,12 @@ class Run:
 
     @property
     def is_worth_keeping(self) -> bool:
-        """True once there is a reply, or a reply to come.
+        """True once there is a reply, a reply to come, or nothing left to ask.
 
         A run of failures alone is no reason to refuse other settings at the next start.
         """
-        return self.is_resumed or self.meter.requests > self.meter.failed or bool(self.batches.open)
+        is_answered = self.meter.requests > self.meter.failed
+        return self.is_resumed or self.is_finished or is_answered or bool(self.batches.open)
 
     def restore(self, recipe: Recipe) -> int:
         """Restore a recipe after the last whole item; return its count of instructions."""
@@ -232,7 +233,8 @@ class Run:
         """Go back to the end of the last whole turn; a finished dataset stays unchanged."""
         last = end or mark
         held = Funnel.from_record(last.funnel).examples if last else 0
-        has_no_more = end is not None and end.items_ended and not is_changed
+        fits = held <= self.config.wanted
+        has_no_more = end is not None and end.items_ended and fits and not is_changed
         is_whole = end is not None and (held == self.config.n or has_no_more)
         if (
             held >= self.config.wanted and not is_whole

@@ -60,6 +60,12 @@ class RunView:
         return self._read(JUDGEMENTS, dict) if (self.directory / JUDGEMENTS).exists() else iter(())
 
     def seeds(self) -> list[SeedTask]:
+        """The seed tasks of the run; none where its recipe has none."""
+        if (
+            not (self.directory / FOLDER / "seed_tasks.jsonl").exists()
+            and "seeds" not in self.record
+        ):
+            return []
         return read_seeds(self.directory / FOLDER / "seed_tasks.jsonl")
 
     def funnel(self) -> Funnel:
