@@ -72,7 +72,7 @@ def respond(
     )
     models = [model] if isinstance(model, str) else list(model)
     said = read_table(_plain(settings), "respond()", RespondConfig)
-    said["sources"] = tuple(os.path.abspath(_directory(source)) for source in several)
+    said["sources"] = tuple(str(_directory(source).absolute()) for source in several)
     if any(models):
         said |= {"model": models[0], "other_models": tuple(models[1:])}
     flags = {"repair": repair, "accept_change": accept_change}
