@@ -23,13 +23,14 @@ from command import ENVIRONMENT, Ran, at, dataset, finish, invoke
 from server import LoopbackServer, failing, rejecting
 
 from selfinstruct.asking.settings import fresh
-from selfinstruct.models import Usage
+from selfinstruct.models import Decoding, Request, Usage
 from selfinstruct.models.batch.api import BatchApi
-from selfinstruct.models.batch.collector import Collector
+from selfinstruct.models.batch.collector import Collector, PendingRequest
+from selfinstruct.models.batch.log import SentBatch, SentRequest
 from selfinstruct.models.batch.patience import Patience
 from selfinstruct.models.batch.polling import Polling
 from selfinstruct.models.batch.submission import Submission
-from selfinstruct.models.money.meter import Meter
+from selfinstruct.models.money.meter import Meter, Tokens
 from selfinstruct.models.money.prices import TokenPrice, price_of
 from selfinstruct.recipes.pace import Pace
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
@@ -670,6 +671,33 @@ def test_the_same_command_settles_what_a_finished_run_has_left_open(tmp_path: Pa
     assert dataset(out) == made and not any(left_open(out))
 
 
+def test_a_batch_holds_requests_of_a_single_model() -> None:
+    collector = Collector()
+    for number, model in enumerate("abba"):
+        asked = Request("answer", f"i{number}", model, "chat", (), Decoding(), 0)
+        collector.add(asked.key, PendingRequest(asked, Usage(10, 100).in_batch()))
+    taken = [[item.request.model for item in collector.take(lambda _: b"-")[1]] for _ in range(3)]
+    assert taken == [["a", "a"], ["b", "b"], []]
+
+
+def test_a_log_names_a_model_only_where_it_is_not_the_main_one(tmp_path: Path) -> None:
+    path, meter = tmp_path / "batches.jsonl", Meter(model="a")
+    log, most = Batches(path, meter), Usage(10, 100).in_batch()
+    asked = [Request("answer", name, name, "chat", (), Decoding(), 0) for name in "ab"]
+    sent = tuple(SentRequest.of(request, most) for request in asked)
+    log.begin(SentBatch("t", sent, 1.0, "f"))
+    [line] = [json.loads(text) for text in path.read_text().splitlines()]
+    assert [entry[5:] for entry in line["requests"]] == [[], ["b"]]
+    opened = Batches(path, Meter(model="a"))
+    assert [request.model for request in opened.open["t"].requests] == ["", "b"]
+    assert opened.open["t"].requests[1].request.model == "b"
+    opened.close("t", "completed", opened.open["t"].requests)
+    again = Meter(model="a")
+    Batches(path, again)
+    assert (again.calls, again.unknown_calls) == (2, 2)
+    assert again.unsure == Tokens(Usage(20, 200).in_batch(), {"b": most})
+
+
 def test_a_damaged_log_is_named(tmp_path: Path) -> None:
     with BatchServer() as server:
         through(server, tmp_path / "run").done()
@@ -772,3 +800,20 @@ main()
         assert not server.bought_twice
     assert dataset(out) == live
     assert told(out)["cost_usd"] == pytest.approx(bill(server)) and told(out)["unknown_calls"] == 0
+
+
+def test_two_models_answer_through_batches_of_their_own(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(f'{{"instruction": "Name river {n}."}}\n' for n in range(30)))
+    words = ("respond", rows, "--model", "a", "--model", "b", "--out")
+    with LoopbackServer() as server:
+        invoke(*words, tmp_path / "live", "--base-url", server.base_url).done()
+    with BatchServer() as server:
+        address = ("--base-url", server.base_url)
+        invoke(*words, tmp_path / "run", *address, "--batch").done()
+        assert server.live == 0
+    assert dataset(tmp_path / "run") == dataset(tmp_path / "live")
+    replies = (tmp_path / "run" / "completions.jsonl").read_text().splitlines()
+    assert len(replies) == 60
+    for batch in map(json.loads, (tmp_path / "run" / "batches.jsonl").read_text().splitlines()):
+        assert len({tuple(entry[5:]) for entry in batch.get("requests", ())}) <= 1

@@ -636,17 +636,6 @@ def test_the_cost_is_that_of_each_model_and_unknown_if_one_price_is() -> None:
     assert cost_of(terms(model=main), meter) is None
 
 
-def test_batches_of_several_models_are_refused_under_a_cap() -> None:
-    def opened(**said: object) -> Budget:
-        listed = terms(model=LISTED[0], batch=True, **said)
-        return budget(listed, Meter(), NoLedger(), lambda text: None, LISTED)
-
-    for cap in ({"max_cost": 1.0}, {"max_tokens_total": 1000}, {"max_requests": 5}):
-        with pytest.raises(UserError, match="--batch: the caps cannot be held"):
-            opened(**cap)
-    opened()
-
-
 # ------------------------------------------------------------------------------------------------ the whole run
 
 

@@ -78,7 +78,7 @@ class Batch:
             for request in sent.requests:
                 if not self._is_on_record(request.key) and request.key not in self._held:
                     self._held[request.key] = request.most
-                    self._budget.adopt(request.most)
+                    self._budget.adopt(request.most, request.model)
             self._spawn(self._take_up(sent))
         if self._live is None:
             self._collecting = self._spawn(self._collect())
@@ -112,7 +112,7 @@ class Batch:
             return await self._waiters.wait(key, request)
         finally:
             if self._collector.drop(key):
-                self._budget.withdraw(most)
+                self._budget.withdraw(most, request.model)
 
     async def stop(self, grace: float) -> None:
         """Send nothing new, and leave the open batches open.

@@ -57,11 +57,16 @@ class Collector:
             added = self._added
 
     def take(self, line_of: Callable[[Request], bytes]) -> tuple[bytes, list[PendingRequest]]:
-        """The lines of a batch and their requests, which leave the collector. Both may be empty."""
+        """The lines of a batch and their requests, which leave the collector. Both may be empty.
+
+        All are for the same model, as OpenAI wants a batch to be.
+        """
         lines: list[bytes] = []
         taken: list[PendingRequest] = []
         size = 0
         for pending in self._pending.values():
+            if taken and pending.request.model != taken[0].request.model:
+                continue
             line = line_of(pending.request)
             size += len(line)
             if lines and (size > self.MOST_BYTES or len(lines) >= self.most):

@@ -21,12 +21,12 @@ class SentRequest:
     place: str
     prompt_tokens: int  # at most
     completion_tokens: int  # at most
+    model: str = ""  # "": the run's main model
 
     @classmethod
     def of(cls, request: Request, most: Usage) -> SentRequest:
-        return cls(
-            request.key, request.stage, request.place, most.prompt_tokens, most.completion_tokens
-        )
+        tokens = (most.prompt_tokens, most.completion_tokens)
+        return cls(request.key, request.stage, request.place, *tokens, request.model)
 
     @property
     def most(self) -> Usage:
@@ -35,8 +35,8 @@ class SentRequest:
 
     @property
     def request(self) -> Request:
-        """A request with the same stage and place, and without the prompt."""
-        return Request(self.stage, self.place, "", "", (), Decoding(), 0)
+        """A request with the same stage, place and model, and without the prompt."""
+        return Request(self.stage, self.place, self.model, "", (), Decoding(), 0)
 
 
 @dataclass(frozen=True, slots=True)

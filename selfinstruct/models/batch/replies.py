@@ -98,9 +98,10 @@ class Replies:
         await when_there_is_room(self._record.sync, self._notice)
         gone = [request for key, request in left.items() if key in lost]
         await when_there_is_room(lambda: self._log.close(sent.token, status, gone), self._notice)
-        for key in left:
+        for key, request in left.items():
             if key in self._held:
-                self._budget.settled(self._held.pop(key), is_charged=key in lost)
+                most, is_charged = self._held.pop(key), key in lost
+                self._budget.settled(most, is_charged=is_charged, model=request.model)
 
     async def _take_line(
         self,

@@ -111,6 +111,6 @@ class Submission:
     def _withdraw(self, requests: Sequence[SentRequest]) -> None:
         for request in requests:
             if request.key in self._held:
-                self._budget.withdraw(self._held.pop(request.key))
+                self._budget.withdraw(self._held.pop(request.key), request.model)
                 why = Unanswered("its batch was never made", is_counted=False)
                 self._waiters.leave(request.key, why)

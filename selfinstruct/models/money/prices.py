@@ -25,8 +25,6 @@ class Terms(Protocol):
     @property
     def price_batch(self) -> float: ...
     @property
-    def batch(self) -> bool: ...
-    @property
     def max_cost(self) -> float: ...
     @property
     def max_tokens_total(self) -> int: ...
@@ -176,12 +174,6 @@ def budget(
     that cannot be held.
     """
     names = dict.fromkeys((terms.model, *models, *meter.spent.others))
-    is_capped = terms.max_cost > 0 or terms.max_tokens_total > 0 or terms.max_requests > 0
-    if terms.batch and len(names) > 1 and is_capped:
-        raise UserError(
-            "--batch: the caps cannot be held in batches of several models; "
-            "leave --batch out, or give each --model a run of its own"
-        )
     prices = {name: price_of_model(terms, name) for name in names}
     if terms.max_cost > 0:
         is_half = (terms.price_in < 0) != (terms.price_out < 0)
