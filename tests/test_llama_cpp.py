@@ -96,6 +96,7 @@ def test_forms_of_replies_and_further_fields_reach_it(server: LocalServer) -> No
         CHAT,
         stage="classify",
         response_format="json_schema",
+        schema={"is_classification": {"type": "boolean"}},
         decoding=Decoding(temperature=0.0, max_tokens=100),
     )
     schema, as_json, fruit, likely = answers(
