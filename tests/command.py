@@ -31,7 +31,7 @@ _NOTICE = re.compile(
     r"waiting: |paused: |left out: |batch(?:es)? |examples \d+/\d+, |"
     r"\S+ does not take '\w+': left out from here on|\S+: \d+ of the last \d+ calls failed"
 )
-PATIENCE = 60.0  # seconds; a process that takes longer hangs
+PATIENCE = 300.0  # seconds; a process that takes longer hangs, on a busy machine as well
 
 
 @dataclass(frozen=True)

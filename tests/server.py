@@ -288,6 +288,25 @@ def latency(
     return behave
 
 
+class Gate:
+    """A behaviour: calls wait while `is_shut` says so, until the gate is opened for good.
+
+    The gate holds a run at a fact, where a test would otherwise have to be faster than the run.
+    """
+
+    def __init__(self, is_shut: Callable[[], bool]) -> None:
+        self._is_shut = is_shut
+        self._is_open = False
+
+    def open(self) -> None:
+        self._is_open = True
+
+    async def __call__(self, call: Call, go_on: Answer) -> web.StreamResponse:
+        while not self._is_open and self._is_shut():  # noqa: ASYNC110 (facts of other threads)
+            await asyncio.sleep(0.002)
+        return await go_on(call)
+
+
 def rate_limit(per_second: float, *, burst: int = 1) -> Behaviour:
     """A token bucket: 429 with the milliseconds to wait for a call that finds it empty."""
     level, last = float(burst), time.monotonic()

@@ -15,9 +15,9 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,11 @@ from command import (
     run,
     running,
     start,
-    wait_for,
 )
 from server import (
     FAILURES,
     Call,
+    Gate,
     LoopbackServer,
     error,
     failing,
@@ -219,26 +219,20 @@ def test_a_server_that_wants_to_be_called_less_often_is_no_reason_to_drop_a_requ
 def test_a_server_that_is_gone_for_a_while_is_no_reason_to_drop_a_request(
     tmp_path: Path, kind: str
 ) -> None:
-    """However often it is asked meanwhile: nobody else is answered either. A small run, where few requests take turns."""
+    """However often it is asked meanwhile: nobody else is answered either. A small run, where few
+    requests take turns.
+    """
     small = ("generate", "--n", 4, "--concurrency", 2, "--retries", 3)
     with LoopbackServer() as server:
         finish(start(*small, "--out", tmp_path / "undisturbed", *at(server))).done()
-    with (
-        LoopbackServer(latency(0.02)) as server,
-        running(
-            *small,
-            "--out",
-            tmp_path / "run",
-            *at(server),
-            until=lambda: sum(server.completed.values()) >= 3,
-        ) as process,
-    ):
-        healthy, server.behaviours = server.behaviours, (failing(kind),)
-        wait_for(
-            lambda: max(server.received.values()) > 4
-        )  # four failures of one request: more than its retries
-        server.behaviours = healthy
-        finish(process).done()
+
+    def is_gone(call: Call) -> bool:
+        """From the third reply on, until a request has failed four times, more than its retries."""
+        return sum(server.completed.values()) >= 3 and max(server.received.values()) <= 4
+
+    with LoopbackServer(failing(kind, when=is_gone)) as server:
+        finish(start(*small, "--out", tmp_path / "run", *at(server))).done()
+        assert max(server.received.values()) > 4
     assert dataset(tmp_path / "run") == dataset(tmp_path / "undisturbed")
 
 
@@ -289,15 +283,34 @@ def test_neither_key_nor_password_is_printed_or_written_anywhere(tmp_path: Path)
 # ---------------------------------------------------------------- stopped and resumed
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A process in the middle of a run, and the gate that keeps it there."""
+
+    process: subprocess.Popen[bytes]
+    gate: Gate
+
+    def end(self, number: signal.Signals) -> Ran:
+        """Sends the signal, then lets the server go on."""
+        self.process.send_signal(number)
+        self.gate.open()
+        return finish(self.process)
+
+
+@contextmanager
 def begun(
-    server: LoopbackServer, out: Path, *words: object, replies: int = 20
-) -> AbstractContextManager[subprocess.Popen[bytes]]:
-    """A process that is some replies into a run of N examples."""
-    before = sum(server.completed.values())
-    return running(
-        *("generate", "--n", N, "--out", out, *at(server), *words),
-        until=lambda: sum(server.completed.values()) >= before + replies,
-    )
+    server: LoopbackServer, out: Path, *words: object, until: Callable[[], bool]
+) -> Iterator[Begun]:
+    """A run of N examples that has come as far as `until` says; the server holds it there."""
+    gate = Gate(until)
+    server.behaviours = (gate, *server.behaviours)
+    with running("generate", "--n", N, "--out", out, *at(server), *words, until=until) as process:
+        yield Begun(process, gate)
+    gate.open()
+
+
+def has_sent(server: LoopbackServer, replies: int) -> Callable[[], bool]:
+    return lambda: sum(server.completed.values()) >= replies
 
 
 @pytest.mark.parametrize(
@@ -315,9 +328,8 @@ def test_a_signal_ends_the_run_cleanly_and_the_command_that_it_names_goes_on(
 ) -> None:
     out = tmp_path / "the run"
     with LoopbackServer(latency(0.05)) as server:
-        with begun(server, out) as process:
-            process.send_signal(number)
-            ran = finish(process)
+        with begun(server, out, until=has_sent(server, 20)) as under_way:
+            ran = under_way.end(number)
         assert ran.code == code and ran.err == ""
         counts = rf"(\d+) of {N} examples and (\d+) replies are saved in (.+)"
         told = re.search(rf"stopped \({number.name}\): {counts}; go on with: (.+)\n", ran.out)
@@ -340,8 +352,8 @@ def test_a_kill_in_the_middle_and_the_same_command_again_give_the_same_bytes(
     tmp_path: Path, undisturbed: Path
 ) -> None:
     with LoopbackServer(latency(0.03)) as server:
-        with begun(server, tmp_path / "run") as process:
-            process.kill()
+        with begun(server, tmp_path / "run", until=has_sent(server, 20)) as under_way:
+            assert under_way.end(signal.SIGKILL).code == -signal.SIGKILL
         finish(start("generate", "--n", N, "--out", tmp_path / "run", *at(server))).done()
         assert len(server.bought_twice) <= 16  # those under way
     assert dataset(tmp_path / "run") == dataset(undisturbed)
@@ -396,9 +408,12 @@ def test_a_signal_while_a_server_is_asked_for_its_model_leaves_no_traceback(tmp_
 def test_time_that_is_up_ends_a_sitting_with_a_code_of_its_own(
     tmp_path: Path, undisturbed: Path
 ) -> None:
+    """However little is answered in the time: the first replies come in a sitting before."""
     out = tmp_path / "run"
     with LoopbackServer(latency(0.1)) as server:
-        stopped = generate(out, *at(server), "--max-hours", 0.5 / 3600, "--concurrency", 4, n=N)
+        assert generate(out, *at(server), "--max-requests", 5, n=N).code == 75
+        words = ("--max-hours", 0.5 / 3600, "--concurrency", 4, "--max-requests", 10_000)
+        stopped = generate(out, *words, n=N)
         assert (
             stopped.code == 75
             and "stopped (time is up): " in stopped.out
@@ -410,10 +425,15 @@ def test_time_that_is_up_ends_a_sitting_with_a_code_of_its_own(
 
 
 def test_an_endpoint_that_refuses_does_not_lose_what_it_is_still_writing(tmp_path: Path) -> None:
-    """A request is refused at once; the replies to those before it come in later and are paid for."""
-    with LoopbackServer(
-        failing("quota", when=lambda call: int(call.key, 16) % 9 == 0), latency(0.5)
-    ) as server:
+    """Of three requests under way, some are refused at once; the replies to the others come in
+    later and are paid for.
+    """
+
+    def is_one_of_nine(call: Call) -> bool:
+        return int(call.key, 16) % 9 == 0
+
+    three = Gate(lambda: len(server.calls) < 3)
+    with LoopbackServer(three, failing("quota", when=is_one_of_nine), latency(0.5)) as server:
         assert "no credit left" in generate(tmp_path / "run", *at(server), n=N).error
         assert sum(server.completed.values())
         server.behaviours = (latency(0.01),)
@@ -425,17 +445,15 @@ def test_one_run_belongs_to_one_process_and_status_may_look(tmp_path: Path) -> N
     out = tmp_path / "run"
     with (
         LoopbackServer(latency(0.1)) as server,
-        begun(server, out, "--concurrency", 2, replies=5) as process,
+        begun(server, out, "--concurrency", 2, until=has_sent(server, 5)) as under_way,
     ):
-        assert (
-            f"{out}: in use by process {process.pid} on " in generate(out, *at(server), n=N).error
-        )
+        number = under_way.process.pid
+        assert f"{out}: in use by process {number} on " in generate(out, *at(server), n=N).error
         live = invoke("status", out).done().out
-        assert f"{out}: running, process {process.pid} on " in live and f" of {N}\n" in live
+        assert f"{out}: running, process {number} on " in live and f" of {N}\n" in live
         assert f"mentor at {server.base_url}" in live
         assert json.loads(invoke("status", "--json", out).done().out)["state"] == "running"
-        process.send_signal(signal.SIGINT)
-        assert finish(process).code == 130
+        assert under_way.end(signal.SIGINT).code == 130
 
 
 def test_a_finished_run_stays_as_it_is_and_can_grow(tmp_path: Path, undisturbed: Path) -> None:
@@ -458,10 +476,14 @@ def test_a_finished_run_stays_as_it_is_and_can_grow(tmp_path: Path, undisturbed:
 @pytest.mark.slow
 def test_an_n_below_what_a_stopped_run_holds_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "run"
+    file, words = out / "examples.jsonl", ("--new-per-turn", 2, "--concurrency", 4)
+
+    def holds_two() -> bool:
+        return file.exists() and len(records(file)) >= 2
+
     with LoopbackServer(latency(0.03)) as server:
-        with begun(server, out, "--new-per-turn", 2, "--concurrency", 4, replies=28) as process:
-            process.send_signal(signal.SIGTERM)
-            assert finish(process).code == 143
+        with begun(server, out, *words, until=holds_two) as under_way:
+            assert under_way.end(signal.SIGTERM).code == 143
         held, before = len(records(out / "examples.jsonl")), dataset(out)
         assert 2 <= held < N
         assert "examples already; --n can only be raised" in generate(out, n=1).error

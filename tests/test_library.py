@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
-from command import ENVIRONMENT, ROOT, dataset, invoke, wait_for
+from command import ENVIRONMENT, PATIENCE, ROOT, dataset, invoke, wait_for
 from server import LoopbackServer, failing, latency
 from test_floors import HEAVY
 
@@ -47,7 +47,7 @@ def python(program: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
@@ -270,7 +270,7 @@ def test_ctrl_c_ends_it_and_the_run_goes_on(tmp_path: Path) -> None:
         )
         wait_for(lambda: len(server.calls) > 40 or process.poll() is not None)
         process.send_signal(signal.SIGINT)
-        said, complaints = process.communicate(timeout=30)
+        said, complaints = process.communicate(timeout=PATIENCE)
         assert (said, complaints) == (b"stopped\n1\n", b"")
         on_record = (out / "completions.jsonl").read_bytes().count(b"\n")
         assert on_record >= 30
