@@ -15,8 +15,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 _FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1400,1000",
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--hide-scrollbars", "--window-size=1400,1000",
 )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def show(browser: webdriver.Chrome, page: Path) -> None:
     browser.get(page.resolve().as_uri())
     wait = WebDriverWait(browser, 60, poll_frequency=0.05)
     wait.until(
-        lambda one: one.execute_script("return document.documentElement.dataset.rows") == "read"
+        lambda page: page.execute_script("return document.documentElement.dataset.rows") == "read"
     )
 
 
@@ -60,7 +61,7 @@ def logged(browser: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:
 
 
 def requested(browser: webdriver.Chrome) -> list[str]:
-    """The addresses that files asked for since the last call; the browser's own pages are left out."""
+    """The addresses that files asked for since the last call, without the browser's own pages."""
     events = [json.loads(entry["message"])["message"] for entry in logged(browser, "performance")]
     sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    return [one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")]
+    return [each["request"]["url"] for each in sent if each["documentURL"].startswith("file:")]

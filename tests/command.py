@@ -1,6 +1,7 @@
-"""Runs the command for tests: in a process of its own, or, where only words and exit codes matter, many times faster in this one.
+"""Runs the command for tests: in a process of its own, or in the tests' process, many times faster,
+where only words and exit codes matter.
 
-Neither sees the OPENAI_* variables or the proxies of whoever runs the tests.
+Neither sees the OPENAI_* variables or the proxies of the person who runs the tests.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class Ran:
 
     @property
     def error(self) -> str:
-        """What a user's error says; makes sure of its form. Notices may stand before it, each on its own line."""
+        """The message of a user's error; makes sure of its form. Notices may stand before the
+        message, each on its own line.
+        """
         *before, last, end = self.err.split("\n")
         assert (self.code, end) == (2, ""), self
         assert last.startswith("Error: "), self
@@ -130,7 +133,9 @@ def dataset(directory: Path) -> Mapping[str, bytes]:
 
 
 def control_characters(text: str) -> list[str]:
-    """What a terminal might act on: every C0 and C1 control but newline and tab, bidirectional marks, separators."""
+    """The characters that a terminal might act on: every C0 and C1 control but newline and tab,
+    bidirectional marks, separators.
+    """
     return re.findall(
         "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]",
         text,

@@ -3,8 +3,9 @@
     with LoopbackServer(failing("429", attempts=1), latency(0.01)) as server:
         ... server.base_url, server.calls, server.completed ...
 
-It answers with the scripted model. What goes wrong on the way is a stack of behaviours, outermost first; each is a function of
-the call and of what lies further in. What they do depends on its body, its attempt and a seed, never on the order of arrival.
+The server answers with the scripted model. Troubles on the way are a stack of behaviours, outermost
+first: each is a function of the call and of the behaviours further in. They depend on the call's
+body, its attempt and a seed, never on the order of arrival.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ FOREVER = 3600.0  # seconds; a handler that hangs ends with its client or with t
 
 @dataclass
 class Call:
-    """One HTTP request. `key` is the same for equal paths and bodies; `attempt` counts those from 1."""
+    """An HTTP request. Equal paths and bodies have the same `key`; `attempt` counts them from 1."""
 
     path: str
     headers: dict[str, str]
@@ -49,9 +50,8 @@ class Call:
     key: str
     attempt: int
     http: web.Request = field(repr=False)
-    status: int | None = (
-        None  # what was sent in full; None while it is under way and if the connection broke
-    )
+    # of the response sent in full; None while the call is under way and if the connection broke
+    status: int | None = None
     began: float = field(default_factory=time.monotonic, repr=False)
 
     def chance(self, seed: int) -> Random:
@@ -86,7 +86,7 @@ def error(
 def completion_body(
     call: Call, text: str | None, finish_reason: str = "stop", usage: dict[str, int] | None = None
 ) -> dict[str, Any]:
-    """A reply in OpenAI's form, to /chat/completions or /completions; text None is a null content."""
+    """A reply in OpenAI's form, to /chat/completions or /completions; None is a null content."""
     chat = call.path.endswith("/chat/completions")
     choice: dict[str, Any] = (
         {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
@@ -199,7 +199,8 @@ FAILURES: dict[str, Callable[[Call], web.Response]] = {
         {
             "error": {
                 "code": 400,
-                "message": "request (5120 tokens) exceeds the available context size (4096 tokens), try increasing it",
+                "message": "request (5120 tokens) exceeds the available context size "
+                "(4096 tokens), try increasing it",
                 "type": "exceed_context_size_error",
                 "n_prompt_tokens": 5120,
                 "n_ctx": 4096,
@@ -211,7 +212,8 @@ FAILURES: dict[str, Callable[[Call], web.Response]] = {
         {
             "object": "error",
             "message": _TOO_LONG
-            + "you requested 5120 tokens (4608 in the messages, 512 in the completion). Please reduce the length.",
+            + "you requested 5120 tokens (4608 in the messages, 512 in the completion). "
+            "Please reduce the length.",
             "type": "BadRequestError",
             "param": None,
             "code": 400,
@@ -250,8 +252,11 @@ def failing(
     when: When = lambda call: True,
     before: bool = True,
 ) -> Behaviour:
-    """Fails a share of the calls, of each request only the first `attempts` (None: all); `kind` is a name of FAILURES, "reset" or
-    "hang". before=False works first and fails then: the reply is made and lost."""
+    """Fails a share of the calls, of each request only the first `attempts` (None: all).
+
+    `kind` is a name of FAILURES, "reset" or "hang". before=False works first and fails then: the
+    reply is made and lost.
+    """
 
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
         if (
@@ -277,7 +282,7 @@ def latency(
     factor: float = 25.0,
     seed: int = 0,
 ) -> Behaviour:
-    """Waits `seconds`, up to `spread` more, and in a share `tail` of the calls `factor` times as long."""
+    """Waits `seconds` and up to `spread` more; in a share `tail` of calls `factor` times that."""
 
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
         chance = call.chance(seed)
@@ -324,8 +329,10 @@ def rate_limit(per_second: float, *, burst: int = 1) -> Behaviour:
 
 
 def window_limit(per_window: int, *, seconds: float = 1.0, says: str = "") -> Behaviour:
-    """429 for whatever comes beyond `per_window` calls in a window. `says`: "" nothing, "retry-after" in milliseconds, or
-    "headers" as OpenAI's on every reply."""
+    """429 for the calls beyond `per_window` in a window of so many `seconds`.
+
+    `says`: "" nothing, "retry-after" in milliseconds, or "headers" as OpenAI's on every reply.
+    """
     window, count = 0, 0
 
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
@@ -399,7 +406,9 @@ def context_limit(tokens: int, *, kind: str = "context openai") -> Behaviour:
 def saying(
     words: Callable[[Call, str], str] | str, *, usage: bool = True, when: When = lambda call: True
 ) -> Behaviour:
-    """Replaces the reply's text, by other words or by a function of the call and the text; usage=False leaves its usage out."""
+    """Replaces the reply's text, by other words or by a function of the call and the text;
+    usage=False leaves its usage out.
+    """
 
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
         response = await go_on(call)
@@ -428,8 +437,10 @@ def without_usage() -> Behaviour:
 
 NONSENSE = "the the of of and and the"
 HOSTILE = (
-    "\x1b[2J\x1b]0;owned\x07\x1b[31mred\x1b[0m",  # clears the screen, sets the window's title, colours
-    "\x9b2J\x00\x08\x08\x7f\r",  # the same in one C1 byte, NUL, backspaces, DEL, carriage return
+    # clears the screen, sets the window's title, colours
+    "\x1b[2J\x1b]0;owned\x07\x1b[31mred\x1b[0m",
+    # clears the screen by a C1 byte; NUL, backspaces, DEL, carriage return
+    "\x9b2J\x00\x08\x08\x7f\r",
     "\ud800 lone \udfff surrogates",
     "line\u2028separator\u2029and\x85next line",
     "\u202eoverridden\u202c \u2066isolated\u2069 \u200bzero width\ufeff",
@@ -447,17 +458,24 @@ def hostile(call: Call, text: str) -> str:
 def raw(
     *parts: bytes | Iterable[bytes], when: When = lambda call: True, pause: float = 0.0
 ) -> Behaviour:
-    """Sends these bytes and no others, HTTP or not, and hangs up; a part may be endless. `pause`: seconds between two pieces."""
+    """Sends these bytes and no others, HTTP or not, and hangs up; a part may be endless.
+
+    `pause`: seconds between two pieces.
+    """
+
+    def is_full(transport: asyncio.Transport) -> bool:
+        return transport.get_write_buffer_size() > 1_000_000 and not transport.is_closing()
 
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
         if not when(call):
             return await go_on(call)
         transport = call.http.transport
         assert isinstance(transport, asyncio.Transport)
-        for piece in (
+        pieces = (
             piece for part in parts for piece in ([part] if isinstance(part, bytes) else part)
-        ):
-            while transport.get_write_buffer_size() > 1_000_000 and not transport.is_closing():  # noqa: ASYNC110 (no event)
+        )
+        for piece in pieces:
+            while is_full(transport):  # noqa: ASYNC110 (no event)
                 await asyncio.sleep(0.001)
             if transport.is_closing():
                 break
@@ -479,12 +497,14 @@ def _literals(template: Path) -> list[str]:
 
 
 def stage_by_templates(folder: Path = PROMPTS) -> Callable[[str], str]:
-    """Tells a prompt's stage by the template whose literal text it holds; failing that, by cue phrases."""
+    """Tells a prompt's stage by the template whose literal text is in the prompt; failing that, by
+    cue phrases.
+    """
     known = [
         (path.name.partition(".")[0], _literals(path)) for path in sorted(folder.glob("*/*.txt"))
     ]
     known = [(stage, literals) for stage, literals in known if literals]
-    known.sort(key=lambda one: -sum(map(len, one[1])))
+    known.sort(key=lambda template: -sum(map(len, template[1])))
 
     def stage_of(text: str) -> str:
         return next(
@@ -549,10 +569,11 @@ def _request(call: Call, stage_of: Callable[[str], str]) -> Request:
 
 
 class LoopbackServer:
-    """A context manager: serves on a free port of 127.0.0.1, in a thread with an event loop of its own.
+    """A context manager: serves on a free port of 127.0.0.1, in a thread with its own event loop.
 
-    calls       every request to a completions endpoint, in the order of arrival
-    received    how often each request (by its key) arrived; completed: how often it was answered with 200 and sent in full
+    calls          every request to a completions endpoint, in the order of arrival
+    received       how often each request (by its key) arrived
+    completed      how often each request was answered with 200, and the answer sent in full
     in_flight_max  the most requests that were inside at once
     """
 
@@ -630,7 +651,7 @@ class LoopbackServer:
         await runner.cleanup()
 
     def _routes(self, app: web.Application) -> None:
-        """What else it serves (tests/batches.py)."""
+        """Further addresses (tests/batches.py)."""
 
     async def _models(self, http: web.Request) -> web.Response:
         data = [
@@ -674,8 +695,9 @@ class LoopbackServer:
         return await answer(call)
 
     async def _sent(self, call: Call, response: web.Response) -> web.Response:
-        # Counted before the last byte leaves, or a client that has read it could look at the counts too early; taken back if
-        # the client has gone. Sent here and not by the framework, so that this is known.
+        # Counted before the last byte leaves, or a client that has the whole reply could look at
+        # the counts too early; taken back if the client has gone. Sent here and not by the
+        # framework, which would not tell.
         call.status = response.status
         self.statuses[response.status] += 1
         self.completed[call.key] += response.status == 200

@@ -101,8 +101,8 @@ def test_the_funnel_adds_up_to_what_was_proposed(n: int, two_runs: tuple[Path, P
 def test_no_two_instructions_or_seeds_are_more_alike_than_allowed(
     n: int, two_runs: tuple[Path, Path, Ran]
 ) -> None:
-    """ROUGE-L F at most 0.7 between every admitted instruction and all before it: by its formula for all pairs, and by
-    rouge_score itself for the two thousand most alike.
+    """ROUGE-L F is at most 0.7 between every admitted instruction and all before: by the formula
+    for all pairs, and by rouge_score itself for the two thousand most alike.
     """
     run, _, _ = two_runs
     seeds = [str(one["instruction"]) for one in records(SEED_TASKS)]

@@ -1,4 +1,6 @@
-"""Whatever a user can get wrong: one clear line that says what, where and what to do, exit code 2, nothing lost."""
+"""All that a user can get wrong: a clear line that says what, where and what next; exit code 2,
+nothing lost.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,7 @@ def closed_port() -> Iterator[str]:
         yield f"http://127.0.0.1:{held.getsockname()[1]}/v1"
 
 
-# ---------------------------------------------------------------- the command line and the configuration file
+# ---------------------------------------------------------------- command line, configuration file
 
 
 @pytest.mark.parametrize(
@@ -394,9 +396,9 @@ def test_no_run_where_one_is_looked_for(tmp_path: Path) -> None:
 def test_no_key(tmp_path: Path) -> None:
     for key in ("", "  "):
         error = generate(tmp_path / "run", "--model", "gpt-4o-mini", OPENAI_API_KEY=key).error
-        assert (
-            error
-            == "no key: set OPENAI_API_KEY or --key-file, name a server of your own with --base-url, or use --model local"
+        assert error == (
+            "no key: set OPENAI_API_KEY or --key-file, name a server of your own with --base-url, "
+            "or use --model local"
         )
     assert not (tmp_path / "run").exists()
 
@@ -514,7 +516,7 @@ def test_without_a_models_name_the_only_one_that_an_endpoint_serves_is_taken(
     assert "\\x1b[31mmentor\\x9b\\u202e" in invoke("status", tmp_path / "run").done().out
 
 
-# ---------------------------------------------------------------- the endpoint, in the middle of a run
+# ---------------------------------------------------------------- the endpoint, in mid-run
 
 
 def after(count: int) -> Callable[[Any], bool]:

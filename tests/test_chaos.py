@@ -1,4 +1,6 @@
-"""scripts/chaos: runs killed at random moments end as if nothing had happened; and it notices when they do not."""
+"""scripts/chaos: runs killed at random moments end as if nothing had happened; and the script
+notices when they do not.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ Completions.get = lambda self, key: None if int(key, 16) % 8 == 0 else get(self,
     "shows the pool as it is now": """
 from selfinstruct.recipes.pool import Pool
 demonstrations = Pool.demonstrations
-Pool.demonstrations = lambda self, choose, after_turn, **rest: demonstrations(self, choose, after_turn=self.turns - 1, **rest)
+def now(self, choose, after_turn, **rest):
+    return demonstrations(self, choose, after_turn=self.turns - 1, **rest)
+Pool.demonstrations = now
 """,
     "goes on behind half a line": """
 from unittest.mock import patch
@@ -36,7 +40,9 @@ from unittest.mock import patch
 from selfinstruct.runs import run
 patch.object(run, "check_unchanged", lambda directory, noted, last: None).start()
 patch.object(run.Run, "_forget", lambda self, mark, end: None).start()
-patch.object(run.Journal, "truncate", lambda self, size: self._hash.update(self.path.read_bytes())).start()
+def truncate(self, size):
+    self._hash.update(self.path.read_bytes())
+patch.object(run.Journal, "truncate", truncate).start()
 """,
 }
 

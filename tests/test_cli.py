@@ -1,4 +1,6 @@
-"""The command end to end: over HTTP, through every accident, stopped and resumed, always to the same bytes."""
+"""The command end to end: over HTTP, through every accident, stopped and resumed, always to the
+same bytes.
+"""
 
 from __future__ import annotations
 
@@ -166,7 +168,9 @@ def test_a_server_that_counts_no_tokens_changes_no_byte_of_the_dataset(
 
 @pytest.mark.slow
 def test_accidents_on_the_way_change_no_byte(tmp_path: Path, undisturbed: Path) -> None:
-    """Each kind hits about one request in thirty, at its first try: errors, resets, pages of HTML, replies without any."""
+    """Each kind hits about one request in thirty, at its first try: errors, resets, pages of HTML,
+    replies without a choice.
+    """
     kinds = [
         "429",
         "429 ms",
@@ -237,7 +241,7 @@ def test_a_server_that_is_gone_for_a_while_is_no_reason_to_drop_a_request(
 
 
 def telling(secret: str) -> Any:
-    """A server's behaviour: repeats secrets in errors, for good to some requests and once to others."""
+    """A behaviour: repeats secrets in errors, for good to some requests and once to others."""
 
     async def tell(call: Any, go_on: Any) -> Any:
         said = f"{secret} {call.headers['authorization']}"
@@ -550,7 +554,7 @@ def test_settings_that_change_the_data_are_refused_by_name_and_those_that_do_not
     assert "cannot be built anew" in invoke("verify", out).error
 
 
-# ---------------------------------------------------------------- plans, settings, a user's own files
+# ---------------------------------------------------------------- plans, settings, own files
 
 
 def test_a_dry_run_sends_nothing_and_shows_the_first_prompt(tmp_path: Path) -> None:
@@ -737,7 +741,9 @@ def now_and_then(call: Call) -> bool:
 
 
 def test_on_a_terminal_a_bar_shows_and_a_hostile_model_cannot_reach_it(tmp_path: Path) -> None:
-    """Nothing but text, line ends and the bar's carriage returns; tqdm draws with block characters and no escapes."""
+    """Nothing but text, line ends and the bar's carriage returns; tqdm draws with block characters
+    and no escapes.
+    """
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 150, 0, 0))
     words = (

@@ -1,4 +1,6 @@
-"""The dataset is a function: the same bytes from the same configuration, and no other configuration goes on unasked."""
+"""The dataset is a function: the same configuration gives the same bytes, and a run does not go on
+with another configuration unasked.
+"""
 
 from __future__ import annotations
 
@@ -133,8 +135,8 @@ def test_nor_does_any_pattern_of_latencies(
 
 
 def by_its_place(seed: int) -> Callable[[Request], Completion]:
-    """The scripted model as it answers in the process, where a request says which place in the run it is for. A request over
-    HTTP does not; its sampling seed gives it away.
+    """The scripted model as it answers in the process, where a request names its place in the run.
+    A request over HTTP does not; its sampling seed gives the place away.
     """
     places = [("propose", f"t{turn}") for turn in range(1000)]
     places += [(stage, f"i{number:06d}") for stage in STAGES[1:] for number in range(1000)]
@@ -177,7 +179,9 @@ def test_500_examples_and_then_1000_are_the_1000_of_one_go(tmp_path: Path) -> No
 
 
 def test_an_extension_buys_only_what_is_new(tmp_path: Path) -> None:
-    """A finished sitting breaks off what is under way, as many requests as there may be at once, and nothing else is lost."""
+    """A finished sitting breaks off the requests under way, as many as there may be at once, and
+    nothing else is lost.
+    """
     with LoopbackServer(latency(0.002)) as server:
         for n in (40, 41, 60, 100):
             extended = made(
@@ -207,7 +211,10 @@ def test_another_python_makes_the_same_bytes(version: str, tmp_path: Path) -> No
     environment = tmp_path / "environment"
     subprocess.run([python, "-m", "venv", environment], env=alone, check=True, capture_output=True)
     installed = subprocess.run(
-        [environment / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", copy],
+        [
+            environment / "bin" / "python", "-m", "pip", "install", "-q",
+            "--disable-pip-version-check", copy,
+        ],
         env=alone, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if installed.returncode:
@@ -233,17 +240,18 @@ def test_another_python_makes_the_same_bytes(version: str, tmp_path: Path) -> No
 
 
 def interpreter(version: str) -> str | None:
-    """A Python of this version that runs and can make environments: on the PATH, or where pyenv keeps them."""
+    """A Python of this version that runs and can make environments: on the PATH, or pyenv's."""
     kept = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
     found = [shutil.which(f"python{version}"), *map(str, kept), sys.executable]
-    check = f"import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != {tuple(map(int, version.split('.')))})"
+    numbers = tuple(map(int, version.split(".")))
+    check = f"import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != {numbers})"
     for python in filter(None, found):
         if subprocess.run([python, "-c", check], capture_output=True, check=False).returncode == 0:
             return python
     return None
 
 
-# ---------------------------------------------------------------- what may change between two sittings
+# ---------------------------------------------------------------- changes between two sittings
 
 # Another value for every setting that decides the data.
 OTHER: dict[str, object] = {

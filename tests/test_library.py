@@ -1,4 +1,4 @@
-"""`import selfinstruct`: small, typed, quick to import, the commands' equal, and at home in a notebook."""
+"""`import selfinstruct`: small, typed, quick to import, the commands' equal, fit for a notebook."""
 
 from __future__ import annotations
 
@@ -69,8 +69,9 @@ def test_the_program_in_the_readme_works_as_it_stands(tmp_path: Path) -> None:
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed(tmp_path: Path) -> None:
-    looked_at = f"import sys, selfinstruct; dir(selfinstruct); print({HEAVY | {'asyncio'}!r} & set(sys.modules))"
-    ran = python(looked_at, tmp_path)
+    heavy = HEAVY | {"asyncio"}
+    program = f"import sys, selfinstruct; dir(selfinstruct); print({heavy!r} & set(sys.modules))"
+    ran = python(program, tmp_path)
     assert ran.stdout == "set()\n", ran
 
 
@@ -119,7 +120,9 @@ def get_names(kind: type) -> list[str]:
 
 
 def test_the_surface_is_typed(run: selfinstruct.RunView, tmp_path: Path) -> None:
-    """mypy reads this as a program of a user's: every annotation must hold, every ignored mistake must be one."""
+    """mypy reads this as a program of a user's: every annotation must hold, and every mistake that
+    is ignored must be a mistake.
+    """
     index: selfinstruct.RougeIndex = selfinstruct.RougeIndex("unicode")
     index.add("Name three rivers.")
     match: selfinstruct.Match | None = index.nearest("Name three rivers.", above=0.7)
@@ -251,7 +254,9 @@ def test_an_event_loop_that_runs_already_is_not_in_the_way(tmp_path: Path) -> No
 STOPPED = """
 import selfinstruct, sys
 try:
-    selfinstruct.generate({out!r}, model="m", base_url={url!r}, n=2000, concurrency=4, progress=False)
+    selfinstruct.generate(
+        {out!r}, model="m", base_url={url!r}, n=2000, concurrency=4, progress=False
+    )
 except KeyboardInterrupt:
     print("stopped")
     print(len(selfinstruct.load_run({out!r}).config.model))

@@ -1,4 +1,4 @@
-"""in_order: many calls at once, results in the order of the items, nothing left behind however it ends."""
+"""in_order: many calls at once, results in the items' order, nothing left behind at any end."""
 
 from __future__ import annotations
 
@@ -129,7 +129,9 @@ def test_the_window_is_filled_and_counts_results_that_wait_for_the_head() -> Non
 
 
 def test_each_result_that_is_taken_makes_room_for_one_call() -> None:
-    """Where results are taken slowly, all would otherwise be used up first, and then as many calls begin at once."""
+    """Where results are taken slowly, all would otherwise be used up first, and then as many calls
+    would begin at once.
+    """
     started: list[int] = []
     is_full = asyncio.Event()
 

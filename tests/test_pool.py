@@ -1,4 +1,6 @@
-"""The pool: what a turn is shown depends on the seed number and the turn alone, on every machine and in every Python."""
+"""The pool: a turn's demonstrations depend on the seed number and the turn alone, on every machine
+and in every Python.
+"""
 
 from __future__ import annotations
 

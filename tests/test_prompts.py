@@ -1,4 +1,4 @@
-"""Templates: what we ship loads, what a user edits is used, what is wrong is named with file and line."""
+"""Templates: those we ship load, a user's edits are used, faults are named with file and line."""
 
 from __future__ import annotations
 
@@ -115,7 +115,8 @@ def test_a_raw_prompt_ends_exactly_where_the_model_goes_on(preset: str) -> None:
 def test_documentation_above_the_first_section_is_never_sent(tmp_path: Path) -> None:
     template = read(
         tmp_path,
-        "Uses {{anything}} and --- more.\n\n--- system\nBe brief.\n\n--- user\n\nGo on: {{demonstrations}}\n\n",
+        "Uses {{anything}} and --- more.\n\n--- system\nBe brief.\n\n"
+        "--- user\n\nGo on: {{demonstrations}}\n\n",
     )
     assert template.messages == (
         Message("system", "Be brief."),
@@ -133,7 +134,10 @@ def test_an_unknown_name_is_named_with_its_line_and_what_is_known(tmp_path: Path
     [
         (
             "--- user\nGo on.",
-            "propose.txt: never uses {{demonstrations}}; without it every request of the stage propose is the same",
+            (
+                "propose.txt: never uses {{demonstrations}}; without it every request of the stage "
+                "propose is the same"
+            ),
         ),
         ("{{demonstrations}}", "propose.txt: has no section; put '--- user'"),
         ("", "propose.txt: has no section"),

@@ -1,4 +1,6 @@
-"""What is published: the source archive, the wheel built from it, and the wheel at work far from the checkout."""
+"""The published files: the source archive, the wheel built from it, and the wheel at work far from
+the checkout.
+"""
 
 from __future__ import annotations
 
