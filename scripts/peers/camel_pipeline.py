@@ -1,4 +1,7 @@
-"""The whole job by camel-ai's SelfInstructPipeline: URL COUNT SEEDS OUT. Runs in an environment of camel-ai's own."""
+"""The whole job by camel-ai's SelfInstructPipeline: URL COUNT SEEDS OUT.
+
+Runs in an environment of camel-ai's own.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,8 @@ import sys
 import types
 from typing import Any
 
-rewards = types.ModuleType(
-    "camel.models.reward"
-)  # of other pipelines in its package; would want torch
+# of other pipelines in the package; would want torch
+rewards = types.ModuleType("camel.models.reward")
 rewards.BaseRewardModel = rewards.Evaluator = object
 sys.modules["camel.models.reward"] = rewards
 

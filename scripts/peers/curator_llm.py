@@ -1,4 +1,7 @@
-"""So many replies by bespokelabs-curator: URL CONCURRENCY COUNT PROMPTS. Runs in an environment of curator's own."""
+"""So many replies by bespokelabs-curator: URL CONCURRENCY COUNT PROMPTS.
+
+Runs in an environment of curator's own.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from bespokelabs import curator  # noqa: E402
 
 
 class Replies(curator.LLM):  # type: ignore[misc]
-    """Asks what a row holds."""
+    """Asks the prompt of a row."""
 
     def prompt(self, row: dict[str, Any]) -> Any:
         return row["messages"]

@@ -1,4 +1,7 @@
-"""So many replies by distilabel: URL CONCURRENCY COUNT PROMPTS. Runs in an environment of distilabel's own."""
+"""So many replies by distilabel: URL CONCURRENCY COUNT PROMPTS.
+
+Runs in an environment of distilabel's own.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,6 @@ if __name__ == "__main__":  # its steps are processes of their own
     with Pipeline() as pipeline:
         load = LoadDataFromDicts(data=rows, batch_size=int(concurrency))
         llm = OpenAILLM(model="bench", base_url=url, api_key="none", generation_kwargs=decoding)
-        load >> ChatGeneration(
-            llm=llm, input_batch_size=int(concurrency)
-        )  # it awaits a whole batch before the next
+        # ChatGeneration awaits a whole batch before the next
+        load >> ChatGeneration(llm=llm, input_batch_size=int(concurrency))
     pipeline.run(use_cache=False)
