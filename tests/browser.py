@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ _FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--hide-scrollbars", "--window-size=1400,1000",
 )  # fmt: skip
+# Chromium in the locale C hangs on a path that is not ASCII, and numbers look otherwise in others.
+_ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "en"}
 
 
 @contextmanager
@@ -30,7 +33,7 @@ def started() -> Iterator[webdriver.Chrome]:
         for flag in (*_FLAGS, f"--user-data-dir={home}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+        browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER, env=_ENVIRONMENT))
         try:
             yield browser
         finally:
