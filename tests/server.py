@@ -296,7 +296,8 @@ def latency(
 class Gate:
     """A behaviour: calls wait while `is_shut` says so, until the gate is opened for good.
 
-    The gate holds a run at a fact, where a test would otherwise have to be faster than the run.
+    The gate holds a run at a fact, where a test would otherwise have to be faster than the run. A
+    fact that may come and go again (`in_flight`) would shut the gate again.
     """
 
     def __init__(self, is_shut: Callable[[], bool]) -> None:

@@ -64,9 +64,13 @@ def test_runs_killed_again_and_again_end_as_if_nothing_had_happened() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
-    [("--kills", 100), ("--kills", 20, "--runs", 2, "--preset", "paper", "--n", 150, "--seed", 1)],
+    [
+        ("--kills", 100),
+        ("--kills", 20, "--runs", 2, "--preset", "paper", "--n", 150, "--seed", 1),
+        ("--kills", 20, "--runs", 2, "--command", "respond", "--n", 150, "--seed", 2),
+    ],
 )
-def test_a_hundred_kills_change_nothing(options: tuple[object, ...]) -> None:
+def test_many_kills_change_nothing(options: tuple[object, ...]) -> None:
     done = chaos(*options)
     sys.stdout.write(done.stdout)  # the table, for pytest -rP
     assert done.returncode == 0, done.stdout + done.stderr
