@@ -7,14 +7,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.records.formats import parquet
+from selfinstruct.records import table
 from selfinstruct.text import to_json
 
 Row = dict[str, Any]
 Write = Callable[[Row], None]
 Columns = Mapping[str, str]  # each name's kind: text, texts, messages, flag, count or number
-
-_PART = 10_000  # rows of a Parquet file that are held at once
 
 
 def sink(path: Path, columns: Columns) -> AbstractContextManager[Write]:
@@ -24,7 +22,7 @@ def sink(path: Path, columns: Columns) -> AbstractContextManager[Write]:
     """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        return _table(path, columns)
+        return table(path, columns)
     return _list(path) if suffix == ".json" else _lines(path)
 
 
@@ -50,33 +48,3 @@ def _list(path: Path) -> Iterator[Write]:
 
         yield write
         file.write("\n]\n" if before == ",\n" else "[]\n")
-
-
-@contextmanager
-def _table(path: Path, columns: Columns) -> Iterator[Write]:
-    arrow, files = parquet("export")
-    text = arrow.string()
-    kinds = {
-        "text": text,
-        "texts": arrow.list_(text),
-        "messages": arrow.list_(arrow.struct([("role", text), ("content", text)])),
-        "flag": arrow.bool_(),
-        "count": arrow.int64(),
-        "number": arrow.float64(),
-    }
-    schema = arrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
-    waiting: list[Row] = []
-    with files.ParquetWriter(path, schema, compression="zstd") as writer:
-
-        def flush() -> None:
-            writer.write_table(arrow.Table.from_pylist(waiting, schema=schema))
-            waiting.clear()
-
-        def write(row: Row) -> None:
-            waiting.append(row)
-            if len(waiting) == _PART:
-                flush()
-
-        yield write
-        if waiting:
-            flush()

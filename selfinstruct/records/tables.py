@@ -16,13 +16,18 @@ _ROWS = 10_000  # that are held at once
 def table(path: Path, columns: Mapping[str, str]) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Gives a function that writes a row.
 
-    columns: by name text, texts, flag, count or number. Any value may be None.
+    columns: each name's kind: text, texts, messages, flag, count or number. Any value may be None.
     """
     arrow, files = parquet("export")
+    text = arrow.string()
     kinds = {
-        "text": arrow.string(), "texts": arrow.list_(arrow.string()), "flag": arrow.bool_(),
-        "count": arrow.int64(), "number": arrow.float64(),
-    }  # fmt: skip
+        "text": text,
+        "texts": arrow.list_(text),
+        "messages": arrow.list_(arrow.struct([("role", text), ("content", text)])),
+        "flag": arrow.bool_(),
+        "count": arrow.int64(),
+        "number": arrow.float64(),
+    }
     schema = arrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
     waiting: list[dict[str, Any]] = []
     with files.ParquetWriter(path, schema, compression="zstd") as writer:
