@@ -86,6 +86,33 @@ def start(*words: object, cwd: Path | None = None, **environment: str) -> subpro
     )
 
 
+def kill_until_done(
+    begin: Callable[..., subprocess.Popen[bytes]],
+    words: tuple[object, ...],
+    out: Path,
+    arrived: Callable[[], int],
+    more: Callable[[], int],
+) -> tuple[int, str, int]:
+    """Begin a process and kill it once `more()` requests have arrived, until one ends by itself.
+
+    `resume` goes on as soon as the run in `out` has begun. Returns the last process's exit
+    code and words, and how many were killed.
+    """
+    kills = 0
+    while True:
+        process, wanted = begin(*words), arrived() + more()
+        while process.poll() is None and arrived() < wanted:
+            time.sleep(0.002)
+        if process.poll() is not None:
+            said = b"".join(filter(None, process.communicate())).decode()
+            return process.returncode, said, kills
+        process.kill()
+        process.communicate()
+        kills += 1
+        if (out / "run.json").exists():
+            words = ("resume", out)
+
+
 def finish(process: subprocess.Popen[bytes]) -> Ran:
     try:
         out, err = process.communicate(timeout=PATIENCE)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from random import Random
 
 import pytest
-from command import ENVIRONMENT, PATIENCE, dataset
+from command import ENVIRONMENT, PATIENCE, dataset, kill_until_done
 from server import LoopbackServer, latency
 
 HERE = Path(__file__).parent
@@ -76,23 +73,14 @@ def test_it_is_killed_and_resumed_to_the_same_bytes(tmp_path: Path) -> None:
         at = ("--model", "m", "--base-url", server.base_url, "--words", 120, "--concurrency", 4)
         run("glossary", *at, "--out", tmp_path / "whole")
         calls = len(server.calls)
-        words: tuple[object, ...] = ("glossary", *at, "--out", tmp_path / "killed")
-        kills = 0
-        while True:
-            process = start(*words)
-            before = len(server.calls)
-            wanted = before + chance.randint(5, 60)
-            while process.poll() is None and len(server.calls) < wanted:
-                time.sleep(0.002)
-            if process.poll() is not None:
-                said = process.communicate()[0].decode()
-                break
-            os.kill(process.pid, signal.SIGKILL)
-            process.communicate()
-            kills += 1
-            if (tmp_path / "killed" / "run.json").exists():
-                words = ("resume", tmp_path / "killed")
-        assert process.returncode == 0, said
+        code, said, kills = kill_until_done(
+            start,
+            ("glossary", *at, "--out", tmp_path / "killed"),
+            tmp_path / "killed",
+            lambda: len(server.calls),
+            lambda: chance.randint(5, 60),
+        )
+        assert code == 0, said
         assert kills >= 2
         assert len(server.calls) - calls <= calls + 8 * kills  # only what was under way, again
     assert dataset(tmp_path / "killed") == dataset(tmp_path / "whole")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import time
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from command import Ran, at, dataset, invoke, run, start
+from command import Ran, at, dataset, invoke, kill_until_done, run, start
 from server import LoopbackServer, latency
 
 import selfinstruct
@@ -220,23 +218,13 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(tmp_path: Path) -> N
         models = ("--model", "a", "--model", "b", "--base-url", server.base_url)
         options = (rows, *models, "--concurrency", 4, "--retries", 12)
         run("respond", *options, "--out", tmp_path / "whole", OPENAI_API_KEY="none").done()
-        words: tuple[object, ...] = ("respond", *options, "--out", tmp_path / "killed")
-        kills = 0
-        while True:
-            process, wanted = (
-                start(*words, OPENAI_API_KEY="none"),
-                len(server.calls) + chance.randint(5, 80),
-            )
-            while process.poll() is None and len(server.calls) < wanted:
-                time.sleep(0.002)
-            if process.poll() is not None:
-                break
-            os.kill(process.pid, signal.SIGKILL)
-            process.communicate()
-            kills += 1
-            if (tmp_path / "killed" / "run.json").exists():
-                words = ("resume", tmp_path / "killed")
-        said = b"".join(process.communicate()).decode()
-    assert process.returncode == 0, said
+        code, said, kills = kill_until_done(
+            partial(start, OPENAI_API_KEY="none"),
+            ("respond", *options, "--out", tmp_path / "killed"),
+            tmp_path / "killed",
+            lambda: len(server.calls),
+            lambda: chance.randint(5, 80),
+        )
+    assert code == 0, said
     assert kills >= 2
     assert dataset(tmp_path / "killed") == dataset(tmp_path / "whole")
