@@ -109,7 +109,6 @@ async def _make(
     inputs = Inputs.read(config, kept=kept, named=said.keys())
     run = Run(directory, config, inputs, repair=repair, accept_change=accept_change)
     try:
-        run.expected = inputs.open().expected
         shown = shown_by(progress, run.wanted or 0, run.funnel, run.meter, config, "examples")
         try:
             await go_on(
@@ -123,10 +122,7 @@ async def _make(
         finally:
             shown.close()
     finally:
-        if run.is_worth_keeping:
-            run.close()
-        else:
-            run.discard()
+        run.leave()
     return load_run(directory)
 
 
@@ -222,7 +218,7 @@ def export(
         "keep": filters,
         "license": options.get("license", "").lower(),
     }
-    return write([_directory(one) for one in several], Path(out), Export(**settings))
+    return write([_directory(run) for run in several], Path(out), Export(**settings))
 
 
 # ---------------------------------------------------------------- what they share

@@ -35,7 +35,7 @@ class Config(Endpoint):
         return self.RECIPE
 
     @property
-    def wanted(self) -> int:
+    def stop_after(self) -> int:
         """Examples after which the run ends; a number that is never reached where n is 0."""
         return self.n or sys.maxsize
 

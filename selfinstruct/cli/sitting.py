@@ -25,7 +25,7 @@ def sit(
     repair: bool = False,
     accept_change: bool = False,
 ) -> None:
-    """Go on with the run in `directory`, or begin it; `dry_run` only says what it would take."""
+    """Go on with the run in `directory`, or begin it; `dry_run` only shows the plan."""
     from selfinstruct.runs import plan
     from selfinstruct.runs.directory import checkpointed
     from selfinstruct.runs.run import Run
@@ -39,10 +39,7 @@ def sit(
     try:
         _work(run, inputs, seconds)
     finally:
-        if run.is_worth_keeping:
-            run.close()
-        else:
-            run.discard()
+        run.leave()
     show(run.funnel.lines(run.config.items))
     show(_three_examples(directory))
     show([f"\n{run.funnel.examples} examples in {directory / 'examples.jsonl'}"])
@@ -57,7 +54,6 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
     from selfinstruct.runs.generation import go_on
     from selfinstruct.runs.progress import Progress
 
-    run.expected = inputs.open().expected
     if run.is_resumed:
         show(
             [

@@ -66,8 +66,8 @@ class Recipe:
         """
         return Materials()
 
-    @property
-    def expected(self) -> int | None:
+    @classmethod
+    def expected(cls, config: Any, materials: Any) -> int | None:
         """How many examples there will be at most; None: nobody knows."""
         return None
 

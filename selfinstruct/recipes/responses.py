@@ -74,21 +74,18 @@ class Respond(Recipe):
         sources = Sources(config.sources, config.fields)
         return Materials(sources, fingerprints={"sources": sources.fingerprints()})
 
-    @property
-    def expected(self) -> int:
-        open_rows = sum(self._is_open(row) for row in self.materials)
-        return open_rows * len(self.config.models)
+    @classmethod
+    def expected(cls, config: Any, materials: Any) -> int:
+        open_rows = sum(_is_open(config, row) for row in materials)
+        return open_rows * len(config.models)
 
     def items(self, start: int) -> Iterator[Collected]:
         for number, row in enumerate(self.materials):
             if number >= start:
                 yield row
 
-    def _is_open(self, row: Collected) -> bool:
-        return self.config.replace or row.output is None
-
     def admit(self, at: int, draft: Collected) -> tuple[Instruction, Collected] | Rejected:
-        if not self._is_open(draft):
+        if not _is_open(self.config, draft):
             given = (at, draft.instruction)
             return Rejected(
                 *("read", "instruction", "has_output", *given),
@@ -138,6 +135,10 @@ class Respond(Recipe):
 
     def described(self) -> Iterator[str]:
         yield from self.materials.described()
+
+
+def _is_open(config: RespondConfig, row: Collected) -> bool:
+    return config.replace or row.output is None
 
 
 def _values(row: Collected) -> Mapping[str, object]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from selfinstruct.data.collected import Collected
 from selfinstruct.errors import UserError
-
-_ROLES = ("instruction", "input", "output", "system", "history")
+from selfinstruct.records import Bad
+from selfinstruct.records.collected import fingerprint, open_source
+from selfinstruct.records.shapes import PARTS
 
 
 class Sources:
@@ -15,8 +16,6 @@ class Sources:
 
     def __init__(self, paths: Sequence[str], fields: Sequence[str] = ()) -> None:
         """`fields`: as "instruction=question". Raises UserError for a path that is none."""
-        from selfinstruct.records.collected import fingerprint, open_source
-
         self._paths, self._fields = tuple(paths), _mapping(fields)
         self._sources = [open_source(path, fields=self._fields) for path in self._paths]
         self._fingerprints = [fingerprint(path) for path in self._paths]
@@ -27,8 +26,6 @@ class Sources:
 
     def __iter__(self) -> Iterator[Collected]:
         """Raises UserError at a record without an instruction, naming its place."""
-        from selfinstruct.records.reading import Bad
-
         for path, source in zip(self._paths, self._sources, strict=True):
             for record in source:
                 if isinstance(record, Bad):
@@ -52,9 +49,9 @@ def _mapping(fields: Sequence[str]) -> dict[str, str]:
     found = {}
     for text in fields:
         name, separator, column = text.partition("=")
-        if not separator or name not in _ROLES or not column:
+        if not separator or name not in PARTS or not column:
             raise UserError(
-                f"--field {text}: must be NAME=COLUMN with one of the names {', '.join(_ROLES)}"
+                f"--field {text}: must be NAME=COLUMN with one of the names {', '.join(PARTS)}"
             )
         found[name] = column
     return found

@@ -1,1 +1,1 @@
-"""A run directory: what is written, resumed, verified and shown of it."""
+"""A run directory: written, resumed, verified and shown."""

@@ -91,7 +91,6 @@ async def go_on(
             return
         recipe = inputs.open()
         pace = _pace(run, recipe, run.restore(recipe))
-        run.expected = recipe.expected
         for remark in recipe.remarks():
             noticed(remark)
         fresh = Fresh(at.model, run.completions.__contains__)
@@ -116,7 +115,7 @@ def _noticing(run: Run, notice: Notice) -> Notice:
 def _pace(run: Run, recipe: Recipe, instructions: int) -> Pace:
     config = run.config
     return Pace(
-        config.wanted,
+        config.stop_after,
         ROUND if config.batch else config.concurrency,
         turns=run.funnel.turns,
         admitted=instructions,

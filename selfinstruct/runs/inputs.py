@@ -76,6 +76,10 @@ class Inputs:
         """The recipe, before its first item."""
         return self.recipe(self.config, self.materials.value)
 
+    def expected(self) -> int | None:
+        """How many examples there will be at most; None: nobody knows. May read every source."""
+        return self.recipe.expected(self.config, self.materials.value)
+
     @property
     def fingerprints(self) -> Mapping[str, Any]:
         return self.materials.fingerprints

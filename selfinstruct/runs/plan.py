@@ -33,18 +33,20 @@ def first_request(inputs: Inputs) -> Request | None:
     return inputs.stages[stage].request(place, values, to=to)
 
 
-def estimate(inputs: Inputs, *, examples: int, lucky: bool) -> Estimate:
-    """The calls for `examples` more examples if all goes well (`lucky`) or badly."""
-    config, recipe = inputs.config, inputs.open()
-    counts = recipe.forecast(examples, lucky=lucky)
-    first = first_request(inputs)
-    usage = Usage()
+def estimate(
+    inputs: Inputs, recipe: Recipe, first: Request | None, *, examples: int, lucky: bool
+) -> Estimate:
+    """The calls for `examples` more examples if all goes well (`lucky`) or badly.
+
+    `first`: the first request of a new run.
+    """
+    usage, counts = Usage(), recipe.forecast(examples, lucky=lucky)
     for stage, count in counts.items():
         prompt = _characters(inputs, recipe, stage, first) / CHARACTERS_PER_TOKEN
         reply = recipe.reply_tokens(stage, lucky=lucky)
         usage += Usage(round(count * prompt), round(count * reply))
     requests = {stage: max(1, round(count)) for stage, count in counts.items()}
-    return Estimate(requests, usage.in_batch() if config.batch else usage)
+    return Estimate(requests, usage.in_batch() if inputs.config.batch else usage)
 
 
 def _characters(inputs: Inputs, recipe: Recipe, stage: str, first: Request | None) -> int:
@@ -59,16 +61,18 @@ def _characters(inputs: Inputs, recipe: Recipe, stage: str, first: Request | Non
 
 def lines(inputs: Inputs, *, done: int) -> Iterator[str]:
     """The plan for a person; `done` examples are there already."""
-    config = inputs.config
-    wanted = config.n or inputs.open().expected or 0
+    config, recipe, first = inputs.config, inputs.open(), first_request(inputs)
+    wanted = config.n or inputs.expected() or 0
     left = max(0, wanted - done)
-    well, badly = (estimate(inputs, examples=left, lucky=lucky) for lucky in (True, False))
+    well, badly = (
+        estimate(inputs, recipe, first, examples=left, lucky=lucky) for lucky in (True, False)
+    )
     there = f" ({done:,} of {wanted:,} are there already)" if done else ""
     yield f"plan: {left:,} examples{there}"
     where = f" at {config.addresses}" if config.base_url else ""
     names = ", ".join(config.models)
     yield f"  model        {names}{where}, --api {config.api}, {config.method}"
-    yield from inputs.open().described()
+    yield from recipe.described()
     for stage in well.requests:
         yield f"  {stage:<12} {well.requests[stage]:>11,} to {badly.requests[stage]:,} requests"
     total = [sum(each.requests.values()) for each in (well, badly)]
@@ -78,12 +82,11 @@ def lines(inputs: Inputs, *, done: int) -> Iterator[str]:
     few, many = sorted((well.usage.completion_tokens, badly.usage.completion_tokens))
     yield f"  {'':<12} {few:>11,} to {many:,} completion"
     yield from _cost(config, well.usage, badly.usage)
-    request = first_request(inputs)
-    if request is None:
+    if first is None:
         yield "nothing is left to be asked"
         return
     yield "the first prompt, as it would be sent:"
-    for message in request.messages:
+    for message in first.messages:
         yield f"--- {message.role}"
         yield message.text
     yield "--- end; nothing was sent"

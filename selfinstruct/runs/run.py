@@ -62,6 +62,7 @@ class Run:
         on with other settings than before. Raises UserError, leaving all as before.
         """
         self.directory, self.config = directory, config
+        self._expected = inputs.expected()
         prepare(directory)
         self._lock = Lock(directory / "lock")
         try:
@@ -76,7 +77,6 @@ class Run:
             "requests": self.meter.requests,
         }
         self._checkpointed_at = time.monotonic()
-        self.expected: int | None = None  # examples at most, where the recipe knows
 
     def _open(self, inputs: Inputs, *, repair: bool, accept_change: bool) -> None:
         directory, config = self.directory, self.config
@@ -119,12 +119,12 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        return self._items_ended or self.funnel.examples >= self.config.wanted
+        return self._items_ended or self.funnel.examples >= self.config.stop_after
 
     @property
     def wanted(self) -> int | None:
         """Examples that the run is to have; None: nobody knows."""
-        return self.config.n or self.expected
+        return self.config.n or self._expected
 
     @property
     def is_worth_keeping(self) -> bool:
@@ -176,7 +176,7 @@ class Run:
             "meter": self.meter.to_record(),
             "left_out": read_learned(self.learned),
             "sitting": self._begun,
-            "expected": self.expected,
+            "expected": self._expected,
             "notices": list(self.notices),
             "at": time.time(),
         }
@@ -200,6 +200,13 @@ class Run:
             self.checkpoint()
         finally:
             self._close_files()
+
+    def leave(self) -> None:
+        """Close the run, or take its directory away again if nothing in it is worth keeping."""
+        if self.is_worth_keeping:
+            self.close()
+        else:
+            self.discard()
 
     def _close_files(self) -> None:
         self.completions.close()
@@ -233,11 +240,11 @@ class Run:
         """Go back to the end of the last whole turn; a finished dataset stays unchanged."""
         last = end or mark
         held = Funnel.from_record(last.funnel).examples if last else 0
-        fits = held <= self.config.wanted
+        fits = held <= self.config.stop_after
         has_no_more = end is not None and end.items_ended and fits and not is_changed
         is_whole = end is not None and (held == self.config.n or has_no_more)
         if (
-            held >= self.config.wanted and not is_whole
+            held >= self.config.stop_after and not is_whole
         ):  # the files hold what a shorter run would not have written
             raise UserError(
                 f"{self.directory}: holds {held} examples already; --n can only be raised"

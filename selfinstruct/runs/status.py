@@ -68,7 +68,7 @@ class Status:
     seconds_left: float | None
     funnel: dict[str, Any]
     notices: list[tuple[float, str]]  # the last things said, with their times
-    left_out: Learned  # what each endpoint does not take, and what is sent instead
+    left_out: Learned  # fields that each endpoint refuses, with those sent instead
 
     def to_record(self) -> dict[str, Any]:
         return asdict(self)
@@ -139,7 +139,7 @@ def read_status(directory: Path) -> Status:
     record = checkpointed(directory) or {}
     wanted = config.n or record.get("expected")
     no_more = bool((record.get("end") or {}).get("items_ended"))
-    is_done = no_more or examples >= config.wanted
+    is_done = no_more or examples >= config.stop_after
     price = price_of(config)
     return Status(
         directory=str(directory),
@@ -154,7 +154,7 @@ def read_status(directory: Path) -> Status:
         open_batches=_open_batches(directory, price),
         as_of=record.get("at"),
         **_spent(config, Meter.from_record(record.get("meter", {}))),
-        **_speed(config, record, is_running=owner is not None),
+        **_speed(wanted, record, is_running=owner is not None),
         funnel=(record["end"] or record["mark"])["funnel"] if record else Funnel().to_record(),
         notices=[(float(at), str(text)) for at, text in record.get("notices", [])],
         left_out={
@@ -190,7 +190,7 @@ def _open_batches(directory: Path, price: Price | None) -> list[OpenBatch]:
     return found
 
 
-def _speed(config: Config, record: dict[str, Any], *, is_running: bool) -> dict[str, Any]:
+def _speed(wanted: int | None, record: dict[str, Any], *, is_running: bool) -> dict[str, Any]:
     speed: dict[str, float | None] = dict.fromkeys(
         ("requests_per_second", "examples_per_second", "seconds_left")
     )
@@ -200,7 +200,6 @@ def _speed(config: Config, record: dict[str, Any], *, is_running: bool) -> dict[
         each = (done - sitting["examples"]) / seconds
         speed["requests_per_second"] = (record["meter"]["requests"] - sitting["requests"]) / seconds
         speed["examples_per_second"] = each
-        wanted = config.n or record.get("expected")
         if is_running and each > 0 and wanted is not None:
             speed["seconds_left"] = (wanted - done) / each
     return speed

@@ -66,7 +66,7 @@ async def verify(directory: Path) -> Funnel:
         )
     completions = Completions(directory / "completions.jsonl", Meter(), read_only=True)
     recipe = inputs.open()
-    pace = Pace(config.wanted, _EAGER, per_turn=recipe.per_item())
+    pace = Pace(config.stop_after, _EAGER, per_turn=recipe.per_item())
     engine = Engine(recipe, asking(inputs.stages, Replay(completions)), pace)
     with Comparison(directory) as comparison:
         async with aclosing(engine.steps()) as steps:
