@@ -19,6 +19,9 @@ from selfinstruct.text import redacted
 
 Rule = tuple[str, bool, str]  # a setting's name, whether its value makes sense, and which would
 E = TypeVar("E", bound="Endpoint")
+# The rules by which replies are read and judged: 1 in version 0.1. A run keeps the edition that it
+# began under, so that a new version of this program never reads an old run's replies in another way.
+EDITION = 2
 
 
 def setting(
@@ -121,6 +124,11 @@ class Endpoint:
 
     def decoding(self, stage: str) -> Decoding:
         return self.decodings[stage]
+
+    @property
+    def edition(self) -> int:
+        """The edition of the rules by which replies are read."""
+        return EDITION
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -51,7 +51,9 @@ def read_table(
     """
     stages = tuple(kind.STAGES)
     known = {
-        each.name: type(each.default) for each in fields(kind) if each.name != "decodings"
+        each.name: type(each.default)
+        for each in fields(kind)
+        if each.name != "decodings" and not each.metadata.get("is_recorded_only")
     } | dict(others or {})
     found: dict[str, Any] = {}
     for key, value in table.items():
