@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from selfinstruct.data.tasks import Instance, Instruction
-from selfinstruct.defects import Finding, Row, findings, rejecting, rejects
+from selfinstruct.defects import Finding, Row, edition1, findings, rejecting, rejects
 
 
 class Defects:
-    """The checks of one run. `reject`: the setting of that name."""
+    """The checks of one run.
 
-    def __init__(self, reject: str) -> None:
-        self._reject, self._is_off = reject, rejecting(reject) is None
+    reject: the setting of that name. edition: of the run. Edition 1 has the checks and verdicts of
+    version 0.1, and writes the slugs of its findings into each example.
+    """
+
+    def __init__(self, reject: str, edition: int) -> None:
+        self._slugs = rejecting(reject)
+        self._reject, self._is_first = reject, edition == 1
 
     def of(self, instruction: Instruction, instance: Instance) -> list[Finding]:
-        """The findings, in the order of the checks."""
-        if self._is_off:
+        """The findings, in the order of the checks. After edition 1 those that may reject."""
+        if self._slugs is None or not (self._slugs or self._is_first):
             return []
         label = instruction.is_classification
-        return findings(Row(instruction.text, instance.input, instance.output, label))
+        row = Row(instruction.text, instance.input, instance.output, label)
+        return edition1.findings(row) if self._is_first else findings(row, self._slugs)
 
     def rejecting(self, found: Sequence[Finding]) -> str | None:
         """The slug of the first finding that drops the example."""
-        slugs = (finding.slug for finding in found if rejects(finding, self._reject))
+        rejects_by = edition1.rejects if self._is_first else rejects
+        slugs = (finding.slug for finding in found if rejects_by(finding, self._reject))
         return next(slugs, None)
+
+    def notes(self, found: Sequence[Finding]) -> Mapping[str, list[str]]:
+        """The notes of the findings in an example's provenance; only edition 1 has any."""
+        slugs = [finding.slug for finding in found]
+        return {"findings": slugs} if slugs and self._is_first else {}

@@ -55,7 +55,7 @@ class SelfInstruct(Recipe):
         super().__init__(config, materials)
         self.pool = Pool(materials, config.threshold, config.tokenizer)
         self._method = METHODS[config.preset]
-        self._defects = Defects(config.reject)
+        self._defects = Defects(config.reject, config.edition)
 
     @classmethod
     def questions_of(cls, config: SelfInstructConfig) -> Sequence[Question]:
@@ -210,8 +210,8 @@ class SelfInstruct(Recipe):
     def example(
         self, instruction: Instruction, instance: Instance, number: int, found: Sequence[Finding]
     ) -> Example:
-        """An example with the notes of its defects."""
-        notes = {"findings": [finding.slug for finding in found]} if found else {}
+        """An example; of edition 1 with the notes of its defects."""
+        notes = self._defects.notes(found)
         return Example(
             id=f"{instruction.id}-{number}",
             instruction=instruction.text,
