@@ -218,7 +218,7 @@ def line(**changes: Any) -> str:
         (line(instances=[{"input": ""}]), ":1: 'output' is missing"),
         (line(instances=[{"input": "", "output": " "}]), ":1: an 'output' is empty"),
         (line(is_classification="no"), ":1: 'is_classification' must be true or false"),
-        (line(id=7), ":1: 'id' must be a text, not 7"),
+        (line(id=7.5), ":1: 'id' must be a text or an integer, not 7.5"),
         (b"\xff\xfe{", "not UTF-8 (byte 0); save the seed tasks as UTF-8"),
     ],
 )

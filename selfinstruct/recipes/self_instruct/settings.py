@@ -88,7 +88,7 @@ class SelfInstructConfig(Config):
     preset: str = _method("chat", "Prompts, parsing, filters and decoding.", choices=tuple(PRESETS))
     seed_tasks: str = setting(
         "",
-        "A JSONL file of seed tasks.",
+        "Seed tasks: JSON Lines, a finished run, or examples in any usual form.",
         free=True,  # what the file holds is fingerprinted
         under="The method",
     )
