@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from selfinstruct.data.examples import Example, Turn
+from selfinstruct.defects import Row, findings
 from selfinstruct.parsing.verdict import QUESTIONS
 from selfinstruct.runs.view import noted
 from selfinstruct.text import well_formed
@@ -28,7 +29,7 @@ class Candidate:
     answers: Mapping[str, bool] = field(
         default_factory=dict
     )  # the judge's, to the paper's three questions
-    findings: tuple[str, ...] = ()  # slugs of the defects found
+    noted: tuple[str, ...] = ()  # slugs that a run of edition 1 found
     system: str = ""  # the system message of a chat
     history: tuple[Turn, ...] = ()  # the turns of a chat before the instruction
     rejected: Candidate | None = None  # in a pair: the worst output to the same prompt
@@ -49,7 +50,7 @@ class Candidate:
             provenance=example.provenance,
             score=None if score is None else float(score),
             answers={name: bool(judgement[name]) for name in QUESTIONS if name in judgement},
-            findings=noted(example.provenance),
+            noted=noted(example.provenance),
             system=well_formed(example.system),
             history=tuple(Turn(turn.role, well_formed(turn.text)) for turn in example.history),
         )
@@ -58,6 +59,13 @@ class Candidate:
     def question(self) -> str:
         """The user's last turn: the instruction, then the input unless that is empty."""
         return f"{self.instruction}\n\n{self.input}" if self.input else self.instruction
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The slugs that the checks find in the example, then those that only its run noted."""
+        row = Row(self.instruction, self.input, self.output, self.is_classification)
+        slugs = [finding.slug for finding in findings(row)]
+        return (*slugs, *(slug for slug in self.noted if slug not in slugs))
 
     @property
     def prompt_digest(self) -> bytes:
