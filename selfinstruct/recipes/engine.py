@@ -109,7 +109,7 @@ class Engine:
     async def _fill(self, step: Step) -> Step:
         if step.admitted is not None:
             filled = await self._recipe.fill(step.turn, step.admitted, self._ask)
-            step = replace(step, outcomes=(*step.outcomes, *filled), admitted=None)
+            step = Step(step.turn, (*step.outcomes, *filled), step.ends_turn)
             self._pace.known += 1
             self._pace.examples += sum(isinstance(each, Example) for each in filled)
         self._pace.waiting += 1
