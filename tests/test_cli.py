@@ -591,9 +591,10 @@ def test_a_plan_in_dollars(tmp_path: Path) -> None:
     out = generate(tmp_path / "run", *words, "--price-in", 1, "--price-out", 2, n=1000).done().out
     found = re.search(r"cost +\$([\d.]+) to \$([\d.]+)\n", out)
     assert found and 0 < float(found[1]) < float(found[2])
+    far = ("--dry-run", "--base-url", "https://example.org/v1", "--model", "mentor")
     assert (
         "no price for 'mentor'; give --price-in and --price-out"
-        in generate(tmp_path / "run", *words).done().out
+        in generate(tmp_path / "run", *far).done().out
     )
 
 

@@ -103,8 +103,10 @@ async def sitting(
     """
     spending = budget(config, books.meter, books.spending, notice, config.models)
     async with endpoints(config, notice, books.learned) as found:
+        metered = [Metered(Bounded(each.model), spending, each.limits.name) for each in found]
         spread = Spread(
-            [Limited(Metered(Bounded(each.model), spending), each.limits) for each in found], notice
+            [Limited(model, each.limits) for model, each in zip(metered, found, strict=True)],
+            notice,
         )
         paced = Paced(spread, config.concurrency, spread.delay, rank)
         retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)

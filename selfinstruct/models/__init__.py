@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
+PROBE = "probe"  # the stage of a tiny request that tells whether a server answers (retry.py)
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
@@ -54,6 +55,8 @@ class Request:
     # Not part of the key: both follow from the stage.
     schema: Mapping[str, Any] | None = field(default=None, compare=False)  # of a JSON reply
     shrinks: bool = field(default=False, compare=False)  # asked again, shorter, if too long
+    # of a probe: the address that must answer, where several share the load
+    server: str = field(default="", compare=False)
 
     @cached_property
     def key(self) -> str:
@@ -78,7 +81,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of a call, as the server counts them."""
+    """Tokens of a call, as the server counts them, or as estimated where its count cannot be."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -87,6 +90,8 @@ class Usage:
     batch_prompt_tokens: int = 0  # of the prompt's: bought at the batch endpoint's price
     batch_completion_tokens: int = 0
     batch_cached_tokens: int = 0  # of the cached ones
+    # of all: not counted by the server, but taken from the length of the texts
+    estimated_tokens: int = field(default=0, compare=False)
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -97,6 +102,7 @@ class Usage:
             self.batch_prompt_tokens + other.batch_prompt_tokens,
             self.batch_completion_tokens + other.batch_completion_tokens,
             self.batch_cached_tokens + other.batch_cached_tokens,
+            self.estimated_tokens + other.estimated_tokens,
         )
 
     def __sub__(self, other: Usage) -> Usage:
@@ -108,6 +114,7 @@ class Usage:
             self.batch_prompt_tokens - other.batch_prompt_tokens,
             self.batch_completion_tokens - other.batch_completion_tokens,
             self.batch_cached_tokens - other.batch_cached_tokens,
+            self.estimated_tokens - other.estimated_tokens,
         )
 
     def in_batch(self) -> Usage:
@@ -120,6 +127,7 @@ class Usage:
                 self.reasoning_tokens,
             ),
             *(self.prompt_tokens, self.completion_tokens, self.cached_tokens),
+            self.estimated_tokens,
         )
 
 

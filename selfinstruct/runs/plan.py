@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from selfinstruct.asking.config import Config
 from selfinstruct.models import Request, Usage
-from selfinstruct.models.money.prices import no_price, price_of
+from selfinstruct.models.money.meter import Tokens
+from selfinstruct.models.money.prices import no_price, prices_of
 from selfinstruct.recipes import Recipe
 from selfinstruct.recipes.engine import first_call
 from selfinstruct.runs.inputs import Inputs
@@ -93,13 +94,21 @@ def lines(inputs: Inputs, *, done: int) -> Iterator[str]:
 
 
 def _cost(config: Config, well: Usage, badly: Usage) -> Iterator[str]:
-    price = price_of(config)
-    if price is None:
-        yield f"  cost         unknown, {no_price(config)}"
+    _, *others = config.models
+    prices = prices_of(config, others)
+    if prices is None:
+        yield f"  cost         unknown, {no_price(config, others)}"
         return
-    low, high = sorted((price.cost(well), price.cost(badly)))
+    low, high = sorted(prices.cost(_shared(usage, others)) for usage in (well, badly))
     batch = ", at the batch price" if config.batch else ""
     yield f"  {'cost':<12} {f'${low:,.2f}':>11} to ${high:,.2f}{batch}"
     if 0 < config.max_cost < high:
         more = "more" if config.max_cost < low else "perhaps more"
         yield f"  {'':<12} {more:>11} than --max-cost ${config.max_cost:,.2f}"
+
+
+def _shared(usage: Usage, others: Sequence[str]) -> Tokens:
+    """The tokens of a run in which every model answers equally much."""
+    models = len(others) + 1
+    share = Usage(*(getattr(usage, name) // models for name in Usage.__slots__))
+    return Tokens(usage, dict.fromkeys(others, share))

@@ -12,7 +12,7 @@ from selfinstruct.asking.config import Config
 from selfinstruct.errors import UserError
 from selfinstruct.models import Usage
 from selfinstruct.models.money.meter import Meter
-from selfinstruct.models.money.prices import Price, cost_of, price_of, prices_of
+from selfinstruct.models.money.prices import cost_of, price_of_model, prices_of
 from selfinstruct.models.openai.fields import Learned, read_learned
 from selfinstruct.runs.batches import left_open
 from selfinstruct.runs.directory import checkpointed, recorded_config
@@ -59,6 +59,7 @@ class Status:
     completion_tokens: int
     cached_tokens: int  # of the prompt's
     reasoning_tokens: int  # of the completion's
+    estimated_tokens: int  # of all, those that the server has not counted
     cost_usd: float | None  # None: nobody knows the price
     calls: int  # sent, those that were made again among them
     unknown_calls: int  # of which nobody knows whether they were charged
@@ -106,9 +107,11 @@ class Status:
                 f"though no reply came{most})"
             )
         thought = f" ({self.reasoning_tokens:,} of them thinking)" if self.reasoning_tokens else ""
+        estimated = f" ({self.estimated_tokens:,} of all tokens are estimated)"
         yield (
             f"  tokens       {self.prompt_tokens:,} prompt, "
-            f"{self.completion_tokens:,} completion{thought}, {cost}"
+            f"{self.completion_tokens:,} completion{thought}"
+            f"{estimated if self.estimated_tokens else ''}, {cost}"
         )
         if self.requests_per_second is not None and self.examples_per_second is not None:
             left = (
@@ -140,7 +143,6 @@ def read_status(directory: Path) -> Status:
     wanted = config.n or record.get("expected")
     no_more = bool((record.get("end") or {}).get("items_ended"))
     is_done = no_more or examples >= config.stop_after
-    price = price_of(config)
     return Status(
         directory=str(directory),
         state="running" if owner else "finished" if is_done else "stopped",
@@ -151,7 +153,7 @@ def read_status(directory: Path) -> Status:
         examples=examples,
         wanted=wanted,
         replies=_count_lines(directory / "completions.jsonl"),
-        open_batches=_open_batches(directory, price),
+        open_batches=_open_batches(directory, config),
         as_of=record.get("at"),
         **_spent(config, Meter.from_record(record.get("meter", {}))),
         **_speed(wanted, record, is_running=owner is not None),
@@ -173,6 +175,7 @@ def _spent(config: Config, meter: Meter) -> dict[str, Any]:
         "completion_tokens": usage.completion_tokens,
         "cached_tokens": usage.cached_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
+        "estimated_tokens": usage.estimated_tokens,
         "cost_usd": cost_of(config, meter),
         "calls": meter.calls,
         "unknown_calls": meter.unknown_calls,
@@ -180,13 +183,14 @@ def _spent(config: Config, meter: Meter) -> dict[str, Any]:
     }
 
 
-def _open_batches(directory: Path, price: Price | None) -> list[OpenBatch]:
+def _open_batches(directory: Path, config: Config) -> list[OpenBatch]:
     found = []
     for batch in left_open(directory):
+        model = batch.requests[0].model or config.model  # a batch is for a single model
+        price = price_of_model(config, model)
         most = sum((each.most for each in batch.requests), Usage())
-        found.append(
-            OpenBatch(batch.id, len(batch.requests), None if price is None else price.cost(most))
-        )
+        cost = None if price is None else price.cost(most)
+        found.append(OpenBatch(batch.id, len(batch.requests), cost))
     return found
 
 

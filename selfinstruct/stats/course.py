@@ -9,7 +9,8 @@ from typing import Any
 from selfinstruct.data.examples import Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.models import Usage
-from selfinstruct.models.money.prices import Price
+from selfinstruct.models.money.meter import Tokens
+from selfinstruct.models.money.prices import Terms, prices_of
 
 _STRETCHES = 40
 _POINTS = 80
@@ -60,23 +61,31 @@ def stretches(
     )
 
 
-def moments(replies: Iterable[dict[str, Any]], price: Price | None) -> tuple[Moment, ...]:
+def moments(replies: Iterable[dict[str, Any]], terms: Terms | None) -> tuple[Moment, ...]:
     """At most some 80 moments, the last of which holds the totals.
 
+    Each model costs its own price at the `terms`; a reply without a "model" is the main model's.
     Stops of the run are left out of the time.
     """
     usages = sorted(
-        ((reply["at"], Usage(**reply["usage"])) for reply in replies),
-        key=lambda usage: float(usage[0]),
+        ((float(reply["at"]), _tokens(reply)) for reply in replies), key=lambda usage: usage[0]
     )
+    others = dict.fromkeys(model for _, tokens in usages for model in tokens.others)
+    prices = None if terms is None else prices_of(terms, tuple(others))
     step, found = max(1, len(usages) // _POINTS), []
-    seconds, used, before = 0.0, Usage(), usages[0][0] if usages else 0.0
-    for number, (at, usage) in enumerate(usages, 1):
+    seconds, used, before = 0.0, Tokens(), usages[0][0] if usages else 0.0
+    for number, (at, tokens) in enumerate(usages, 1):
         seconds += min(at - before, _PAUSE)
-        used, before = used + usage, at
+        used, before = used + tokens, at
         if number % step == 0 or number == len(usages):
-            cost = None if price is None else price.cost(used)
+            cost, total = None if prices is None else prices.cost(used), used.total
             found.append(
-                Moment(round(seconds, 3), number, used.prompt_tokens, used.completion_tokens, cost)
+                Moment(
+                    round(seconds, 3), number, total.prompt_tokens, total.completion_tokens, cost
+                )
             )
     return tuple(found)
+
+
+def _tokens(reply: dict[str, Any]) -> Tokens:
+    return Tokens.of(Usage(**reply["usage"]), reply.get("model", ""))

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.models.money.prices import price_of
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.runs.inputs import FOLDER
 from selfinstruct.runs.view import RunView
@@ -185,7 +184,7 @@ def _measure(
         close=close,
         closest=pairs,
         stretches=stretches(view.instructions(), view.rejected(), turns=funnel.turns),
-        moments=moments(view.replies(), price_of(config)),
+        moments=moments(view.replies(), config),
         labels=count_labels(view.examples()),
         defects=count_defects(look(view)),
         quality=count_quality((example.id for example in view.examples()), judgements),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from selfinstruct.errors import CapReached, ModelError, NoRoom, RequestFailed, Transient
-from selfinstruct.models import Completion, Model, Request, Usage
+from selfinstruct.models import PROBE, Completion, Model, Request, Usage
 from selfinstruct.models.disk import Notice, when_there_is_room
 from selfinstruct.models.money.meter import Cost, Meter, Tokens
 from selfinstruct.models.money.worst import worst
@@ -29,11 +29,9 @@ class Ledger(Protocol):
 
     def sent(self, key: str, most: Usage, model: str = "") -> None:
         """Write down a call before it is sent; `model`: "" for the run's main model."""
-        ...
 
     def ended(self, key: str, *, is_charged: bool) -> None:
         """Write down that a call has ended without a reply. A reply goes on record instead."""
-        ...
 
 
 class NoLedger:
@@ -84,6 +82,7 @@ class Budget:
         self._ended_by: str | None = None  # the cap that ended the sitting
         self._refusal: BaseException | None = None
         self._waiting, self._waits_for = 0, ""  # calls that wait for room, and under which cap
+        self._estimated: set[str] = set()  # endpoints whose counts are not believed
         self._excess = 1.0  # factor by which the server has counted more than the worst case
 
     async def reserve(self, request: Request) -> Usage:
@@ -140,11 +139,19 @@ class Budget:
         )
         return self._waits_for if self._waiting and max(shares) < _WORTH_A_BATCH else None
 
-    def paid(self, request: Request, most: Usage, completion: Completion) -> None:
-        """Settle a call that was answered."""
+    def paid(
+        self, request: Request, most: Usage, completion: Completion, endpoint: str = "the endpoint"
+    ) -> None:
+        """Settle a call that `endpoint` has answered."""
         self.meter.take(request.stage, completion, self.meter.other(request.model))
         self._release(most, request.model)
         usage = completion.usage
+        if usage.estimated_tokens and endpoint not in self._estimated:
+            self._estimated.add(endpoint)
+            self._notice(
+                f"{endpoint}: counts no tokens, or not as they can be; "
+                "such counts are estimated from the length of the texts"
+            )
         over = max(
             usage.prompt_tokens / max(most.prompt_tokens, 1),
             usage.completion_tokens / max(most.completion_tokens, 1),
@@ -224,10 +231,10 @@ class Budget:
 
 
 class Metered:
-    """Sends every call through the budget, those that are made again as well."""
+    """Sends every call of an endpoint through the budget, those that are made again as well."""
 
-    def __init__(self, inner: Model, budget: Budget) -> None:
-        self._inner, self._budget = inner, budget
+    def __init__(self, inner: Model, budget: Budget, name: str = "the endpoint") -> None:
+        self._inner, self._budget, self._name = inner, budget, name
 
     async def complete(self, request: Request) -> Completion:
         most = await self._budget.reserve(request)
@@ -242,7 +249,10 @@ class Metered:
         except BaseException:  # cancelled: the server may go on with it
             self._budget.ended(request, most, is_charged=True)
             raise
-        self._budget.paid(request, most, completion)
+        if request.stage == PROBE:  # its reply goes on no record, so the ledger must know the cost
+            self._budget.ended(request, most, is_charged=True)
+        else:
+            self._budget.paid(request, most, completion, self._name)
         return completion
 
     async def close(self) -> None:

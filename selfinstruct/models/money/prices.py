@@ -1,4 +1,4 @@
-"""Prices of tokens, from the price list of `genai-prices` or from the settings; and the budget."""
+"""Prices of tokens, from the settings, the address or the price list of `genai-prices`; the budget."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.models import Usage
 from selfinstruct.models.disk import Notice
 from selfinstruct.models.money.budget import Budget, Caps, Ledger
+from selfinstruct.models.money.hosts import is_near, provider_at
 from selfinstruct.models.money.meter import Meter, Tokens
 
 
@@ -18,6 +19,8 @@ class Terms(Protocol):
 
     @property
     def model(self) -> str: ...
+    @property
+    def base_url(self) -> tuple[str, ...]: ...
     @property
     def price_in(self) -> float: ...
     @property
@@ -85,6 +88,9 @@ class Price:
         return self.live.cost(*live) + self.batch.cost(prompt, completion, cached)
 
 
+_NOTHING = Price(TokenPrice(0.0, 0.0), TokenPrice(0.0, 0.0))
+
+
 @dataclass(frozen=True, slots=True)
 class Prices:
     """The prices of a run's models: of the main model, and of each other by name."""
@@ -111,22 +117,44 @@ def price_of(terms: Terms) -> Price | None:
 def price_of_model(terms: Terms, name: str) -> Price | None:
     """The price of a model at the endpoint; None if nobody knows.
 
-    --price-in and --price-out hold for every model. Models on this machine cost nothing.
+    --price-in and --price-out hold for every model. Models on this machine cost nothing, nor does a
+    server here or in a private network. With --max-cost such a server is not trusted to be free: it
+    may pass calls on to a provider. Of several addresses the dearest holds.
     """
     share = terms.price_batch if terms.price_batch >= 0 else None
     if terms.price_in >= 0 or terms.price_out >= 0:
         live = TokenPrice(max(terms.price_in, 0.0), max(terms.price_out, 0.0))
         return Price(live, live.times(BATCH_SHARE if share is None else share))
     if name.partition(":")[0] in FREE:
-        return Price(TokenPrice(0.0, 0.0), TokenPrice(0.0, 0.0))
+        return _NOTHING
+    found = [
+        _NOTHING if is_near(address) and terms.max_cost <= 0 else _price_at(address, name, share)
+        for address in terms.base_url or ("",)
+    ]
+    known = [price for price in found if price is not None]
+    return max(known, key=_dearness) if len(known) == len(found) else None
+
+
+def _price_at(address: str, name: str, share: float | None) -> Price | None:
+    """The listed price of a model at an address; by the name alone where no provider is known.
+
+    share: of the live price, for batches; None: as listed, or half.
+    """
+    seller = provider_at(address) if address else None
+    if seller == "openrouter" and name.endswith(":free"):
+        return _NOTHING
     try:
-        live, batch = _listed(name), _listed(name, processing="batch")
+        live, batch = _listed(name, seller), _listed(name, seller, processing="batch")
     except LookupError:
         return None
     has_no_batch_price = (batch.prompt, batch.completion) == (live.prompt, live.completion)
     if share is not None or has_no_batch_price:
         batch = live.times(BATCH_SHARE if share is None else share)
     return Price(live, batch)
+
+
+def _dearness(price: Price) -> float:
+    return price.live.prompt + price.live.completion
 
 
 def prices_of(terms: Terms, models: Sequence[str] = ()) -> Prices | None:
@@ -143,13 +171,15 @@ def cost_of(terms: Terms, meter: Meter) -> float | None:
     return None if prices is None else prices.cost(meter.paid)
 
 
-def _listed(model: str, **context: str) -> TokenPrice:
-    """From the price list. Raises LookupError."""
+def _listed(model: str, seller: str | None, **context: str) -> TokenPrice:
+    """From the price list; seller: a provider of the list. Raises LookupError."""
     from genai_prices import Usage as Counts
     from genai_prices import calc_price
 
     def price(**tokens: int) -> tuple[float, float]:
-        found = calc_price(Counts(**tokens), model_ref=model, price_context=context)
+        found = calc_price(
+            Counts(**tokens), model_ref=model, provider_id=seller, price_context=context
+        )
         both = float(found.input_price), float(found.output_price)
         return both[0] * MILLION / _ONE_CALL, both[1] * MILLION / _ONE_CALL
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfinstruct.models import Completion, Request, Usage
+from selfinstruct.models import Completion, Request
+from selfinstruct.models.openai.usage import usage_of
 
-_MOST_TOKENS = 10**8  # of a call; a larger count is a server's error
 _INSTANCE = {
     "type": "object",
     "properties": {"input": {"type": "string"}, "output": {"type": "string"}},
@@ -106,7 +106,7 @@ def completion_of(record: Mapping[str, Any], request: Request) -> Completion | N
     reasoning = _reasoning(message) if isinstance(message, dict) else ""
     reason = choice.get("finish_reason")
     error = "content_filter" if reason == "content_filter" and not text.strip() else None
-    usage = _usage(record.get("usage"), request, text + reasoning)
+    usage = usage_of(record.get("usage"), request, text + reasoning)
     return Completion(text, reason if isinstance(reason, str) else "stop", usage, error, reasoning)
 
 
@@ -131,31 +131,3 @@ def _text(content: Any, part: str) -> str:
         ]
         return "".join(_text(inner, "text") for inner in contents)
     return content if isinstance(content, str) else ""
-
-
-def _usage(said: Any, request: Request, text: str) -> Usage:
-    """The server's count. Without a valid count, a token is taken as four characters."""
-    said = said if isinstance(said, dict) else {}
-    prompt = _count(said, "prompt_tokens")
-    completion = _count({"completion_tokens": 0, **_not_null(said)}, "completion_tokens")
-    if prompt is None or completion is None:
-        return Usage(len(request.text) // 4 + 1, len(text) // 4 + 1)
-    cached = _count(said.get("prompt_tokens_details"), "cached_tokens") or 0
-    reasoning = _count(said.get("completion_tokens_details"), "reasoning_tokens") or 0
-    if reasoning and _count(said, "total_tokens") == prompt + completion + reasoning:
-        completion += reasoning  # some servers do not count them among the completion's
-    return Usage(prompt, completion, min(cached, prompt), min(reasoning, completion))
-
-
-def _count(said: Any, name: str) -> int | None:
-    """A valid number of tokens, or None."""
-    count = said.get(name) if isinstance(said, dict) else None
-    return (
-        count
-        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS
-        else None
-    )
-
-
-def _not_null(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in said.items() if value is not None}
