@@ -121,8 +121,8 @@ def trl(n: int) -> tuple[Record, Collected]:
 
 
 def preference(n: int) -> tuple[Record, Collected]:
-    pair = {"chosen": f"{n}", "rejected": "-"}
-    return {"prompt": f"Say {n}"} | pair, prompt(f"Say {n}", rest=pair)
+    record = {"prompt": f"Say {n}", "chosen": f"{n}", "rejected": "-"}
+    return record, prompt(f"Say {n}", output=f"{n}", rest={"rejected": "-"})
 
 
 SHAPES: list[Callable[[int], tuple[Record, Collected]]] = [

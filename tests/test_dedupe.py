@@ -201,7 +201,7 @@ def test_a_broken_record_names_file_and_line_or_is_counted_and_passed_over(
 @pytest.mark.parametrize(
     ("content", "name", "why"),
     [
-        (b'{"instruction": "one"}', "a.json", r"a\.json:1: .*array of objects"),
+        (b'{\n "a": "one"}', "a.json", r"a\.json:1: .*array of objects, or an object on each line"),
         (b'[{"instruction": "one"}, {"inst', "a.json", r"a\.json:2: not JSON, or the file ends"),
         (
             gzip.compress(b'{"instruction": "one"}\n' * 99, mtime=0)[:-9],

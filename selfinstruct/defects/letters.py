@@ -6,6 +6,7 @@ import re
 
 from selfinstruct.defects.code import looks_like_code
 from selfinstruct.defects.finding import Checked, Field, Finding, fields_of, found
+from selfinstruct.defects.repair import restored
 
 # C0 and C1 controls but tab and line ends, bidirectional overrides, the byte order mark, lone
 # surrogates, replacement characters, interlinear and object marks, private use. Joiners, isolates
@@ -13,8 +14,6 @@ from selfinstruct.defects.finding import Checked, Field, Finding, fields_of, fou
 _CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ufeff\ud800-\udfff\ufff9-\ufffd\ue000-\uf8fe]"
 )
-_ANSI = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
-_LOST = re.compile("[\ufffd\ud800-\udfff\ue000-\uf8fe]")  # in the place of a lost character
 _ESCAPE = re.compile(
     r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|(?<![\\\w])\\[nrt](?=\\[nrt]"
     r"|[A-Z0-9\"' \u2022*\u3040-\u9fff-]|$)|(?<=[.!?:;,\w\u3002\uff01\uff0c\uff1a])\\[nrt]"
@@ -44,13 +43,10 @@ _ABOUT_CHARACTERS = re.compile(
 def control_characters(row: Checked) -> Finding | None:
     """The first field with such characters. A fix where no second reading is possible."""
     for field, text in fields_of(row):
-        if match := _CONTROL.search(text):
-            return found(
-                "control_characters",
-                field,
-                _around(text, match),
-                None if _LOST.search(text) else _without(text),
-            )
+        fix = restored(text)
+        if (match := _CONTROL.search(text)) or fix != text:
+            evidence = _around(text, match) if match else _difference(text, fix)
+            return found("control_characters", field, evidence, fix if fix != text else None)
         if "\\" in text or "&" in text or "\u00e2" in text or "\u00c3" in text or "\u00c2" in text:
             spoilt = _spoilt(row, field, text)
             if spoilt is not None:
@@ -84,8 +80,10 @@ def _spoilt(row: Checked, field: Field, text: str) -> Finding | None:
     return found("control_characters", field, _around(text, match))
 
 
-def _without(text: str) -> str:
-    return _CONTROL.sub("", _ANSI.sub("", text))
+def _difference(text: str, fix: str) -> str:
+    """The surroundings of the first letter in which a repair differs."""
+    at = next(place for place, (old, new) in enumerate(zip(text, fix, strict=False)) if old != new)
+    return repr(text[max(0, at - 25) : at + 25])[1:-1]
 
 
 def _redecoded(text: str) -> str | None:

@@ -6,7 +6,8 @@ dataset is held whole: `Source` yields and `writing` takes record after record. 
 """
 
 from selfinstruct.records.formats import FORMATS, STDIO
-from selfinstruct.records.reading import Bad, OnRead, Record, Source
+from selfinstruct.records.reading import OnRead, Source
+from selfinstruct.records.record import Bad, Record
 from selfinstruct.records.tables import table
 from selfinstruct.records.writing import Write, as_json, writing
 

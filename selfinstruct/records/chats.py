@@ -1,8 +1,9 @@
 """Chats: lists of turns, as OpenAI, ShareGPT and LLaMA-Factory write them.
 
-A turn is {role, content} or {from, value}, or a pair [user, assistant] stands for two turns. The
-content is a text or a list of text parts. Roles are known in any case and by several names. System
-messages come first, and then the user and the assistant take turns.
+A turn is {role, content} or {from, value}. A pair [user, assistant], or an object with both sides,
+as {human, assistant} or {input, output}, stands for two turns. The content is a text or a list of
+text parts. Roles are known in any case and by several names. System messages come first, and then
+the user and the assistant take turns.
 """
 
 from __future__ import annotations
@@ -14,24 +15,36 @@ from itertools import pairwise, takewhile
 from typing import Any
 
 from selfinstruct.data.examples import Turn
-from selfinstruct.records.values import Unreadable, clean, kind_of
+from selfinstruct.records.values import Place, Unreadable, clean, kind_of
 
+_MODELS = (
+    *("assistant", "gpt", "chatgpt", "bard", "bing", "model", "bot", "chatbot", "ai", "llm"),
+    *("gpt-4", "gpt4", "claude", "gemini"),
+)
 _ROLES = {
-    **dict.fromkeys(("user", "human"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bard", "bing", "model"), "assistant"),
+    **dict.fromkeys(("user", "human", "prompter"), "user"),
+    **dict.fromkeys(_MODELS, "assistant"),
     **dict.fromkeys(("system", "developer"), "system"),
 }
 _TOOL_ROLES = {"tool", "tool_call", "tool_response", "function", "function_call", "observation"}
 _PAIR = ("user", "assistant")
+_SIDES = (("human", "assistant"), _PAIR, ("input", "output"), ("question", "answer"))
+_TEXTS = ("content", "value", "text")
+_PART_TEXTS = ("text", "value", "content")
 _TOOL_CALLS = ("tool_calls", "function_call")
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """The system message, empty if there is none, and the turns of user and assistant."""
+    """The system message, empty if there is none, and the turns of user and assistant.
+
+    places: of each turn's text in its record, None where that is no single text.
+    """
 
     system: str
     turns: tuple[Turn, ...]
+    places: tuple[Place | None, ...] = ()
+    system_place: Place | None = None
 
 
 def read_chat(value: Any, column: str) -> Chat:
@@ -39,19 +52,26 @@ def read_chat(value: Any, column: str) -> Chat:
 
     Raises Unreadable, naming the turn.
     """
-    turns = list(_turns(_listed(value, column), column))
+    placed = list(_turns(_listed(value, column), column))
+    turns = [turn for turn, _ in placed]
     first = len(list(takewhile(_is_system, turns)))
     for number, turn in enumerate(turns[first:], first + 1):
         if _is_system(turn):
             raise Unreadable(f"{_place(column, number)}: a system message behind other turns")
     check_order(turns[first:], column, first)
-    system = "\n\n".join(turn.text for turn in turns[:first] if turn.text)
-    return Chat(system, tuple(turns[first:]))
+    # The keys of a place lead through lists and objects, not through a text of JSON.
+    places = [None if isinstance(value, str) else place for _, place in placed]
+    return Chat(
+        system="\n\n".join(turn.text for turn in turns[:first] if turn.text),
+        turns=tuple(turns[first:]),
+        places=tuple(places[first:]),
+        system_place=places[0] if first == 1 else None,
+    )
 
 
 def read_history(value: Any, column: str) -> tuple[Turn, ...]:
     """The turns before an instruction: pairs [user, assistant], or turns. Raises Unreadable."""
-    turns = tuple(_turns(_listed(value, column), column))
+    turns = tuple(turn for turn, _ in _turns(_listed(value, column), column))
     if any(map(_is_system, turns)):
         raise Unreadable(f"{column!r}: a system message among the earlier turns")
     check_order(turns, column)
@@ -88,19 +108,48 @@ def _listed(value: Any, column: str) -> Sequence[Any]:
     return value
 
 
-def _turns(values: Sequence[Any], column: str) -> Iterator[Turn]:
-    """Turns as they stand, and the two turns of a pair."""
+def _turns(values: Sequence[Any], column: str) -> Iterator[tuple[Turn, Place | None]]:
+    """Turns as they stand, and the two turns of a pair, each with its place."""
     number = 0
-    for value in values:
-        is_pair = isinstance(value, (list, tuple)) and len(value) == len(_PAIR)
-        members = [value]
-        if is_pair:
-            members = [
-                {"role": role, "content": text} for role, text in zip(_PAIR, value, strict=True)
-            ]
-        for member in members:
+    for at, value in enumerate(values):
+        for member, place in _members(value, (column, at)):
             number += 1
-            yield _turn(member, _place(column, number))
+            turn = _turn(member, _place(column, number))
+            yield turn, place or _text_place(member, (column, at))
+
+
+def _members(value: Any, place: Place) -> list[tuple[Any, Place | None]]:
+    """The turns that a member of the list stands for: mostly itself alone."""
+    if isinstance(value, (list, tuple)) and len(value) == len(_PAIR):
+        return [
+            ({"role": role, "content": text}, (*place, side))
+            for side, (role, text) in enumerate(zip(_PAIR, value, strict=True))
+        ]
+    if not isinstance(value, Mapping) or _given(value, "role", "from") is not None:
+        return [(value, None)]
+    for sides in _SIDES:
+        if all(side in value for side in sides):
+            system = [({"role": "system", "content": value["system"]}, (*place, "system"))]
+            both = [
+                ({"role": role, "content": value[side]}, (*place, side))
+                for role, side in zip(_PAIR, sides, strict=True)
+            ]
+            return [*(system if value.get("system") else []), *both]
+    return [(value, None)]
+
+
+def _text_place(turn: Mapping[str, Any], place: Place) -> Place | None:
+    """Where a turn's text stands: in a key, or in its only part."""
+    name = next((name for name in _TEXTS if turn.get(name) is not None), None)
+    if name is None or isinstance(turn[name], str):
+        return None if name is None else (*place, name)
+    parts = turn[name]
+    if len(parts) != 1:
+        return None
+    if isinstance(parts[0], str):
+        return (*place, name, 0)
+    part = next(name for name in _PART_TEXTS if parts[0].get(name) is not None)
+    return (*place, name, 0, part)
 
 
 def _turn(value: Any, place: str) -> Turn:
@@ -112,7 +161,7 @@ def _turn(value: Any, place: str) -> Turn:
         raise Unreadable(f"{place}: a call of a tool or its result; chats with tools are not read")
     if role not in _ROLES:
         raise Unreadable(f"{place}: {'no role' if named is None else f'unknown role {named!r}'}")
-    text = _content(_given(value, "content", "value"), place)
+    text = _content(_given(value, *_TEXTS), place)
     if not text.strip():
         if _ROLES[role] == "system":
             return Turn("system", "")
@@ -138,7 +187,7 @@ def _content(content: Any, place: str) -> str:
 
 def _part(part: Any, place: str) -> str:
     """{"type": "text", "text": ...}; some files name the text "value" or "content"."""
-    text = _given(part, "text", "value", "content") if isinstance(part, Mapping) else part
+    text = _given(part, *_PART_TEXTS) if isinstance(part, Mapping) else part
     kind = part.get("type") if isinstance(part, Mapping) else None
     if not isinstance(text, str) or (kind or "text") not in {"text", "input_text", "output_text"}:
         raise Unreadable(f"{place}: a part is no text but {kind or kind_of(part)}")

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from selfinstruct.data.collected import Collected
 from selfinstruct.errors import UserError
 from selfinstruct.records.formats import format_of
-from selfinstruct.records.reading import ANY_JSON, Bad, Record, Source
+from selfinstruct.records.reading import Source
+from selfinstruct.records.record import Bad, Record
 from selfinstruct.records.shapes import PARTS, listed, read_prompt
 from selfinstruct.records.values import Unreadable, is_blank, plain
 from selfinstruct.text import well_formed
@@ -29,7 +30,11 @@ class Collection:
     """
 
     def __init__(
-        self, path: str, fields: Mapping[str, str] = _NO_FIELDS, format: str | None = None
+        self,
+        path: str,
+        fields: Mapping[str, str] = _NO_FIELDS,
+        format: str | None = None,
+        edition: int = 2,
     ) -> None:
         """Raises UserError if there is no such source, or no such part of a prompt."""
         for part, column in fields.items():
@@ -40,9 +45,7 @@ class Collection:
         self.unused: list[str] = []
         self._path = file_of(path)
         self._format = format or format_of(self._path, plain_text=True)
-        if self._format == "json" and format is None:
-            self._format = ANY_JSON
-        self._fields = dict(fields)
+        self._fields, self._edition = dict(fields), edition
         self._has_fields = not fields  # every column of `fields` was seen
 
     def __iter__(self) -> Iterator[Collected | Bad]:
@@ -72,7 +75,7 @@ class Collection:
             yield from records
 
     def _read(self, record: Record) -> Collected:
-        prompt = read_prompt(record.fields, self._fields)
+        prompt = read_prompt(record.fields, self._fields, edition=self._edition)
         identity, used = _id(record.fields.get("id")), prompt.used
         if identity or is_blank(record.fields.get("id")):
             used |= {"id"}
@@ -107,14 +110,19 @@ class Collection:
 
 
 def open_source(
-    path: str, *, fields: Mapping[str, str] = _NO_FIELDS, format: str | None = None
+    path: str,
+    *,
+    fields: Mapping[str, str] = _NO_FIELDS,
+    format: str | None = None,
+    edition: int = 2,
 ) -> Collection:
     """The instructions of a run or a file.
 
     fields: columns by part, as {"instruction": "question"}. format: a name in `READERS`, where the
-    file's name does not tell. Raises UserError if there is no such source.
+    file's name does not tell. edition: of the run that reads. Raises UserError if there is no such
+    source.
     """
-    return Collection(path, fields, format)
+    return Collection(path, fields, format, edition)
 
 
 def file_of(path: str) -> str:

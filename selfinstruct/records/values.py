@@ -11,6 +11,9 @@ from typing import Any
 
 from selfinstruct.text import well_formed
 
+Place = tuple[str | int, ...]
+"""The keys that lead to a text in a record: ("messages", 1, "content")."""
+
 _KINDS = {dict: "an object", list: "a list", tuple: "a list", bool: "true or false"}
 
 

@@ -7,28 +7,42 @@ import io
 import json
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from selfinstruct.errors import UserError
-from selfinstruct.records.formats import STDIO, compressed, format_of, parquet
-from selfinstruct.records.reading import Record
+from selfinstruct.records.columnar import write_parquet
+from selfinstruct.records.formats import STDIO, compressed, format_of
+from selfinstruct.records.record import Record
 
 Write = Callable[[Record], None]
 
 
 @contextmanager
-def writing(path: str, format: str | None = None) -> Iterator[Write]:
+def writing(path: str, format: str | None = None, schema: Any = None) -> Iterator[Write]:
     """Gives a function that writes a record to a path ("-" is standard output).
+
+    schema: of a Parquet file, as `schema_of` gives it. The file takes its place at the end of the
+    block. After an error in the block no file appears.
+    """
+    format = format or format_of(path)
+    with placing(path) as file:
+        kept = format == "parquet" and schema is not None
+        with write_parquet(file, schema) if kept else WRITERS[format](file) as write:
+            yield write
+
+
+@contextmanager
+def placing(path: str) -> Iterator[IO[bytes]]:
+    """A file to write to ("-" is standard output), compressed as its name says.
 
     The file takes its place at the end of the block. After an error in the block no file appears.
     """
-    format = format or format_of(path)
     if path == STDIO:
-        with WRITERS[format](sys.stdout.buffer) as write:
-            yield write
+        yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
     is_pipe = Path(path).exists() and not Path(path).is_file()
@@ -36,7 +50,7 @@ def writing(path: str, format: str | None = None) -> Iterator[Write]:
     try:
         with ExitStack() as stack:
             raw = stack.enter_context(_opened(aside))
-            yield stack.enter_context(WRITERS[format](compressed(raw, path, "wb", stack)))
+            yield compressed(raw, path, "wb", stack)
         if aside != Path(path):
             os.replace(aside, path)
     finally:
@@ -111,56 +125,20 @@ def _tsv_out(file: IO[bytes]) -> AbstractContextManager[Write]:
     return _csv_out(file, "\t")
 
 
-@contextmanager
-def _parquet_out(file: IO[bytes]) -> Iterator[Write]:
-    """The first 10,000 records decide the columns and their types."""
-    arrow, files = parquet()
-    waiting = list[dict[str, Any]]()
-    writer: Any = None
-
-    def flush() -> None:
-        nonlocal writer
-        names = list(dict.fromkeys(name for fields in waiting for name in fields))
-        if writer and (more := set(names) - set(writer.schema.names)):
-            raise UserError(
-                f"a column {more.pop()!r} that the first 10,000 records lack "
-                "does not fit into Parquet; write .jsonl"
-            )
-        try:
-            columns = {
-                name: [fields.get(name) for fields in waiting]
-                for name in (writer.schema.names if writer else names)
-            }
-            table = arrow.table(columns, schema=writer.schema if writer else None)
-        except arrow.ArrowException as error:
-            raise UserError(f"records do not fit into Parquet ({error}); write .jsonl") from None
-        writer = writer or files.ParquetWriter(file, table.schema)
-        writer.write_table(table)
-        waiting.clear()
-
-    def write(record: Record) -> None:
-        waiting.append(record.fields)
-        if len(waiting) == 10_000:
-            flush()
-
-    try:
-        yield write
-        if waiting or writer is None:
-            flush()
-    finally:
-        if writer:
-            writer.close()
-
-
 WRITERS: dict[str, Callable[[IO[bytes]], AbstractContextManager[Write]]] = {
     "jsonl": _jsonl_out, "json": _json_out, "csv": _csv_out, "tsv": _tsv_out,
-    "parquet": _parquet_out,
+    "parquet": write_parquet,
 }  # fmt: skip
 
 
 def as_json(value: object) -> bytes:
     """A line of JSON in UTF-8, with escapes only if the record holds lone surrogates."""
     try:
-        return json.dumps(value, ensure_ascii=False, default=str).encode()
+        return json.dumps(value, ensure_ascii=False, default=_told).encode()
     except UnicodeEncodeError:
-        return json.dumps(value, default=str).encode()
+        return json.dumps(value, default=_told).encode()
+
+
+def _told(value: object) -> str:
+    """A value that JSON does not have: bytes in base64, as images in Parquet; else its text."""
+    return b64encode(value).decode() if isinstance(value, bytes) else str(value)
