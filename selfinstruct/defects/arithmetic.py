@@ -8,26 +8,32 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from selfinstruct.defects.computations import NUMBER, asked_value, number_of, value_of
+from selfinstruct.defects.computations import asked_value, number_of
+from selfinstruct.defects.equations import false_equation
 from selfinstruct.defects.finding import Checked, Finding, found
 
-_EQUATION = re.compile(
-    rf"(?:^|[\n:;.,(]|\bso\b|\bis\b|\bthen\b|\bget\b|\btherefore\b)\s*"
-    rf"(?P<e>\$?{NUMBER}(?:(?:\s?[-+*/\u00d7\u00f7\u2212]\s?| x )\$?{NUMBER}){{1,4}})"
-    rf"\s?=\s?\$?(?P<r>{NUMBER})"
-    rf"(?!\s?[-+*/\u00d7\u00f7^=%\d:/]|[\w(]|\.\d|,\d| ?\(?(?:mod|remainder|r\b|\u4f59)|\s?x\b)",
-    re.I | re.M,
+_LONGEST = 250  # letters of an output that is compared with the value asked for
+_NUMBER = re.compile(
+    r"(?<![\d.])[-\u2212]?\s?(?:\d+ \d+/\d+|(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?/\s?\d+)?"
+    r"|\.\d+)"
 )
-_NUMBER = re.compile(r"(?<![\d.])[-\u2212]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?/\s?\d+)?")
 _UNCLEAR = re.compile(
     r"\^|\u221a|sqrt|\bpi\b|\u03c0|\d ?e[-+]?\d|10\*\*|\u00d7 ?10|x 10|remainder|\bR ?\d|\u4f59"
     r"|rest\b|resto|reste|\bmillion|\bbillion|\bthousand|\u4e07|\u4ebf|\bhundred|\bbinary|\bhex"
-    r"|\bi\b|repeating|hours?|minutes?|approximat|\babout\b|\u7ea6",
+    r"|\bi\b|repeating|hours?|minutes?|approximat|\babout\b|\u7ea6|[\u00bc-\u00be]|_",
     re.I,
 )
 _ROUNDED = re.compile(
-    r"round|nearest|approximat|estimat|integer|whole|about|decimal|\u2248|~|\u7ea6"
-    r"|\u56db\u820d\u4e94\u5165|redonde|runde|arrond",
+    r"round|nearest|approximat|estimat|integer part|about|decimal place|\u2248|~|\u7ea6"
+    r"|\u56db\u820d\u4e94\u5165|redonde|runde|arrond|significant|mixed|scientific|words"
+    r"|roman|binary|simplest form|steps?\b",
+    re.I,
+)
+# Tasks on equations that may be false, or on signs that are no numbers.
+_MAY_BE_FALSE = re.compile(
+    r"false|wrong|incorrect|mistake|\berrors?\b|binary|modul|\bmod\b|clock|hex|\bbase\b|orwell"
+    r"|joke|riddle|pattern|puzzle|sequence|code|python|javascript|string|digit|matchstick|logic"
+    r"|\u9519|\u5bf9\u9519",
     re.I,
 )
 
@@ -38,17 +44,24 @@ def wrong_arithmetic(row: Checked) -> Finding | None:
         return None
     value = asked_value(row)
     if value is not None and not _ROUNDED.search(row.instruction):
-        if _UNCLEAR.search(row.output) or len(row.output) > 250:
-            return None
-        answer = row.output.rpartition("=")[2]  # the question stands before the sign again
-        text = answer if any(map(str.isdigit, answer)) else row.output
-        claims = [match.group() for match in _NUMBER.finditer(text)]
-        if not any(_agree(claim, value) for claim in claims) and not _said_elsewhere(row, value):
-            return found(
-                "wrong_arithmetic", "output", f"{row.output.strip()} (it is {_shown(value)})"
-            )
+        return _without_result(row, value)
+    if _MAY_BE_FALSE.search(row.instruction) or _MAY_BE_FALSE.search(row.input):
         return None
-    return _false_equation(row)
+    wrong = false_equation(row.output)
+    if wrong is None:
+        return None
+    return found("wrong_arithmetic", "output", f"{wrong.shown} (it is {_shown(wrong.value)})")
+
+
+def _without_result(row: Checked, value: Fraction) -> Finding | None:
+    if _UNCLEAR.search(row.output) or len(row.output) > _LONGEST:
+        return None
+    answer = row.output.rpartition("=")[2]  # the question stands before the sign again
+    text = answer if any(map(str.isdigit, answer)) else row.output
+    claims = [match.group() for match in _NUMBER.finditer(text)]
+    if any(_agree(claim, value) for claim in claims) or _said_elsewhere(row, value):
+        return None
+    return found("wrong_arithmetic", "output", f"{row.output.strip()} (it is {_shown(value)})")
 
 
 def _said_elsewhere(row: Checked, value: Fraction) -> bool:
@@ -65,35 +78,17 @@ def _said_elsewhere(row: Checked, value: Fraction) -> bool:
     )
 
 
-def _false_equation(row: Checked) -> Finding | None:
-    if (
-        "=" not in row.output
-        or _ROUNDED.search(row.output)
-        or re.search(
-            r"false|wrong|incorrect|mistake|\berrors?\b|binary|modul|\bmod\b|clock|hex|base|orwell"
-            r"|joke|riddle|pattern|puzzle|sequence|code|python|\u9519",
-            f"{row.instruction} {row.input}",
-            re.I,
-        )
-    ):
-        return None
-    for match in _EQUATION.finditer(row.output):
-        expression = match["e"].replace("$", "")
-        value = value_of(expression)
-        is_date = re.fullmatch(r"\d{1,4}([-/])\d{1,2}\1\d{1,4}", expression.strip())
-        if value is not None and not is_date and not _agree(match["r"], value):
-            return found(
-                "wrong_arithmetic", "output", f"{match.group().strip()} (it is {_shown(value)})"
-            )
-    return None
-
-
 def _agree(claim: str, value: Fraction) -> bool:
     """Whether `claim` shows the value, rounded or cut off after the digits of the claim."""
-    text = claim.replace(",", "").replace("\u2212", "-").replace(" ", "")
+    text = claim.replace(",", "").replace("\u2212", "-").strip()
+    whole, _, part = text.rpartition(" ")
     if "/" in text:
-        above, _, below = text.partition("/")
-        return int(below) != 0 and Fraction(above) / int(below) == value
+        above, _, below = (part if "/" in part and whole.isdigit() else text).partition("/")
+        if not below.strip() or not int(below):
+            return False
+        more = int(whole) if "/" in part and whole.isdigit() else 0
+        return more + Fraction(above.replace(" ", "")) / int(below) == value
+    text = text.replace(" ", "")
     shown, digits = Fraction(text), len(text.partition(".")[2])
     if shown == value or (not text.startswith("-") and shown == -value):
         return True
