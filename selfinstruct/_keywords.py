@@ -25,6 +25,12 @@ class _Asked(TypedDict, total=False):
     api: str
     response_format: str
     extra_body: str | Mapping[str, Any]
+    leave_out: str | Sequence[str]
+    system: bool
+    header: str | Sequence[str] | Mapping[str, str]
+    header_env: str | Sequence[str] | Mapping[str, str]
+    query: str | Sequence[str] | Mapping[str, str]
+    stream: bool
     prompts: Place
     attempts: int
     concurrency: int
@@ -41,8 +47,8 @@ class _Asked(TypedDict, total=False):
     price_in: float
     price_out: float
     price_batch: float
-    temperature: float
-    max_tokens: int
+    temperature: float | str | None  # None or "none": the server's own
+    max_tokens: int | str | None
 
 
 class _Endpoint(_Asked, total=False):
@@ -75,10 +81,10 @@ class Settings(_Endpoint, total=False):
     classify: Mapping[str, Any]
     input_first: Mapping[str, Any]
     output_first: Mapping[str, Any]
-    top_p: float
-    presence_penalty: float
-    frequency_penalty: float
-    stop: str | Sequence[str]
+    top_p: float | str | None
+    presence_penalty: float | str | None
+    frequency_penalty: float | str | None
+    stop: str | Sequence[str] | None
 
 
 class Responding(_Asked, total=False):
@@ -90,10 +96,10 @@ class Responding(_Asked, total=False):
     fields: Sequence[str]
     stall_turns: int
     answer: Mapping[str, Any]
-    top_p: float
-    presence_penalty: float
-    frequency_penalty: float
-    stop: str | Sequence[str]
+    top_p: float | str | None
+    presence_penalty: float | str | None
+    frequency_penalty: float | str | None
+    stop: str | Sequence[str] | None
 
 
 class Judging(_Endpoint, total=False):

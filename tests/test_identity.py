@@ -284,6 +284,12 @@ FREELY: dict[str, object] = {
     "n": 21,
     "base_url": "http://localhost:1/v1",
     "key_file": "not-there",
+    "leave_out": "seed",
+    "system": False,
+    "header": "X-Title: a test",
+    "header_env": "X-Team=HOME",
+    "query": "api-version=1",
+    "stream": True,
     "concurrency": 3,
     "adaptive": True,
     "batch": False,
@@ -340,7 +346,7 @@ def refused(directory: Path, *words: str) -> str:
 
 
 def test_every_setting_is_free_or_refused_and_has_its_test() -> None:
-    decided = {one.name for one in fields(SelfInstructConfig)} - FREE - {"decodings"}
+    decided = {one.name for one in fields(SelfInstructConfig)} - FREE - {"decodings", "edition"}
     assert decided == OTHER.keys()
     assert {one.name for one in fields(Decoding)} == OTHER_DECODING.keys()
     assert {

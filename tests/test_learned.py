@@ -166,7 +166,7 @@ def test_further_fields_reach_the_server_as_they_are(tmp_path: Path, extra: str)
         ('{"max_tokens": 9}', "--max-tokens"),
         ('{"stop": ["x"]}', "--stop"),
         ('{"response_format": {"type": "json_object"}}', "--response-format"),
-        ('{"stream": true}', "'stream' cannot be set there: replies are read whole"),
+        ('{"stream": true}', "'stream' cannot be set there: ask for streams with --stream"),
         ('{"n": 4}', "paid for in vain"),
         ('{"min_p": NaN}', "not JSON (NaN is no number there)"),
         ('{"min_p": "\\ud800"}', "half of a character"),

@@ -207,7 +207,7 @@ FORMS: dict[str, tuple[type[Any], tuple[Any, ...]]] = {
     "off to no address": (AGAIN, (redirect("http://[::1/v1"),)),
     "off to no port": (AGAIN, (redirect("http://127.0.0.1:99999999/v1"),)),
     "off to what no name is": (AGAIN, (redirect("http://" + "x" * 300 + ".\xff/v1"),)),
-    "events": (AGAIN, (typed(b"data: " + GOOD + b"\n\ndata: [DONE]\n\n", "text/event-stream"),)),
+    "events": (ANSWERED, (typed(b"data: " + GOOD + b"\n\ndata: [DONE]\n\n", "text/event-stream"),)),
     "bytes that are no text": (ANSWERED, (http(GOOD.replace(b"Yes", b"\xff\xfe\x80")),)),
     "a number of too many digits": (AGAIN, (http(GOOD.replace(b"{}", b"9" * 5000)),)),
     "brackets without end": (AGAIN, (http(b"[" * 200_000),)),

@@ -42,9 +42,11 @@ def _settled(directory: Path, said: Mapping[str, Any], where: str) -> Judge:
     record = recorded(directory)
     before = record["settings"] if record else {}
     goes_on = bool(before) and said.get("model", before["model"]) == before["model"]
-    drawing = {name: said[name] for name in DECODING if name in said}
-    for name, value in drawing.items():
-        decoding_value(name, value, f"--{name.replace('_', '-')}")
+    drawing = {
+        name: decoding_value(name, said[name], f"--{name.replace('_', '-')}")
+        for name in DECODING
+        if name in said
+    }
     others = {name: value for name, value in said.items() if name in NAMES}
     said = {**settings.read_table(others, where, JudgeSettings), JUDGE: drawing}
     if goes_on:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
-from selfinstruct.asking.endpoint import EDITION, Endpoint, Rule, addresses_of, setting
+from selfinstruct.asking.addresses import addresses_of
+from selfinstruct.asking.endpoint import EDITION, Endpoint, Rule, setting
 from selfinstruct.models import Decoding
 
 C = TypeVar("C", bound="Config")
@@ -68,7 +69,9 @@ def from_record(kind: type[C], record: Mapping[str, Any], older: Mapping[str, An
     Raises KeyError, TypeError or ValueError for a record of another form.
     """
     known = {each.name for each in fields(kind)} - {"decodings"}
-    values = {"edition": 1, **older} | {name: value for name, value in record.items() if name in known}
+    values = {"edition": 1, **older} | {
+        name: value for name, value in record.items() if name in known
+    }
     address = values.get("base_url", ())  # once there was but one
     values["base_url"] = addresses_of(address) if isinstance(address, str) else tuple(address)
     for each in fields(kind):

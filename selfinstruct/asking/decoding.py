@@ -10,6 +10,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 
 DECODING = tuple(field.name for field in fields(Decoding))
+NONE = "none"  # in a file and on a command line
 _KINDS: dict[type, tuple[tuple[type[Any], ...], str]] = {
     bool: ((bool,), "true or false"),
     int: ((int,), "a whole number"),
@@ -40,7 +41,12 @@ def decoding_table(table: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def decoding_value(name: str, value: Any, where: str) -> Any:
-    """A decoding setting in its own type. Raises UserError."""
+    """A decoding setting in its own type. Raises UserError.
+
+    None, or the text "none", leaves the value to the server; as a stop it means no stop.
+    """
+    if value is None or (isinstance(value, str) and value.lower() == NONE):
+        return () if name == "stop" else None
     if name == "stop":
         return texts_value(value, where)
     kind: type = int if name == "max_tokens" else float
@@ -86,6 +92,8 @@ def for_stages(name: str, values: Sequence[str], known: Sequence[str]) -> dict[s
 def _from_text(
     name: str, value: str, where: str, so_far: Mapping[str, Any], known: Sequence[str]
 ) -> Any:
+    if value.lower() == NONE:
+        return decoding_value(name, NONE, where)
     if name == "stop":
         return (*so_far.get("stop", ()), _unescaped(value, where))
     try:

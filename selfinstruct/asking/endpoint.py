@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar, TypeVar
-from urllib.parse import urlsplit
 
+from selfinstruct.asking.addresses import addresses_of, check_addresses
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
+from selfinstruct.models.openai.access import CAN_BE_LEFT_OUT, check_access, recorded
 from selfinstruct.text import redacted
 
 Rule = tuple[str, bool, str]  # a setting's name, whether its value makes sense, and which would
@@ -34,6 +35,10 @@ def setting(
 
 def _asked(default: Any, help: str, *, choices: tuple[str, ...] = ()) -> Any:
     return setting(default, help, choices=choices, under="The model")
+
+
+def _server(default: Any, help: str, *, choices: tuple[str, ...] = ()) -> Any:
+    return setting(default, help, free=True, choices=choices, under="The server")
 
 
 def _speed(default: Any, help: str) -> Any:
@@ -75,6 +80,20 @@ class Endpoint:
         "text", "How replies are asked for.", choices=("text", "json_object", "json_schema")
     )
     extra_body: str = _asked("", "Further fields of every request's body, as a JSON object.")
+    leave_out: tuple[str, ...] = _server(
+        (), f"A field of requests: {', '.join(CAN_BE_LEFT_OUT)}.", choices=CAN_BE_LEFT_OUT
+    )
+    system: bool = _server(True, "Send system messages, or their words in the user's first turn.")
+    header: tuple[str, ...] = _server(
+        (), "A header for every call, as 'NAME: VALUE'; only harmless values are recorded."
+    )
+    header_env: tuple[str, ...] = _server(
+        (), "A header whose value is a secret in the environment, as NAME=VARIABLE."
+    )
+    query: tuple[str, ...] = _server(
+        (), "A part of the query of every address, as NAME=VALUE; recorded like --header."
+    )
+    stream: bool = _server(False, "Ask for replies as streams: some servers send nothing else.")
     prompts: str = setting(
         "",
         "A directory of templates that take the place of the packaged ones.",
@@ -141,8 +160,10 @@ class Endpoint:
         return ", ".join(map(redacted, self.base_url))
 
     def record(self) -> dict[str, Any]:
-        """For run.json: all but secrets in addresses and the place of the key."""
-        record = asdict(replace(self, base_url=tuple(map(redacted, self.base_url)), decodings={}))
+        """For run.json: all but secrets in addresses and headers, and the place of the key."""
+        shown: dict[str, Any] = {"base_url": tuple(map(redacted, self.base_url))}
+        shown |= {"header": recorded(self.header, ": "), "query": recorded(self.query, "=")}
+        record = asdict(replace(self, **shown, decodings={}))
         del record["key_file"], record["decodings"]
         return {**record, **{stage: asdict(decoding) for stage, decoding in self.decodings.items()}}
 
@@ -170,39 +191,17 @@ def check(settings: Endpoint) -> None:
         if not holds:
             value = getattr(settings, name)
             raise UserError(f"--{name.replace('_', '-')} {value}: must be {wanted}")
-    _check_addresses(settings)
+    check_addresses(settings.base_url, in_batches=settings.batch)
+    check_access(settings.header, settings.header_env, settings.query)
     for each in fields(settings):
         choices, value = each.metadata.get("choices"), getattr(settings, each.name)
         option = f"--{each.name.replace('_', '-')}"
-        if choices and value not in choices:
-            raise UserError(f"{option} {value}: must be one of {', '.join(choices)}")
+        for said in value if isinstance(value, tuple) else (value,):
+            if choices and said not in choices:
+                raise UserError(f"{option} {said}: must be one of {', '.join(choices)}")
         is_free = each.metadata.get("free")  # paths may be anything
         if isinstance(value, str) and not is_free and re.search("[\ud800-\udfff]", value):
             raise UserError(f"{option} {value}: is no UTF-8")
-
-
-def _check_addresses(settings: Endpoint) -> None:
-    for address in settings.base_url:
-        if not _is_address(address):
-            raise UserError(
-                f"--base-url {redacted(address)}: must be an address such as "
-                "http://localhost:8000/v1"
-            )
-    if len(set(settings.base_url)) < len(settings.base_url):
-        raise UserError("--base-url: names the same address twice; give each once")
-    if settings.batch and len(settings.base_url) > 1:
-        raise UserError(
-            "--batch: needs one --base-url, that of the endpoint which keeps the batches; "
-            "leave the others out"
-        )
-
-
-def _is_address(text: str) -> bool:
-    try:
-        port = urlsplit(text).port
-        return port != 0 and re.fullmatch(r"https?://[^/\s]\S*", redacted(text)) is not None
-    except ValueError:  # a port that is no number, or none that there is
-        return False
 
 
 def changed(settings: E, *layers: Mapping[str, Any]) -> E:
@@ -214,16 +213,13 @@ def changed(settings: E, *layers: Mapping[str, Any]) -> E:
         values = dict(layer)
         if isinstance(values.get("base_url"), str):
             values["base_url"] = addresses_of(values["base_url"])
+        values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
         decodings = dict(settings.decodings)
         for stage in set(decodings) & set(values):
             decodings[stage] = replace(decodings[stage], **values.pop(stage))
         settings = replace(settings, **values, decodings=decodings)
     check(settings)
     return settings
-
-
-def addresses_of(address: str) -> tuple[str, ...]:
-    return (address,) if address else ()
 
 
 def free_names(kind: type[Endpoint]) -> frozenset[str]:

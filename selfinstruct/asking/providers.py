@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from selfinstruct.asking.endpoint import Endpoint
 from selfinstruct.errors import ModelError, UserError
 from selfinstruct.models import Model
+from selfinstruct.models.openai.access import Access, access_of, fields_left_out
 from selfinstruct.models.openai.fields import OPTIONAL, Learned
 from selfinstruct.models.openai.keys import api_key
 from selfinstruct.text import redacted
@@ -92,7 +94,7 @@ def check_extra(config: Endpoint) -> None:
 _DECIDED = {
     "model": "name it with --model",
     **dict.fromkeys(("messages", "prompt"), "every prompt is made from the templates (--prompts)"),
-    **dict.fromkeys(("stream", "stream_options"), "replies are read whole"),
+    **dict.fromkeys(("stream", "stream_options"), "ask for streams with --stream"),
     "n": "one reply is read of each call, and the others would be paid for in vain",
 }
 
@@ -156,6 +158,15 @@ def _client(
         notice=notice,
         told=told,
         left_out=left_out,
+        access=_access(config),
+        leave_out=fields_left_out((*config.leave_out, *(() if config.system else ("system",)))),
+    )
+
+
+def _access(config: Endpoint) -> Access:
+    """Raises UserError."""
+    return access_of(
+        config.header, config.header_env, config.query, os.environ, streams=config.stream
     )
 
 
@@ -182,7 +193,12 @@ async def _closing(*found: Provider) -> AsyncIterator[tuple[Provider, ...]]:
 
 
 def _key(config: Endpoint, notice: Notice = lambda text: None) -> str | None:
-    """The API key; None if there is none, as for servers of the user's own."""
+    """The API key; None if there is none, as for servers of the user's own.
+
+    With a header that takes a key's place, only the key of a file is sent beside that.
+    """
+    if not config.key_file and _access(config).has_key:
+        return None
     return api_key(config.key_file, is_wanted=not config.base_url, notice=notice)
 
 

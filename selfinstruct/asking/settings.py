@@ -68,7 +68,7 @@ def read_table(
             for stage in stages:
                 found[stage] = {**decoding_table({key: value}, where), **found.get(stage, {})}
         elif known.get(name) is tuple:
-            found[name] = texts_value(value, f"{where}: {key!r}")
+            found[name] = texts_value(_pairs(name, value), f"{where}: {key!r}")
         elif name in known:
             found[name] = checked_value(value, known[name], f"{where}: {key!r}")
         else:
@@ -77,6 +77,14 @@ def read_table(
                 f"(known: {', '.join(sorted([*known, *stages, *DECODING]))})"
             )
     return found
+
+
+def _pairs(name: str, value: Any) -> Any:
+    """A table of headers or of a query as the texts that a command line has."""
+    if isinstance(value, Mapping) and name in ("header", "header_env", "query"):
+        separator = ": " if name == "header" else "="
+        return [f"{key}{separator}{each}" for key, each in value.items()]
+    return value
 
 
 def _table(path: Path) -> dict[str, Any]:

@@ -162,8 +162,8 @@ class Stage:
         sampling seed, and by a warmer temperature where the question says so.
         """
         endpoint, question, decoding = self.endpoint, self.question, self.decoding
-        if attempt and question.warmer is not None:
-            warm = max(question.warmer, decoding.temperature or 0.0)
+        if attempt and question.warmer is not None and decoding.temperature is not None:
+            warm = max(question.warmer, decoding.temperature)
             decoding = replace(decoding, temperature=warm)
         draw = (attempt,) if attempt or question.counts_first else ()
         return Request(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfinstruct.annotate.judges import JudgeSettings
-from selfinstruct.cli.options import higher, setting_options
+from selfinstruct.cli.options import higher, number, setting_options
 from selfinstruct.cli.screen import Sectioned, show
 
 if TYPE_CHECKING:
@@ -22,12 +22,13 @@ _SECTIONS = {
     "The judge": (
         "model", "base_url", "key_file", "api", "response_format", "extra_body", "prompts", "temperature", "max_tokens", "attempts",
     ),
+    "The server": ("leave_out", "system", "header", "header_env", "query", "stream"),
     "Speed and patience": ("concurrency", "batch", "adaptive", "rpm", "tpm", "timeout", "retries", "patience"),
     "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out", "price_batch"),
 }  # fmt: skip
 _SETTINGS = [
     name
-    for heading in ("The judge", "Speed and patience", "Money")
+    for heading in ("The judge", "The server", "Speed and patience", "Money")
     for name in _SECTIONS[heading]
     if name not in ("temperature", "max_tokens")
 ]
@@ -58,10 +59,16 @@ class Judging(Sectioned):
 )
 @click.option(
     "--temperature",
-    type=float,
+    callback=number(float),
+    metavar="FLOAT|none",
     help="Randomness of the first reply; later attempts draw at 0.7 at least.  [default: 0]",
 )
-@click.option("--max-tokens", type=int, help="Longest reply, in tokens.  [default: 512]")
+@click.option(
+    "--max-tokens",
+    callback=number(int),
+    metavar="INTEGER|none",
+    help="Longest reply, in tokens.  [default: 512]",
+)
 @setting_options(JudgeSettings, _SETTINGS)
 def judge(
     directory: Path, sample: int | None, seed: int, replace: bool, dry_run: bool, **given: Any

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from selfinstruct.asking.decoding import NONE
 from selfinstruct.asking.endpoint import Endpoint
 
 DECODING = {
@@ -18,6 +19,18 @@ DECODING = {
     "frequency_penalty": "Against tokens, the more the oftener they have occurred.",
     "stop": "A text that ends the reply.",
 }
+
+
+def number(kind: type[int] | type[float]) -> Callable[..., Any]:
+    """The callback of an option that takes a number or "none", which leaves it to the server."""
+    number_type: Any = click.INT if kind is int else click.FLOAT
+
+    def convert(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+        if value is None or value.lower() == NONE:
+            return value
+        return number_type.convert(value, param, ctx)
+
+    return convert
 
 
 def decoding_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -49,13 +62,15 @@ def _option(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     flag, help = f"--{name.replace('_', '-')}", metadata["help"]
     is_unset = value in ("", -1, ()) or (name == "n" and not value)
-    shown = "" if is_unset else f"  [default: {value if not isinstance(value, bool) else 'no'}]"
+    said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+    shown = "" if is_unset else f"  [default: {said}]"
+    kind: Any = click.Choice(metadata["choices"]) if metadata["choices"] else type(value)
     if isinstance(value, tuple) or several:
-        return click.option(flag, name, multiple=True, metavar="TEXT", help=help + " Repeatable.")
+        metavar = "FIELD" if metadata["choices"] else "TEXT"
+        return click.option(flag, name, multiple=True, metavar=metavar, help=help + " Repeatable.")
     if isinstance(value, bool):
         flag += f"/--no-{flag[2:]}" if metadata["free"] else ""  # what may change may change back
         return click.option(flag, name, is_flag=True, default=None, help=help + shown)
-    kind: Any = click.Choice(metadata["choices"]) if metadata["choices"] else type(value)
     return click.option(flag, name, type=kind, default=None, help=help + shown)
 
 

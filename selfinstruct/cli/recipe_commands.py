@@ -18,7 +18,10 @@ from selfinstruct.errors import UserError
 from selfinstruct.recipes.catalogue import kind_of
 
 _OF_A_SITTING = ("out", "config_file", "dry_run", "stop_at", "max_hours", "repair", "accept_change")
-_HEADINGS = ("The run", "The model", "The method", "Decoding", "Speed and patience", "Money")
+_HEADINGS = (
+    *("The run", "The model", "The server", "The method", "Decoding"),
+    *("Speed and patience", "Money"),
+)
 
 
 def _sections(kind: type[Config], own: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -29,7 +32,10 @@ def _sections(kind: type[Config], own: Sequence[str]) -> dict[str, Sequence[str]
     found["The run"] = [*found["The run"], *_OF_A_SITTING]
     found["The method"] = [*own, *found["The method"]]
     found["Decoding"] = list(DECODING)
-    about = "VALUE for all stages, or STAGE=VALUE; repeatable; stages: " + ", ".join(kind.STAGES)
+    stages = ", ".join(kind.STAGES)
+    about = (
+        f"VALUE for all stages, or STAGE=VALUE; none: the server's; repeatable; stages: {stages}"
+    )
     return {
         (f"Decoding ({about})" if heading == "Decoding" else heading): names
         for heading, names in found.items()

@@ -14,6 +14,7 @@ from typing import Any
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Allowance, Completion, Request
+from selfinstruct.models.openai.access import Access
 from selfinstruct.models.openai.blame import Blame
 from selfinstruct.models.openai.bodies import body_of, completion_of
 from selfinstruct.models.openai.errors import AmbiguousFailure, FieldRejected, unexpected
@@ -21,6 +22,8 @@ from selfinstruct.models.openai.fields import INSTEAD, LeftOut, RejectedFields
 from selfinstruct.models.openai.headers import allowance
 from selfinstruct.models.openai.refusals import error_of_refusal, read_refusal, status_within
 from selfinstruct.models.openai.session import Session
+
+_NO_ACCESS = Access()
 
 
 class OpenAI:
@@ -41,9 +44,12 @@ class OpenAI:
         notice: Callable[[str], None] = lambda text: None,
         told: Callable[[Allowance], None] = lambda allowance: None,
         left_out: LeftOut | None = None,
+        access: Access = _NO_ACCESS,
+        leave_out: Mapping[str, str | None] | None = None,
     ) -> None:
+        self._leave_out = dict(leave_out or {})
         self._blame = Blame(is_known=left_out is not None, first_answer=self._tell_first_answer)
-        self.session = Session(base_url, api_key, timeout, lambda: self._blame.has_answer)
+        self.session = Session(base_url, api_key, timeout, lambda: self._blame.has_answer, access)
         self.address = self.session.address
         self._rejected = RejectedFields(self.address, {} if left_out is None else left_out, notice)
         self._on_first_answer: Callable[[LeftOut], object] = lambda left_out: None
@@ -89,7 +95,7 @@ class OpenAI:
     @property
     def left_out(self) -> LeftOut:
         """A copy of the fields that bodies do without at this moment."""
-        return dict(self._rejected.left_out)
+        return {**self._rejected.left_out, **self._leave_out}
 
     def read(
         self, status: int, record: Any, request: Request, left_out: Mapping[str, str | None]
@@ -137,7 +143,7 @@ class OpenAI:
         )
 
     async def _once(self, request: Request) -> Completion:
-        body = body_of(request, self._rejected.left_out)
+        body = body_of(request, self.left_out)
         reply = await self.session.post(request.api, body)
         limits = allowance(reply.headers, time.time())
         if limits is not None:

@@ -81,9 +81,11 @@ def _is_open_to_all(file: str) -> bool:
 class Secrets:
     """The key and the passwords of a sitting, in all forms that a text may hold."""
 
-    def __init__(self, key: str | None, addresses: Iterable[str | None] = ()) -> None:
-        """addresses: URLs that may hold a user and a password."""
-        forms = set(_forms(key)) if key else set()
+    def __init__(
+        self, key: str | None, addresses: Iterable[str | None] = (), others: Iterable[str] = ()
+    ) -> None:
+        """addresses: URLs that may hold a user and a password. others: further secrets."""
+        forms = {form for secret in (key, *others) if secret for form in _forms(secret)}
         for address in addresses:
             forms |= set(_of_address(address or ""))
         # The longest first, since some forms hold others.

@@ -10,24 +10,28 @@ import json
 import logging
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import openai
 
-from selfinstruct.errors import ModelError, RequestFailed, UserError
+from selfinstruct.errors import ModelError, RequestFailed, Transient, UserError
+from selfinstruct.models.openai.access import Access
 from selfinstruct.models.openai.errors import AmbiguousFailure, not_json, on_one_line, unexpected
 from selfinstruct.models.openai.failures import HTTP_ERRORS, error_of_failure, failure_of
 from selfinstruct.models.openai.headers import basic, retry_after
 from selfinstruct.models.openai.keys import Secrets
 from selfinstruct.models.openai.refusals import Refusal, error_of_refusal, read_refusal
+from selfinstruct.models.openai.stream import BrokenStream
 from selfinstruct.models.openai.transport import HttpClient, Reply, Target
 from selfinstruct.text import redacted
 
 _PATHS = {"chat": "chat/completions", "completions": "completions"}  # below the base URL
 _NO_KEY = "none"  # a server of one's own wants no key, but the openai client wants a text
+_OF_A_BODY = (400, 404, 422, 500, 501)  # refusals that may be about a field of the body
+_NO_ACCESS = Access()
 _LONGEST_WORDS = 200  # characters of a foreign text in a message
 Result = TypeVar("Result")
 
@@ -37,6 +41,7 @@ class Session:
 
     base_url: None for OpenAI's own. api_key: None if the endpoint wants none. timeout: seconds for
     a call. has_answered: whether the endpoint has ever answered; a few messages depend on that.
+    access: further headers and a query for every call, and whether replies come as streams.
     """
 
     def __init__(
@@ -45,20 +50,26 @@ class Session:
         api_key: str | None,
         timeout: float,
         has_answered: Callable[[], bool],
+        access: Access = _NO_ACCESS,
     ) -> None:
         """Raises UserError if an address or a variable of the environment is wrong."""
-        self._http = _http_client(timeout)
+        # The openai client always sends a key: the word `none`, where there is no key.
+        is_known = api_key is None and access.has_key and "Authorization" not in access.headers
+        self._http = _http_client(timeout, ("Authorization",) if is_known else ())
+        self._access = access
         try:
-            self._client = _openai_client(base_url, api_key or _NO_KEY, timeout, self._http)
+            self._client = _openai_client(base_url, api_key, timeout, self._http, access)
             self._targets = {api: self._target(path) for api, path in _PATHS.items()}
         except HTTP_ERRORS:
             where = f"--base-url {redacted(base_url or '')}"
             raise UserError(f"{where}: holds what no address can hold; copy it again") from None
         self.address = redacted(str(self._client.base_url).rstrip("/"))
-        self.secrets = Secrets(api_key, (base_url, *urllib.request.getproxies().values()))
+        addresses = (base_url, *urllib.request.getproxies().values())
+        self.secrets = Secrets(api_key, addresses, access.secrets)
         for logger in _loggers():
             logger.addFilter(self.secrets)
         self._has_answered = has_answered
+        self._counts: bool | None = None  # whether streams come with usage; None: nobody knows
 
     async def close(self) -> None:
         await self._client.close()
@@ -70,9 +81,22 @@ class Session:
     async def post(self, api: str, body: Mapping[str, Any]) -> Reply:
         """Send the body of a request. api: chat or completions. A refusal is a reply as well.
 
-        Raises AmbiguousFailure, Transient or ModelError.
+        A stream is asked for its usage as well; until a server has taken that, a refused call is
+        made again without. Raises AmbiguousFailure, Transient or ModelError.
         """
-        return await self._heard(self._http.post_json(self._targets[api], body))
+        if not self._access.streams:
+            return await self._heard(self._http.post_json(self._targets[api], body))
+        target, body = self._targets[api], {**body, "stream": True}
+        if self._counts is not False:
+            counted = {**body, "stream_options": {"include_usage": True}}
+            reply = await self._heard(self._http.post_json(target, counted))
+            if not reply.is_refusal:
+                self._counts = True
+            if self._counts or reply.status not in _OF_A_BODY:
+                return reply
+        reply = await self._heard(self._http.post_json(target, body))
+        self._counts = self._counts if reply.is_refusal else False
+        return reply
 
     async def models(self) -> Any:
         """The raw response with the list of models. Raises as `through`, and AmbiguousFailure."""
@@ -101,8 +125,9 @@ class Session:
             "Authorization": f"Bearer {self._client.api_key}",
             **self._client.default_headers,  # holds the Authorization of a user in the address
         }
+        url = base.copy_with(raw_path=base.raw_path + path.encode("ascii"))
         return self._http.target(
-            base.copy_with(raw_path=base.raw_path + path.encode("ascii")),
+            url.copy_merge_params(self._access.query) if self._access.query else url,
             {name: value for name, value in headers.items() if isinstance(value, str)},
         )
 
@@ -134,7 +159,7 @@ class Session:
         """
         try:
             return await call
-        except (openai.OpenAIError, *HTTP_ERRORS) as error:
+        except (openai.OpenAIError, BrokenStream, *HTTP_ERRORS) as error:
             # Without the traceback, or the exception and this frame would hold each other.
             failed: Exception = error.with_traceback(None)
         # Outside `except`: the traceback of a bug below must not show the server's words.
@@ -150,6 +175,8 @@ class Session:
             failure = failure_of(error)
             failure = replace(failure, words=self.words(failure.words))
             return error_of_failure(failure, self.address, is_new=not self._has_answered())
+        if isinstance(error, BrokenStream):
+            return Transient(f"{self.address}: {self.words(str(error))}")
         if isinstance(error, openai.APIResponseValidationError):
             return unexpected(self.address, "answers in an unexpected form")
         return ModelError(f"{self.address}: {self.words(str(error))}")
@@ -164,25 +191,27 @@ def _parsed(text: str) -> Any:
 
 
 def _openai_client(
-    base_url: str | None, api_key: str, timeout: float, http: HttpClient
+    base_url: str | None, api_key: str | None, timeout: float, http: HttpClient, access: Access
 ) -> openai.AsyncOpenAI:
     """A user in the address is sent as basic authorisation, in the place of the key."""
     login = urlsplit(base_url or "")
     user, password = login.username, login.password or ""
+    headers = {} if user is None else basic(user, password)
     return openai.AsyncOpenAI(
         base_url=redacted(base_url) if base_url else None,
-        api_key=api_key,
+        api_key=api_key or _NO_KEY,
         timeout=timeout,
         max_retries=0,
-        default_headers=None if user is None else basic(user, password),
+        default_headers={**headers, **access.headers} or None,
+        default_query=dict(access.query) or None,
         http_client=http,
     )
 
 
-def _http_client(timeout: float) -> HttpClient:
+def _http_client(timeout: float, dropped: Sequence[str]) -> HttpClient:
     """Raises UserError if a variable of the environment is wrong."""
     try:
-        return HttpClient(seconds=timeout)
+        return HttpClient(seconds=timeout, dropped=dropped)
     except OSError as error:
         raise UserError(
             "SSL_CERT_FILE, SSL_CERT_DIR: hold no certificates that can be read "

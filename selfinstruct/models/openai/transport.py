@@ -1,7 +1,7 @@
 """The HTTP client below the openai client; chat and completions requests use this client alone.
 
 A reply is read whole, within a limit of time and a limit of bytes, and becomes text whatever
-the server declares.
+the server declares. A reply that comes as a stream of events becomes the same text as without.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import codecs
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import httpx2
@@ -18,6 +18,7 @@ import openai
 
 from selfinstruct.compat import timeout
 from selfinstruct.models.openai.failures import TooLarge
+from selfinstruct.models.openai.stream import gathered, is_stream, read_stream
 
 MOST_BYTES = 16 * 2**20  # of a reply, unpacked; a reply of a million tokens has 4 to 6 MB
 MOST_BYTES_OF_FILE = 2**31  # a batch's replies come in one file
@@ -79,12 +80,19 @@ class HttpClient(openai.DefaultAioHttpClient):
     """aiohttp's connection pool, which stays fast with hundreds of requests under way.
 
     seconds: the most time for a call, from the first byte sent to the last byte read; a call may
-    ask for more by its own timeout.
+    ask for more by its own timeout. dropped: headers of the libraries that no call has.
     """
 
-    def __init__(self, *, seconds: float) -> None:
+    def __init__(self, *, seconds: float, dropped: Iterable[str] = ()) -> None:
         super().__init__(timeout=seconds)
-        self._seconds = seconds
+        self._seconds, self._dropped = seconds, tuple(dropped)
+
+    def build_request(self, *arguments: Any, **named: Any) -> httpx2.Request:
+        """As the library's, without the dropped headers."""
+        request = super().build_request(*arguments, **named)
+        for name in self._dropped:
+            request.headers.pop(name, None)
+        return request
 
     async def send(
         self, request: httpx2.Request, *, stream: bool = False, **options: Any
@@ -141,12 +149,21 @@ async def _read_reply(response: httpx2.Response) -> Reply:
     Nearly every reply has a declared length and is UTF-8, and needs few of the library's layers.
     """
     headers = _headers(response)
+    if response.status_code == 200 and is_stream(headers):
+        text = await read_stream(response.aiter_bytes(), MOST_BYTES)
+        await response.aclose()
+        return Reply(200, headers, text)
     if _length(headers, response) is None or _has_charset(headers):
-        return Reply.of(await _read(response))
-    # An AsyncClient's stream is asynchronous.
-    content = b"".join([chunk async for chunk in response.stream])  # type: ignore[union-attr]
-    await response.aclose()
-    return Reply(response.status_code, headers, content.decode("utf-8-sig", "replace"))
+        reply = Reply.of(await _read(response))
+    else:
+        # An AsyncClient's stream is asynchronous.
+        content = b"".join([chunk async for chunk in response.stream])  # type: ignore[union-attr]
+        await response.aclose()
+        text = content.decode("utf-8-sig", "replace")
+        reply = Reply(response.status_code, headers, text)
+    if reply.status != 200:
+        return reply
+    return replace(reply, text=gathered(reply.text, MOST_BYTES))
 
 
 async def _read(response: httpx2.Response) -> httpx2.Response:
