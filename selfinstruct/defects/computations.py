@@ -55,7 +55,7 @@ _LIST = re.compile(
 _GROUPED = re.compile(r"\d,\d{3}(?!\d)")
 _HAN_NAMED = re.compile(
     rf"\s*(?:\u8ba1\u7b97|\u6c42|\u627e\u51fa)?(?:\u6570\u5b57|\u8fd9\u4e9b\u6570)?\s*"
-    rf"(?P<l>{NUMBER}(?:{_SEPARATOR}{NUMBER})+)"
+    rf"(?P<l>-?\d+(?:\.\d+)?(?:{_SEPARATOR}-?\d+(?:\.\d+)?)+)"
     rf"\s*(?:\u7684|\u4e4b\u95f4\u7684)?(?P<op>\u548c|\u603b\u548c|\u4e58\u79ef|\u79ef|\u5dee"
     rf"|\u5e73\u5747\u503c|\u5e73\u5747\u6570|\u4e2d\u4f4d\u6570)(?:\u662f\u591a\u5c11"
     rf"|\u4e3a\u591a\u5c11)?[?\uff1f\u3002\s]*"
@@ -117,8 +117,8 @@ def _of_input(task: str, given: str) -> Fraction | None:
 
 def _of_instruction(text: str) -> Fraction | None:
     if match := _HAN_NAMED.fullmatch(text):
-        shown = [number_of(number) for number in re.findall(NUMBER, match["l"])]
-        return _folded(_HAN_MEANS[match["op"]], shown)
+        shown = _listed(match["l"])
+        return None if shown is None else _folded(_HAN_MEANS[match["op"]], shown)
     if match := _TWO.fullmatch(text):
         is_plain = _words(match["ask"] or "") <= _ASKING
         return _of_two(match) if is_plain else None
