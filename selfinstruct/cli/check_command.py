@@ -26,6 +26,14 @@ from selfinstruct.errors import UserError
 )
 @click.option("--out", metavar="FILE", help="The file of the repaired copy.")
 @click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="Which column is the instruction, input, output, system or history; repeatable.",
+)
+@click.option("--skip-bad", is_flag=True, help="Leave records that cannot be read out of the copy.")
+@click.option(
     "--every",
     metavar="FILE",
     help="Write every finding there, not three of a kind: slug, severity, evidence and place.",
@@ -43,19 +51,24 @@ def check(
     ignore: tuple[str, ...],
     fix: bool,
     out: str | None,
+    fields: tuple[str, ...],
+    skip_bad: bool,
     every: str | None,
     format: str | None,
     strict: bool,
 ) -> None:
-    """Find known defects in the examples of a run, or of a file with instruction, input and output.
+    """Find known defects in the examples of a run, or of a file in any usual shape.
 
     \b
     selfinstruct check runs/night
     selfinstruct check alpaca.json --only refusal --only wrong_arithmetic
     selfinstruct check data.jsonl --fix --out mended.jsonl
+    selfinstruct check medical.csv --field instruction=question --field output=reply
     selfinstruct check data.jsonl --every findings.jsonl
 
-    docs/checks.md explains each defect, and how often a finding is right.
+    docs/checks.md explains each defect, and how often a finding is right; docs/reading.md lists the
+    shapes of files. A copy has every record that cannot be read as it stands, unless --skip-bad is
+    given.
     """
     import json
 
@@ -66,11 +79,20 @@ def check(
         raise UserError("--fix and --out FILE go together: the input itself is never changed")
     with Reading() as reading:
         found = survey(
-            path, chosen(only, ignore), out=out, every=every, format=format, progress=reading.update
+            path,
+            chosen(only, ignore),
+            fields=fields,
+            out=out,
+            every=every,
+            format=format,
+            skip_bad=skip_bad,
+            progress=reading.update,
         )
     lines = [json.dumps(found.to_record(), ensure_ascii=False)] if as_json else list(found.lines())
     if fix and not as_json:
-        lines.append(f"{found.repaired:,} examples repaired in {out}")
+        kept = "left out" if skip_bad else "copied as they stand (--skip-bad leaves them out)"
+        bad = f"; {found.bad:,} records that are no example {kept}" if found.bad else ""
+        lines.append(f"{found.repaired:,} examples repaired in {out}{bad}")
     show(lines, err=out == "-")
-    if strict and found.defective:
+    if strict and (found.defective or (found.bad and not skip_bad)):
         sys.exit(1)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-from selfinstruct.defects.finding import Checked, Finding, found
-from selfinstruct.similarity import RougeIndex, rouge_l, tokens
+from selfinstruct.defects.finding import Checked, Finding, Placed, found
+from selfinstruct.defects.seen import Seen
+from selfinstruct.similarity import Match, RougeIndex, rouge_l, tokens
 
 _NEAR = 0.7  # ROUGE-L F of instruction and input above it (paper, section 2.2)
 _LABEL_WORDS = 4  # a longer output is an answer of its own, of which there may be several
+_TEXTS = 25_000  # that are held twice to be compared
 _COMPARED = 400  # letters of an input or output that are compared
 _SMALL = frozenset(
     (
@@ -23,28 +25,27 @@ _SMALL = frozenset(
 
 
 class Across:
-    """Compares each example of a dataset with all examples before.
+    """Compares each example of a dataset with the examples before: with all for equal texts and
+    labels, with the last 25,000 to 50,000 for near-duplicates.
 
-    Memory: the texts of all examples.
+    The memory does not grow with the number of examples.
     """
 
     def __init__(self, *, near: bool = True) -> None:
         """near: whether to look for near-duplicates, which takes most of the time."""
-        self._near = RougeIndex("unicode") if near else None
-        self._outputs: list[str] = []
-        self._seen: set[tuple[str, str, str]] = set()
-        self._labels: dict[tuple[str, str], str] = {}
+        self._near = [_Texts()] if near else []
+        self._seen = Seen()
 
-    def findings(self, row: Checked) -> list[Finding]:
+    def findings(self, row: Placed) -> list[Finding]:
         """The findings of `row` beside the earlier rows, among which `row` counts from now on."""
-        whole = (_plain(row.instruction), _plain(row.input), _plain(row.output))
-        if whole in self._seen:
+        before = _before(row)
+        prompt = (_plain(row.instruction), _plain(row.input), before)
+        if not self._seen.add(*prompt, _plain(row.output)):
             return [found("exact_duplicate", "instruction", row.instruction)]
-        self._seen.add(whole)
-        results = (self._label(row, whole), self._duplicate(row))
+        results = (self._label(row, prompt), self._duplicate(row, before))
         return [finding for finding in results if finding is not None]
 
-    def _label(self, row: Checked, whole: tuple[str, str, str]) -> Finding | None:
+    def _label(self, row: Checked, prompt: tuple[str, str, str]) -> Finding | None:
         if (
             row.is_classification is False
             or not 0 < len(row.output.split()) <= _LABEL_WORDS
@@ -59,33 +60,61 @@ class Across:
         if not (row.is_classification or asked):
             return None
         label = row.output.strip(" \t\r\n.!\"'\u3002").casefold()
-        first = self._labels.setdefault(whole[:2], label)
+        first = self._seen.first_label(label, *prompt)
         return (
             found("label_conflict", "output", f"{row.output.strip()}, and before {first}")
             if first != label
             else None
         )
 
-    def _duplicate(self, row: Checked) -> Finding | None:
-        if self._near is None:
+    def _duplicate(self, row: Placed, before: str) -> Finding | None:
+        if not self._near:
             return None
         task = row.instruction[: 10 * _COMPARED]
         text = f"{task}\n{row.input[:_COMPARED]}" if row.input else task
-        match = self._near.nearest(text, above=_NEAR)
-        position = self._near.add(text)
-        self._outputs.append(row.output[:_COMPARED])
-        assert position == len(self._outputs) - 1
-        if match is None or not (
-            _same_task(match.text, text) or self._same_answer(match.position, row.output)
+        matches = [(texts, match) for texts in self._near if (match := texts.nearest(text))]
+        if len(self._near[-1]) == _TEXTS:
+            self._near = [self._near[-1], _Texts()]
+        self._near[-1].add(text, row.output[:_COMPARED], before)
+        if not matches:
+            return None
+        texts, match = max(matches, key=lambda found: found[1].score)
+        their_output, their_before = texts.beside[match.position]
+        if their_before != before or not (
+            _same_task(match.text, text) or _same_answer(their_output, row.output)
         ):
             return None
         return found("near_duplicate", "instruction", f"{match.score:.2f} with: {match.text}")
 
-    def _same_answer(self, position: int, output: str) -> bool:
-        ours, theirs = (
-            tokens(text, "unicode") for text in (output[:_COMPARED], self._outputs[position])
-        )
-        return min(len(ours), len(theirs)) >= 8 and rouge_l(theirs, ours) > 0.6
+
+class _Texts:
+    """Instructions with their inputs, and beside each its output and the turns before."""
+
+    def __init__(self) -> None:
+        self._index = RougeIndex("unicode")
+        self.beside: list[tuple[str, str]] = []
+
+    def __len__(self) -> int:
+        return len(self.beside)
+
+    def nearest(self, text: str) -> Match | None:
+        return self._index.nearest(text, above=_NEAR)
+
+    def add(self, text: str, output: str, before: str) -> None:
+        self._index.add(text)
+        self.beside.append((output, before))
+
+
+def _before(row: Placed) -> str:
+    """The system message and the earlier turns as a text; empty where there are none."""
+    if not row.system and not row.history:
+        return ""
+    return "\n".join([_plain(row.system), *(_plain(turn.text) for turn in row.history)])
+
+
+def _same_answer(their_output: str, output: str) -> bool:
+    ours, theirs = (tokens(text, "unicode") for text in (output[:_COMPARED], their_output))
+    return min(len(ours), len(theirs)) >= 8 and rouge_l(theirs, ours) > 0.6
 
 
 _ASKS_LABEL = re.compile(

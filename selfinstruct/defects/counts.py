@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from selfinstruct.defects import DEFECTS, Finding, rejects
+from selfinstruct.records.shapes import listed
 
+_NAMED = 5  # records that are no example that are named
 _SHOWN = 3  # findings of each slug that are kept to be shown
 
 
@@ -17,6 +19,14 @@ class Seen:
 
     where: int
     finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The line, item or row of a record that is no example, and why."""
+
+    where: int
+    why: str
 
 
 @dataclass(slots=True)
@@ -32,6 +42,8 @@ class Survey:
     certain: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     shown: dict[str, list[Seen]] = field(default_factory=dict)
+    unread: list[Unread] = field(default_factory=list)  # the first records that are no example
+    unused: list[str] = field(default_factory=list)  # columns that no check reads
 
     def take(self, where: int, found: list[Finding]) -> None:
         self.examples += 1
@@ -42,6 +54,11 @@ class Survey:
             if len(evidence := self.shown.setdefault(finding.slug, [])) < _SHOWN:
                 evidence.append(Seen(where, finding))
 
+    def take_bad(self, where: int, why: str) -> None:
+        self.bad += 1
+        if len(self.unread) < _NAMED:
+            self.unread.append(Unread(where, why))
+
     def to_record(self) -> dict[str, object]:
         return {
             "examples": self.examples,
@@ -49,6 +66,8 @@ class Survey:
             "bad": self.bad,
             "repaired": self.repaired,
             "long": self.long,
+            "unreadable": [{"where": each.where, "why": each.why} for each in self.unread],
+            "unused": self.unused,
             "findings": {
                 slug: {
                     "severity": DEFECTS[slug].severity,
@@ -75,6 +94,12 @@ class Survey:
         yield f"{self.examples:,} examples, {self.defective:,} with a finding{share}" + (
             f", {self.bad:,} records are no example" if self.bad else ""
         )
+        for each in self.unread:
+            yield f"{'':>11}{each.where}: {each.why}"
+        if self.bad > len(self.unread):
+            yield f"{'':>11}and {self.bad - len(self.unread):,} more (--every FILE names them all)"
+        if self.unused:
+            yield f"columns that are not looked at: {listed(self.unused)}"
         if self.long:
             yield (
                 f"{self.long:,} examples have a field so long "

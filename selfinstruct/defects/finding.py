@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from selfinstruct.data.examples import Turn
+
 Severity = Literal["error", "warning", "note"]
 Field = Literal["instruction", "input", "output"]
 
@@ -22,6 +24,15 @@ class Checked(Protocol):
     def is_classification(self) -> bool | None: ...
 
 
+class Placed(Checked, Protocol):
+    """An example with the messages before its instruction."""
+
+    @property
+    def system(self) -> str: ...
+    @property
+    def history(self) -> tuple[Turn, ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """An example of any origin. is_classification: None where the source does not say."""
@@ -30,6 +41,8 @@ class Row:
     input: str
     output: str
     is_classification: bool | None = None
+    system: str = ""  # the system message of a chat
+    history: tuple[Turn, ...] = ()  # the turns of a chat before the instruction
 
 
 def fields_of(row: Checked) -> tuple[tuple[Field, str], ...]:

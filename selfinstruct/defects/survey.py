@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 
 from selfinstruct.defects import (
@@ -19,10 +18,15 @@ from selfinstruct.defects import (
     shortened_row,
 )
 from selfinstruct.defects.counts import Survey
+from selfinstruct.defects.rows import read_row
 from selfinstruct.errors import UserError
 from selfinstruct.records import STDIO, Bad, OnRead, Record, Source, Write, writing
+from selfinstruct.records.copying import Copy, copying
+from selfinstruct.records.prompts import Prompts, named_columns
+from selfinstruct.records.values import Unreadable
 
 _STEP = 500  # records between two calls of `progress`
+_KNOWN = ("id", "is_classification", "provenance")  # columns that need not be named
 _ROUNDS = 4  # a repair may bring another defect to light
 
 
@@ -38,69 +42,93 @@ def survey(
     path: str,
     slugs: Collection[str] = tuple(DEFECTS),
     *,
+    fields: Sequence[str] = (),
     out: str | None = None,
     every: str | None = None,
     format: str | None = None,
+    skip_bad: bool = False,
     progress: OnRead = lambda done, size, read: None,
 ) -> Survey:
-    """Checks the examples of a file or of a run's directory, in any format that `records` reads.
+    """Checks the examples of a file or of a run's directory, in any shape that `records` reads.
 
-    The fields have Alpaca's names. out: the copy, in which defects with a single right repair are
-    repaired; every other field stays as it is. every: the file of all findings, a record each.
-    Raises UserError. Memory: the texts of all examples, for finding duplicates.
+    fields: as "instruction=question". out: the copy, in which defects with a single right repair
+    are repaired; every other byte stays as it is. skip_bad: whether the copy leaves out records
+    that cannot be read. every: the file of all findings, a record each. Raises UserError.
+    Memory: that of the last 50,000 texts, for finding near-duplicates.
     """
-    source = Source(_file(path), format)
     _keep_apart(path, out, every)
+    source = Source(_file(path), format, pieces=out is not None)
     with ExitStack() as stack:
-        write: Write = _nowhere
-        tell: Write = _nowhere
-        if out is not None:
-            write = stack.enter_context(writing(out, format if out == STDIO else None))
-        if every is not None:
-            tell = stack.enter_context(writing(every))
-        checking = _Checking(slugs, write, tell)
+        copy = stack.enter_context(copying(source, out, format)) if out is not None else None
+        tell: Write = stack.enter_context(writing(every)) if every is not None else _nowhere
+        checking = _Checking(slugs, fields, copy, tell, skip_bad=skip_bad)
         for number, record in enumerate(stack.enter_context(closing(iter(source))), 1):
             if number % _STEP == 0:
                 progress(source.done, source.size, number)
-            bad = checking.take(record)
-            if bad is not None and number == 1:
-                raise UserError(f"{source.name}:{bad.where}: {bad.why}")
-            if bad is not None and isinstance(record, Record):
-                write(record)
-        found = checking.survey
-        progress(source.size, source.size, found.examples)
-    if not found.examples:
-        raise UserError(f"{source.name}: holds no example; each needs 'instruction' and 'output'")
-    return found
+            checking.take(record)
+        checking.end(source)
+        progress(source.size, source.size, checking.survey.examples)
+    return checking.survey
 
 
 class _Checking:
     """The checks of a dataset, record after record; writes the copy and the findings."""
 
-    def __init__(self, slugs: Collection[str], write: Write, tell: Write) -> None:
+    def __init__(
+        self,
+        slugs: Collection[str],
+        fields: Sequence[str],
+        copy: Copy | None,
+        tell: Write,
+        *,
+        skip_bad: bool,
+    ) -> None:
         self.survey = Survey()
-        self._slugs, self._write, self._tell = slugs, write, tell
+        self._slugs, self._copy, self._tell, self._skip_bad = slugs, copy, tell, skip_bad
+        self._prompts = Prompts(named_columns(fields), may_be_blank=True)
         is_wanted = bool(ACROSS & set(slugs))
         self._across = Across(near="near_duplicate" in slugs) if is_wanted else None
 
-    def take(self, record: Record | Bad) -> Bad | None:
-        """Checks a record, or returns why the record is no example."""
+    def take(self, record: Record | Bad) -> None:
+        """Checks a record, and notes a record that is no example."""
         bad = record if isinstance(record, Bad) else self._check(record)
-        self.survey.bad += bad is not None
-        return bad
+        if bad is None:
+            return
+        self.survey.take_bad(bad.where, bad.why)
+        self._tell(_told_bad(bad))
+        if self._copy is not None:
+            (self._copy.leave_out if self._skip_bad else self._copy.keep)(
+                record if isinstance(record, Record) and not self._skip_bad else bad
+            )
+
+    def end(self, source: Source) -> None:
+        """Raises UserError if a named column, or any example, is missing."""
+        self._prompts.check_named(source.name)
+        self.survey.unused = self._prompts.unused(*_KNOWN)
+        if not self.survey.examples:
+            first = next(iter(self.survey.unread), None)
+            why = f": {first.where}: {first.why}" if first else ""
+            raise UserError(f"{source.name}: holds no example{why}")
 
     def _check(self, record: Record) -> Bad | None:
-        row = _row(record)
-        if isinstance(row, Bad):
-            return row
+        try:
+            read = read_row(record.fields, self._prompts)
+        except Unreadable as error:
+            return Bad(record.where, f"no example: {error}", record.piece)
+        row = read.row
         found = self._findings(row)
         mended = _mended(row, found, self._slugs)
+        changes = read.changes(mended)
         self.survey.take(record.where, found)
         self.survey.long += shortened_row(row) is not row
-        self.survey.repaired += mended != row
+        if self._copy is None:
+            self.survey.repaired += bool(changes)
+        elif changes:
+            self.survey.repaired += self._copy.change(record, changes)
+        else:
+            self._copy.keep(record)
         for finding in found:
             self._tell(_told(record.where, finding))
-        self._write(record if mended == row else _written(record, row, mended))
         return None
 
     def _findings(self, row: Row) -> list[Finding]:
@@ -145,24 +173,22 @@ def _told(where: int, finding: Finding) -> Record:
     return Record(where, fields)
 
 
+def _told_bad(bad: Bad) -> Record:
+    """The record of a record that is no example, with the fields of a finding."""
+    fields = {
+        "where": bad.where,
+        "slug": "unreadable",
+        "severity": "error",
+        "field": None,
+        "evidence": bad.why,
+        "rejects": False,
+        "repairable": False,
+    }
+    return Record(bad.where, fields)
+
+
 def _file(path: str) -> str:
     return str(Path(path) / "examples.jsonl") if path != STDIO and Path(path).is_dir() else path
-
-
-def _row(record: Record) -> Row | Bad:
-    fields = record.fields
-    texts = {
-        name: fields.get(name) if fields.get(name) is not None else ""
-        for name in ("instruction", "input", "output")
-    }
-    missing = [name for name in ("instruction", "output") if name not in fields]
-    if missing or not all(isinstance(text, str) for text in texts.values()):
-        fault = f"no {missing[0]}" if missing else "a field is no text"
-        why = f"no example: {fault}; each has 'instruction', 'input', 'output'"
-        return Bad(record.where, why)
-    label = fields.get("is_classification")
-    label = label if isinstance(label, bool) else None
-    return Row(**texts, is_classification=label)  # type: ignore[arg-type]  # texts, as seen above
 
 
 def _mended(row: Row, seen: list[Finding], slugs: Collection[str]) -> Row:
@@ -172,12 +198,3 @@ def _mended(row: Row, seen: list[Finding], slugs: Collection[str]) -> Row:
         row = repaired(row, seen)
         seen = findings(row, slugs)
     return row
-
-
-def _written(record: Record, row: Row, mended: Row) -> Record:
-    changed = {
-        name: getattr(mended, name)
-        for name in ("instruction", "input", "output")
-        if getattr(mended, name) != getattr(row, name)
-    }
-    return replace(record, fields={**record.fields, **changed}, line=None)

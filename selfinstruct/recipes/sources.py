@@ -8,7 +8,7 @@ from selfinstruct.data.collected import Collected
 from selfinstruct.errors import UserError
 from selfinstruct.records import Bad
 from selfinstruct.records.collected import fingerprint, open_source
-from selfinstruct.records.shapes import PARTS
+from selfinstruct.records.prompts import named_columns
 
 
 class Sources:
@@ -16,7 +16,7 @@ class Sources:
 
     def __init__(self, paths: Sequence[str], fields: Sequence[str] = ()) -> None:
         """`fields`: as "instruction=question". Raises UserError for a path that is none."""
-        self._paths, self._fields = tuple(paths), _mapping(fields)
+        self._paths, self._fields = tuple(paths), named_columns(fields)
         self._sources = [open_source(path, fields=self._fields) for path in self._paths]
         self._fingerprints = [fingerprint(path) for path in self._paths]
 
@@ -43,15 +43,3 @@ class Sources:
             yield f"  source       {path}, {count:,} rows"
         if unused := self.unused():
             yield f"  not used     {', '.join(unused)} (kept in the provenance)"
-
-
-def _mapping(fields: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for text in fields:
-        name, separator, column = text.partition("=")
-        if not separator or name not in PARTS or not column:
-            raise UserError(
-                f"--field {text}: must be NAME=COLUMN with one of the names {', '.join(PARTS)}"
-            )
-        found[name] = column
-    return found

@@ -67,6 +67,7 @@ class Prompt:
     history: tuple[Turn, ...] = ()
     used: frozenset[str] = frozenset()
     places: Mapping[str, Place] = field(default_factory=dict)
+    is_chat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,7 @@ def _of_chat(
         used=_blank(record, there) | {column, *beside.values()},
         places={part: (name,) for part, name in beside.items()}
         | _places(chat, len(turns), places, is_answered=output is not None),
+        is_chat=True,
     )
 
 

@@ -1,0 +1,68 @@
+"""Reads the prompts of a dataset, and notes the columns that are left over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from selfinstruct.errors import UserError
+from selfinstruct.records.shapes import PARTS, Prompt, listed, read_prompt
+from selfinstruct.records.values import Unreadable
+
+
+class Prompts:
+    """Reads prompts, and notes the columns that no prompt uses and those that were named in vain.
+
+    named: columns by part. may_be_blank, edition: see `read_prompt`.
+    """
+
+    def __init__(
+        self, named: Mapping[str, str], *, may_be_blank: bool = False, edition: int = 2
+    ) -> None:
+        self._named, self._may_be_blank, self._edition = named, may_be_blank, edition
+        self._missing = dict(named)
+        self._unused: dict[str, None] = {}
+        self._columns: dict[str, None] = {}
+
+    def read(self, record: Mapping[str, Any]) -> Prompt:
+        """The prompt of a record. Raises Unreadable."""
+        for part, column in list(self._missing.items()):
+            if column in record:
+                del self._missing[part]
+        if self._missing:
+            self._columns.update(dict.fromkeys(record))
+        try:
+            prompt = read_prompt(
+                record, self._named, may_be_blank=self._may_be_blank, edition=self._edition
+            )
+        except RecursionError:
+            raise Unreadable("nested too deeply") from None
+        for name in record:
+            if name not in prompt.used:
+                self._unused[name] = None
+        return prompt
+
+    def unused(self, *known: str) -> list[str]:
+        """The columns that no prompt used, in the order of their appearance, but the known."""
+        return [name for name in self._unused if name not in known]
+
+    def check_named(self, source: str) -> None:
+        """Raises UserError, with the columns there are, if a named column was in no record."""
+        if self._missing and self._columns:
+            asked = ", ".join(f"{part}={name}" for part, name in self._missing.items())
+            raise UserError(
+                f"--field {asked}: no such column in {source} (columns: {listed(self._columns)})"
+            )
+
+
+def named_columns(fields: Iterable[str]) -> dict[str, str]:
+    """Columns by part, from texts such as "instruction=question". Raises UserError."""
+    found = {}
+    for text in fields:
+        name, separator, column = text.partition("=")
+        if not separator or name not in PARTS or not column:
+            raise UserError(
+                f"--field {text}: must be NAME=COLUMN with one of the names {', '.join(PARTS)}"
+            )
+        found[name] = column
+    return found
