@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -62,11 +63,18 @@ class Template:
                 assert isinstance(turns, list)
                 messages += [Message(role, text) for role, text in turns]
             elif "{{" in message.text:
-                text = _NAME.sub(lambda found: str(values[found[1]]), message.text)
-                messages.append(Message(message.role, text))
+                parts = list(_parts(message.text))
+                parts[1::2] = [str(values[name]) for name in parts[1::2]]
+                messages.append(Message(message.role, "".join(parts)))
             else:
                 messages.append(message)
         return tuple(messages)
+
+
+@cache
+def _parts(text: str) -> tuple[str, ...]:
+    """A section's text and the names in it, by turns: "a {{x}} b" gives ("a ", "x", " b")."""
+    return tuple(_NAME.split(text))
 
 
 def load(
