@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from selfinstruct.defects.code import looks_like_code
 from selfinstruct.defects.finding import Checked, Field, Finding, Severity, fields_of, found
+from selfinstruct.defects.nothing import spells_no_input
 
+# The tokens of Llama, Qwen, Mistral, Gemma, Phi, DeepSeek, Cohere, GLM, gpt-oss, OpenAssistant,
+# Granite, EXAONE, InternLM, Baichuan, BERT, T5 and those that others have taken over.
 _TOKENS = re.compile(
-    r"<\|(?:im_(?:start|end|sep)|end_?of_?text|eot_id|begin_of_text|start_header_id|end_header_id"
-    r"|user|assistant|system|endofprompt|pad)\|>"
-    r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</?s>\s*$|^\s*<s>|<(?:noinput|nooutput)>"
+    r"<[|\uff5c][^\s|\uff5c<>]{1,40}[|\uff5c]>|<\|endoftext|<\|im_(?:start|end)\b"
+    r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_(?:turn|image)>|<(?:noinput|nooutput)>"
+    r"|</?(?:BOS|EOS|PAD|UNK)_TOKEN>|<(?:bos|eos|pad|unk|sop|eop|eot|eoh|eoa|eom)>|\[gMASK\]"
+    r"|\[(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\]|\[/(?:AVAILABLE_TOOLS"
+    r"|TOOL_RESULTS|SYSTEM_PROMPT)\]|\[\|(?:assistant|user|system|endofturn)\|\]"
+    r"|</?think(?:ing)?>|<extra_id_\d+>|<reserved_\d+>|\[(?:PAD|UNK|CLS|SEP)\]"
+    r"|\A\s*<s>|\A\s*</s>|</s>\s*\Z|<s>\s*(?=\[INST\])"
 )
+_END_OF_TEXT = re.compile("</s>")
 _TEMPLATE = re.compile(
     r"below is an instruction that describes a task"
     r"|write a response that appropriately completes the request"
     r"|^[ \t]*#{2,4} ?(?:instruction|input|response|output|human|assistant): *$"
+    r"|^[ \t]*#{3} ?(?:human|assistant|user|system): *\S"
+    r"|^[ \t]*USER: .{1,4000}\bASSISTANT:"
     r"|come up with (?:a series of tasks|examples for the following tasks)|^class label: ?\S*"
     r"|\bclass label: *$"
     r"|given the classification task definition|^list of \d+ tasks:"
@@ -51,10 +62,13 @@ _ROLES = re.compile(
     re.I,
 )
 # A text without any of these marks and hints needs no closer look.
-_MARKS = ("<|", "inst]", "sys>", "_of_turn>", "s>", "<noinput>", "<nooutput>")
+_MARKS = (
+    "<|", "<\uff5c", "inst]", "sys>", "_of_", "s>", "<no", "_token>", "<pad", "<unk", "<sop", "<eo",
+    "mask]", "_to", "_pr", "[|", "think", "<extra", "<reserved", "[pad]", "[unk]", "[cls]", "[sep]",
+)  # fmt: skip
 _HINTS = (
     "below is an", "write a response", "##", "come up with", "class label",
-    "given the classification", "list of", "can the following", "{instruction", "{input", "{output",
+    "given the classification", "list of", "can the following", "user:", "{instruction", "{input", "{output",
     "{{",
 )  # fmt: skip
 _NAMES = (
@@ -78,7 +92,7 @@ _FORMS_ARE_MEANT = re.compile(
     r"|prompt|\btoken|instructions?\b|tasks?\b|jinja|python|html|special|dialog|convers|exchange"
     r"|scene|\bplay\b|joke|riddle|trivia|flash ?card|role|simulat|interview|faq|q\s?&\s?a"
     r"|questions?\b|quiz|chat|\u793a\u4f8b|\u4f8b\u5b50|\u51fd\u6570|\u7b97\u6cd5|\u8f93\u5165"
-    r"|ejemplo|beispiel|exemple",
+    r"|ejemplo|beispiel|exemple|\u4efb\u52a1|\u6307\u4ee4|\u63d0\u793a|\u95ee\u7b54|\u5bf9\u8bdd",
     re.I,
 )
 _LABELLED = re.compile("[:\uff1a]|\\n")
@@ -88,33 +102,81 @@ _ABOUT_MODELS = re.compile(
     re.I,
 )
 
+_SPEAKERS_ARE_MEANT = re.compile(r"dialog|convers|chat|role|script|scene|interview|exchange", re.I)
+_MARKUP_IS_MEANT = re.compile(r"ssml|xml|html|markup|speech|code|python|token", re.I)
 _ASKS_ABOUT = re.compile(r"\W{0,9}(?:what|why|how|which|explain|describe|define|name)\b", re.I)
 
 
 def leaked_prompt(row: Checked) -> Finding | None:
     """Special tokens and template text in any field; labels and more examples in the output."""
     for field, text in fields_of(row):
-        lowered = text.lower()
-        if field == "input" and lowered.strip() == "<noinput>":  # `no_input_spelling` finds that
-            continue
-        if any(mark in lowered for mark in _MARKS) and (match := _TOKENS.search(text)):
-            if not _ABOUT_MODELS.search(row.instruction) or (
-                field == "instruction" and not _ASKS_ABOUT.match(row.instruction)
-            ):
-                return found("leaked_prompt", field, text[match.start() :], _cut(text, match))
-        elif (
-            any(hint in lowered for hint in _HINTS)
-            and (match := _TEMPLATE.search(text))
-            and not _ABOUT_MODELS.search(row.instruction.replace(match.group(), ""))
-        ) and not _is_form(row, field, match):
-            return found("leaked_prompt", field, text[match.start() :], _cut(text, match))
+        leak = _of_template(row, field, text)
+        if leak is not None:
+            return leak
     label = _label(row) if _LABELLED.search(row.output) else None
     return None if label is None or _FORMS_ARE_MEANT.search(row.instruction) else label
 
 
+def special_token(row: Checked, tokens: Collection[str]) -> Finding | None:
+    """The first of the tokens that a user has named, in any field."""
+    for field, text in fields_of(row):
+        for token in tokens:
+            if token and token in text:
+                return found("leaked_prompt", field, text[text.index(token) :])
+    return None
+
+
+def _of_template(row: Checked, field: Field, text: str) -> Finding | None:
+    """A special token or a piece of a template in a field."""
+    if field == "input" and spells_no_input(text):  # `no_input_spelling` finds that
+        return None
+    lowered = text.lower()
+    token = _token(text) if any(mark in lowered for mark in _MARKS) else None
+    if token is not None:
+        is_topic = _ABOUT_MODELS.search(row.instruction) and (
+            field != "instruction" or _ASKS_ABOUT.match(row.instruction)
+        )
+        # "He <noinput> the door": a gap for a word
+        severity: Severity | None = "warning" if _is_gap(row, field, token) else None
+        cut = _cut(text, token)
+        leak = found("leaked_prompt", field, text[token.start() :], cut, severity=severity)
+        return None if is_topic or _is_tag(row, token) else leak
+    if not any(hint in lowered for hint in _HINTS):
+        return None
+    match = _TEMPLATE.search(text)
+    if match is None or _ABOUT_MODELS.search(row.instruction.replace(match.group(), "")):
+        return None
+    if _is_form(row, field, match):
+        return None
+    return found("leaked_prompt", field, text[match.start() :], _cut(text, match))
+
+
+def _token(text: str) -> re.Match[str] | None:
+    """The first special token. "</s>" is the end of a text unless a "<s>" stands before."""
+    match = _TOKENS.search(text)
+    if match is None and "<s>" not in text and "<s " not in text:
+        match = _END_OF_TEXT.search(text)
+    return match
+
+
+def _is_gap(row: Checked, field: Field, token: re.Match[str]) -> bool:
+    return field == "input" and token.group() in ("<noinput>", "<unk>", "<pad>")
+
+
+def _is_tag(row: Checked, token: re.Match[str]) -> bool:
+    """Whether the task or its code has the token for a tag of its own."""
+    if token.group() in row.instruction and token.string != row.instruction:
+        return True
+    is_markup = token.group().strip().lower() in ("<s>", "</s>", "<unk>", "<pad>", "<eos>", "<bos>")
+    return is_markup and _MARKUP_IS_MEANT.search(row.instruction) is not None
+
+
 def _is_form(row: Checked, field: Field, match: re.Match[str]) -> bool:
     """Whether a match is a name in braces in a program, or a heading that the task asks for."""
-    is_asked_for = _FORMS_ARE_MEANT.search(row.instruction.replace(match.group(), "")) is not None
+    task = row.instruction.replace(match.group(), "")
+    if re.search(r"#\W*(?:human|assistant|user|system)\b", match.group(), re.I):
+        return _SPEAKERS_ARE_MEANT.search(task) is not None
+    is_asked_for = _FORMS_ARE_MEANT.search(task) is not None
     if match.group().startswith("{"):
         return is_asked_for or looks_like_code(match.string.replace(match.group(), ""))
     return field == "output" and match.group().lstrip().startswith("#") and is_asked_for
@@ -139,7 +201,8 @@ def _label(row: Checked) -> Finding | None:
         return found("leaked_prompt", "output", output, output[match.end() :], severity=severity)
     lowered = output.lower()
     named = any(name in lowered for name in _NAMES)
-    if (named and (match := _SECTION.search(output))) or (
+    is_program = looks_like_code(output)
+    if (named and not is_program and (match := _SECTION.search(output))) or (
         "\n" in output and (match := _ROLES.search(output))
     ):
         return found("leaked_prompt", "output", output[match.start() :])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from selfinstruct.defects.finding import Checked, Finding, found
+from selfinstruct.defects.repair import is_no_input_mark
 
 _INVISIBLE = re.compile("[\\s\u00ad\u200b-\u200f\u2060\ufeff]+")
 _MARK = re.compile(
@@ -169,28 +170,63 @@ def not_available(row: Checked) -> Finding | None:
     text = row.output.strip(_AROUND) if len(row.output) < 90 else ""
     if not text or len(text) > 60 or empty_output(row):  # a finding already
         return None
-    # a word of the input
-    if text.casefold() in row.input.casefold() or _NONE.fullmatch(row.input.strip(_AROUND)):
+    is_text = _TEXT_WANTED.match(row.instruction) or _MADE.match(row.instruction)
+    given = row.input.strip(_AROUND)
+    says_no_input = spells_no_input(row.input) or _UNAVAILABLE.fullmatch(given)
+    is_of_input = text.casefold() in row.input.casefold() or _NONE.fullmatch(given)
+    if is_of_input and not (is_text and says_no_input):
         return None
     if _TRANSLATES.search(row.instruction) and (
         row.input.strip() or re.search("[\"'\u201c\u00ab\u300c]", row.instruction)
     ):
         return None
     bare = _UNAVAILABLE.fullmatch(text) and not row.is_classification
-    if (
-        bare
-        or (
-            _NONE.fullmatch(text)
-            and _TEXT_WANTED.match(row.instruction)
-            and not _IF_ANY.search(row.instruction)
-        )
-    ) and not _NOTHING_IS_AN_ANSWER.search(row.instruction):
-        return found("not_available", "output", row.output)
-    return None
+    is_none = _NONE.fullmatch(text) and _TEXT_WANTED.match(row.instruction)
+    task = _PRINTS.sub("", row.instruction) if _MADE.match(row.instruction) else row.instruction
+    if not bare and (not is_none or _IF_ANY.search(row.instruction)):
+        return None
+    if _NOTHING_IS_AN_ANSWER.search(task):
+        return None
+    return found("not_available", "output", row.output)
+
+
+# Works that are asked for, which "N/A" cannot be; a program that prints is such a work.
+_MADE = re.compile(
+    r"\s*(?:please |can you |could you )?(?:write|design|generate|create|develop|compose|build"
+    r"|implement) (?:an? |the |some )?(?:[\w'-]+ ){0,3}?(?:script|program|function|code|algorithm"
+    r"|class|model|solution|plan|test|system|application|database|interface|logo|poster|website"
+    r"|page|game|layout|quer(?:y|ies)|chart|graphic|design)\b|\s*convert (?:the|a) (?:given )?(?:hand )?"
+    r"(?:drawing|image|picture|photo)",
+    re.I,
+)
+_PRINTS = re.compile(r"\bprint\w*", re.I)
+_NO_INPUT_TOKEN = re.compile(
+    r"(?:&lt;|[<\[({\\]){0,3}/?\s*(?:no[\s_-]?input|input[\s_-]?none)\s*/?(?:&gt;|[>\])}]){0,3}",
+    re.I,
+)
+
+
+def spells_no_input(text: str) -> bool:
+    """Whether an input is a spelling of the token "<noinput>", also a broken spelling.
+
+    A quotation mark, a full stop or a stray number may stand beside the token.
+    """
+    if is_no_input_mark(text):
+        return True
+    if len(text) > 60 or "input" not in text.lower():
+        return False
+    bare = re.sub(r"(?<=[>\s])\s*\d{1,3}\.?\s*$", "", text.strip())
+    return _NO_INPUT_TOKEN.fullmatch(bare.strip(" \t\r\n\"'*_`.,:;!#\\")) is not None
 
 
 def no_input_spelling(row: Checked) -> Finding | None:
     """An input that is a spelling of "no input". The fix is an empty input."""
+    if is_no_input_mark(row.input):
+        return found("no_input_spelling", "input", row.input, fix="")
+    if not row.input or len(row.input) > 70:
+        return None
+    if spells_no_input(row.input) and "<" in row.input:
+        return found("no_input_spelling", "input", row.input, fix="")
     text = (
         row.input.strip(" \t\r\n\"'*_`[]<>(){}.:#!\u3002\uff08\uff09\u3010\u3011")
         or row.input.strip()
