@@ -6,7 +6,7 @@ import re
 
 from selfinstruct.defects.code import looks_like_code
 from selfinstruct.defects.finding import Checked, Field, Finding, fields_of, found
-from selfinstruct.defects.repair import restored
+from selfinstruct.defects.repair import is_no_input_mark, restored
 
 # C0 and C1 controls but tab and line ends, bidirectional overrides, the byte order mark, lone
 # surrogates, replacement characters, interlinear and object marks, private use. Joiners, isolates
@@ -43,6 +43,8 @@ _ABOUT_CHARACTERS = re.compile(
 def control_characters(row: Checked) -> Finding | None:
     """The first field with such characters. A fix where no second reading is possible."""
     for field, text in fields_of(row):
+        if field == "input" and is_no_input_mark(text):  # `no_input_spelling` finds that
+            continue
         fix = restored(text)
         if (match := _CONTROL.search(text)) or fix != text:
             evidence = _around(text, match) if match else _difference(text, fix)

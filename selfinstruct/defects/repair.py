@@ -72,6 +72,20 @@ _CUT_SIGNS = re.compile(
 _C1 = re.compile("[\x80-\x9f]")
 
 
+# The paper's mark for "no input", whole or broken, alone or behind the label of the field.
+_NO_INPUT_MARK = re.compile(
+    r"\s*(?:input\s*:\s*)?(?=.*(?:[<>\[\]{}|]|&[lg]t;))"
+    r"(?:(?:&lt;|[\W_])*no+n?[\W_]{0,2}inp[ui]{0,2}t(?:&gt;|[\W_])*)+(?:output\s*:\s*)?",
+    re.I,
+)
+_LONGEST_MARK = 80
+
+
+def is_no_input_mark(text: str) -> bool:
+    """Whether a text is nothing but "<noinput>", or a broken form as "<noinput" and "<nooinput>"."""
+    return len(text) <= _LONGEST_MARK and _NO_INPUT_MARK.fullmatch(text) is not None
+
+
 def restored(text: str) -> str:
     """A text whose control characters are, as far as they stand for letters, those letters again.
 
