@@ -19,8 +19,6 @@ from selfinstruct.models.money.budget import Budget
 if TYPE_CHECKING:
     from selfinstruct.models.openai.client import OpenAI
 
-# Times the requests that a run seems to need still: the last round should not be for three of them.
-SURPLUS = 1.05
 # In place of --concurrency for how far a run reads ahead: a batch holds all that can be asked.
 ROUND = 4096
 

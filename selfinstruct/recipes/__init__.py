@@ -105,6 +105,10 @@ class Recipe:
         """Drafts admitted of an item, as far as is known beforehand."""
         return 1.0
 
+    def per_instruction(self) -> float:
+        """Examples of an admitted draft, if all goes well."""
+        return 1.0
+
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
         """Requests by stage that `examples` more examples take, if all goes well or badly."""
         return {question.name: float(examples) for question in self.questions_of(self.config)}

@@ -10,6 +10,7 @@ with the n-th example, or after the last item.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -51,6 +52,7 @@ class Engine:
         self._recipe, self._ask, self._pace = recipe, ask, pace
         self._wanted, self._examples = pace.wanted, pace.examples
         self._ended = start
+        self._filled = asyncio.Event()  # a draft was; replaced by a new event each time
 
     async def steps(self) -> AsyncGenerator[Step, None]:
         """The steps to commit, in order. Raises ModelError."""
@@ -95,6 +97,8 @@ class Engine:
 
     async def _items(self) -> AsyncIterator[tuple[int, Any]]:
         for numbered in enumerate(self._recipe.items(self._ended), self._ended):
+            while not self._pace.needs_turn():
+                await self._filled.wait()
             yield numbered
 
     def _open_items(self) -> int:
@@ -112,6 +116,8 @@ class Engine:
             step = Step(step.turn, (*step.outcomes, *filled), step.ends_turn)
             self._pace.known += 1
             self._pace.examples += sum(isinstance(each, Example) for each in filled)
+            self._filled.set()
+            self._filled = asyncio.Event()
         self._pace.waiting += 1
         return step
 

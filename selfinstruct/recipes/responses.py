@@ -126,6 +126,9 @@ class Respond(Recipe):
             history=row.history,
         )
 
+    def per_instruction(self) -> float:
+        return float(len(self.config.models))
+
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
         return {"answer": examples * (1.0 if lucky else 1.05)}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from selfinstruct.asking import settings
-from selfinstruct.asking.batching import ROUND, SURPLUS
+from selfinstruct.asking.batching import ROUND
 from selfinstruct.asking.config import Config
 from selfinstruct.asking.providers import LOCAL, only_model
 from selfinstruct.asking.sitting import Sitting, sitting
@@ -122,7 +122,7 @@ def _pace(run: Run, recipe: Recipe, instructions: int) -> Pace:
         known=instructions,
         examples=run.funnel.examples,
         per_turn=recipe.per_item(),
-        surplus=SURPLUS if config.batch else 1.0,
+        most=recipe.per_instruction(),
         evenly=not config.batch,
     )
 

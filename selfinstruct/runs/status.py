@@ -11,6 +11,7 @@ from typing import Any
 from selfinstruct.asking.config import Config
 from selfinstruct.errors import UserError
 from selfinstruct.models import Usage
+from selfinstruct.models.batch.polling import count_of
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.money.prices import cost_of, price_of_model, prices_of
 from selfinstruct.models.openai.fields import Learned, read_learned
@@ -32,7 +33,7 @@ class OpenBatch:
     def __str__(self) -> str:
         most = f", ${self.cost_usd:,.2f} at most" if self.cost_usd else ""
         return (
-            f"{self.id or '(being made)'}: {self.requests:,} requests{most}, "
+            f"{self.id or '(being made)'}: {count_of(self.requests, 'request', 'requests')}{most}, "
             "not counted below until they are back"
         )
 

@@ -232,6 +232,9 @@ class SelfInstruct(Recipe):
         """Of those asked for, most are new as long as the pool is small."""
         return 0.75 * self.config.new_per_turn
 
+    def per_instruction(self) -> float:
+        return forecast.per_instruction(self.config, lucky=True)
+
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
         return forecast.requests(self.config, examples, lucky=lucky)
 
