@@ -14,6 +14,8 @@ _MAY_BE_RIGHT = re.compile(
     r"|sort|order|alphabetical|arrange|dedup\w*|duplicates?|remove|delete|strip|trim|clean|filter"
     r"|if (?:needed|necessary|any|it|there|possible)"
     r"|round|simplify|reduce|edit|error|mistake|extract|identify|find|select|choose|pick|which"
+    r"|match|align|rank|organi[sz]e|rearrange|circle|underline|highlight|minimi[sz]e|cite|style"
+    r"|participle|tense|infinitive|conjugat\w*|past|verb|noun|adjective|adverb"
     r"|palindrome|reverse|read|quote|transcribe"
     r"|capitali[sz]e|upper ?case|lower ?case|case|format|keep|detect|print|output|calculate|compute"
     r"|evaluate|absolute|lemma|stem|root|singular"
@@ -43,6 +45,7 @@ _OTHER_WORDS = re.compile(
     r"|同义词|换句话|改述|不同.{0,6}的词|umformulier|in eigenen worten|parafras|reformul|言い換え",
     re.I,
 )
+_MATCHES = re.compile(r"\bmatch|更正|纠正|改正|correct|\bif\b", re.I)
 # Pairs: the change that a task asks for, and signs that the text has had the change already.
 _NOT_DONE = (
     (
@@ -85,16 +88,18 @@ _LONG = 12  # words: from this length a text can be shortened
 def output_equals_input(row: Checked) -> Finding | None:
     """An output that equals the input but for white space and quotation marks.
 
-    An error where the task cannot be met by the same text, else a warning.
+    An error where the task cannot be met by the same text, else a note.
     """
     if abs(len(row.input) - len(row.output)) > 40 or not row.input.strip():
         return None
     if _plain(row.input) != _plain(row.output) or row.is_classification:
         return None
+    if row.input.strip().count("\n") != row.output.strip().count("\n"):
+        return None  # divided into lines or paragraphs
     task = row.instruction
     if (
         in_another_language(row) is not None
-        or (_OTHER_WORDS.search(task) and len(row.output) > 1)
+        or (_OTHER_WORDS.search(task) and len(row.output) > 1 and not _MATCHES.search(task))
         or _is_not_done(task, row.output)
     ):
         return found("output_equals_input", "output", row.output)
@@ -104,7 +109,7 @@ def output_equals_input(row: Checked) -> Finding | None:
         "output_equals_input",
         "output",
         row.output,
-        severity=None if _NEW.match(task) else "warning",
+        severity=None if _NEW.match(task) else "note",
     )
 
 
