@@ -14,6 +14,7 @@ from selfinstruct.defects.across import Across
 from selfinstruct.defects.arithmetic import wrong_arithmetic
 from selfinstruct.defects.code import missing_code
 from selfinstruct.defects.endings import truncated
+from selfinstruct.defects.entities import html_entities
 from selfinstruct.defects.finding import ACROSS, CERTAIN, DEFECTS, Checked, Finding, Row
 from selfinstruct.defects.languages import wrong_language
 from selfinstruct.defects.leaks import leaked_prompt
@@ -58,6 +59,7 @@ CHECKS: dict[str, Callable[[Checked], Finding | None]] = {
     "wrong_language": wrong_language,
     "personal_data": personal_data,
     "no_input_spelling": no_input_spelling,
+    "html_entities": html_entities,
 }
 # These checks read whole fields. The others read the beginning and the end of a longer field, so
 # that no text costs more than `_BEGIN + _END` letters.
@@ -67,6 +69,7 @@ _READ_WHOLE = (
     "output_equals_input",
     "control_characters",
     "no_input_spelling",
+    "html_entities",
 )
 _BEGIN, _END = 8_000, 4_000  # letters
 

@@ -88,6 +88,7 @@ DEFECTS: dict[str, Defect] = {
         "warning", "an address, a number or a key that looks like somebody's own"
     ),
     "no_input_spelling": Defect("warning", "the input is a spelling of 'no input'"),
+    "html_entities": Defect("warning", "entities of HTML stand in plain text"),
     "exact_duplicate": Defect("error", "the same example again"),
     "label_conflict": Defect("warning", "the same question has another label elsewhere"),
     "near_duplicate": Defect("note", "nearly the same task as an earlier example"),

@@ -19,10 +19,6 @@ _ESCAPE = re.compile(
     r"|[A-Z0-9\"' \u2022*\u3040-\u9fff-]|$)|(?<=[.!?:;,\w\u3002\uff01\uff0c\uff1a])\\[nrt]"
     r"(?=\\[nrt]|[A-Z0-9 \u2022*\u3040-\u9fff-]|$)"
 )
-_ENTITY = re.compile(
-    r"&(?:nbsp|amp|quot|lt|gt|apos|#39|#34|#x27|rsquo|lsquo|ldquo|rdquo|mdash|ndash|hellip);"
-)
-_MARKUP = re.compile(r"</?[a-z]\w*[^<>]*>|[?&]\w+=|```|[{}]", re.I)
 _MOJIBAKE = re.compile(
     "\u00e2\u20ac[\u2122\u0153\u009d\u02dc\u00a6\u201c\u201d\u00a2]"
     "|\u00c3[\u00a9\u00a8\u00bc\u00b6\u00a4\u00b1\u00a7\u00aa\u00b3\u00ad\u00a1\u00ba\u00af]"
@@ -49,7 +45,7 @@ def control_characters(row: Checked) -> Finding | None:
         if (match := _CONTROL.search(text)) or fix != text:
             evidence = _around(text, match) if match else _difference(text, fix)
             return found("control_characters", field, evidence, fix if fix != text else None)
-        if "\\" in text or "&" in text or "\u00e2" in text or "\u00c3" in text or "\u00c2" in text:
+        if "\\" in text or "\u00e2" in text or "\u00c3" in text or "\u00c2" in text:
             spoilt = _spoilt(row, field, text)
             if spoilt is not None:
                 return spoilt
@@ -61,17 +57,11 @@ def _spoilt(row: Checked, field: Field, text: str) -> Finding | None:
         if not _ABOUT_CHARACTERS.search(row.instruction):
             return found("control_characters", field, _around(text, match), _redecoded(text))
         return None
-    match = _ESCAPE.search(text) or _ENTITY.search(text)
+    match = _ESCAPE.search(text)
     if match is None or _ABOUT_CHARACTERS.search(
         f"{row.instruction} {row.input if field == 'output' else ''}"
     ):
         return None
-    if match.re is _ENTITY:
-        return (
-            None
-            if _MARKUP.search(text)
-            else found("control_characters", field, _around(text, match))
-        )
     if (
         looks_like_code(text)
         or "$" in text
