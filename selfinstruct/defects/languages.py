@@ -27,7 +27,7 @@ _WORDS = {
     ),
     "fr": (
         "le la les de des et est un une que qui dans pour pas sur avec ce il elle je vous nous au"
-        " du ne se mon ma plus sont bonjour merci o\u00f9 comment tr\u00e8s j'ai c'est suis aime"
+        " du ne se mon ma tu me te plus sont bonjour merci o\u00f9 comment tr\u00e8s j'ai c'est suis aime"
     ),
     "de": (
         "der die das und ist nicht ein eine ich zu den mit sich auf f\u00fcr von dem es im sie wir"
@@ -70,18 +70,28 @@ _NAMES = {
 }  # fmt: skip
 _ENOUGH = 1500  # letters that tell what a text is written in
 _ANY_NAME = "|".join(sorted(_NAMES, key=len, reverse=True))
+_KIND = r"(?:(?:simplified|traditional|brazilian|modern|standard|formal|proper|plain|simple|mexican|american|british|fluent|everyday|correct) )?"
+# Behind the name of a language to write in stands an end, or another part of the sentence: in
+# "French fries" the name belongs to a thing.
+_BEHIND = (
+    r"(?:[- ](?:language|translation|version|script|characters|sentence|text|words?))?\s*(?:$|[.,:;!?\"'()\u201c\u201d\n]"
+    r"|\b(?:and|from|for|using|with|the|this|as|so|about|what|how|only|please|without|while|that|to"
+    r"|instead|then|but|below|using|by|based|when|if)\b)"
+)
 _TARGET = re.compile(
-    rf"\b(?:translate|convert|write|rewrite|render|say|change|put|answer|respond|reply|express"
-    rf"|compose|give|explain|describe|provide|create|generate|tell"
-    rf"|summari[sz]e)\b[^.\n]{{0,120}}?\b(?:in|to|into)\b (?:the )?(?:\w+ )?(?P<a>{_ANY_NAME})"
-    rf"(?: language)?\b(?! (?:class|lesson|cuisine|culture|audience|speaker|learner|student|market"
-    rf"|literature|history|alphabet|dynasty|revolution|characters|context|club|teacher|grammar"
-    rf"|restaurant|wine|style|war|roots?|origin))"
+    rf"\b(?:translat\w*|convert|render|change|turn|put|rewrite)\b[^.\n]{{0,160}}?\b(?:in|to|into) (?:the )?"
+    rf"{_KIND}(?P<a>{_ANY_NAME})(?={_BEHIND})"
+    rf"|\b(?:write|say|answer|respond|reply|express|compose|give|explain|describe|provide|create"
+    rf"|generate|tell|summari[sz]e)\b[^.\n]{{0,120}}?\bin {_KIND}(?P<e>{_ANY_NAME})(?={_BEHIND})"
     rf"|(?:\u7ffb\u8bd1[\u6210\u4e3a\u5230]|\u8bd1[\u6210\u4e3a]|\u7528)(?P<b>{_ANY_NAME})"
+    rf"(?![^\uff0c\u3002,.]{{0,12}}\u7684)"
     rf"|(?P<d>{_ANY_NAME})(?:に訳|に翻訳|で(?:答|書|説明))"
     rf"|\b(?:al|au|en|ins|auf) (?P<c>ingl\u00e9s|espa\u00f1ol|franc\u00e9s|alem\u00e1n|anglais"
     rf"|fran\u00e7ais|espagnol|allemand|englische|deutsche|franz\u00f6sische|spanische)\b",
     re.I,
+)
+_TRANSLATES = re.compile(
+    r"translat|traduc|tradui|\u00fcberset|\u7ffb\u8bd1|\u8bd1|\u8a33|how (?:do|would) you say", re.I
 )
 _LANGUAGES_ARE_MEANT = re.compile(
     rf"translat|language|\btongue|transliterat|roman[ij]|pinyin|traduc|traduis|tradui"
@@ -132,30 +142,50 @@ def in_another_language(row: Checked) -> Finding | None:
     target = _target(row.instruction)
     if target is None or _TWO_LANGUAGES.search(row.instruction):
         return None
-    return _beside(row, _NAMES[next(filter(None, target.groups())).lower()])
+    wanted = _NAMES[next(filter(None, target.groups())).lower()]
+    if _TRANSLATES.search(row.instruction):
+        if row.input and _written(row.input, wanted):  # from that language, not into it
+            return None
+        # "good night" is "buenas noches": the translation stands in quotation marks
+        if len(row.output.split()) < 40 and any(
+            quoted.strip("\"'\u201c\u201d\u300c\u300d") not in f"{row.instruction} {row.input}"
+            for quoted in _QUOTED.findall(row.output)
+        ):
+            return None
+    return _beside(row, wanted)
+
+
+def _written(text: str, wanted: str) -> bool:
+    """Whether a text is written in a language, or in the script of that name."""
+    if len(wanted) == 2:
+        return language_of(text) == wanted
+    return len(_LETTERS[wanted].findall(text)) > 0.3 * len(text)
 
 
 def _beside(row: Checked, wanted: str) -> Finding | None:
+    output = _REMARK.sub(" ", row.output)
     is_latin = len(wanted) == 2
-    spoken = language_of(row.output)
+    spoken = language_of(output)
     if spoken is None:
         unwritten = (
             not is_latin
-            and len(_LETTERS[wanted].findall(row.output)) == 0
-            and len(_LETTERS["latin"].findall(row.output)) >= 8
+            and not _LETTERS[wanted].search(row.output)
+            and len(output.split()) > 3
+            and len(_LETTERS["latin"].findall(output)) >= 8
         )
-        return (
-            found("wrong_language", "output", row.output) if unwritten and spoken is None else None
-        )
+        return found("wrong_language", "output", row.output) if unwritten else None
     if (
         spoken == wanted
         or (wanted == "kana" and spoken == "han")
         or {spoken, wanted} == {"es", "pt"}
     ):
         return None
-    return found("wrong_language", "output", row.output)
+    return None if _CALL.search(output) else found("wrong_language", "output", row.output)
 
 
+_REMARK = re.compile(r"\([^()]{0,200}\)|\uff08[^\uff08\uff09]{0,200}\uff09")
+_CALL = re.compile(r"\w\(['\"]")
+_ADDRESS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|#\w+|\[[^\[\]]{0,200}\]")
 _QUOTED = re.compile(
     r"“[^”]{0,300}”|\"[^\"]{0,300}\"|《[^》]{0,100}》|「[^」]{0,100}」|'[^']{0,100}'"
 )
@@ -166,7 +196,7 @@ def _other_script(row: Checked) -> Finding | None:
     asked, output = _script(_QUOTED.sub(" ", row.instruction)), _script(row.output)
     if asked is None or output is None or asked == output or {asked, output} <= {"han", "kana"}:
         return None
-    if len(_LETTERS[output].findall(row.output)) < (
+    if len(_LETTERS[output].findall(_ADDRESS.sub(" ", row.output))) < (
         24 if output == "latin" else 8
     ) or _LANGUAGES_ARE_MEANT.search(row.instruction):
         return None
@@ -174,18 +204,30 @@ def _other_script(row: Checked) -> Finding | None:
         output == _script(row.input)
         or looks_like_code(row.output)
         or len(_LETTERS[asked].findall(row.output)) > 3
+        or _is_names(row.output)
     ):
         return None
     return found("wrong_language", "output", row.output)
 
 
+def _is_names(text: str) -> bool:
+    """Whether a text is a list of names: nearly every word has a capital letter."""
+    words = re.findall(r"[^\W\d_]{3,}", text)
+    return bool(words) and sum(word[0].isupper() for word in words) > 0.8 * len(words)
+
+
 def _script(text: str) -> str | None:
-    text = text[:_ENOUGH]
+    """The script of most words. Addresses and lists in brackets do not count."""
+    text = _ADDRESS.sub(" ", text[:_ENOUGH])
     if text.isascii():
-        return "latin" if text else None
+        return "latin" if any(map(str.isalpha, text)) else None
     counts = Counter({name: len(letters.findall(text)) for name, letters in _LETTERS.items()})
+    counts["latin"] = 2 * len(_WORD.findall(text))  # a letter of Han is about half a word
     (name, most), total = counts.most_common(1)[0], counts.total()
     return name if total and most > 0.6 * total else None
+
+
+_WORD = re.compile(r"[a-zA-Z\u00c0-\u024f\u1e00-\u1eff]{2,}")
 
 
 def _latin(text: str) -> str | None:
