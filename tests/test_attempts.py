@@ -13,7 +13,7 @@ import pytest
 from command import at, dataset, invoke
 from server import LoopbackServer, context_limit, error
 
-from selfinstruct.asking.stage import Reply
+from selfinstruct.asking.reading import Reply
 from selfinstruct.models import Completion, Request, Usage
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.scripted.model import reply
@@ -60,9 +60,9 @@ def asked(stage: str, *said: Completion, **settings: Any) -> tuple[Reply, list[R
         (Completion("I am sorry, but I cannot help with that.", "stop"), "refusal"),
         (Completion("It depends on many things.", "stop"), "no_list"),
         (Completion("1. Write a poem about the", "length"), "cut_by_length"),
-        (Completion("<think>What would be a good", "length"), "cut_by_length"),
-        (Completion("", "length", reasoning="What would be a good"), "cut_by_length"),
-        (Completion("<think>Enough.</think>", "stop"), "empty_reply"),
+        (Completion("<think>What would be a good", "length"), "nothing_but_thinking"),
+        (Completion("", "length", reasoning="What would be a good"), "nothing_but_thinking"),
+        (Completion("<think>Enough.</think>", "stop"), "nothing_but_thinking"),
     ],
 )
 def test_a_reply_that_holds_nothing_is_asked_for_again_by_another_seed_alone(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from selfinstruct.data.tasks import Instance
 from selfinstruct.parsing import Parsed, alpaca, chat, paper
-from selfinstruct.parsing.labelled import given_input
+from selfinstruct.parsing.wording import given_input
 
 TWO = ["Write a poem about the sea.", "Explain how a bicycle stays upright."]
 WHOLE_TASKS = """1. Instruction: Add the numbers.
@@ -303,11 +303,11 @@ def test_code_in_a_list_of_instructions_is_not_taken_for_the_list() -> None:
     ],
 )
 def test_yes_is_read_however_it_is_dressed(reply: str) -> None:
-    assert chat.classify(reply, "stop") == Parsed(is_classification=True)
+    read = chat.classify(reply, "stop")
+    assert read.is_classification is True and read.reason is None
     opposites = (("Yes", "No"), ("yes", "no"), ("YES", "NO"), ("true", "false"), ("True", "False"))
-    assert chat.classify(
-        reduce(lambda text_, pair: text_.replace(*pair), opposites, reply), "stop"
-    ) == Parsed(is_classification=False)
+    read = chat.classify(reduce(lambda text_, pair: text_.replace(*pair), opposites, reply), "stop")
+    assert read.is_classification is False and read.reason is None
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_yes_is_read_however_it_is_dressed(reply: str) -> None:
         ('{"is_classification": null}', "neither_yes_nor_no"),
     ],
 )
-def test_what_is_neither_yes_nor_no_says_so_and_counts_as_no(reply: str, reason: str) -> None:
+def test_what_is_neither_yes_nor_no_says_so_and_has_no_label(reply: str, reason: str) -> None:
     assert chat.classify(reply, "stop") == Parsed(reason=reason)
 
 

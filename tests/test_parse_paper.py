@@ -63,12 +63,17 @@ def test_a_list_cut_by_length_is_dropped_whole() -> None:
         ("Yes.", False),
         ("yEs", False),
         ("No", False),
-        ("", False),
         ("Yes, it is", False),
     ],
 )
 def test_only_the_bare_word_counts_as_yes(reply: str, yes: bool) -> None:
-    assert paper.classify(reply, "stop") == Parsed(is_classification=yes)
+    parsed = paper.classify(reply, "stop")
+    assert parsed.is_classification is yes and parsed.reason is None
+
+
+def test_a_blank_reply_is_no_answer_but_was_no_in_edition_1() -> None:
+    assert paper.classify(" ", "stop") == Parsed(reason="empty_reply")
+    assert paper.classify(" ", "stop", edition=1) == Parsed(is_classification=False)
 
 
 @pytest.mark.parametrize(

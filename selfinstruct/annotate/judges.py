@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 
 from selfinstruct.annotate.judgement import Judgement
 from selfinstruct.asking.endpoint import Endpoint, setting
-from selfinstruct.asking.stage import Question, Reply, Stage
+from selfinstruct.asking.reading import Reply
+from selfinstruct.asking.stage import Question, Stage
 from selfinstruct.data.examples import Example
 from selfinstruct.models import Completion, Decoding, Model, Request
 from selfinstruct.parsing.verdict import Verdict, judge, unread
@@ -101,20 +102,20 @@ class Judge:
 
     def request(self, example: Example) -> Request:
         """The first request about an example."""
-        return self.stage.request(example.id, _shown(example))
+        return self.stage.request(example.id, shown(example))
 
     async def ask(self, model: Model, example: Example) -> Judgement:
         """The first verdict within the attempts, or why there is none.
 
         Raises ModelError if the endpoint will not serve this judge at all.
         """
-        return self._judgement(example, await self.stage.ask(model, example.id, _shown(example)))
+        return self._judgement(example, await self.stage.ask(model, example.id, shown(example)))
 
     def recall(
         self, known: Callable[[str], Completion | None], example: Example
     ) -> Judgement | None:
         """The judgement from replies that are `known` by their keys; None if a reply is missing."""
-        reply = self.stage.recall(known, example.id, _shown(example))
+        reply = self.stage.recall(known, example.id, shown(example))
         return None if reply is None else self._judgement(example, reply)
 
     def _judgement(self, example: Example, reply: Reply) -> Judgement:
@@ -131,12 +132,13 @@ class Judge:
         )
 
 
-def _shown(example: Example) -> Mapping[str, object]:
-    shown: dict[str, object] = {}
+def shown(example: Example) -> Mapping[str, object]:
+    """The example as a template's values: the parts that the judge sees."""
+    parts: dict[str, object] = {}
     if example.system:
-        shown["system"] = example.system
+        parts["system"] = example.system
     if example.history:
-        shown["conversation"] = [f"{turn.role}: {turn.text}" for turn in example.history]
-    shown["instruction"] = example.instruction
-    shown |= {"input": example.input, "output": example.output}
-    return {"example": well_formed(to_json(shown))}
+        parts["conversation"] = [f"{turn.role}: {turn.text}" for turn in example.history]
+    parts["instruction"] = example.instruction
+    parts |= {"input": example.input, "output": example.output}
+    return {"example": well_formed(to_json(parts))}

@@ -11,37 +11,15 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from selfinstruct.asking.endpoint import Endpoint
+from selfinstruct.asking.endpoint import EDITION, Endpoint
+from selfinstruct.asking.reading import Reply, read, read_as_edition_1
 from selfinstruct.asking.templates import Template
 from selfinstruct.models import Completion, Decoding, Message, Model, Request
 from selfinstruct.parsing import Parsed
-from selfinstruct.parsing.thinking import without_thinking
 from selfinstruct.seeding import sampling_seed
-from selfinstruct.text import well_formed
 
 # A number, a label: the beginning of an answer that no demonstration shows.
 _LEAD = re.compile(r"(?=.)(?:\d{1,3}[.)][ \t]*)?(?:\w[\w ]{0,30}:|Example \d+)?")
-
-# Replies that another draw of the model's may better. A refusal by the server (a content filter, a
-# prompt too long) is not among them.
-ASKED_AGAIN = frozenset(
-    (
-        *("empty_reply", "refusal", "no_list", "no_tasks", "no_output_label", "no_class_label"),
-        *("neither_yes_nor_no", "broken_json", "cut_by_length", "no_verdict", "bad_score"),
-    )
-)
-
-
-class Content(Protocol):
-    """A parser's result."""
-
-    @property
-    def reason(self) -> str | None:
-        """The reason why the reply, or its end, is unusable; None if all was used."""
-        ...
-
-    @property
-    def is_empty(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +29,7 @@ class Question:
     `parse` takes the reply's text and its finish reason. `names` are the values that the template
     may use; without the first every request would be the same. `schema` has the properties of a
     JSON reply. `unread` is the content of a reply that never came. `reply_tokens` is an estimate.
+    `parse_edition_1` reads the replies of runs that began under version 0.1, where that differs.
     """
 
     name: str
@@ -63,20 +42,9 @@ class Question:
     goes_on: bool = False  # the reply continues the last line of a raw prompt
     shrinks: bool = False  # asked again with a shorter prompt if too long
     warmer: float | None = None  # the least temperature of a second attempt
+    room: int | None = None  # tokens of a second attempt after a cut reply
     counts_first: bool = False  # the number of the first attempt is part of its seed
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A reply's text without thinking aloud, and its content."""
-
-    text: str
-    parsed: Any
-    before: tuple[Reply, ...] = ()  # replies to the same question that held nothing
-
-    @property
-    def is_worth_another(self) -> bool:
-        return self.parsed.reason in ASKED_AGAIN and self.parsed.is_empty
+    parse_edition_1: Callable[[str, str], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +57,7 @@ class Stage:
     seed: int = 0
     extra: tuple[tuple[str, Any], ...] = ()
     decoding: Decoding = field(default=Decoding())
+    edition: int = EDITION  # of the rules by which replies are read
 
     @property
     def name(self) -> str:
@@ -134,15 +103,25 @@ class Stage:
         """Requests out, completions in, until a reply has content or no attempt is left."""
         before: tuple[Reply, ...] = ()
         repeats = self.is_greedy and self.question.warmer is None  # every draw would be the same
-        attempts = 1 if repeats else self.endpoint.attempts
-        for attempt in range(attempts):
-            request = self.request(place, values, attempt, to)
+        room: int | None = None
+        for attempt in range(self.endpoint.attempts):
+            request = self.request(place, values, attempt, to, room=room)
             completion = yield request
-            reply = replace(self.read(completion, request.messages), before=before)
-            if not reply.is_worth_another or attempt == attempts - 1:
+            reply = self.read(completion, request.messages)
+            if before:
+                reply = replace(reply, before=before)
+            room = self._more_room(reply)
+            is_last = attempt == self.endpoint.attempts - 1 or (repeats and room is None)
+            if is_last or not reply.is_worth_another:
                 break
             before = (*before, replace(reply, before=()))
         return reply
+
+    def _more_room(self, reply: Reply) -> int | None:
+        """The tokens of another attempt after a reply that was cut, where the question has more."""
+        room, allowed = self.question.room, self.decoding.max_tokens
+        has_more = room is not None and allowed is not None and room > allowed
+        return room if has_more and reply.is_cut and self.edition > 1 else None
 
     @property
     def is_greedy(self) -> bool:
@@ -155,16 +134,21 @@ class Stage:
         values: Mapping[str, object],
         attempt: int = 0,
         to: str | None = None,
+        *,
+        room: int | None = None,
     ) -> Request:
         """The request at `place` ("t12" a turn, "i000345" an instruction).
 
         A function of the settings, the template and the values. A later `attempt` differs by its
-        sampling seed, and by a warmer temperature where the question says so.
+        sampling seed, and by a warmer temperature where the question says so. room: its tokens, in
+        place of the stage's.
         """
         endpoint, question, decoding = self.endpoint, self.question, self.decoding
         if attempt and question.warmer is not None and decoding.temperature is not None:
             warm = max(question.warmer, decoding.temperature)
             decoding = replace(decoding, temperature=warm)
+        if room is not None:
+            decoding = replace(decoding, max_tokens=room)
         draw = (attempt,) if attempt or question.counts_first else ()
         return Request(
             stage=question.name,
@@ -183,14 +167,12 @@ class Stage:
 
     def read(self, completion: Completion, messages: tuple[Message, ...]) -> Reply:
         """The content of a completion. Never raises."""
-        text, unread = well_formed(completion.text), self.question.unread
-        if completion.error is not None:
-            return Reply(text, unread(reason=completion.error))
-        text = without_thinking(text)
-        if completion.finish_reason == "length" and not text.strip():  # nothing but thinking
-            return Reply(text, unread(reason="cut_by_length"))
-        lead = self._lead(messages) if self.question.goes_on else ""
-        return Reply(text, self.question.parse(lead + text, completion.finish_reason))
+        question = self.question
+        lead = self._lead(messages) if question.goes_on else ""
+        if self.edition == 1:
+            parse = question.parse_edition_1 or question.parse
+            return read_as_edition_1(completion, lead, parse, question.unread)
+        return read(completion, lead, question.parse, question.unread)
 
     def _lead(self, messages: tuple[Message, ...]) -> str:
         """The beginning of a raw prompt's last line ("9.", "Input:"), which no reply repeats."""

@@ -21,10 +21,10 @@ class Rejected:
     """A candidate that was dropped: at which stage, for which reason, and its text."""
 
     stage: str  # propose | classify | instantiate
-    what: str  # reply | instruction | instance
+    what: str  # reply | leftover | instruction | label | instance
     reason: str  # a stable slug
     turn: int
-    text: str  # the instruction, or the reply as it came
+    text: str  # the instruction, the reply as it came, or the texts left over of a reply
     instruction_id: str | None = None  # of the task whose instance this is
     input: str | None = None
     output: str | None = None
@@ -47,7 +47,7 @@ class Example:
     instruction: str
     input: str
     output: str
-    is_classification: bool | None  # None: nobody asked (preset alpaca)
+    is_classification: bool | None  # None: not asked (preset alpaca), not read
     provenance: dict[str, Any] = field(compare=False)  # instruction_id, turn, model
     system: str = ""  # the system message of a chat
     history: tuple[Turn, ...] = ()  # the turns of a chat before the instruction

@@ -38,7 +38,7 @@ class Instruction:
     text: str
     turn: int  # of the propose stage
     demonstrations: tuple[str, ...]  # ids of the tasks that the prompt showed
-    is_classification: bool | None = None  # None: nobody asked (yet, or at all: preset alpaca)
+    is_classification: bool | None = None  # None: not asked yet or at all (preset alpaca), or not read
     # On request, as the paper's own runs recorded: max, mean, most_similar (ten).
     similarity: dict[str, Any] | None = None
 

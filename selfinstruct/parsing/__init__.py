@@ -2,8 +2,13 @@
 
 `chat`, `paper` and `alpaca` have a function for each stage, named as the stage:
 `(reply, finish_reason) -> Parsed`. All are pure and raise nothing. A bad reply gives an empty or
-partial result with a reason, which is a stable slug. finish_reason: "stop", or "length" where the
-token limit cut the reply.
+partial result with a reason, which is a stable slug. finish_reason: as the server names it
+(endings.py).
+
+Each letter of a reply without a reason is in a candidate, in a leftover, or in the framing that the
+parser takes off: numbers and labels of items, the keys and marks of JSON and of tags, the language
+of a code fence, a spelling of "no input", and the word for yes or no. A reply with a reason goes to
+rejected.jsonl as a whole.
 """
 
 from __future__ import annotations
@@ -22,17 +27,31 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Leftover:
+    """A text of a reply that is in no candidate.
+
+    reason: `remark` (words around the candidates), `explanation` (of a label), `next_turn` (the
+    model went on in another role) or `left_over`.
+    """
+
+    text: str
+    reason: str = "left_over"
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """The content of a reply.
 
-    Each stage fills its own field: `drafts`, `instances` or `is_classification`. reason: why the
-    reply or its end could not be used, None where nothing was lost.
+    Each stage fills its own field: `drafts`, `instances` or `is_classification`, which is None where
+    the label was not read. reason: why the reply or its end could not be used, None where nothing
+    was lost.
     """
 
     drafts: tuple[Draft, ...] = ()
     instances: tuple[Instance, ...] = ()
-    is_classification: bool = False
+    is_classification: bool | None = None
     reason: str | None = None
+    leftovers: tuple[Leftover, ...] = ()
 
     @property
     def is_empty(self) -> bool:

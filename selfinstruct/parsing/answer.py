@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from selfinstruct.parsing import Leftover
+from selfinstruct.parsing.endings import cut_of
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An output, or the reason why there is none: empty_reply, cut_by_length."""
+    """An output, or the reason why there is none: empty_reply, or a cut (endings.py)."""
 
     text: str = ""
     reason: str | None = None
+    leftovers: tuple[Leftover, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -21,6 +25,7 @@ class Answer:
 def answer(reply: str, finish_reason: str) -> Answer:
     """The reply without white space around; a reply that was cut is no answer."""
     text = reply.strip()
-    if finish_reason == "length":
-        return Answer(reason="cut_by_length")
+    cut = cut_of(finish_reason)
+    if cut is not None:
+        return Answer(reason=cut)
     return Answer(text) if text else Answer(reason="empty_reply")

@@ -6,170 +6,191 @@ Opening sentences, closing remarks and markdown around numbers and labels are le
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from selfinstruct.data.tasks import Instance
 from selfinstruct.parsing import Draft, Parsed, embedded
-from selfinstruct.parsing.labelled import given_input, grouped, labels, sections_of
-from selfinstruct.parsing.lists import list_items
+from selfinstruct.parsing.embedded import Items, rest_of
+from selfinstruct.parsing.endings import cut_of
+from selfinstruct.parsing.labelled import Section, fields_of, grouped, sections_by, texts_outside
+from selfinstruct.parsing.languages import ANSWERS, INSTRUCTIONS, NO, YES, any_of
+from selfinstruct.parsing.lists import Listing, list_items
+from selfinstruct.parsing.reasons import finished, leftovers, why_nothing
+from selfinstruct.parsing.values import found_in
+from selfinstruct.parsing.wording import WIDE, Wording, given_input
 
-_REFUSAL = re.compile(
-    r"\W*(?:(?:i(?:['\u2019]m| am) )?(?:really |very |so )?sorry\b|i apologi[sz]e|as an ai\b"
-    r"|i(?:['\u2019]m| am) (?:unable|not able)\b|i (?:cannot|can['\u2019]?t|won['\u2019]?t)\b)",
-    re.I,
-)
-_YES = re.compile(
-    r"[\W_]*(?:(?:the |my |final )*(?:answer|labels?|(?:is )?classification(?: task)?)"
-    r"(?: is)?[\W_]*)?"
-    r"(yes|no|true|false)(?!_*[^\W_])",
-    re.I,
-)
 _YES_IN_JSON = re.compile(r'"[^"\n]{0,40}classif[^"\n]{0,40}"\s*:\s*"?(yes|no|true|false)\b', re.I)
+_SAYS_WHICH = re.compile(
+    r"\W*(?:this|it|the task)(?: task)? (?:is|would be|can be)(?P<no>n['\u2019]t| not)?"
+    r" (?:considered )?(?:an? )?(?P<not>non-?)?classification\b",
+    re.I,
+)
+_SAYS_LAST = re.compile(
+    rf"(?:{any_of(ANSWERS)})(?: is|:|\uff1a)?[\s*_:\"']*(?:(?P<yes>{any_of(YES)})|(?P<no>{any_of(NO)}))"
+    r"[\s.*_\"'!\u3002]*\Z",
+    re.I,
+)
 _TITLE = re.compile(
     r"(?:\*\*|__)[^*_\n]{1,60}?(?::(?:\*\*|__)|(?:\*\*|__)[ \t]*[:\u2013\u2014-])[ \t]*"
     r"(?=\S+\s+\S+\s+\S)"
 )
 _PREFIX = re.compile(r"(?:Instruction|Task)[ \t]*\d*[ \t]*:[ \t]*", re.I)
+_ANY_PREFIX = re.compile(rf"(?:{any_of(INSTRUCTIONS)}|Prompt)[ \t]*\d*[ \t]*[:\uff1a][ \t]*", re.I)
 _BOLD = re.compile(r"(?<!\w)\*\*(?=\S)([^*]+)(?<=\S)\*\*(?!\w)")
 _EMPHASIS_FIRST = re.compile(r"([*_])(?=[^\s*_])([^*_]+)(?<=\S)\1(?!\w)")
 _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u00ab": "\u00bb", "`": "`"}
 
 
-def propose(reply: str, finish_reason: str) -> Parsed:
-    """Instructions as a numbered or bulleted list, or as a JSON list:
+def propose(reply: str, finish_reason: str, wording: Wording = WIDE) -> Parsed:
+    """Instructions as a numbered or bulleted list, in tags, or as JSON:
 
         Sure, here are more tasks:
         9. Write a poem about the sea.
         10. **Explain** how a bicycle stays upright.
 
-    Returns a draft for each item, as a line of plain text. Reasons: cut_by_length (without the last
-    item), broken_json, empty_reply, refusal, no_list.
+    Returns a draft for each item, as a line of plain text. Reasons: a cut (without the last item),
+    broken_json, empty_reply, refusal, no_list.
     """
-    items = embedded.instructions(reply)
+    items = embedded.instructions(reply, wording)
+    listing = Listing()
     if items is not None:
-        texts = [embedded.text_of(item, "instruction", "task", "text") for item in items.values]
+        names = (
+            "instruction",
+            "task",
+            "text",
+            *(("prompt", "question") if wording.is_wide else ()),
+        )
+        texts = [embedded.text_of(item, *names) for item in items.values]
+        listing.leftovers += [text for item in items.values for text in rest_of(item, names)]
+        listing.leftovers += items.leftovers
     else:
-        texts = list(list_items(reply))
-        if finish_reason == "length":
-            texts = texts[:-1]
-    drafts = tuple(Draft(tidy_instruction(text)) for text in texts if text)
-    return Parsed(
-        drafts=drafts,
-        reason=why(reply, finish_reason, items, found=bool(drafts), otherwise="no_list"),
+        listing = list_items(reply, wording)
+        texts = listing.items[:-1] if cut_of(finish_reason) else listing.items
+    drafts = []
+    for text in filter(None, texts):
+        instruction, title = tidied(text, wording)
+        drafts.append(Draft(instruction))
+        listing.leftovers.append(title)
+    left = leftovers("\n".join(listing.before), listing.leftovers, wording)
+    return finished(
+        Parsed(drafts=tuple(drafts), leftovers=left), reply, finish_reason, items, "no_list"
     )
 
 
-def classify(reply: str, finish_reason: str) -> Parsed:
-    """Whether a task is a classification, as the first word or as JSON:
+def classify(reply: str, finish_reason: str, wording: Wording = WIDE) -> Parsed:
+    """Whether a task is a classification, as the first word, the last word or JSON:
 
         **Yes.**
         Answer: yes, because ...
         {"is_classification": true}
 
-    Reasons: empty_reply, refusal, neither_yes_nor_no.
+    The label is None where the reply names neither. Reasons: a cut, empty_reply, refusal,
+    neither_yes_nor_no. A reply that was cut behind its label has no reason.
     """
-    value = embedded.value_of(reply)
-    if isinstance(value, dict):
-        value = next(
-            (value[name] for name in sorted(value, key=lambda name: "classif" not in name.lower())),
-            None,
-        )
+    value, beside = _label_in_json(reply, wording)
     if isinstance(value, bool):
-        return Parsed(is_classification=value)
-    word = _YES.match(value if isinstance(value, str) else reply) or _YES_IN_JSON.search(reply)
-    if word is None:
-        return Parsed(reason=why_nothing(reply, "neither_yes_nor_no"))
-    return Parsed(is_classification=word[1].lower() in ("yes", "true"))
+        return _labelled(value, beside, wording)
+    word = wording.yes_or_no.match(value if isinstance(value, str) else reply)
+    if word is not None:
+        explanation = beside if isinstance(value, str) else reply[word.end() :]
+        return _labelled(word["yes"] is not None, explanation, wording)
+    if found := _YES_IN_JSON.search(reply):
+        around = f"{reply[: found.start()]} {reply[found.end() :]}"
+        return _labelled(found[1].lower() in ("yes", "true"), around, wording)
+    reason = why_nothing(reply, "neither_yes_nor_no")
+    if not wording.is_wide:
+        return Parsed(reason=reason)
+    if says := _SAYS_WHICH.match(reply):
+        return _labelled(not (says["no"] or says["not"]), reply[says.end() :], wording)
+    cut = cut_of(finish_reason)
+    if cut is None and (last := _SAYS_LAST.search(reply)):
+        return _labelled(last["yes"] is not None, reply[: last.start()], wording)
+    return Parsed(reason=cut or reason)
 
 
-def input_first(reply: str, finish_reason: str) -> Parsed:
-    """Instances of a task that is no classification, in labelled blocks or as a JSON list:
+def _label_in_json(reply: str, wording: Wording) -> tuple[Any, str]:
+    """The value of the field about classification, or of the first field, and the other texts."""
+    found = found_in(reply, several=wording.is_wide)
+    value = found.values[0] if found is not None and found.values else None
+    if found is None or not isinstance(value, dict) or not value:
+        return (None if isinstance(value, dict) else value), ""
+    name = min(value, key=lambda name: "classif" not in name.lower())
+    others = [found.outside, *rest_of(value, (name,)), *map(embedded.text_of, found.values[1:])]
+    label = value[name]
+    is_flag = wording.is_wide and label in (0, 1) and isinstance(label, int)
+    return (bool(label) if is_flag else label), "\n".join(others)
+
+
+def input_first(reply: str, finish_reason: str, wording: Wording = WIDE) -> Parsed:
+    """Instances of a task that is no classification, in labelled blocks or as JSON:
 
         Example 1
         Input: 2 and 3
         Output: 5
 
     An output without an input is an instance with an empty input. An input without an output is an
-    instance with an empty output. Reasons: cut_by_length (without the last instance), broken_json,
+    instance with an empty output. Reasons: a cut (without the last instance), broken_json,
     empty_reply, refusal, no_output_label.
     """
-    items = embedded.instances(reply)
+    items = embedded.instances(reply, wording)
     if items is not None:
-        return _parsed(
-            [embedded.instance_of(record) for record in items.values],
-            reply,
-            finish_reason,
-            items,
-            "no_output_label",
-        )
-    sections = sections_of(reply, labels("Input", "Output"))
-    if not any(field == "output" for field, _ in sections):
-        sections = sections_of(reply, labels("Input", "Answer|Response|Solution"))
-    tasks = [
-        task for task in grouped(sections, first="input") if "output" in task or "input" in task
-    ]
-    instances = [
-        Instance(given_input(task.get("input", "")), task.get("output", "")) for task in tasks
-    ]
-    return _parsed(
-        _but_last(instances, finish_reason), reply, finish_reason, None, "no_output_label"
+        return _from_json(items, reply, finish_reason, wording, "no_output_label")
+    sections = sections_by(reply, wording.instances, wording)
+    instances, unused = [], list[str]()
+    for task in grouped(sections, first="input"):
+        if "output" in task or "input" in task:
+            given = given_input(task.get("input", ""), wording)
+            instances.append(Instance(given, task.get("output", "")))
+        unused.append(task.get("instruction", ""))
+    return _from_sections(
+        instances, sections, unused, reply, finish_reason, wording, "no_output_label"
     )
 
 
-def output_first(reply: str, finish_reason: str) -> Parsed:
+def output_first(reply: str, finish_reason: str, wording: Wording = WIDE) -> Parsed:
     """Instances of a classification, each a class label and an input that has the label:
 
         Class label: spam
         Input: Win a prize now!
 
-    The input stands below the class label, with or without "Input:", or above. JSON lists are read
-    as well. Reasons: cut_by_length (without the last instance), broken_json, empty_reply, refusal,
+    The input stands below the class label, with or without "Input:", or above. JSON is read as
+    well. Reasons: a cut (without the last instance), broken_json, empty_reply, refusal,
     no_class_label.
     """
-    items = embedded.instances(reply)
+    items = embedded.instances(reply, wording)
     if items is not None:
-        return _parsed(
-            [embedded.instance_of(record) for record in items.values],
-            reply,
-            finish_reason,
-            items,
-            "no_class_label",
-        )
-    sections = sections_of(reply, labels("Input", r"Class[ _-]?label|Label|Class|Output"))
-    fields = [field for field, _ in sections if field in ("input", "output")]
-    instances = []
+        return _from_json(items, reply, finish_reason, wording, "no_class_label")
+    sections = sections_by(reply, wording.classes, wording)
+    fields = [field for field in fields_of(sections) if field != "instruction"]
+    instances, unused = [], list[str]()
     for task in grouped(sections, first=fields[0] if fields else "output"):
         label, _, below = task.get("output", "").partition("\n")
         given = "\n".join(part for part in (below.strip(), task.get("input", "")) if part)
         if label or given:
-            instances.append(Instance(given_input(given), _plain(label.strip())))
-    return _parsed(
-        _but_last(instances, finish_reason), reply, finish_reason, None, "no_class_label"
+            instances.append(Instance(given_input(given, wording), _plain(label.strip())))
+        unused.append(task.get("instruction", ""))
+    return _from_sections(
+        instances, sections, unused, reply, finish_reason, wording, "no_class_label"
     )
 
 
-def tidy_instruction(text: str) -> str:
-    """An instruction as a line of plain text.
+def tidied(text: str, wording: Wording = WIDE) -> tuple[str, str]:
+    """An instruction as a line of plain text, and the title that stood before the instruction.
 
     Removes a title in bold, a label, emphasis, and quotes around the whole.
     """
     text = " ".join(text.split())
-    text = _without(_PREFIX, _without(_TITLE, text))
+    text, title = _without(_TITLE, text)
+    text, _ = _without(_ANY_PREFIX if wording.is_wide else _PREFIX, text)
     text = _plain(text)
     if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and text[0] not in text[1:-1]:
         text = text[1:-1].strip()
-    return text
+    return text, title
 
 
-def why_nothing(reply: str, otherwise: str) -> str:
-    """The reason of a reply that holds nothing: empty_reply, refusal, or the given slug."""
-    if not reply.strip():
-        return "empty_reply"
-    return "refusal" if _REFUSAL.match(reply) else otherwise
-
-
-def _without(pattern: re.Pattern[str], text: str) -> str:
+def _without(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
     match = pattern.match(text)
-    return text[match.end() :].strip() if match else text
+    return (text[match.end() :].strip(), match.group()) if match else (text, "")
 
 
 def _plain(text: str) -> str:
@@ -192,32 +213,34 @@ def _plain(text: str) -> str:
     return match[2] + text[match.end() :] if match else text
 
 
-def _but_last(instances: list[Instance], finish_reason: str) -> list[Instance]:
-    return instances[:-1] if finish_reason == "length" else instances
+def _labelled(is_classification: bool, explanation: str, wording: Wording) -> Parsed:
+    left = leftovers("", [], wording, explanation=explanation)
+    return Parsed(is_classification=is_classification, leftovers=left)
 
 
-def _parsed(
+def _from_json(
+    items: Items, reply: str, finish_reason: str, wording: Wording, otherwise: str
+) -> Parsed:
+    instances = tuple(embedded.instance_of(record, wording) for record in items.values)
+    rest = [text for record in items.values for text in embedded.instance_rest(record)]
+    left = leftovers("", [*items.leftovers, *rest], wording)
+    parsed = Parsed(instances=instances, leftovers=left)
+    return finished(parsed, reply, finish_reason, items, otherwise)
+
+
+def _from_sections(
     instances: list[Instance],
+    sections: list[Section],
+    unused: list[str],
     reply: str,
     finish_reason: str,
-    items: embedded.Items | None,
+    wording: Wording,
     otherwise: str,
 ) -> Parsed:
-    return Parsed(
-        instances=tuple(instances),
-        reason=why(reply, finish_reason, items, found=bool(instances), otherwise=otherwise),
-    )
-
-
-def why(
-    reply: str, finish_reason: str, items: embedded.Items | None, *, found: bool, otherwise: str
-) -> str | None:
-    """The reason of a reply: cut_by_length, broken_json or that of `why_nothing`; None if complete.
-
-    found: whether the reply held anything. otherwise: the slug for a reply that held nothing.
-    """
-    if finish_reason == "length":
-        return "cut_by_length"
-    if items is not None and not items.is_whole:
-        return "broken_json"
-    return None if found else why_nothing(reply, otherwise)
+    """unused: texts of the sections that are in no instance."""
+    if cut_of(finish_reason) is not None:
+        instances = instances[:-1]
+    before, between = texts_outside(sections)
+    left = leftovers(before, [*between, *unused], wording)
+    parsed = Parsed(instances=tuple(instances), leftovers=left)
+    return finished(parsed, reply, finish_reason, None, otherwise)

@@ -8,36 +8,21 @@ in the length of a line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-MARK = r"[ \t>*_#`]*"  # markdown around a number or a label
+from selfinstruct.parsing.wording import WIDE, Wording, lines_of
+
 Section = tuple[str, str]  # a field's name, its text
+Label = re.Pattern[str]
+# Sections that are in no example: the text before the first label, and that between two examples.
+FIRST, EXAMPLE = "", "example"
 
 _RULE = re.compile(r"[ \t]*(?:#{3,}|-{3,}|\*{3,}|={3,})[ \t]*$")
-_ANNOUNCED = rf"{MARK}(?:Example|Instance|Task|Case|Sample)"
-_EXAMPLE = re.compile(rf"{_ANNOUNCED}{MARK}(?:[.:)]{MARK})?$", re.I)
-_NUMBERED_EXAMPLE = re.compile(
-    rf"{_ANNOUNCED}[ \t]*#?\d+{MARK}(?:[.:)(\u2013\u2014-].{{0,120}})?$", re.I
+_TAG = re.compile(
+    r"^[ \t]*<(?P<tag>(?:instruction|input|output|class_?label|label|answer|response)(?:_?\d{1,2})?)>"
+    r"(?P<text>.{0,20000}?)</(?P=tag)>[ \t]*$",
+    re.I | re.M | re.S,
 )
-_CLOSING = re.compile(
-    r"\W*(?:(?:please )?let me know|please feel free|feel free|i hope|these (?:examples|instances)"
-    r"|would you like|if you(?:['\u2019]d| would) like)\b"
-    r".*\b(?:examples?|instances?|instructions?|tasks?)\b",
-    re.I,
-)
-_NO_INPUT = re.compile(
-    r"(?:no\W?(?:(?:additional|further|specific|other|extra) )?inputs?|inputs? (?:is )?not|none|not"
-    r"|this task does not)?"
-    r" ?(?:(?:is |was )?(?:needed|required|necessary|given|provided|applicable)"
-    r"|(?:require|need) (?:any |an )?inputs?)?(?: for this (?:task|instruction))?"
-    r"|n/?a|empty|nil|null|\u65e0|\u7121|\u65e0\u8f93\u5165|-+",
-    re.I,
-)
-_AROUND = " \t\r\n\"'*_`[]<>()."
-
-
-def lines_of(reply: str) -> list[str]:
-    return reply.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def is_fence(line: str) -> bool:
@@ -45,73 +30,76 @@ def is_fence(line: str) -> bool:
     return line.count("```") % 2 == 1 or line.lstrip(" \t").startswith("~~~")
 
 
-def is_closing_remark(line: str) -> bool:
-    """Whether a line is like "Let me know if you need more examples!"."""
-    return _CLOSING.match(line) is not None
+def sections_by(reply: str, patterns: Sequence[Label], wording: Wording) -> list[Section]:
+    """The sections by the first pattern that finds an output.
 
-
-def labels(given: str, output: str) -> re.Pattern[str]:
-    """A pattern for lines, without leading blanks, that begin a field.
-
-    given, output: patterns for the names of the input and of the output. The groups "instruction",
-    "input" and "output" tell the field, "rest" is the text behind the colon.
+    Among several such patterns, by the pattern that leaves the shortest text before the first label.
     """
-    return re.compile(
-        rf"(?P<before>(?P<bullet>[-*+\u2022][ \t])?{MARK}"
-        rf"(?:(?:Example[ \t]*#?)?\d{{1,2}}[.):]{MARK})?)"
-        rf"(?:(?P<instruction>Instruction)|(?P<input>{given})|(?P<output>{output}))"
-        rf"(?:[ \t]*#?\d+)?{MARK}"
-        rf"(?:[:\uff1a](?P<rest>.*))?$",
-        re.I,
-    )
+    every = [sections_of(reply, pattern, wording) for pattern in patterns]
+    answered = [sections for sections in every if "output" in fields_of(sections)]
+    if not wording.is_wide:
+        return answered[0] if answered else every[-1]
+    if answered:
+        return min(answered, key=lambda sections: len(sections[0][1]))
+    return _tagged(reply) or max(every, key=lambda sections: len(fields_of(sections)))
 
 
-def sections_of(reply: str, label: re.Pattern[str]) -> list[Section]:
-    """The labelled parts of a reply in their order.
+def sections_of(reply: str, label: Label, wording: Wording = WIDE) -> list[Section]:
+    """The parts of a reply in their order.
 
-    A section named "example" marks a line that announces the next example. Labels inside code
-    count only where no label stands outside.
+    The first section has the text before the first label. A section EXAMPLE begins at a line that
+    announces the next example. Labels inside code count only where no label stands outside.
     """
-    lines = lines_of(reply)
+    lines, after = lines_of(reply), list[str]()
+    before: list[str] = []
     begins = _begins(lines, label)
     if not begins and (fences := [number for number, line in enumerate(lines) if is_fence(line)]):
-        lines = lines[fences[0] + 1 : fences[-1] if len(fences) > 1 else None]
+        end = fences[-1] if len(fences) > 1 else len(lines)
+        before, after = lines[: fences[0]], lines[end + 1 :]
+        lines = lines[fences[0] + 1 : end]
         begins = _begins(lines, label)
-    breaks = _breaks(lines, begins)
-    sections: list[tuple[str, list[str]]] = []
+    breaks = _breaks(lines, begins, wording)
+    sections: list[tuple[str, list[str]]] = [(FIRST, before)]
     for number, line in enumerate(lines):
         if number in begins:
             sections.append((_field(begins[number]), [_unmarked(begins[number])]))
         elif number in breaks:
-            sections.append(("example", []))
-        elif sections:
+            sections.append((EXAMPLE, [_title(line, wording)]))
+        else:
             sections[-1][1].append(line)
+    sections.append((EXAMPLE, after))
     return [(field, "\n".join(text).strip()) for field, text in sections]
+
+
+def fields_of(sections: list[Section]) -> list[str]:
+    """The names of the fields in sections."""
+    return [field for field, _ in sections if field not in (FIRST, EXAMPLE)]
 
 
 def grouped(sections: list[Section], *, first: str) -> Iterator[dict[str, str]]:
     """The fields of each example.
 
-    A new example begins at a section named "example", at a field named `first`, and at a field that
-    the present example has already.
+    A new example begins at a section EXAMPLE, at a field named `first`, and at a field that the
+    present example has already.
     """
     group: dict[str, str] = {}
     for field, text in sections:
-        if group and (field in ("example", first) or field in group):
+        if group and (field in (EXAMPLE, first) or field in group):
             yield group
             group = {}
-        if field != "example":
+        if field not in (FIRST, EXAMPLE):
             group[field] = text
     if group:
         yield group
 
 
-def given_input(text: str) -> str:
-    """`text` without blanks around, "" for a spelling of "no input" such as "N/A"."""
-    return "" if _NO_INPUT.fullmatch(text.strip(_AROUND)) else text.strip()
+def texts_outside(sections: list[Section]) -> tuple[str, list[str]]:
+    """The text before the first label, and the texts between and behind the examples."""
+    before = "\n".join(text for field, text in sections if field == FIRST)
+    return before, [text for field, text in sections if field == EXAMPLE]
 
 
-def _begins(lines: list[str], label: re.Pattern[str]) -> dict[int, re.Match[str]]:
+def _begins(lines: list[str], label: Label) -> dict[int, re.Match[str]]:
     """The labels that begin a field, by line number.
 
     The first label shows the style of the reply. Where that has no bullet, or has a colon, later
@@ -140,7 +128,7 @@ def _plain(lines: list[str]) -> Iterator[tuple[int, str]]:
         fenced ^= is_fence(line)
 
 
-def _breaks(lines: list[str], begins: dict[int, re.Match[str]]) -> set[int]:
+def _breaks(lines: list[str], begins: dict[int, re.Match[str]], wording: Wording) -> set[int]:
     """The numbers of the lines that stand between two examples.
 
     "Example" and rules count only directly before a field, because answers have such lines as well.
@@ -149,7 +137,8 @@ def _breaks(lines: list[str], begins: dict[int, re.Match[str]]) -> set[int]:
     """
     plain = {number for number, _ in _plain(lines)}
     breaks: set[int] = set()
-    is_announced = any(_NUMBERED_EXAMPLE.match(line) for line in lines[: min(begins, default=0)])
+    numbered = wording.numbered_example
+    is_announced = any(numbered.match(line) for line in lines[: min(begins, default=0)])
     follows = False  # whether a field begins on the next line
     ahead = False  # whether a field begins before the next numbered example
     at_end = True
@@ -159,13 +148,13 @@ def _breaks(lines: list[str], begins: dict[int, re.Match[str]]) -> set[int]:
             continue
         if number in begins:
             follows, ahead, at_end = True, True, False
-        elif number in plain and _NUMBERED_EXAMPLE.match(line):
+        elif number in plain and numbered.match(line):
             breaks |= {number} if follows or (is_announced and ahead) else set()
             follows, ahead, at_end = number in breaks, False, False
-        elif number in plain and (_EXAMPLE.match(line) or _RULE.match(line)):
+        elif number in plain and (wording.example.match(line) or _RULE.match(line)):
             breaks |= {number} if follows or at_end else set()
             follows = follows and number in breaks
-        elif at_end and is_closing_remark(line):
+        elif at_end and wording.closing.match(line):
             breaks.add(number)
         else:
             follows = at_end = False
@@ -174,6 +163,12 @@ def _breaks(lines: list[str], begins: dict[int, re.Match[str]]) -> set[int]:
 
 def _field(label: re.Match[str]) -> str:
     return next(field for field in ("instruction", "input", "output") if label[field] is not None)
+
+
+def _title(line: str, wording: Wording) -> str:
+    """The words of a line between two examples, "" for a rule or for the bare "Example 2"."""
+    bare = wording.announced.match(line)
+    return line[bare.end() :].strip(" \t*_#:.()-\u2013\u2014\uff1a") if bare else line
 
 
 def _unmarked(label: re.Match[str]) -> str:
@@ -188,3 +183,23 @@ def _unmarked(label: re.Match[str]) -> str:
         if mark and rest.endswith(mark) and rest.count(mark) == 1
         else rest
     )
+
+
+def _tagged(reply: str) -> list[Section]:
+    """The sections of a reply with tags, as <input>...</input>; empty without an output."""
+    sections: list[Section] = []
+    done = 0
+    for found in _TAG.finditer(reply):
+        name = found["tag"].rstrip("0123456789_").lower()
+        field = name if name in ("instruction", "input") else "output"
+        sections += [
+            (FIRST, _untagged(reply[done : found.start()])),
+            (field, found["text"].strip()),
+        ]
+        done = found.end()
+    sections.append((FIRST, _untagged(reply[done:])))
+    return sections if "output" in fields_of(sections) else []
+
+
+def _untagged(text: str) -> str:
+    return re.sub(r"</?[A-Za-z][\w-]{0,30}>", "", text).strip()

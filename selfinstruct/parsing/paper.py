@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 from selfinstruct.data.tasks import Instance
-from selfinstruct.parsing import Draft, Parsed
+from selfinstruct.parsing import Draft, Leftover, Parsed
+from selfinstruct.parsing.endings import cut_of
 
 _ITEM = re.compile(r"\n\d+\s?\. ")
 _EXAMPLE = re.compile(r"Example\s?\d*\.?")
@@ -23,11 +24,12 @@ def propose(reply: str, finish_reason: str) -> Parsed:
         10. Explain how a bicycle stays upright.
 
     Returns a draft for each item, empty items included. `capitalize` also lowers the rest of the
-    text ("Python" becomes "python"), a known defect of the published data. Reasons: cut_by_length
-    (the whole reply is dropped), empty_reply.
+    text ("Python" becomes "python"), a known defect of the published data. Reasons: a cut (the
+    whole reply is dropped), empty_reply.
     """
-    if finish_reason == "length":
-        return Parsed(reason="cut_by_length")
+    cut = cut_of(finish_reason)
+    if cut is not None:
+        return Parsed(reason=cut)
     if not reply.strip():
         return Parsed(reason="empty_reply")
     return Parsed(
@@ -35,9 +37,16 @@ def propose(reply: str, finish_reason: str) -> Parsed:
     )
 
 
-def classify(reply: str, finish_reason: str) -> Parsed:
-    """Whether the reply is the word "Yes". Every other reply means no; there is no reason."""
-    return Parsed(is_classification=reply.strip() in ("Yes", "yes", "YES"))
+def classify(reply: str, finish_reason: str, *, edition: int = 2) -> Parsed:
+    """Whether the reply is the word "Yes". Every other text means no.
+
+    A blank reply is no answer, and has the reason empty_reply; edition 1 took that for no.
+    """
+    if edition > 1 and not reply.strip():
+        return Parsed(reason="empty_reply")
+    is_yes = reply.strip() in ("Yes", "yes", "YES")
+    rest = () if is_yes else tuple(Leftover(text, "explanation") for text in _beside_no(reply))
+    return Parsed(is_classification=is_yes, leftovers=rest)
 
 
 def input_first(reply: str, finish_reason: str) -> Parsed:
@@ -47,7 +56,7 @@ def input_first(reply: str, finish_reason: str) -> Parsed:
         Input: 2 and 3
         Output: 5
 
-    A reply without "Example" is a single block. Reasons: cut_by_length (without the last instance),
+    A reply without "Example" is a single block. Reasons: a cut (without the last instance),
     no_output_label, empty_reply.
     """
     text = reply.strip()
@@ -57,7 +66,9 @@ def input_first(reply: str, finish_reason: str) -> Parsed:
         blocks = [text]
     else:
         return Parsed(reason="no_output_label" if text else "empty_reply")
-    return _but_cut([_instance(block.strip()) for block in blocks], finish_reason)
+    read = [_instance(block.strip()) for block in blocks]
+    rest = [text for _, texts in read for text in texts]
+    return _but_cut([instance for instance, _ in read], rest, finish_reason)
 
 
 def output_first(reply: str, finish_reason: str) -> Parsed:
@@ -66,26 +77,34 @@ def output_first(reply: str, finish_reason: str) -> Parsed:
         Class label: spam
         Win a prize now!
 
-    Reasons: cut_by_length (without the last instance), no_class_label, empty_reply.
+    Reasons: a cut (without the last instance), no_class_label, empty_reply.
     """
-    parts = [part.strip().partition("\n") for part in reply.split("Class label:")[1:]]
+    before, *blocks = reply.split("Class label:")
+    parts = [part.strip().partition("\n") for part in blocks]
     if not parts:
         return Parsed(reason="no_class_label" if reply.strip() else "empty_reply")
-    return _but_cut(
-        [Instance(given.strip(), label.strip()) for label, _, given in parts], finish_reason
-    )
+    instances = [Instance(given.strip(), label.strip()) for label, _, given in parts]
+    return _but_cut(instances, [before], finish_reason)
 
 
-def _instance(block: str) -> Instance:
+def _instance(block: str) -> tuple[Instance, list[str]]:
+    """The instance of a block, and the texts behind a second "Output:" or a later "Input:"."""
     before, *after = _OUTPUT.split(block)
     given, output = (before.strip(), after[0]) if after else ("", block)
     label = _INPUT.match(given)
-    return Instance(
-        given[label.end() :].strip() if label else given, _INPUT.split(output.strip())[0].strip()
-    )
+    text, *rest = _INPUT.split(output.strip())
+    instance = Instance(given[label.end() :].strip() if label else given, text.strip())
+    return instance, [*rest, *after[1:]]
 
 
-def _but_cut(instances: list[Instance], finish_reason: str) -> Parsed:
-    if finish_reason == "length":
-        return Parsed(instances=tuple(instances[:-1]), reason="cut_by_length")
-    return Parsed(instances=tuple(instances))
+def _beside_no(reply: str) -> list[str]:
+    text = re.sub(r"^\W*no\b\W*", "", reply.strip(), flags=re.I)
+    return [text] if re.search(r"\w", text) else []
+
+
+def _but_cut(instances: list[Instance], rest: list[str], finish_reason: str) -> Parsed:
+    cut = cut_of(finish_reason)
+    if cut is not None:
+        return Parsed(instances=tuple(instances[:-1]), reason=cut)
+    left = tuple(Leftover(text.strip()) for text in rest if text.strip())
+    return Parsed(instances=tuple(instances), leftovers=left)

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from selfinstruct.parsing.embedded import value_of
+from selfinstruct.parsing import Leftover
+from selfinstruct.parsing.endings import cut_of
+from selfinstruct.parsing.values import value_of
 
 QUESTIONS = ("is_valid", "input_fits", "output_right")  # the rows of the paper's table 2
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
@@ -24,6 +26,7 @@ class Verdict:
     output_right: bool | None = None
     words: str = ""
     reason: str | None = None
+    leftovers: tuple[Leftover, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -41,16 +44,16 @@ def judge(reply: str, finish_reason: str) -> Verdict:
 
         {"reason": "...", "is_valid": true, "input_fits": true, "output_right": "no", "score": 2}
 
-    Errors: empty_reply, cut_by_length, broken_json, no_verdict (an answer or the score is missing),
-    bad_score.
+    Errors: empty_reply, a cut (endings.py), broken_json, no_verdict (an answer or the score is
+    missing), bad_score.
     """
     if not reply.strip():
-        return Verdict(reason="cut_by_length" if finish_reason == "length" else "empty_reply")
+        return Verdict(reason=cut_of(finish_reason) or "empty_reply")
     value = value_of(reply)
     if isinstance(value, dict) and len(value) == 1:  # {"judgement": {...}}
         (value,) = value.values()
     if not isinstance(value, dict):
-        return Verdict(reason="cut_by_length" if finish_reason == "length" else "broken_json")
+        return Verdict(reason=cut_of(finish_reason) or "broken_json")
     is_valid, input_fits, output_right = answers = [_flag(value.get(name)) for name in QUESTIONS]
     if None in answers or "score" not in value:
         return Verdict(reason="no_verdict")

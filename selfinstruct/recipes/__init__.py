@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from selfinstruct.asking.stage import Ask, Question, Reply
+from selfinstruct.asking.reading import Reply
+from selfinstruct.asking.stage import Ask, Question
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 
@@ -134,11 +135,17 @@ class Recipe:
 def dropped_replies(
     stage: str, turn: int, reply: Reply, instruction: Instruction | None = None
 ) -> list[Rejected]:
-    """Replies, or ends of replies, that could not be read, in the order in which they came."""
+    """Replies, or ends of replies, that could not be read, in the order in which they came.
+
+    Then the texts of the last reply that are in no candidate, each reason with its texts.
+    """
     of = instruction.id if instruction else None
-    replies = [(each.text, each.parsed.reason) for each in (*reply.before, reply)]
+    texts = [("reply", each.parsed.reason, each.text) for each in (*reply.before, reply)]
+    for reason in dict.fromkeys(left.reason for left in reply.leftovers):
+        same = [left.text for left in reply.leftovers if left.reason == reason]
+        texts.append(("leftover", reason, "\n".join(same)))
     return [
-        Rejected(stage, "reply", reason, turn, text, instruction_id=of)
-        for text, reason in replies
+        Rejected(stage, what, reason, turn, text, instruction_id=of)
+        for what, reason, text in texts
         if reason is not None
     ]

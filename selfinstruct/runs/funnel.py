@@ -57,7 +57,7 @@ class Funnel:
         found: Counter[str] = Counter()
         for (kind, stage, reason), count in self.rejected.items():
             if kind == what:
-                found[f"{stage}: {reason}" if what == "reply" else reason] += count
+                found[f"{stage}: {reason}" if what in ("reply", "leftover") else reason] += count
         return sorted(found.items(), key=lambda one: (-one[1], one[0]))
 
     def commonest(self) -> str:
@@ -106,11 +106,15 @@ class Funnel:
         yield row(items, self.turns)
         for reason, count in self.reasons("reply"):
             yield row(f"  reply dropped, {reason}", count)
+        for reason, count in self.reasons("leftover"):
+            yield row(f"  text left of a reply, {reason}", count)
         yield row("instructions proposed", self.proposed)
         for reason, count in self.reasons("instruction"):
             yield row(f"  dropped, {reason}", count, self.proposed)
         yield row("instructions admitted", self.admitted, self.proposed)
         yield row("  of them classification", self.classification, self.admitted)
+        for reason, count in self.reasons("label"):
+            yield row(f"  of them with no label, {reason}", count, self.admitted)
         yield row("instances written", self.instances)
         for reason, count in self.reasons("instance"):
             yield row(f"  dropped, {reason}", count, self.instances)

@@ -63,7 +63,9 @@ class Inputs:
         extra = tuple(sorted(fields.items()))
         stages = {
             each.name: Stage(
-                each, templates[each.name], config, config.seed, extra, config.decoding(each.name)
+                *(each, templates[each.name], config, config.seed, extra),
+                decoding=config.decoding(each.name),
+                edition=config.edition,
             )
             for each in questions
         }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 from selfinstruct.asking.stage import Question
 from selfinstruct.data.tasks import SeedTask
-from selfinstruct.parsing import alpaca, chat, paper
+from selfinstruct.parsing import Parsed, alpaca, chat, paper
+from selfinstruct.parsing.wording import NARROW
 from selfinstruct.recipes import filters as filtering
 from selfinstruct.recipes.pool import PoolItem
 
@@ -30,6 +32,8 @@ _NAMES = {
 # Tokens of a reply: an instruction, a word, an instance.
 _REPLY_TOKENS = {"propose": 28.0, "classify": 2.0, "input_first": 130.0, "output_first": 70.0}
 _WHOLE_TASK_TOKENS = 110.0
+# Tokens of a second attempt after a cut reply: a model that thinks has not said its word in 16.
+_ROOM = {"classify": 2048}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,15 @@ class Method:
     repeats: bool = False  # a task without input may have several instances
 
 
+def _as_edition_1(parse: Callable[..., Parsed]) -> Callable[[str, str], Parsed]:
+    """The parser for replies of runs that began under version 0.1."""
+    if parse is paper.classify:
+        return partial(parse, edition=1)
+    return partial(parse, wording=NARROW) if parse.__module__ != paper.__name__ else parse
+
+
 def _questions(parsers: ModuleType, *, leads: bool) -> tuple[Question, ...]:
+    """The questions of a preset; leads: whether prompts may end in the beginning of the reply."""
     return tuple(
         Question(
             name,
@@ -53,6 +65,8 @@ def _questions(parsers: ModuleType, *, leads: bool) -> tuple[Question, ...]:
             reply_tokens=_REPLY_TOKENS[name],
             goes_on=leads and name != "classify",
             shrinks=name == "propose",
+            room=_ROOM.get(name),
+            parse_edition_1=_as_edition_1(getattr(parsers, name)),
         )
         for name, schema in _SCHEMAS.items()
     )
@@ -89,6 +103,7 @@ _WHOLE_TASKS = Question(
     reply_tokens=_WHOLE_TASK_TOKENS,
     goes_on=True,
     shrinks=True,
+    parse_edition_1=_as_edition_1(alpaca.propose),
 )
 METHODS: dict[str, Method] = {
     "chat": Method(_questions(chat, leads=True), filtering.CHAT_FILTERS, as_list),

@@ -20,10 +20,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
-from selfinstruct.asking.stage import Ask, Question, Reply
+from selfinstruct.asking.reading import Reply
+from selfinstruct.asking.stage import Ask, Question
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instance, Instruction, SeedTask
 from selfinstruct.defects import Finding
+from selfinstruct.parsing.tokens import why_not_control_token
 from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
 from selfinstruct.recipes import filters as filtering
 from selfinstruct.recipes.pool import Pool, PoolItem
@@ -123,6 +125,8 @@ class SelfInstruct(Recipe):
     def why_not(self, text: str) -> str | None:
         """The reason to drop an instruction before it is compared with the pool."""
         reason = filtering.why_not_instruction(text, self._method.filters)
+        if reason is None and self.config.edition > 1:
+            reason = why_not_control_token(text)
         if reason is None and not self.pool.is_comparable(text):
             reason = "no_tokens"
         return reason
@@ -175,12 +179,16 @@ class SelfInstruct(Recipe):
             "max_instances": self.config.max_instances_per_task,
         }
         label = await ask("classify", admitted.id, values)
-        instruction = replace(admitted, is_classification=label.parsed.is_classification)
-        stage = "output_first" if instruction.is_classification else "input_first"
+        known: bool | None = label.parsed.is_classification
+        known = bool(known) if self.config.edition == 1 else known  # version 0.1: unread means no
+        instruction = replace(admitted, is_classification=known)
+        stage = "output_first" if known else "input_first"
         reply = await ask(stage, admitted.id, values)
+        place = (at, admitted.text, admitted.id)
         return [
             instruction,
             *dropped_replies("classify", at, label, instruction),
+            *([Rejected("classify", "label", "unknown_label", *place)] if known is None else []),
             *dropped_replies(stage, at, reply, instruction),
             *self._checked(instruction, stage, reply.parsed.instances),
         ]

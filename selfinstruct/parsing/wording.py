@@ -1,0 +1,138 @@
+"""The words and marks by which a reply's form is known.
+
+`NARROW` has those of version 0.1, in English: a run that began under version 0.1 reads its replies
+by them for ever. `WIDE` has all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from selfinstruct.parsing import languages
+from selfinstruct.parsing.languages import any_of
+
+MARK = r"[ \t>*_#`]*"  # markdown around a number or a label
+_AROUND = " \t\r\n\"'*_`[]<>()."
+_NO_INPUT = (
+    r"(?:no\W?(?:(?:additional|further|specific|other|extra) )?inputs?|inputs? (?:is )?not|none|not"
+    r"|this task does not)?"
+    r" ?(?:(?:is |was )?(?:needed|required|necessary|given|provided|applicable)"
+    r"|(?:require|need) (?:any |an )?inputs?)?(?: for this (?:task|instruction))?"
+    r"|n/?a|empty|nil|null|\u65e0|\u7121|\u65e0\u8f93\u5165|-+"
+)
+_CLOSING = (
+    r"(?:(?:please )?let me know|please feel free|feel free|i hope|these (?:examples|instances)"
+    r"|would you like|if you(?:['\u2019]d| would) like)\b"
+    r".*\b(?:examples?|instances?|instructions?|tasks?)\b"
+)
+_YES = (
+    r"[\W_]*(?:(?:the |my |final )*(?:answer|labels?|(?:is )?classification(?: task)?)"
+    r"(?: is)?[\W_]*)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The words of a reply's form.
+
+    instances, classes, tasks: patterns of the labels (see `labels`) in instances, in instances of a
+    classification and in whole tasks. example, numbered_example: a line that announces an example.
+    announced: the beginning of such a line.
+    """
+
+    is_wide: bool
+    instances: tuple[re.Pattern[str], ...]
+    classes: tuple[re.Pattern[str], ...]
+    tasks: tuple[re.Pattern[str], ...]
+    announced: re.Pattern[str]
+    example: re.Pattern[str]
+    numbered_example: re.Pattern[str]
+    closing: re.Pattern[str]
+    no_input: re.Pattern[str]
+    yes_or_no: re.Pattern[str]  # the groups "yes" and "no"
+
+
+def labels(
+    given: str, output: str, *, instruction: str = "Instruction", example: str = "Example"
+) -> re.Pattern[str]:
+    """A pattern for lines, without leading blanks, that begin a field.
+
+    Each argument is a pattern for the names of a field; `example` stands before a field's number.
+    The groups "instruction", "input" and "output" tell the field, "rest" is the text behind the
+    colon.
+    """
+    return re.compile(
+        rf"(?P<before>(?P<bullet>[-*+\u2022][ \t])?{MARK}"
+        rf"(?:(?:(?:{example})[ \t]*#?)?\d{{1,2}}[.):]{MARK})?)"
+        rf"(?:(?P<instruction>{instruction})|(?P<input>{given})|(?P<output>{output}))"
+        rf"(?:[ \t]*#?\d+)?{MARK}"
+        rf"(?:[:\uff1a](?P<rest>.*))?$",
+        re.I,
+    )
+
+
+def lines_of(reply: str) -> list[str]:
+    return reply.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def given_input(text: str, wording: Wording | None = None) -> str:
+    """`text` without blanks around, "" for a spelling of "no input" such as "N/A"."""
+    spelling = (wording or WIDE).no_input
+    return "" if spelling.fullmatch(text.strip(_AROUND)) else text.strip()
+
+
+def _wording(words: str, no_input: str, closing: str, *, is_wide: bool) -> Wording:
+    """words: the names of an example."""
+    announced, colon = rf"{MARK}(?:{words})", "\uff1a" if is_wide else ""
+    yes, no = (
+        any_of(languages.YES[: None if is_wide else 1]),
+        any_of(languages.NO[: None if is_wide else 1]),
+    )
+    before = rf"{_YES}(?:(?:{any_of(languages.ANSWERS)})[\W_]{{0,9}})?" if is_wide else _YES
+    more = (_ANY_INSTANCES, _QUESTIONS) if is_wide else ()
+    return Wording(
+        is_wide,
+        instances=(labels("Input", "Output"), labels("Input", "Answer|Response|Solution"), *more),
+        classes=(
+            labels("Input", r"Class[ _-]?label|Label|Class|Output"),
+            *([_ANY_CLASSES] * is_wide),
+        ),
+        tasks=(labels("Input", "Output"), *([_ANY_TASKS] * is_wide)),
+        announced=re.compile(rf"{announced}[ \t]*#?\d*", re.I),
+        example=re.compile(rf"{announced}{MARK}(?:[.:){colon}]{MARK})?$", re.I),
+        numbered_example=re.compile(
+            rf"{announced}[ \t]*#?\d+{MARK}(?:[.:)(\u2013\u2014{colon}-].{{0,120}})?$",
+            re.I,
+        ),
+        closing=re.compile(rf"\W*{closing}", re.I),
+        no_input=re.compile(no_input, re.I),
+        yes_or_no=re.compile(rf"{before}(?:(?P<yes>{yes})|(?P<no>{no}))(?!_*[^\W_])", re.I),
+    )
+
+
+_EXAMPLE = any_of(languages.EXAMPLES)
+_INSTRUCTION = any_of(languages.INSTRUCTIONS)
+_ANY_INSTANCES = labels(
+    any_of(languages.INPUTS), any_of(languages.OUTPUTS), instruction=_INSTRUCTION, example=_EXAMPLE
+)
+_QUESTIONS = labels(r"Q(?:uestion)?|User|Human", r"A(?:nswer)?|Result|Assistant|Reply|Completion")
+_ANY_CLASSES = labels(
+    any_of(languages.INPUTS, (r"Text|Sentence",)),
+    any_of(languages.LABELS, languages.OUTPUTS),
+    instruction=_INSTRUCTION,
+    example=_EXAMPLE,
+)
+_ANY_TASKS = labels(
+    any_of(languages.INPUTS),
+    any_of(languages.OUTPUTS, (r"Answer|Response|Solution",)),
+    instruction=_INSTRUCTION,
+    example=_EXAMPLE,
+)
+NARROW = _wording(r"Example|Instance|Task|Case|Sample", _NO_INPUT, _CLOSING, is_wide=False)
+WIDE = _wording(
+    rf"Task|{_EXAMPLE}",
+    "|".join((_NO_INPUT, *languages.NO_INPUT)),
+    _CLOSING,
+    is_wide=True,
+)
