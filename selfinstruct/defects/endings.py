@@ -6,14 +6,19 @@ import re
 
 from selfinstruct.defects.code import looks_like_code
 from selfinstruct.defects.finding import Checked, Finding, found
-from selfinstruct.defects.languages import HAN_OR_KANA
+from selfinstruct.defects.words import HAN_OR_KANA, words_in
 
 _OPEN_WORD = re.compile(
-    r"\b(?:the|an|a|of|and|or|to|in|with|for|but|that|by|from|at|as|than|into|because|which|whose"
-    r"|their|its|our|your|my|is|are|was|were|be|being|been|has|have|had|can|could|will|would|should"
-    r"|may|might|must|such|this|these|not"
+    r"\b(?:the|an|a|and|or|but|than|into|because|which|whose|their|its|our|your|my|being"
+    r"|could|would|should|may|might|must"
     r"|el|los|las|de|del|y|que|con|para|por|una|un|le|les|des|du|et|avec|pour|dans|une|der|die|das"
-    r"|den|dem|und|mit|f\u00fcr|von|ein|eine|zu|il|di|della|che|o|os|do|da|e)$",
+    r"|den|dem|und|mit|f\u00fcr|von|ein|eine|zu|il|di|della|che)$",
+    re.I,
+)
+# Words that may end a sentence as well: "somebody to talk to".
+_LOOSE_WORD = re.compile(
+    r"\b(?:of|to|in|with|for|that|by|from|at|as|is|are|was|were|be|been|has|have|had|can|will|such"
+    r"|this|these|not|on|about)$",
     re.I,
 )
 _CLOSED = re.compile(
@@ -38,10 +43,40 @@ _SHORT_FORMS = re.compile(
 )
 
 
+_INVISIBLE = re.compile("[\\s\u00ad\u200b-\u200f\u2060\ufeff]+$")
+_SIGN_OFF = (
+    r"(?:yours (?:sincerely|truly|faithfully)|sincerely(?: yours)?|(?:best|kind|warm|warmest) ?(?:regards|wishes)?"
+    r"|regards|respectfully|cheers|love|many thanks|thanks|thank you|with [\w ]{3,30}|all the best"
+    r"|take care|cordially|gratefully|warmly|your friend|mit freundlichen gr\u00fc\u00dfen|viele gr\u00fc\u00dfe"
+    r"|cordialement|atentamente|saludos|\u771f\u631a\u5730?|\u8bda\u631a\u5730?|\u6b64\u81f4|\u656c\u793c|\u795d\u597d|\u6700\u597d\u7684)"
+)
+# Endings without a full stop that are whole: a signature, an author, an option, an item of a list.
+_WHOLE = re.compile(
+    rf"(?:^|\n)[ \t]*{_SIGN_OFF}[,\uff0c]?[ \t]*(?:\n+[^\n.]{{1,60}}){{0,4}}$"
+    rf"|[.!?] {_SIGN_OFF}, [^.\n]{{1,60}}$"
+    r"|[\"'\u201d\u2019\u00bb\u300d\u300f][ \n]*[-\u2013\u2014\u2015~(][ ]?[^\n.]{2,60}$"
+    r"|\b(?:answers?|ans|options?|choices?|grade|rating|score)\W{0,4}(?:is|option)?\W{0,4}\(?[A-E]\W*$"
+    r"|[\s:\uff1a|][A-E]$|\b(?:yes|no|true|false)\b ?/? ?(?:yes|no|true|false)?$"
+    r"|(?:^|\s)(?:\d{1,3}|[A-Za-z])[.)] ?[^.!?\n]{1,60}$"
+    r"|(?:^|\n)[ \t]*[-*\u2022\u2013] [^.!?\n]{1,200}$"
+    r"|(?:^|\n)[^\n.]{1,30}: [^.\n]{1,30}$"
+    r"|(?:\b[A-Za-z]{1,2}[#b]?[ |/-]+){4}\S{1,2}$|(?:[01]{3,}\s){2,}[01]+$|[.-]{1,6}( [.-]{1,6}){3,}$"
+    r"|=\s?[-$\u20ac\u00a3]?[\d.,/]+ ?[\w%$\u20ac\u00a3/]{0,12}$",
+    re.I,
+)
+_PSEUDOCODE = re.compile(
+    r"pseudo|algorithm|\bcode\b|\bsql\b|program|script|\u4f2a\u4ee3\u7801|\u4ee3\u7801", re.I
+)
+_LONG = 40  # words from which a last sentence without its full stop is more than a slip
+
+
 def truncated(row: Checked) -> Finding | None:
-    """An output that ends inside a sentence, inside a list item or inside a block of code."""
-    text = row.output.rstrip()
-    words = len(text.split())
+    """An output that ends inside a sentence, inside a list item or inside a block of code.
+
+    A warning where the last word or sign calls for more, a note where only the full stop is missing.
+    """
+    text = _INVISIBLE.sub("", row.output)
+    words = words_in(text)
     if text.count("```") % 2 == 1:
         return found("truncated", "output", text[-60:])
     if (
@@ -51,29 +86,32 @@ def truncated(row: Checked) -> Finding | None:
     ):
         return _bare_item(text)
     last = text.rpartition("\n")[2]
-    if re.search("[#\uff03]\\s?\\w+$", last):
+    if re.search("[#\uff03]\\s?\\w+$", last) or _WHOLE.search(text[-400:]):
         return None
     if HAN_OR_KANA.search(last):
         return None if _OUTLINE.match(last) or _SIGNED.search(last) else _broken_han(text, last)
-    if (
-        "```" in text
-        or (looks_like_code(last) and not (_OPEN_WORD.search(last) and len(last.split()) >= 7))
-        or re.search(r"https?://\S+$|@\S+$", last)
-    ):
+    if "```" in text or re.search(r"https?://\S+$|@\S+$", last):
         return None
-    if text.endswith(",") and re.search(
-        r"poem|song|verse|lyric|haiku|stanza|rhyme", row.instruction, re.I
-    ):
+    is_code = looks_like_code(last) or _PSEUDOCODE.search(row.instruction)
+    if is_code and not (_OPEN_WORD.search(last) and len(last.split()) >= 7):
         return None
-    if _HANGING.search(text) or (
-        _OPEN_WORD.search(last)
-        and words >= 9
-        and (words >= 20 or not _SHORT_FORMS.search(row.instruction))
-    ):
+    if text.endswith(",") and _LINES_ARE_MEANT.search(row.instruction):
+        return None
+    return _cut_off(row, text, last, words)
+
+
+_LINES_ARE_MEANT = re.compile(r"poem|song|verse|lyric|haiku|stanza|rhyme|csv|letter|e-?mail", re.I)
+
+
+def _cut_off(row: Checked, text: str, last: str, words: int) -> Finding | None:
+    is_short = _SHORT_FORMS.search(row.instruction) is not None
+    is_open = _OPEN_WORD.search(last) or (_LOOSE_WORD.search(last) and re.search(r"[.!?]\s", text))
+    if _HANGING.search(text) or (is_open and words >= 9 and (words >= 20 or not is_short)):
         return found("truncated", "output", text[-60:])
-    if _breaks_off(text, last) and not _SHORT_FORMS.search(row.instruction):
-        return found("truncated", "output", text[-60:])
-    return None
+    if is_short or not _breaks_off(text, last):
+        return None
+    is_sure = words >= _LONG and "\n" not in text
+    return found("truncated", "output", text[-60:], severity=None if is_sure else "note")
 
 
 def _breaks_off(text: str, last: str) -> bool:
@@ -103,6 +141,8 @@ def _breaks_off(text: str, last: str) -> bool:
 
 def _broken_han(text: str, last: str) -> Finding | None:
     ends = [match.end() for match in re.finditer("[\u3002\uff01\uff1f]", text)]
+    if not ends and len(text) < 60:
+        return None  # a list of words, a connective, the beginning of a letter
     if _HANGING.search(text) or (
         re.search(
             "[\u7684\u548c\u4e0e\u662f\u5728\u628a\u88ab\u53ca\u4e14\u6216\u800c"
@@ -113,7 +153,7 @@ def _broken_han(text: str, last: str) -> Finding | None:
     ):
         return found("truncated", "output", text[-40:])
     if ends and last.find("\u3002") >= 0 and len(text) > 30 and len(text) - ends[-1] >= 2:
-        return found("truncated", "output", text[-40:])
+        return found("truncated", "output", text[-40:], severity="note")
     return None
 
 

@@ -8,7 +8,6 @@ from collections import Counter
 from selfinstruct.defects.code import looks_like_code
 from selfinstruct.defects.finding import Checked, Finding, found
 
-HAN_OR_KANA = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _SCRIPTS = {
     "han": "\u3400-\u9fff", "kana": "\u3040-\u30ff", "hangul": "\uac00-\ud7af",
     "cyrillic": "\u0400-\u04ff", "arabic": "\u0600-\u06ff", "hebrew": "\u0590-\u05ff",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from selfinstruct.defects.finding import Checked, Finding, found
-from selfinstruct.defects.languages import HAN_OR_KANA
+from selfinstruct.defects.words import HAN_OR_KANA
 
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]\u3000-\u303f\uff00-\uffef]+", re.I)
 _DOMAIN = re.compile(r"^\W{0,9}(?:[\w-]+\.)+(?:com|org|net|co\.uk|io|edu|gov)(?:/\S*)?\W*$", re.I)
