@@ -20,21 +20,24 @@ _SIGNS = re.compile(
     r"|^=?[A-Z]{2,}\([^)]*\)|\b[a-z]+_[a-z]+\b|\b[a-z]+[A-Z]\w+\(",
     re.M,
 )
-_WANTED = re.compile(
-    r"^\W*(?:please |can you |could you )?(?:write|create|generate|implement|develop|build|code"
-    r"|construct|design|provide|give me|produce|make|show|add|complete|compose)\b[^.?!\n]{0,60}?"
-    r"\b(?:(?:python|java|javascript|js|typescript|c\+\+|c#|c|ruby|go|rust|php|swift|kotlin|r|perl"
+_LANGUAGE = (
+    r"(?:python|java|javascript|js|typescript|c\+\+|c#|c|ruby|go|rust|php|swift|kotlin|r|perl"
     r"|bash|shell|sql|matlab|html|css|scala|haskell|vba|powershell|react|django|flask"
-    r"|node(?:\.js)?)\s(?:code|program|function|script|class|method|query|snippet|app|module|page"
-    r"|command|algorithm|loop|component|stylesheet|one-liner|statement|decorator|generator|form)"
-    r"|(?:code|source code|function|script|sql (?:query|statement|command)|regular expression|regex"
-    r"|code snippet|method|algorithm|program|query)\b "
-    r"(?:in (?:python|java|javascript|typescript|c\+\+|c#|c|ruby|go|rust|php|swift|kotlin|r|perl"
-    r"|bash|sql|matlab|html|css|scala|haskell)\b|(?:that|which|to|for)\s[^.?!\n]{0,30}?\b(?:sort"
+    r"|node(?:\.js)?)"
+)
+_WANTED = re.compile(
+    rf"^\W*(?:please |can you |could you )?(?:write|create|generate|implement|develop|build|code"
+    rf"|construct|design|provide|give me|produce|make|show|add|complete|compose)\b[^.?!\n]{{0,60}}?"
+    rf"\b(?:{_LANGUAGE}\s(?:code|program|function|script|class|method|query|snippet|app|module|page"
+    rf"|command|algorithm|loop|component|stylesheet|one-liner|statement|decorator|generator|form)"
+    rf"|(?:code|source code|function|script|sql (?:query|statement|command)|regular expression|regex"
+    rf"|code snippet|method|algorithm|program|query)\b in {_LANGUAGE}\b"
+    r"|(?:code|source code|function|code snippet|program|sql query)\b "
+    r"(?:that|which|to|for)\s[^.?!\n]{0,30}?\b(?:sort"
     r"|calculat|comput|revers|print|find|check|determin|return|convert|count|validat|match|select"
     r"|retriev|download|pars|read|generat|remov|merg|detect|add|multipl|swap|search|display|fetch"
-    r"|delet|insert|scrap|implement|encrypt|handl|iterat|test|comput|takes?|list)\w*)"
-    r"|html (?:page|form|table|markup)|css (?:rule|style)|sql query|unit tests?\b"
+    r"|delet|insert|scrap|implement|encrypt|handl|iterat|test|comput|takes?|list)\w*"
+    r"|html (?:page|form|table|markup)|css (?:rule|style)|style ?sheet|sql query|unit tests?\b"
     r"|regular expression|regex|for loop|while loop|shell command|dockerfile)\b",
     re.I,
 )
@@ -47,7 +50,7 @@ _CODE_WANTED_OTHERS = re.compile(
 )
 _CODE_WANTED_JAPANESE = re.compile(r"(?:関数|プログラム|コード|スクリプト|クエリ)を(?:書|作|実装)")
 _NOT_CODE = re.compile(
-    r"pseudo|explain|describ|in words|in plain|step(?:s|-by-step)|flow ?chart|outline|loyalty"
+    r"pseudo|explain|describ|in words|in plain|step(?:s|-by-step)|flow ?chart|outline|loyalty|recognition"
     r"|training program|exercise program|tv |television|radio|concert|workout|fitness|mentor"
     r"|curriculum|marketing"
     r"|summar|title|review|essay|poem|story|\bjoke|advice|ideas?\b|names? for|questions?\b|job "
@@ -68,6 +71,14 @@ _SPOKEN_OF = re.compile(
     r"|funktion)",
     re.I,
 )
+# Snippets of stories, codes of colours, queries of a search: no code of a program.
+_NO_PROGRAM = re.compile(
+    r"(?:text|story|dialogue?|news|article|poem|conversation|lyrics?) snippet|snippet of (?:text|a)"
+    r"|(?:rgb|hex\w*|colou?r|zip|postal|morse|bar|qr|country|area|genetic|dress|binary)\W? ?(?:colou?r )?code"
+    r"|given an? |this method is|search query|(?:given|this) query, |dialogue|statement into|pseudo|word document"
+    r"|to a html|postfix",
+    re.I,
+)
 _TASK_ON_CODE = re.compile(
     r"\b(?:fix|debug|find|explain|optimi[sz]e|refactor|rewrite|correct|identify|convert|translate"
     r"|what (?:does|is|will)|improve|add|edit|complete|review|analy[sz]e|document|modify|comment"
@@ -77,18 +88,17 @@ _TASK_ON_CODE = re.compile(
 )
 _ABOUT_CODE = (  # an instruction without any of these words needs no closer look
     "code snippet function program script query regex regular method algorithm loop sql html css"
-    " class test component module app page"
+    " class test component module app page sheet"
     " command form statement decorator generator one-liner dockerfile funci c\u00f3digo funktion"
     " skript fonction 代码 函数 脚本 程序 查询 正则"
     " 関数 プログラム コード スクリプト クエリ"
 ).split()
 _MARKS_OF_CODE = re.compile(
     r"[\\{}\[\]|$^`~<>=&]|\w\([^)]|\(\)|^\W*#|--\w|;\s*$|:=|\w\.\w+\("
-    r"|^\s*(?:FROM|RUN|COPY|SELECT|import|from|def|print|printf|echo|git|rm|cd|return)\b|\w_\w"
-    r"|\bprint\b",
+    r"|^\s*(?:for \w+ in|if \w+ |while )\b|^\s*(?:FROM|RUN|COPY|SELECT|import|from|def|print|printf|echo|git|rm|cd|return)\b|\w_\w"
+    r"|\bprint\b|^\s*(?:puts|echo|printf|say|disp|cat) |[\w)] [-+*/] \w+ ?[-+*/]",
     re.M,
 )
-_DOTTED = re.compile(r"\w\.\w+\(|\w \([^)]*\)|[=<>{}\[\];]")
 
 
 def is_prose(text: str) -> bool:
@@ -112,7 +122,7 @@ def missing_code(row: Checked) -> Finding | None:
         is_made = re.match(
             r"\W*(?:write|create|generate|implement|develop|编写|写)\b", instruction, re.I
         )
-        if not is_made and (is_prose(text) or not (looks_like_code(text) or _DOTTED.search(text))):
+        if not is_made and is_prose(text) and not _NO_PROGRAM.search(instruction):
             return found("missing_code", "input" if row.input else "instruction", instruction)
         return None
     wanted = (
