@@ -42,7 +42,8 @@ _WANTED = re.compile(
     re.I,
 )
 _CODE_WANTED_OTHERS = re.compile(
-    r"(?:编写|写)(?:一个|一段)?.{0,16}(?:函数|代码|程序|SQL|正则|[Pp]ython 脚本)"
+    r"^(?!.*(?:故事|文章|伪代码|伪码|描述|句话|技巧|蛋糕|应用程序|调度|大纲|步骤|流程|测试用例|好处|解释|说明|工具|特征|[?？]))"
+    r"\W*(?:请|给定.{2,20}，)?(?:编写|写)(?:一个|一段)?.{0,16}(?:函数|代码|程序(?!员)|SQL|正则|[Pp]ython 脚本)"
     r"|escrib[ea] (?:una funci\u00f3n|un (?:programa|script)|c\u00f3digo)"
     r"|schreib\w* (?:eine [\w-]*funktion|ein [\w-]*(?:programm|skript))"
     r"|(?:\u00e9cris|\u00e9crivez|\u00e9crire) (?:une fonction|un (?:programme|script))",

@@ -21,7 +21,9 @@ _ROLE = re.compile(
     r"|marketing|events?|editor|store|shop|reservations?|booking|enquiries|inquiries|complaints"
     r"|returns|accounts?|service|team|customerservice|customer[._-]?support|feedback|billing"
     r"|privacy|security|webmaster|orders?|your[._-]?(?:name|email)|name|user(?:name)?|someone"
-    r"|email|test|foo|abc|xxx|first(?:name)?\.?last(?:name)?|sender|recipient|git|root)\d*$",
+    r"|email|test|foo|abc|xxx|first(?:name)?\.?last(?:name)?|sender|recipient|git|root|example"
+    r"|my[._-]?\w*|your[._-]?\w*|someone|somebody|person|me|you|(?:john|jane)[._-]?(?:doe|smith)?|j(?:doe|smith)"
+    r"|alice|bob|carol|foo[._-]?bar|a|b|c|address|placeholder|dummy|sample)\d*$",
     re.I,
 )
 _PHONE = re.compile(
@@ -30,7 +32,10 @@ _PHONE = re.compile(
     r"|0[1-9](?:[ .]\d\d){4}(?![ .]\d)|0\d{1,4}[ /-]\d{3,4}[ -]?\d{3,5}(?:[ -]\d{2,4})?)(?![\w-]"
     r"|[.,/]\d)"
 )
-_CARD = re.compile(r"(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d.-])")
+_CARD = re.compile(
+    r"(?<![\d.-])(?<!\d )(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{4,5})"
+    r"(?! ?\d)(?![.-]\d)"
+)
 _TEST_CARDS = {
     "4111111111111111",
     "4242424242424242",
@@ -56,11 +61,29 @@ _KEYLIKE = re.compile(
 _DUMMY_KEY = re.compile(r"(.)\1{5,}|example|your|xxxx|1234567890|abcdefg", re.I)
 
 
+# Tasks that ask for an invented address, or for a program that handles addresses.
+_INVENTED = re.compile(
+    r"example|hypothetical|fictional|fake|invent|made[- ]up|sample|dummy|placeholder|valid e?-?mail|random"
+    r"|resume|r\u00e9sum\u00e9|\bcv\b|business card|regex|regular expression|format the|new (?:tele)?phone"
+    r"|not currently in use|script|python|\bsql\b|\bcode\b|program|function|\u4f8b\u5982|\u793a\u4f8b|\u865a\u6784",
+    re.I,
+)
+_CONTACTS = ("e-mail address", "phone number")
+
+
 def personal_data(row: Checked) -> Finding | None:
-    """The first address, number or key of any field, masked."""
+    """The first address, number or key of any field, masked.
+
+    A note for addresses and telephone numbers, of which most are invented.
+    """
     for field, text in fields_of(row):
-        if masked := _first_masked(text):
+        masked = _first_masked(text)
+        if masked is None:
+            continue
+        if not masked.startswith(_CONTACTS):
             return found("personal_data", field, masked)
+        if not _INVENTED.search(row.instruction):
+            return found("personal_data", field, masked, severity="note")
     return None
 
 
