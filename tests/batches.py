@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -34,19 +35,42 @@ class Course:
     garbage: bool = False  # between its lines stands what belongs into no such file
 
 
+@dataclass(frozen=True)
+class Shape:
+    """How an endpoint words and orders its answers about batches.
+
+    seen: of a batch as OpenAI would show it and the number of the look (from 1), the batch as it is
+    shown; None is HTTP 404. file: of a file's bytes and the number of the download, the bytes that
+    are sent; None is HTTP 404. created: the same as `seen`, for the answer to the making of a batch.
+    listed: of all batches, newest first, and the number of the list.
+    """
+
+    seen: Callable[[dict[str, Any], int], dict[str, Any] | None] = lambda batch, look: batch
+    file: Callable[[bytes, int], bytes | None] = lambda data, download: data
+    created: Callable[[dict[str, Any]], dict[str, Any]] = lambda batch: batch
+    listed: Callable[[list[dict[str, Any]], int], list[dict[str, Any]]] = lambda found, time: found
+    is_made_twice: bool = False
+
+
 class BatchServer(LoopbackServer):
     """on: called with the event: "upload", "uploaded", "create", "created", "look", "content"."""
 
     def __init__(
-        self, *courses: Course, on: Callable[[str], None] = lambda what: None, **options: Any
+        self,
+        *courses: Course,
+        on: Callable[[str], None] = lambda what: None,
+        shape: Shape | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
+        self.shape = shape or Shape()
+        self.times: Counter[str] = Counter()  # looks, downloads and lists so far, by id
         self.courses = list(courses) or [Course()]
         self.on = on
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
         self.sizes: list[int] = []  # of the batches, in requests
-        self.keeps_metadata = True
+        self.keeps_metadata = self.lists = True
         self.strange: dict[str, Any] = {}  # what it says of every batch instead
         self.live = 0  # calls outside of batches
         self.charged: list[
@@ -88,7 +112,10 @@ class BatchServer(LoopbackServer):
 
     async def _content(self, http: web.Request) -> web.StreamResponse:
         self.on("content")
-        data = self.files.get(http.match_info["id"])
+        name = http.match_info["id"]
+        self.times[name] += 1
+        kept = self.files.get(name)
+        data = None if kept is None else self.shape.file(kept, self.times[name])
         if data is None:
             return FAILURES["404"](None)  # type: ignore[arg-type]
         return web.Response(body=data)
@@ -97,6 +124,14 @@ class BatchServer(LoopbackServer):
         self.on("create")
         body = await http.json()
         assert body["completion_window"] == "24h"
+        batch = self._begun(body, http)
+        if self.shape.is_made_twice:  # by a gateway that sends again; the second is never worked at
+            name = f"again_{len(self.batches)}"
+            self.batches[name] = {**batch, "id": name}
+        self.on("created")
+        return web.json_response(self.shape.created(batch))
+
+    def _begun(self, body: dict[str, Any], http: web.Request) -> dict[str, Any]:
         batch = {
             "id": f"batch_{len(self.batches)}",
             "object": "batch",
@@ -114,12 +149,14 @@ class BatchServer(LoopbackServer):
         working = asyncio.ensure_future(self._work(batch, course, http))
         self._working.add(working)
         working.add_done_callback(self._working.discard)
-        self.on("created")
-        return web.json_response(batch)
+        return batch
 
     async def _list(self, http: web.Request) -> web.Response:
         """Newest first, two to a page, so that pages are turned."""
-        found = [*reversed(self.batches.values())]
+        if not self.lists:
+            return FAILURES["404"](None)  # type: ignore[arg-type]
+        self.times["list"] += 1
+        found = self.shape.listed([*reversed(self.batches.values())], self.times["list"])
         after = http.query.get("after")
         begin = 1 + next((at for at, one in enumerate(found) if one["id"] == after), -1)
         return web.json_response(
@@ -128,7 +165,10 @@ class BatchServer(LoopbackServer):
 
     async def _look(self, http: web.Request) -> web.Response:
         self.on("look")
-        batch = self.batches.get(http.match_info["id"])
+        name = http.match_info["id"]
+        self.times[name] += 1
+        kept = self.batches.get(name)
+        batch = None if kept is None else self.shape.seen({**kept}, self.times[name])
         return (
             error(404, "No batch found", "invalid_request_error")
             if batch is None
@@ -137,7 +177,8 @@ class BatchServer(LoopbackServer):
 
     async def _cancel(self, http: web.Request) -> web.Response:
         batch = self.batches[http.match_info["id"]]
-        batch["status"] = "cancelling"
+        if batch["status"] == "validating":
+            batch["status"] = "cancelling"
         return web.json_response(batch)
 
     async def _work(self, batch: dict[str, Any], course: Course, http: web.Request) -> None:

@@ -43,7 +43,8 @@ HALF = 0.5  # of these prices, for a batch
 QUICK = [
     (Collector, "IDLE", 0.03),
     (Polling, "PAUSE", 0.02),
-    (Submission, "SETTLE", 0.2),
+    (Polling, "LATE", 0.1),
+    (Submission, "SETTLE", 0.1),
     (Patience, "PAUSE", 0.02),
 ]
 QUICKLY = "".join(

@@ -5,7 +5,6 @@ The calls raise Transient or ModelError. The state of a run is kept elsewhere, i
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
@@ -13,17 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from selfinstruct.errors import ModelError, Transient
 from selfinstruct.models import Completion, Request
+from selfinstruct.models.batch.lines import Line, read_lines
 from selfinstruct.models.batch.log import SentBatch
+from selfinstruct.models.batch.state import BatchState
 from selfinstruct.models.openai.bodies import body_of
 from selfinstruct.models.openai.errors import AmbiguousFailure
 
 if TYPE_CHECKING:
     from selfinstruct.models.openai.client import OpenAI
 
-ENDED = frozenset({"completed", "expired", "failed", "cancelled"})
 _FILE_TIMEOUT = 900.0  # seconds, for some 200 MB up or down
 _NOWHERE = "it has no batch endpoint (leave out --batch), or another key's batches"
 _DAY = 86400.0  # seconds
+
+
+class NotThere(ModelError):
+    """The endpoint has no such file or batch: not yet, not any more, or not for this key."""
 
 
 class BatchApi:
@@ -32,6 +36,11 @@ class BatchApi:
     def __init__(self, endpoint: OpenAI) -> None:
         self._endpoint, self._session = endpoint, endpoint.session
         self._has_answered = False
+
+    @property
+    def address(self) -> str:
+        """For a person, without secrets."""
+        return self._session.address
 
     @property
     def left_out(self) -> Mapping[str, str | None]:
@@ -59,8 +68,8 @@ class BatchApi:
         )
         return self._text(record, "id")
 
-    async def create(self, sent: SentBatch, like: Request) -> str:
-        """Create the batch of an uploaded file. Returns the batch's id.
+    async def create(self, sent: SentBatch, like: Request) -> str | None:
+        """Create the batch of an uploaded file. Returns the batch's id, None if it is not said.
 
         like: any of the requests, which are all of the same kind. The endpoint keeps the token as
         the batch's metadata, for `find`.
@@ -68,16 +77,20 @@ class BatchApi:
         wanted = {"input_file_id": sent.file, "endpoint": _path(like), "completion_window": "24h"}
         record = await self._record(
             lambda client: client.batches.with_raw_response.create(
-                **wanted, metadata={"selfinstruct": sent.token}
+                **wanted,
+                metadata={"selfinstruct": sent.token},
+                extra_headers={"Idempotency-Key": sent.token},
             )
         )
-        return self._text(record, "id")
+        batch_id = record.get("id")
+        return batch_id if isinstance(batch_id, str) and batch_id else None
 
-    async def find(self, sent: SentBatch) -> str | None:
-        """The id of the batch, None if the endpoint has no such batch.
+    async def find(self, sent: SentBatch) -> list[str]:
+        """The ids of the batch at the endpoint, newest first; more than one if it was made twice.
 
         Known by the token, or by the file, since some endpoints keep no metadata.
         """
+        found: list[str] = []
         after: dict[str, Any] = {}
         while True:
             page = await self._record(partial(_list, after=after))
@@ -88,24 +101,23 @@ class BatchApi:
                     isinstance(metadata, dict) and metadata.get("selfinstruct") == sent.token
                 )
                 if has_token or batch.get("input_file_id") == sent.file:
-                    return self._text(batch, "id")
+                    found.append(self._text(batch, "id"))
             # Newest first. The two clocks may differ by hours.
             is_past = bool(listed) and _created_at(listed[-1]) < sent.at - _DAY
-            if not page.get("has_more") or not listed or is_past:
-                return None
-            after = {"after": self._text(listed[-1], "id")}
+            last = {"after": listed[-1].get("id")} if listed else after
+            if not page.get("has_more") or is_past or last == after:
+                return found
+            after = last
 
     async def cancel(self, batch_id: str) -> None:
         await self._record(lambda client: client.batches.with_raw_response.cancel(batch_id))
 
     # ------------------------------------------------ back
 
-    async def look(self, batch_id: str) -> dict[str, Any]:
-        """The endpoint's record of a batch; `status` is a text in lower case."""
-        record = await self._record(
-            lambda client: client.batches.with_raw_response.retrieve(batch_id)
+    async def look(self, batch_id: str) -> BatchState:
+        return BatchState.of(
+            await self._record(lambda client: client.batches.with_raw_response.retrieve(batch_id))
         )
-        return record | {"status": self._text(record, "status").lower()}
 
     async def content(self, file_id: str) -> bytes:
         raw = await self._through(
@@ -114,29 +126,18 @@ class BatchApi:
         content: bytes = raw.content
         return content
 
-    def reply(
-        self, line: Mapping[str, Any], request: Request, left_out: Mapping[str, str | None]
-    ) -> Completion:
+    def reply(self, line: Line, request: Request, left_out: Mapping[str, str | None]) -> Completion:
         """The completion in a line of a batch's file. left_out: of the body that was sent.
 
         Raises RequestFailed, Transient or ModelError, as a call with this reply would.
         """
-        response = line.get("response")
-        status = response.get("status_code") if isinstance(response, dict) else None
-        if not isinstance(response, dict) or not isinstance(status, int):
-            failure = line.get("error")
-            said = failure.get("message") if isinstance(failure, dict) else None
-            raise Transient(self._session.words(str(said or "no reply")))
-        return self._endpoint.read(status, response.get("body"), request, left_out)
+        if line.status is None:
+            raise Transient(self.words(line.words))
+        return self._endpoint.read(line.status, line.body, request, left_out)
 
-    def refusal(self, batch: Mapping[str, Any]) -> tuple[str, str]:
-        """Why a batch failed as a whole: the first error's code and words."""
-        errors = batch.get("errors")
-        data = errors.get("data") if isinstance(errors, dict) else None
-        first = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
-        line = f"line {first['line']}: " if first.get("line") else ""
-        words = f"{line}{first.get('message') or 'no reason given'}"
-        return str(first.get("code")), self._session.words(words)
+    def words(self, text: str) -> str:
+        """Foreign text for a message: one short line without secrets."""
+        return self._session.words(text)
 
     # ------------------------------------------------ a call
 
@@ -150,43 +151,40 @@ class BatchApi:
         return record
 
     async def _through(self, call: Callable[[Any], Awaitable[Any]]) -> Any:
-        return await self._session.through(call, missing=_NOWHERE)
+        is_missing = False
+
+        async def watched(client: Any) -> Any:
+            nonlocal is_missing
+            try:
+                return await call(client)
+            except Exception as error:
+                is_missing = getattr(error, "status_code", None) in (404, 410)
+                raise
+
+        try:
+            return await self._session.through(watched, missing=_NOWHERE)
+        except ModelError as error:
+            raise NotThere(str(error)) if is_missing else error from None
 
     def _text(self, record: Mapping[str, Any], name: str) -> str:
         if not isinstance(record.get(name), str):
             raise ModelError(
-                f"{self._session.address}: speaks of a batch without {name!r}; "
+                f"{self.address}: speaks of a batch without {name!r}; "
                 "is this an OpenAI-compatible batch endpoint?"
             )
         return str(record[name])
 
 
 async def lines_of(
-    batch: Mapping[str, Any], content: Callable[[str], Awaitable[bytes]]
-) -> AsyncIterator[dict[str, Any]]:
-    """The lines of a batch's two files: the answers, then the errors. Other lines are skipped.
+    state: BatchState, content: Callable[[str], Awaitable[bytes]]
+) -> AsyncIterator[Line]:
+    """The lines of a batch's two files: the answers, then the errors. Others are passed over.
 
     content: downloads a file by its id.
     """
-    for name in ("output_file_id", "error_file_id"):
-        if isinstance(batch.get(name), str):
-            for line in io.BytesIO(await content(batch[name])):
-                record = _object(line)
-                if record is not None:
-                    yield record
-
-
-def completed(batch: Mapping[str, Any]) -> int | None:
-    """The number of answered requests, None if the endpoint does not count them."""
-    counts = batch.get("request_counts")
-    done = counts.get("completed") if isinstance(counts, dict) else None
-    return done if isinstance(done, int) else None
-
-
-def is_answered(line: Mapping[str, Any]) -> bool:
-    """Whether the line will be on the bill."""
-    response = line.get("response")
-    return isinstance(response, dict) and response.get("status_code") == 200
+    for file_id in state.files:
+        for line in read_lines(await content(file_id)):
+            yield line
 
 
 async def _list(client: Any, after: Mapping[str, Any]) -> Any:
@@ -201,11 +199,3 @@ def _created_at(batch: Mapping[str, Any]) -> float:
     """Seconds since the epoch."""
     at = batch.get("created_at")
     return float(at) if isinstance(at, (int, float)) else float("inf")
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None

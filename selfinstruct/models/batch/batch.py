@@ -12,17 +12,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from selfinstruct.errors import CapReached, ModelError, RequestFailed, Transient
 from selfinstruct.models import Completion, Model, Request, Usage
-from selfinstruct.models.batch.api import BatchApi, lines_of
+from selfinstruct.models.batch.api import BatchApi
 from selfinstruct.models.batch.collector import Collector, PendingRequest
 from selfinstruct.models.batch.log import Log, ReplyRecord, SentBatch
 from selfinstruct.models.batch.patience import Patience
 from selfinstruct.models.batch.polling import Polling, count_of
-from selfinstruct.models.batch.replies import BatchResult, Replies
+from selfinstruct.models.batch.replies import Replies
+from selfinstruct.models.batch.result import BatchResult
+from selfinstruct.models.batch.state import CANCELLED, FAILED
 from selfinstruct.models.batch.submission import Submission
 from selfinstruct.models.batch.waiters import Unanswered, Waiters
 from selfinstruct.models.disk import Notice
@@ -59,8 +61,10 @@ class Batch:
         self._submission = Submission(
             api, log, budget, self._waiters, self._held, self._patiently, notice
         )
-        self._replies = Replies(api, log, record, budget, self._waiters, self._held, notice)
-        self._polling = Polling(api, log, self._patiently, waiting)
+        self._polling = Polling(api, log, self._patiently, waiting, notice)
+        self._replies = Replies(
+            api, log, record, budget, self._waiters, self._held, self._polling, notice
+        )
         self._is_on_record = record.__contains__
         self._is_limited = False  # to a single batch at a time
         self._last_answer = 0.0
@@ -211,29 +215,32 @@ class Batch:
 
     async def _follow(self, sent: SentBatch) -> None:
         """Wait for the end of a batch, and take the replies."""
-        batch = await self._polling.end_of(sent)
-        lines = lines_of(batch, lambda file_id: self._patiently(lambda: self._api.content(file_id)))
-        result = await self._replies.take(sent, batch, lines, self._submission.left_out(sent))
+        result = await self._replies.all_of(sent, self._submission.left_out(sent))
         if result.answered:
             self._last_answer = time.monotonic()
+        await self._replies.close(sent, result)
         self._batch_ended.set()
         self._polling.tell_waiting()
         replies = count_of(result.answered, "reply", "replies")
-        left = f", {len(result.left):,} requests without" if result.left else ""
-        self._notice(f"batch {sent.id}: {batch['status']}, {replies}{left}")
+        without = count_of(len(result.left), "request", "requests")
+        left = f", {without} without" if result.left else ""
+        self._notice(f"batch {sent.id}: {result.state.status}, {replies}{left}")
         if self._live is None and not self._polling.hurry.is_set():
-            self._draw_conclusions(sent, batch, result)
+            self._draw_conclusions(sent, result)
 
-    def _draw_conclusions(
-        self, sent: SentBatch, batch: Mapping[str, Any], result: BatchResult
-    ) -> None:
+    def _draw_conclusions(self, sent: SentBatch, result: BatchResult) -> None:
         """Learn from a batch for the next ones. Raises ModelError if there should be no more."""
+        state = result.state
         if result.refusal is not None:
             raise result.refusal
-        if batch["status"] == "failed":
-            code, words = self._api.refusal(batch)
-            if code != "token_limit_exceeded" or len(sent.requests) == 1:
-                raise ModelError(f"batch {sent.id}: refused ({words})")
+        if result.gone is not None:
+            raise ModelError(
+                f"batch {sent.id}: {count_of(len(result.missing), 'reply', 'replies')} cannot be "
+                f"had, and count as paid for ({result.gone}); start again to ask for them anew"
+            )
+        if state.status == FAILED:
+            if not state.is_queue_full or len(sent.requests) == 1:
+                raise ModelError(f"batch {sent.id}: refused ({self._api.words(state.refusal[1])})")
             if not self._log.open:
                 self._collector.most = max(1, len(sent.requests) // 2)
             self._is_limited = True
@@ -241,7 +248,7 @@ class Batch:
                 f"batch {sent.id}: too many tokens are waiting at the endpoint; "
                 "from here on one batch at a time"
             )
-        if batch["status"] == "cancelled" and not sent.is_cancelled:
+        if state.status == CANCELLED and not sent.is_cancelled:
             raise ModelError(
                 f"batch {sent.id}: was cancelled; what it had done is kept, "
                 "start again to send the rest"

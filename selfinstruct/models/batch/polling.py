@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import AsyncIterator, Callable
 
-from selfinstruct.models.batch.api import ENDED, BatchApi, completed
+from selfinstruct.errors import ModelError
+from selfinstruct.models.batch.api import BatchApi, NotThere, lines_of
+from selfinstruct.models.batch.lines import Line
 from selfinstruct.models.batch.log import Log, SentBatch
 from selfinstruct.models.batch.patience import Patience
+from selfinstruct.models.batch.state import BatchState
+from selfinstruct.models.disk import Notice
 
 
 class Polling:
@@ -20,29 +24,70 @@ class Polling:
     """
 
     PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds between two looks at a batch
+    LATE = 600.0  # seconds that an endpoint may take to show a new batch, or files of an ended one
     _HURRIED_PAUSE = 0.5
 
     def __init__(
-        self, api: BatchApi, log: Log, patiently: Patience, waiting: Callable[[str], None]
+        self,
+        api: BatchApi,
+        log: Log,
+        patiently: Patience,
+        waiting: Callable[[str], None],
+        notice: Notice = lambda text: None,
     ) -> None:
-        self._api, self._log, self._patiently, self._waiting = api, log, patiently, waiting
+        self._api, self._log, self._patiently = api, log, patiently
+        self._waiting, self._notice = waiting, notice
         self._done: dict[str, int] = {}  # by token, answered requests
+        self._unknown: set[str] = set()  # names of states that were told
         self.hurry = asyncio.Event()
 
-    async def end_of(self, sent: SentBatch) -> dict[str, Any]:
-        """Wait until the batch has ended. Returns the endpoint's record. Raises ModelError."""
-        pause = self.PAUSE
+    async def end_of(self, sent: SentBatch) -> BatchState:
+        """Wait until the batch has ended. Raises ModelError."""
+        pause, begun = self.PAUSE, time.monotonic()
         while True:
-            batch = await self._patiently(lambda: self._api.look(sent.id or ""))
-            self._done[sent.token] = completed(batch) or 0
-            self.tell_waiting()
-            if batch["status"] in ENDED:
-                return batch
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self.hurry.wait(), pause)
-            if self.hurry.is_set():
-                await asyncio.sleep(min(pause, self._HURRIED_PAUSE))
+            state = await self._state(sent, begun)
+            if state is not None:
+                self._done[sent.token] = state.counts.completed or 0
+                self.tell_waiting()
+                if state.has_ended:
+                    return state
+            await self.rest(pause)
             pause = min(pause * 1.5, self.LONGEST_PAUSE)
+
+    async def _state(self, sent: SentBatch, begun: float) -> BatchState | None:
+        """None if the batch cannot be seen yet. begun: when the first look was. Raises ModelError."""
+        is_late = time.monotonic() - begun > self.LATE
+        try:
+            state = await self._patiently(lambda: self._api.look(sent.id or ""))
+        except NotThere:
+            if is_late or time.time() - sent.at > self.LATE:
+                raise
+            return None
+        if state.is_known or state.has_ended:
+            return state
+        if not state.named and is_late:
+            raise ModelError(
+                f"{self._api.address}: speaks of a batch without 'status'; "
+                "is this an OpenAI-compatible batch endpoint?"
+            )
+        if state.named and state.named not in self._unknown:
+            self._unknown.add(state.named)
+            self._notice(
+                f"batch {sent.id}: is {self._api.words(state.named)!r}, which is no state that is "
+                "known; waits for its files"
+            )
+        return state
+
+    def lines_of(self, state: BatchState) -> AsyncIterator[Line]:
+        """The lines of an ended batch. Raises NotThere or ModelError."""
+        return lines_of(state, lambda file: self._patiently(lambda: self._api.content(file)))
+
+    async def rest(self, pause: float) -> None:
+        """Wait until the next look, less long in a hurry."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.hurry.wait(), pause)
+        if self.hurry.is_set():
+            await asyncio.sleep(min(pause, self._HURRIED_PAUSE))
 
     def tell_waiting(self) -> None:
         """Tell how the open batches stand; an empty text if none is open."""

@@ -8,35 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import AsyncIterator, Container, Mapping
+from dataclasses import replace
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Completion, Usage
-from selfinstruct.models.batch.api import BatchApi, completed, is_answered
+from selfinstruct.models.batch.api import BatchApi, NotThere
+from selfinstruct.models.batch.lines import Line
 from selfinstruct.models.batch.log import Log, ReplyRecord, SentBatch, SentRequest
+from selfinstruct.models.batch.polling import Polling, count_of
+from selfinstruct.models.batch.result import BatchResult
+from selfinstruct.models.batch.state import COMPLETED, EXPIRED, BatchState
 from selfinstruct.models.batch.waiters import Unanswered, Waiters
 from selfinstruct.models.disk import Notice, when_there_is_room
 from selfinstruct.models.money.budget import Budget
 
 _AT_ONCE = 200  # lines that are read before other tasks have their turn
-
-
-@dataclass(slots=True)
-class BatchResult:
-    """A batch's requests, as far as the batch's files have been read."""
-
-    left: dict[str, SentRequest]  # by key, the requests without a reply so far
-    answered: int = 0
-    charged: set[str] = field(default_factory=set)  # keys of lines that will be on the bill
-    why: dict[str, Exception] = field(default_factory=dict)  # by key, of requests that are left
-    unread: set[str] = field(default_factory=set)  # keys of answers that cannot be read
-
-    @property
-    def refusal(self) -> ModelError | None:
-        """The error by which the endpoint refuses the whole run."""
-        return next((error for error in self.why.values() if isinstance(error, ModelError)), None)
 
 
 class Replies:
@@ -53,42 +40,78 @@ class Replies:
         budget: Budget,
         waiters: Waiters,
         held: dict[str, Usage],
+        polling: Polling,
         notice: Notice,
     ) -> None:
         self._api, self._log, self._record, self._budget = api, log, record, budget
-        self._waiters, self._held, self._notice = waiters, held, notice
+        self._waiters, self._held, self._polling = waiters, held, polling
+        self._notice = notice
+
+    async def all_of(self, sent: SentBatch, left_out: Mapping[str, str | None]) -> BatchResult:
+        """The replies of a batch, waited for as long as files may be late. Raises ModelError.
+
+        left_out: the fields that the bodies did without. In a hurry a batch whose files are late
+        stays open, for the next sitting.
+        """
+        ended, answered, pause = 0.0, 0, self._polling.PAUSE
+        while True:
+            state = await self._polling.end_of(sent)
+            ended = ended or time.monotonic()
+            result = await self.take(sent, state, self._polling.lines_of(state), left_out)
+            result.answered = answered = answered + result.answered
+            is_over = time.monotonic() - ended > self._polling.LATE
+            if not result.is_late or (is_over and not self._polling.hurry.is_set()):
+                return result
+            if pause == self._polling.PAUSE:
+                missing = count_of(len(result.missing), "reply", "replies")
+                self._notice(f"batch {sent.id}: {state.status}; waits for {missing} in its files")
+            await self._polling.rest(pause)
+            pause = min(pause * 2.0, self._polling.LONGEST_PAUSE)
 
     async def take(
         self,
         sent: SentBatch,
-        batch: Mapping[str, Any],
-        lines: AsyncIterator[dict[str, Any]],
+        state: BatchState,
+        lines: AsyncIterator[Line],
         left_out: Mapping[str, str | None],
     ) -> BatchResult:
-        """Put the replies of an ended batch on record, settle the price, and close the batch."""
-        result = BatchResult(
-            {request.key: request for request in sent.requests if request.key not in self._record}
-        )
-        keys, number = {request.key for request in sent.requests}, 0
+        """Put the replies of an ended batch on record, and settle their price."""
+        left = {each.key: each for each in sent.requests if each.key not in self._record}
+        keys, result = {request.key for request in sent.requests}, BatchResult(state, left)
+        try:
+            await self._take_lines(sent, keys, lines, left_out, result)
+        except NotThere as error:
+            result.gone = error
+        return result
+
+    async def _take_lines(
+        self,
+        sent: SentBatch,
+        keys: Container[str],
+        lines: AsyncIterator[Line],
+        left_out: Mapping[str, str | None],
+        result: BatchResult,
+    ) -> None:
+        number = 0
         async for line in lines:
             number += 1
-            key = line.get("custom_id")
-            if not isinstance(key, str) or key not in keys:
+            if line.key not in keys:
                 continue
-            if is_answered(line):
-                result.charged.add(key)
-            if key in result.left and key in self._held:
-                await self._take_line(sent, result.left[key], line, left_out, result)
+            if line.is_answered:
+                result.charged.add(line.key)
+            if line.key in result.left and line.key in self._held:
+                await self._take_line(sent, result.left[line.key], line, left_out, result)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-        await self._close(sent, batch["status"], result.left, _lost(batch, result))
-        if result.refusal is None:
-            is_counted = batch["status"] == "completed" or (
-                batch["status"] == "expired" and not result.answered
-            )
+
+    async def close(self, sent: SentBatch, result: BatchResult) -> None:
+        """Close a batch of which no more replies will come, and tell those who wait for one."""
+        status = result.state.status
+        await self._close(sent, status, result.left, result.lost)
+        if result.refusal is None and result.gone is None:
+            is_counted = status == COMPLETED or (status == EXPIRED and not result.answered)
             for key in result.left:
                 self._leave(key, result.why.get(key), is_counted=is_counted)
-        return result
 
     async def _close(
         self, sent: SentBatch, status: str, left: Mapping[str, SentRequest], lost: set[str]
@@ -107,7 +130,7 @@ class Replies:
         self,
         sent: SentBatch,
         request: SentRequest,
-        line: Mapping[str, Any],
+        line: Line,
         left_out: Mapping[str, str | None],
         result: BatchResult,
     ) -> None:
@@ -116,21 +139,21 @@ class Replies:
             completion = self._read(request, line, left_out)
         except (Transient, ModelError) as error:
             result.why[key] = error
-            if is_answered(line):
+            if line.is_answered:
                 result.unread.add(key)
             return
         seconds = max(0.0, time.time() - sent.at)
         await when_there_is_room(
             lambda: self._record.put(key, request.request, completion, seconds), self._notice
         )
-        self._budget.paid(request.request, self._held.pop(key), completion)
+        self._budget.paid(request.request, self._held.pop(key), completion, self._api.address)
         self._waiters.answer(key, completion)
         del result.left[key]
         result.why.pop(key, None)
         result.answered += 1
 
     def _read(
-        self, sent: SentRequest, line: Mapping[str, Any], left_out: Mapping[str, str | None]
+        self, sent: SentRequest, line: Line, left_out: Mapping[str, str | None]
     ) -> Completion:
         """Raises Transient or ModelError."""
         request = self._waiters.request(sent.key)
@@ -144,7 +167,9 @@ class Replies:
         usage = completion.usage
         if request is None and usage.prompt_tokens <= 1:
             # The server counts nothing, and the prompt is unknown: four bytes a token.
-            usage = replace(usage, prompt_tokens=sent.prompt_tokens // 4 + 1)
+            prompt = sent.prompt_tokens // 4 + 1
+            estimated = prompt + (usage.completion_tokens if usage.estimated_tokens else 0)
+            usage = replace(usage, prompt_tokens=prompt, estimated_tokens=estimated)
         return replace(completion, usage=usage.in_batch())
 
     def _leave(self, key: str, error: Exception | None, *, is_counted: bool) -> None:
@@ -153,14 +178,3 @@ class Replies:
         )
         why = "no reply in the batch's files" if error is None else str(error)
         self._waiters.leave(key, Unanswered(why, is_counted=is_counted and not is_free_of_fault))
-
-
-def _lost(batch: Mapping[str, Any], result: BatchResult) -> set[str]:
-    """Keys of requests that may be charged without a reply.
-
-    Their answers cannot be read, or are in neither file although the endpoint counts them.
-    """
-    done = completed(batch)
-    if batch["status"] == "failed" or (done is not None and done <= len(result.charged)):
-        return result.unread
-    return result.unread | {key for key in result.left if key not in result.why}

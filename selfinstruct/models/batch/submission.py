@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from selfinstruct.errors import ModelError
+from selfinstruct.errors import ModelError, Transient
 from selfinstruct.models import Request, Usage
-from selfinstruct.models.batch.api import BatchApi
+from selfinstruct.models.batch.api import BatchApi, NotThere
 from selfinstruct.models.batch.collector import PendingRequest
 from selfinstruct.models.batch.log import NEVER_MADE, Log, SentBatch, SentRequest
 from selfinstruct.models.batch.patience import Patience
@@ -66,14 +67,28 @@ class Submission:
 
         Raises ModelError.
         """
-        batch_id = await self._patiently(lambda: self._api.find(sent))
+        batch_id = await self._patiently(lambda: self._find(sent))
         if batch_id is None and (rest := sent.at + self.SETTLE - time.time()) > 0:
             await asyncio.sleep(min(rest, self.SETTLE))
-            batch_id = await self._patiently(lambda: self._api.find(sent))
+            batch_id = await self._patiently(lambda: self._find(sent))
         if batch_id is not None:
             return await self._named(sent, batch_id)
         await self._was_never_made(sent)
         return None
+
+    async def _find(self, sent: SentBatch) -> str | None:
+        """The batch's id at the endpoint. Of a batch that was made twice, the second is cancelled."""
+        try:
+            found = await self._api.find(sent)
+        except NotThere as error:
+            raise ModelError(
+                f"{error}; a batch of the file {sent.file} may have been made and is not listed"
+            ) from None
+        for batch_id in found[:-1]:
+            with contextlib.suppress(Transient, ModelError):  # it ends by itself
+                await self._api.cancel(batch_id)
+            self._notice(f"batch {batch_id}: cancelled, the endpoint has made {found[-1]} twice")
+        return found[-1] if found else None
 
     def left_out(self, sent: SentBatch) -> Mapping[str, str | None]:
         """The fields that the batch's bodies did without; empty if another process sent them."""
@@ -82,21 +97,25 @@ class Submission:
     def _creating(self, sent: SentBatch, like: Request) -> Callable[[], Awaitable[str]]:
         """The call that creates a batch.
 
-        A second try looks first whether the first try has made the batch and lost the answer.
+        A second try looks first whether the first try has made the batch and lost the answer, and
+        looks again, since a list may be late.
         """
         trials = itertools.count()
 
         async def create() -> str:
             if next(trials):
-                await asyncio.sleep(self.SETTLE)
-                found = await self._api.find(sent)
-                if found is not None:
-                    return found
+                for pause in (self.SETTLE, 2 * self.SETTLE):
+                    await asyncio.sleep(pause)
+                    if (found := await self._find(sent)) is not None:
+                        return found
             try:
-                return await self._api.create(sent, like)
+                made = await self._api.create(sent, like)
             except ModelError:  # refused
                 await self._was_never_made(sent)
                 raise
+            if made is None:
+                raise Transient(f"{self._api.address}: has made a batch and not said its id")
+            return made
 
         return create
 
