@@ -77,7 +77,7 @@ class Submission:
         return None
 
     async def _find(self, sent: SentBatch) -> str | None:
-        """The batch's id at the endpoint. Of a batch that was made twice, the second is cancelled."""
+        """The batch's id at the endpoint. A second batch for the same token is cancelled."""
         try:
             found = await self._api.find(sent)
         except NotThere as error:

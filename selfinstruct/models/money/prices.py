@@ -1,4 +1,4 @@
-"""Prices of tokens, from the settings, the address or the price list of `genai-prices`; the budget."""
+"""Prices of tokens, from the settings, the address or the list of `genai-prices`; the budget."""
 
 from __future__ import annotations
 
