@@ -6,6 +6,7 @@
     selfinstruct.export(run, "mine.json", format="alpaca")
 
 generate, respond, judge   ask a model: each goes on where it was stopped and buys nothing twice
+preflight            does this endpoint serve a run? every stage is asked once
 resume               go on with any run
 check, export        look a run over; write it for a trainer
 load_run             a run directory to read: examples, instructions, rejections, judgements
@@ -20,7 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from selfinstruct._api import check, export, generate, judge, respond, resume
+    from selfinstruct._api import check, export, generate, judge, preflight, respond, resume
     from selfinstruct._keywords import Exporting, Judging, Responding, Settings
     from selfinstruct.annotate.judgement import Judgement
     from selfinstruct.annotate.quality import Quality
@@ -33,12 +34,14 @@ if TYPE_CHECKING:
         Interrupted,
         ModelError,
         NoRoom,
+        NothingRead,
         SelfInstructError,
         Stalled,
         UserError,
     )
     from selfinstruct.exports import Exported
     from selfinstruct.models import Decoding
+    from selfinstruct.runs.rehearsal import Rehearsal
     from selfinstruct.runs.view import RunView, load_run
     from selfinstruct.similarity import Match, RougeIndex, rouge_l
 
@@ -57,7 +60,9 @@ __all__ = [
     "Match",
     "ModelError",
     "NoRoom",
+    "NothingRead",
     "Quality",
+    "Rehearsal",
     "Rejected",
     "Responding",
     "RougeIndex",
@@ -74,12 +79,13 @@ __all__ = [
     "generate",
     "judge",
     "load_run",
+    "preflight",
     "respond",
     "resume",
     "rouge_l",
 ]
 _HOMES = {
-    "_api": ("check", "export", "generate", "judge", "respond", "resume"),
+    "_api": ("check", "export", "generate", "judge", "preflight", "respond", "resume"),
     "_keywords": ("Exporting", "Judging", "Responding", "Settings"),
     "annotate.judgement": ("Judgement",),
     "annotate.quality": ("Quality",),
@@ -88,9 +94,13 @@ _HOMES = {
     "data.tasks": ("Instruction", "SeedTask"),
     "defects": ("Finding",),
     "defects.counts": ("Survey",),
-    "errors": ("Interrupted", "ModelError", "NoRoom", "SelfInstructError", "Stalled", "UserError"),
+    "errors": (
+        *("Interrupted", "ModelError", "NoRoom", "NothingRead"),
+        *("SelfInstructError", "Stalled", "UserError"),
+    ),
     "exports": ("Exported",),
     "models": ("Decoding",),
+    "runs.rehearsal": ("Rehearsal",),
     "runs.view": ("RunView", "load_run"),
     "similarity": ("Match", "RougeIndex", "rouge_l"),
 }

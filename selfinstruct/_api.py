@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from selfinstruct._calls import run_in_thread, shown_by
+from selfinstruct._calls import probes_for, run_in_thread, shown_by
 from selfinstruct._keywords import Exporting, Judging, Place, Progress, Responding, Settings
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from selfinstruct.asking.config import Config
     from selfinstruct.defects.counts import Survey
     from selfinstruct.exports import Exported
+    from selfinstruct.runs.rehearsal import Rehearsal
     from selfinstruct.runs.view import RunView
 
 T = TypeVar("T")
@@ -178,6 +179,24 @@ async def _judge(
     finally:
         books.close()
     return review.tally.quality
+
+
+def preflight(*, judge: bool = False, **settings: Unpack[Settings]) -> Rehearsal:
+    """Ask every stage of `generate` once, and the judge's question if wanted; nothing is kept.
+
+    Prints nothing: `lines()` of the result is the report of `selfinstruct try`. Raises ModelError
+    or another UserError.
+    """
+    from selfinstruct.asking.settings import read_table
+    from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
+    from selfinstruct.runs.rehearsal import rehearse
+
+    said = read_table(_plain(settings), "preflight()", SelfInstructConfig)
+
+    async def rehearsed() -> Rehearsal:
+        return await rehearse(await probes_for(said, judge=judge))
+
+    return run_in_thread(rehearsed())
 
 
 def check(

@@ -1,9 +1,12 @@
-"""How the library's functions run: in a thread of their own, with a bar or a function that hears."""
+"""How the library's functions run: in a thread of their own, with a bar or a function that hears.
+
+And what they share with the commands.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -11,10 +14,12 @@ from selfinstruct._keywords import Progress
 
 if TYPE_CHECKING:
     from selfinstruct.asking.endpoint import Endpoint
+    from selfinstruct.asking.probes import Probe
     from selfinstruct.models.money.meter import Meter
     from selfinstruct.runs.progress import Tally
 
 T = TypeVar("T")
+_PATIENCE = 60.0  # seconds of a preflight's wait for a server that is gone
 
 
 def run_in_thread(work: Coroutine[Any, Any, T]) -> T:
@@ -37,6 +42,29 @@ def run_in_thread(work: Coroutine[Any, Any, T]) -> T:
                 if task is not None:
                     loop.call_soon_threadsafe(task.cancel)
             raise
+
+
+async def probes_for(
+    said: Mapping[str, Any],
+    *,
+    judge: bool,
+    notice: Callable[[str], None] = lambda text: None,
+    ask: bool = True,
+) -> list[Probe]:
+    """The probes of a run with these settings, and of a judge at the same endpoint if wanted.
+
+    `ask`: whether the endpoint may be asked which model it serves. Raises UserError.
+    """
+    from selfinstruct.annotate.settings import judge_probe
+    from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
+    from selfinstruct.runs.generation import fresh
+    from selfinstruct.runs.inputs import Inputs
+    from selfinstruct.runs.rehearsal import probes_of
+
+    said = {"patience": _PATIENCE, **said, "batch": False}
+    config = await fresh(SelfInstructConfig, said, notice=notice, ask=ask)
+    probes = await probes_of(Inputs.read(config))
+    return [*probes, judge_probe(config)] if judge else probes
 
 
 class Shown(Protocol):

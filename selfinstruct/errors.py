@@ -8,6 +8,7 @@ SelfInstructError
 |   +-- ModelError       the endpoint will not serve this run: key, address, model's name, quota
 |   +-- NoRoom           the disk is full
 |   +-- Stalled          the model's replies give nothing any more
+|       +-- NothingRead  the first replies of a stage hold nothing; exits with 1
 +-- RequestFailed        a request failed for good; the run goes on without its reply
 +-- CapReached           the run may not spend more; a higher cap lets the run go on
 +-- Interrupted          a signal, the clock or a cap ended a sitting; the same command goes on
@@ -24,6 +25,8 @@ class SelfInstructError(Exception):
 class UserError(SelfInstructError):
     """Bad input. The text is a single line: the fault, its place and the next step."""
 
+    exit_code = 2
+
 
 class ModelError(UserError):
     """The endpoint refuses the whole run or cannot be reached, and every request would fail."""
@@ -35,6 +38,12 @@ class NoRoom(UserError):
 
 class Stalled(UserError):
     """Many turns gave nothing that can be kept. The reference retries without end."""
+
+
+class NothingRead(Stalled):
+    """No reply of a stage could be read in this sitting. The text names the remedy."""
+
+    exit_code = 1
 
 
 class RequestFailed(SelfInstructError):

@@ -13,7 +13,7 @@ from aiohttp import web
 from command import Ran, at, dataset, invoke
 from hypothesis import given
 from hypothesis import strategies as st
-from server import Answer, Call, LoopbackServer, completion_body, error
+from server import Answer, Call, LoopbackServer, completion_body, error, rejecting
 from test_endpoint import CHAT
 
 from selfinstruct.errors import Transient
@@ -237,6 +237,14 @@ def test_usage_is_not_asked_for_again_where_it_was_refused(tmp_path: Path) -> No
         generate(tmp_path / "run", *at(server), "--stream", "--concurrency", 1).done()
     assert server.statuses[400] == 1
     assert all(usage["completion_tokens"] for *_, usage in replies(tmp_path / "run").values())
+
+
+@pytest.mark.parametrize("usage", [True, False])
+def test_usage_and_another_field_may_be_refused_together(tmp_path: Path, usage: bool) -> None:
+    with LoopbackServer(rejecting("top_p"), streaming(only=True, usage=usage)) as server:
+        generate(tmp_path / "run", *at(server), "--stream", "--concurrency", 1).done()
+    last = server.calls[-1].body
+    assert "top_p" not in last and server.statuses[400] <= 4
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/json"])

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from selfinstruct.annotate.books import FOLDER, recorded
-from selfinstruct.annotate.judges import JUDGE, NAMES, QUESTION, Judge, JudgeSettings
+from selfinstruct.annotate.judges import JUDGE, NAMES, QUESTION, Judge, JudgeSettings, shown
 from selfinstruct.asking import settings
 from selfinstruct.asking.decoding import decoding_value
+from selfinstruct.asking.endpoint import Endpoint
+from selfinstruct.asking.probes import Probe
 from selfinstruct.asking.providers import extra_fields, only_model
 from selfinstruct.asking.stage import Stage
 from selfinstruct.asking.templates import Template, load
+from selfinstruct.data.examples import Example
 from selfinstruct.errors import UserError
 
 DECODING = ("temperature", "max_tokens")
+# Settings of an endpoint that a judge has defaults of its own for, or that are no judge's.
+_OWN = ("response_format", "attempts", "prompts", "decodings")
+_SHARED = tuple(each.name for each in fields(Endpoint) if each.name not in _OWN)
+_EXAMPLE = Example(
+    "example", "Name three rivers of Europe.", "", "The Danube, the Rhine and the Volga.", False, {}
+)
 
 
 async def settled(
@@ -56,9 +66,21 @@ def _settled(directory: Path, said: Mapping[str, Any], where: str) -> Judge:
     kept = None
     if record and goes_on and "prompts" not in said:
         kept = directory / FOLDER / record["folder"]
+    return _judge(config, kept)
+
+
+def _judge(config: JudgeSettings, kept: Path | None = None) -> Judge:
     extra = tuple(sorted(extra_fields(config).items()))
     template, decoding = _template(config, kept), config.decoding(JUDGE)
+    settings.check_limited(config, {JUDGE: decoding})
     return Judge(config, Stage(QUESTION, template, config, 0, extra, decoding))
+
+
+def judge_probe(config: Endpoint) -> Probe:
+    """The judge's question about a small example, at the endpoint of a run. Raises UserError."""
+    values = {name: getattr(config, name) for name in _SHARED}
+    judge = _judge(settings.fresh(JudgeSettings, values))
+    return Probe(judge.stage, _EXAMPLE.id, shown(_EXAMPLE))
 
 
 def _recorded(record: Mapping[str, Any]) -> JudgeSettings:

@@ -13,17 +13,20 @@ from typing import Any, TypeVar
 
 from selfinstruct.asking.decoding import (
     DECODING,
+    NONE,
     checked_value,
     decoding_table,
     stage_table,
     texts_value,
 )
 from selfinstruct.asking.endpoint import Endpoint, changed
-from selfinstruct.asking.providers import LOCAL, check_extra, is_local, is_network
+from selfinstruct.asking.providers import LOCAL, check_extra, extra_fields, is_local, is_network
 from selfinstruct.errors import UserError
+from selfinstruct.models import Decoding
 
 E = TypeVar("E", bound=Endpoint)
 EMBEDDED_AT_MOST = 1000  # examples that nobody asked the embedded model for by its name
+_LIMITS = ("max_tokens", "max_completion_tokens")
 # The settings of a sitting, not of the run.
 SITTING: dict[str, type] = {"out": str, "stop_at": str, "max_hours": float}
 
@@ -33,7 +36,7 @@ def read_file(path: Path, kind: type[Endpoint]) -> dict[str, Any]:
 
     Raises UserError that names an unknown setting.
     """
-    return read_table(_table(path), str(path), kind, SITTING, secrets="does not belong into a file")
+    return read_table(read_toml(path), str(path), kind, SITTING, secrets="does not belong into a file")
 
 
 def read_table(
@@ -87,7 +90,8 @@ def _pairs(name: str, value: Any) -> Any:
     return value
 
 
-def _table(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises UserError."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -149,6 +153,27 @@ def _can_batch(settings: E) -> E:
             "endpoint; leave --batch out"
         )
     return settings
+
+
+def check_limited(settings: Endpoint, decodings: Mapping[str, Decoding]) -> None:
+    """Raises UserError if a cap rests on the longest reply of a stage that has no limit.
+
+    decodings: of the stages that are asked, by name.
+    """
+    caps = {"--max-cost": settings.max_cost, "--max-tokens-total": settings.max_tokens_total}
+    cap = next((option for option, value in caps.items() if value > 0), None)
+    extra = extra_fields(settings)
+    if cap is None or set(_LIMITS) & set(extra):
+        return
+    needed = {"max_tokens"} if settings.api == "completions" else set(_LIMITS)
+    if needed <= set(settings.leave_out):
+        raise UserError(f"--leave-out max_tokens: {cap} rests on that limit; leave out the cap")
+    for stage, decoding in decodings.items():
+        if decoding.max_tokens is None:
+            raise UserError(
+                f"--max-tokens {stage}={NONE}: {cap} rests on that limit; give a number, "
+                "or leave out the cap"
+            )
 
 
 def seconds_left(stop_at: str | None, max_hours: float | None, now: datetime) -> float | None:

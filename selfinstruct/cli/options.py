@@ -21,7 +21,7 @@ DECODING = {
 }
 
 
-def number(kind: type[int] | type[float]) -> Callable[..., Any]:
+def number(kind: type[int | float]) -> Callable[..., Any]:
     """The callback of an option that takes a number or "none", which leaves it to the server."""
     number_type: Any = click.INT if kind is int else click.FLOAT
 

@@ -24,7 +24,8 @@ _HEADINGS = (
 )
 
 
-def _sections(kind: type[Config], own: Sequence[str]) -> dict[str, Sequence[str]]:
+def sections_of(kind: type[Config], own: Sequence[str] = ()) -> dict[str, Sequence[str]]:
+    """The names of the options of `kind` by heading; `own`: of the command alone."""
     found: dict[str, list[str]] = {heading: [] for heading in _HEADINGS}
     for each in fields(kind):
         if each.metadata.get("under") in found:
@@ -102,7 +103,7 @@ def recipe_class(kind: type[Config], own: Sequence[str] = ()) -> type[Sectioned]
     class RecipeCommand(Sectioned):
         """Its options, under headings."""
 
-        sections: Mapping[str, Sequence[str]] = _sections(kind, own)
+        sections: Mapping[str, Sequence[str]] = sections_of(kind, own)
 
     return RecipeCommand
 
@@ -119,8 +120,7 @@ def make(kind: type[Config], given: dict[str, Any], named: Mapping[str, Any]) ->
     flags = {name: given.pop(name) for name in ("dry_run", "repair", "accept_change")}
     out, config_file = given.pop("out"), given.pop("config_file")
     limits = {name: given.pop(name) for name in ("stop_at", "max_hours")}
-    table = settings.read_file(config_file, kind) if config_file else {}
-    said = settings.merged(table, _said(kind, given), named)
+    said = settings.merged(said_of(kind, given, config_file), named)
     sitting = {name: said.pop(name, None) for name in settings.SITTING}
     directory = out or Path(sitting["out"] or time.strftime("runs/%Y-%m-%dT%H-%M-%S"))
     hours = sitting["max_hours"] if limits["max_hours"] is None else limits["max_hours"]
@@ -153,13 +153,17 @@ def _check_kind(directory: Path, config: Config, kind: type[Config]) -> None:
         )
 
 
-def _said(kind: type[Config], given: dict[str, Any]) -> dict[str, Any]:
+def said_of(
+    kind: type[Config], given: dict[str, Any], config_file: Path | None
+) -> dict[str, Any]:
+    """The settings of a file and of a command line, which wins. Raises UserError."""
     from selfinstruct.asking import decoding, settings
 
     known = tuple(kind.STAGES)
     stages = [decoding.for_stages(name, given.pop(name), known) for name in DECODING]
     values = {name: value for name, value in given.items() if value not in (None, ())}
-    return settings.merged(values, *stages)
+    table = settings.read_file(config_file, kind) if config_file else {}
+    return settings.merged(table, values, *stages)
 
 
 def _resume_sections() -> dict[str, Sequence[str]]:

@@ -30,6 +30,12 @@ class Fault(click.ClickException):
         )
 
 
+class Lack(Fault):
+    """All went as it should, and nothing of use came of that: a single line, exit code 1."""
+
+    exit_code = 1
+
+
 class Commands(click.Group):
     """Turns every error that a user can mend into a single line."""
 
@@ -47,7 +53,7 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise Fault(str(error)) from error
+        raise (Fault if error.exit_code == Fault.exit_code else Lack)(str(error)) from error
     except click.exceptions.NoArgsIsHelpError:
         raise
     except click.UsageError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from selfinstruct.asking import settings
+from selfinstruct.asking.advice import FIRST, FirstReplies
 from selfinstruct.asking.batching import ROUND
 from selfinstruct.asking.config import Config
 from selfinstruct.asking.providers import LOCAL, only_model
@@ -51,6 +52,13 @@ async def settled(
     recorded = _recorded(directory)
     if recorded is not None:
         return settings.resumed(recorded, said), directory / FOLDER
+    return await fresh(kind, said, notice=notice, ask=ask), None
+
+
+async def fresh(
+    kind: type[Config], said: dict[str, Any], *, notice: Notice, ask: bool = True
+) -> Config:
+    """The settings of a new run, as `settled`. Raises UserError."""
     if settings.wants_embedded(said, said.get("n", kind().n)):
         notice(EMBEDDED)
         said = {**said, "model": LOCAL}
@@ -58,7 +66,7 @@ async def settled(
     if not config.model:
         model = await only_model(config, ask=ask)
         config = settings.fresh(kind, {**said, "model": model})
-    return config, None
+    return config
 
 
 def _recorded(directory: Path) -> Config | None:
@@ -93,12 +101,19 @@ async def go_on(
         pace = _pace(run, recipe, run.restore(recipe))
         for remark in recipe.remarks():
             noticed(remark)
-        fresh = Fresh(at.model, run.completions.__contains__)
+        fresh = Fresh(_watched(at.model, run, inputs), run.completions.__contains__)
         engine = Engine(recipe, asking(inputs.stages, fresh), pace, start=run.funnel.turns)
         drought = Drought(
             config.stall_turns, run.funnel, is_endless=recipe.is_endless, is_fresh=fresh.take
         )
         await _commit_all(run, engine, drought, at, noticed, changed)
+
+
+def _watched(model: Model, run: Run, inputs: Inputs) -> Model:
+    """The model, unless its first replies hold nothing; a run that stalls sooner is not watched."""
+    if run.config.edition == 1 or run.config.stall_turns < FIRST:
+        return model
+    return FirstReplies(model, inputs.stages, run.completions.__contains__)
 
 
 def _noticing(run: Run, notice: Notice) -> Notice:

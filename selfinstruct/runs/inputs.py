@@ -10,6 +10,7 @@ from typing import Any
 from selfinstruct.asking import templates as templating
 from selfinstruct.asking.config import Config
 from selfinstruct.asking.providers import extra_fields
+from selfinstruct.asking.settings import check_limited
 from selfinstruct.asking.stage import Stage
 from selfinstruct.errors import UserError
 from selfinstruct.recipes import Materials, Recipe
@@ -69,6 +70,7 @@ class Inputs:
             )
             for each in questions
         }
+        check_limited(config, {name: stage.decoding for name, stage in stages.items()})
         files = dict(materials.files)
         for template in templates.values():
             files |= {f"{_PROMPTS}/{name}": text for name, text in template.files}

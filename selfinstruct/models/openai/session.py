@@ -69,7 +69,8 @@ class Session:
         for logger in _loggers():
             logger.addFilter(self.secrets)
         self._has_answered = has_answered
-        self._counts: bool | None = None  # whether streams come with usage; None: nobody knows
+        self._counted: bool | None = None  # whether streams come with usage; None: nobody knows
+        self._is_trying = False
 
     async def close(self) -> None:
         await self._client.close()
@@ -81,22 +82,45 @@ class Session:
     async def post(self, api: str, body: Mapping[str, Any]) -> Reply:
         """Send the body of a request. api: chat or completions. A refusal is a reply as well.
 
-        A stream is asked for its usage as well; until a server has taken that, a refused call is
-        made again without. Raises AmbiguousFailure, Transient or ModelError.
+        Raises AmbiguousFailure, Transient or ModelError.
         """
+        target = self._targets[api]
         if not self._access.streams:
-            return await self._heard(self._http.post_json(self._targets[api], body))
-        target, body = self._targets[api], {**body, "stream": True}
-        if self._counts is not False:
-            counted = {**body, "stream_options": {"include_usage": True}}
-            reply = await self._heard(self._http.post_json(target, counted))
-            if not reply.is_refusal:
-                self._counts = True
-            if self._counts or reply.status not in _OF_A_BODY:
-                return reply
-        reply = await self._heard(self._http.post_json(target, body))
-        self._counts = self._counts if reply.is_refusal else False
-        return reply
+            return await self._heard(self._http.post_json(target, body))
+        counted = self._counted
+        options = {} if counted is False else {"stream_options": {"include_usage": True}}
+        sent = {**body, "stream": True, **options}
+        reply = await self._heard(self._http.post_json(target, sent))
+        if self._takes_usage(reply, counted):
+            return reply
+        if counted:  # another field was in the way before: the search for that goes on
+            return await self.post(api, body)
+        raise Transient(
+            f"{self.address}: refuses a stream with usage; asked again without",
+            retry_after=0.0,
+            may_be_charged=False,
+        )
+
+    def _takes_usage(self, reply: Reply, counted: bool | None) -> bool:
+        """Learn whether streams may be asked for their usage. False: ask again without.
+
+        counted: whether this call was known to be asked so. The first refusal may be about usage:
+        if the next call without usage is refused too, the refusals are about other parts.
+        """
+        if not reply.is_refusal:
+            self._counted, self._is_trying = counted is not False, False
+            return True
+        if reply.status not in _OF_A_BODY:
+            return True
+        if counted is False:
+            if self._is_trying:
+                self._counted, self._is_trying = True, False
+            return True
+        is_named = "stream_options" in reply.text or "include_usage" in reply.text
+        if counted and not is_named:
+            return True
+        self._counted, self._is_trying = False, not is_named
+        return False
 
     async def models(self) -> Any:
         """The raw response with the list of models. Raises as `through`, and AmbiguousFailure."""
