@@ -44,6 +44,7 @@ QUICK = [
     (Collector, "IDLE", 0.03),
     (Polling, "PAUSE", 0.02),
     (Polling, "LATE", 0.1),
+    (Polling, "GROWING", 0.1),
     (Submission, "SETTLE", 0.1),
     (Patience, "PAUSE", 0.02),
 ]

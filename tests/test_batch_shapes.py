@@ -35,6 +35,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind, name, value in QUICK:
         monkeypatch.setattr(kind, name, value)
     monkeypatch.setattr(Polling, "LATE", LATE)
+    monkeypatch.setattr(Polling, "GROWING", LATE)
 
 
 @pytest.fixture(scope="module")
@@ -290,7 +291,7 @@ def test_every_shape_gives_the_live_runs_bytes_and_equal_books(
 
 
 def process(server: BatchServer, out: Path) -> subprocess.Popen[bytes]:
-    late = f"from {Polling.__module__} import Polling\nPolling.LATE = {LATE}\n"
+    late = f"from {Polling.__module__} import Polling\nPolling.LATE = Polling.GROWING = {LATE}\n"
     program = QUICKLY + late + "from selfinstruct.cli import main\nmain()"
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, words(server, out))],
@@ -333,7 +334,7 @@ def test_every_shape_survives_a_kill(
 def test_replies_in_a_file_that_is_gone_count_as_paid_and_are_asked_for_at_the_next_start(
     live: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Polling, "LATE", 0.1)
+    monkeypatch.setattr(Polling, "GROWING", 0.1)
     out, seen, is_back = tmp_path / "run", set[bytes](), tmp_path / "back"
 
     def file(data: bytes, download: int) -> bytes | None:
@@ -354,7 +355,7 @@ def test_replies_in_a_file_that_is_gone_count_as_paid_and_are_asked_for_at_the_n
 def test_lines_that_never_come_count_as_paid_and_are_asked_for_again(
     live: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Polling, "LATE", 0.1)
+    monkeypatch.setattr(Polling, "GROWING", 0.1)
     with BatchServer(Course(), Course(loses=0.5), Course()) as server:
         ran = invoke(*words(server, tmp_path / "run")).done()
         assert "in its files" in ran.err

@@ -24,7 +24,8 @@ class Polling:
     """
 
     PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds between two looks at a batch
-    LATE = 600.0  # seconds that an endpoint may take to show a new batch, or files of an ended one
+    LATE = 600.0  # seconds until an endpoint shows a new batch, or the files of an ended one
+    GROWING = 120.0  # seconds until a file that has an id is there and whole
     _HURRIED_PAUSE = 0.5
 
     def __init__(

@@ -46,6 +46,7 @@ class Replies:
         self._api, self._log, self._record, self._budget = api, log, record, budget
         self._waiters, self._held, self._polling = waiters, held, polling
         self._notice = notice
+        self._was_in_vain = False  # a wait for lines
 
     async def all_of(self, sent: SentBatch, left_out: Mapping[str, str | None]) -> BatchResult:
         """The replies of a batch, waited for as long as files may be late. Raises ModelError.
@@ -59,14 +60,27 @@ class Replies:
             ended = ended or time.monotonic()
             result = await self.take(sent, state, self._polling.lines_of(state), left_out)
             result.answered = answered = answered + result.answered
-            is_over = time.monotonic() - ended > self._polling.LATE
-            if not result.is_late or (is_over and not self._polling.hurry.is_set()):
+            waited = time.monotonic() - ended
+            if not result.is_late or self._is_over(state, waited):
                 return result
             if pause == self._polling.PAUSE:
                 missing = count_of(len(result.missing), "reply", "replies")
                 self._notice(f"batch {sent.id}: {state.status}; waits for {missing} in its files")
             await self._polling.rest(pause)
             pause = min(pause * 2.0, self._polling.LONGEST_PAUSE)
+
+    def _is_over(self, state: BatchState, waited: float) -> bool:
+        """Whether files that are late after so many seconds will never come.
+
+        The next file that is there and not whole is then waited for less long.
+        """
+        if self._polling.hurry.is_set():
+            return False
+        if not state.has_answers:
+            return waited > self._polling.LATE
+        is_over = waited > (self._polling.PAUSE if self._was_in_vain else self._polling.GROWING)
+        self._was_in_vain |= is_over
+        return is_over
 
     async def take(
         self,

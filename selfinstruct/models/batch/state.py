@@ -54,6 +54,7 @@ class BatchState:
     is_known: bool  # the name is
     counts: Counts
     files: tuple[str, ...]  # ids, of the answers first
+    has_answers: bool  # the file of the answers has an id
     refusal: tuple[str, str]  # the first error's code and words, for a batch that failed
 
     @classmethod
@@ -64,10 +65,13 @@ class BatchState:
             if isinstance(named, str)
             else ""
         )
-        counts, files = _counts(record.get("request_counts")), tuple(_files(record))
+        answers = tuple(_files(record, "output_file_id", "output_file"))
+        files = tuple(dict.fromkeys((*answers, *_files(record, "error_file_id", "error_file"))))
+        counts = _counts(record.get("request_counts"))
         status = _NAMES.get(name) or _by_evidence(record, counts, files)
         said = named if isinstance(named, str) else ""
-        return cls(status, said, name in _NAMES, counts, files, _refusal(record))
+        is_known, refusal = name in _NAMES, _refusal(record)
+        return cls(status, said, is_known, counts, files, bool(answers), refusal)
 
     @property
     def has_ended(self) -> bool:
@@ -90,13 +94,11 @@ def _by_evidence(record: Mapping[str, Any], counts: Counts, files: tuple[str, ..
     return COMPLETED if files and counts.is_whole else UNDER_WAY
 
 
-def _files(record: Mapping[str, Any]) -> Iterator[str]:
-    """A file under two names is read once."""
-    seen = set()
-    for name in ("output_file_id", "output_file", "error_file_id", "error_file"):
+def _files(record: Mapping[str, Any], *names: str) -> Iterator[str]:
+    """The ids of files under these names; empty texts are none."""
+    for name in names:
         file_id = record.get(name)
-        if isinstance(file_id, str) and file_id.strip() and file_id not in seen:
-            seen.add(file_id)
+        if isinstance(file_id, str) and file_id.strip():
             yield file_id
 
 
