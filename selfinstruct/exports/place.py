@@ -14,14 +14,14 @@ MARK = "export.json"  # in every exported folder: its origin, and leave to repla
 
 
 @contextmanager
-def placed(out: Path, *, is_file: bool, force: bool) -> Iterator[Path]:
+def placed(out: Path, *, is_file: bool, force: bool, mark: str = MARK) -> Iterator[Path]:
     """Gives a scratch path of the same name, which takes the place of `out` in the end.
 
-    After an error in the block, `out` stays as before. Raises UserError where `out` is no export,
+    mark: the file that every such folder has. After an error in the block, `out` stays as before. Raises UserError where `out` is no export,
     or cannot be written.
     """
     out = out.absolute()
-    if why := _why_not(out, is_file, force):
+    if why := _why_not(out, is_file, force, mark):
         raise UserError(f"{out}: {why}")
     # Always the same name: the next export takes away the remains of a crash.
     scratch = out.with_name(f".{out.name}.part")
@@ -44,7 +44,7 @@ def placed(out: Path, *, is_file: bool, force: bool) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _why_not(out: Path, is_file: bool, force: bool) -> str | None:
+def _why_not(out: Path, is_file: bool, force: bool, mark: str) -> str | None:
     if not out.name:
         return "is no place for an export; choose another --out"
     if is_file and out.is_dir():
@@ -53,6 +53,6 @@ def _why_not(out: Path, is_file: bool, force: bool) -> str | None:
         return "exists already; choose another --out, or add --force to replace it"
     if not is_file and out.exists() and not out.is_dir():
         return "is a file, and this export is a folder; choose another --out"
-    if not is_file and out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+    if not is_file and out.is_dir() and any(out.iterdir()) and not (out / mark).is_file():
         return "is a folder of something else and stays as it is; choose another --out"
     return None
