@@ -15,7 +15,6 @@ from selfinstruct.cli.directory_commands import init, status, verify
 from selfinstruct.cli.export_command import export
 from selfinstruct.cli.generate_command import generate
 from selfinstruct.cli.judge_command import judge
-from selfinstruct.cli.mix_command import mix
 from selfinstruct.cli.recipe_commands import command_of, resume
 from selfinstruct.cli.report_commands import report, stats
 from selfinstruct.cli.respond_command import respond
@@ -42,7 +41,7 @@ def cli() -> None:
 
 for _command in (
     *(generate, respond, resume, try_endpoint, init, status, verify),
-    *(check, judge, stats, report, export, dedupe, mix),
+    *(check, judge, stats, report, export, dedupe),
 ):
     cli.add_command(_command)
 
