@@ -11,6 +11,7 @@ import asyncio
 import gzip
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -323,6 +324,23 @@ def late(seconds: float) -> Behaviour:
     return behave
 
 
+def crowded(most: int, status: int, text: str) -> Behaviour:
+    """Refuses a call while so many others are under way."""
+    under_way: Counter[web.Application] = Counter()
+
+    async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
+        if under_way[call.http.app] >= most:
+            return answer_with(status, openai(text))
+        under_way[call.http.app] += 1
+        try:
+            await asyncio.sleep(0.02)
+            return await go_on(call)
+        finally:
+            under_way[call.http.app] -= 1
+
+    return behave
+
+
 def give(status: int, text: str, kind: str = "text/html", **headers: str) -> Behaviour:
     """The same response to every call."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -496,6 +514,31 @@ PICKY = (
         (500, "unexpected keyword argument", plain),
         (400, "campo no permitido", openai),
     ), judged=True),
+    Row("a length below the least", words(
+        lambda body: body.get("max_tokens", 64) < 64,
+        (400, "max_tokens: 64 is the least that may be asked for.", openai),
+        (422, "Input should be greater than or equal to 64", pydantic),
+        (400, "слишком мало токенов для ответа", short),
+    )),
+    Row("prompt and length together beyond the context", words(
+        lambda body: len(prompt(body).split()) + body.get("max_tokens", 0) > 1500,
+        (400, "The prompt and max_tokens come to more than the 1500 tokens of the context.", vllm),
+        (422, "inputs + max_new_tokens must stay <= 1500", short),
+        (400, "提示与 max_tokens 之和超过上下文长度", openai),
+    )),
+    Row("no schema, and JSON only where the prompt says so", words(
+        lambda body: is_format("json_schema")(body)
+        or (is_format("json_object")(body) and "json" not in prompt(body).lower()),
+        (400, "'messages' has to speak of json for this format", openai),
+        (400, "response_format.type: json_object or text", short),
+        (422, "format de réponse inconnu", fastapi),
+    ), generates=("--response-format", "json_schema")),
+    Row("a schema in another dialect", words(
+        lambda body: "$defs" in json.dumps(body.get("response_format")),
+        (400, "Invalid schema for response_format 'judge': '$defs' may not stand here", openai),
+        (400, "Unknown name \"$defs\" at 'generation_config.response_schema'", google),
+        (500, "grammatica non valida", short),
+    )),
     Row("a refusal without a word", tuple(
         refuse(BOTH, status, "", plain) for status in (400, 422, 500)
     )),
@@ -590,6 +633,10 @@ ODD = (
         as_bytes(lambda data: gzip.compress(data, 1), Content_Encoding="gzip", Vary="*"),
         as_bytes(bytes, Content_Encoding="identity"),
     )),
+    Row("a connection that ends with every reply", (
+        as_bytes(bytes, Connection="close"), as_bytes(bytes, Connection="Close", Server="x/0.1"),
+        as_bytes(bytes, Connection="close", Keep_Alive="timeout=0"),
+    )),
     Row("hostile JSON", (
         as_bytes(lambda data: data.replace(b'"choices"', b'"choices": [], "choices"', 1)),
         as_bytes(lambda data: data[:-1] + b', "x": NaN}'),
@@ -645,6 +692,11 @@ PASSING = (
         (429, "Rate limit reached", openai), (503, "overloaded", anthropic),
         (429, "превышен лимит", short), Retry_After=formatdate(0, usegmt=True),
     )),
+    Row("few calls at once", tuple(
+        crowded(4, status, text) for status, text in (
+            (429, "Too many concurrent requests"), (503, "no slot available"),
+            (429, "同時リクエスト数が上限です"),
+        )), is_slow=True),
     Row("a page instead of a reply, twice", tuple(
         once(give(status, "<html><h1>Bad Gateway</h1></html>")) for status in (502, 504, 521)
     ), is_slow=True),
@@ -780,6 +832,18 @@ FATAL = (
     Row("no choices, ever", (
         without_choices(), without_choices(choices=[]), without_choices(choices=None, output="x"),
     ), *fails(2, r"choices"), QUICK),
+    Row("another interface", tuple(
+        give(200, json.dumps(body), "application/json") for body in (
+            {"type": "message", "content": [{"type": "text", "text": "Hi."}]},
+            {"model": "m", "message": {"role": "assistant", "content": "Hi."}, "done": True},
+            {"result": {"response": "Hi."}, "success": True, "errors": []},
+        )), *fails(2, r"choices|--base-url"), QUICK),
+    Row("an error in every stream", tuple(
+        give(200, text, "text/event-stream") for text in (
+            'data: {"error": {"message": "Unknown model", "code": 400}}\n\ndata: [DONE]\n\n',
+            'event: error\ndata: {"error": {"message": "модель не найдена"}}\n\n',
+            "data: [DONE]\n\n",
+        )), *fails(2, r"(?i)model|модель|stream|choices|--base-url"), QUICK, is_slow=True),
     Row("an error in every 200", tuple(
         give(200, json.dumps(body), "application/json") for body in (
             {"error": "Unexpected endpoint or method. (POST /chat/completions)"},
