@@ -180,11 +180,20 @@ async def lines_of(
 ) -> AsyncIterator[Line]:
     """The lines of a batch's two files: the answers, then the errors. Others are passed over.
 
-    content: downloads a file by its id.
+    content: downloads a file by its id. Raises NotThere after the lines of the other file if a file
+    is not there.
     """
+    gone: NotThere | None = None
     for file_id in state.files:
-        for line in read_lines(await content(file_id)):
+        try:
+            data = await content(file_id)
+        except NotThere as error:
+            gone = error
+            continue
+        for line in read_lines(data):
             yield line
+    if gone is not None:
+        raise gone
 
 
 async def _list(client: Any, after: Mapping[str, Any]) -> Any:
