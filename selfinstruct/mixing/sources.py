@@ -125,6 +125,7 @@ def _candidates(found: Stored, files: list[str]) -> Iterator[tuple[Candidate, in
     named = dict(text.partition("=")[::2] for text in found.component.fields)
     place = 0
     for name in files:
+        run = Path(name).name
         scores = judgements_of(load_run(name)) if (Path(name) / _EXAMPLES).is_file() else {}
         for record in Collection(name, named):
             place, found.read = place + 1, found.read + 1
@@ -135,7 +136,7 @@ def _candidates(found: Stored, files: list[str]) -> Iterator[tuple[Candidate, in
             else:
                 example = _example(record)
                 judged = scores.get(record.id, {})
-                yield Candidate.of(example, record.id, Path(name).name, judged), place, record.rest
+                yield Candidate.of(example, record.id, run, judged), place, record.rest
 
 
 def _example(record: Collected) -> Example:
