@@ -184,13 +184,14 @@ def test_a_broken_record_names_file_and_line_or_is_counted_and_passed_over(
     content, kind, where = BROKEN[why]
     path = tmp_path / f"broken.{kind}"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
+    fields = ("instruction",)
     with pytest.raises(UserError, match=rf"broken\.{kind}:{where}: {why.strip()}.*--skip-bad"):
-        dedupe([str(path)], str(tmp_path / "kept.jsonl"), Dedupe())
+        dedupe([str(path)], str(tmp_path / "kept.jsonl"), Dedupe(fields=fields))
     assert sorted(file.name for file in tmp_path.iterdir()) == [path.name]
     outcome = dedupe(
         [str(path)],
         str(tmp_path / "kept.jsonl"),
-        Dedupe(skip_bad=True),
+        Dedupe(fields=fields, skip_bad=True),
         rejected=str(tmp_path / "gone.jsonl"),
     )
     assert outcome.bad == 1 and outcome.read == outcome.kept + outcome.near_duplicates + outcome.bad

@@ -1,34 +1,50 @@
-"""The novelty filter for any dataset: near-duplicates go (paper, section 2.2)."""
+"""The novelty filter for any dataset: near-duplicates go (paper, section 2.2), or are marked."""
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from selfinstruct.choose.comparison import Apart, Comparison, Neighbour, Together
+from selfinstruct.choose.identity import Identity, Turns
+from selfinstruct.choose.marks import marked
+from selfinstruct.choose.pool import Pool
 from selfinstruct.errors import UserError
 from selfinstruct.records import STDIO, Bad, OnRead, Record, Source, Write, writing
-from selfinstruct.similarity import Match, RougeIndex, tokens
+from selfinstruct.records.columnar import schema_of
 
 _STEP = 1000  # records between two calls of `progress`
-_TRIAL = 100  # so many texts tell whether the tokenizer suits them
+_MUCH = 0.05  # of the records that one text takes: more deserves a warning
 
 
 @dataclass(frozen=True, slots=True)
 class Dedupe:
     """The settings of `selfinstruct dedupe`, with every default."""
 
-    # Several fields are joined. A chat counts as its first user turn.
-    fields: tuple[str, ...] = ("instruction",)
+    # Without any, the whole prompt. Several are compared jointly. "instruction=question" names the
+    # column of a part of the prompt.
+    fields: tuple[str, ...] = ()
+    each: bool = False  # compare each field separately: one that resembles is enough
+    turns: Turns = "all"  # of a chat, that are compared: all, the user's first or last
     threshold: float = 0.7  # rejected if ROUGE-L F is above
     tokenizer: str = "unicode"
+    mark: bool = False  # write the verdict into the record, instead of dropping it
     skip_bad: bool = False  # count unreadable records and pass over them, instead of stopping
     format: str | None = None  # of the inputs, instead of the format that their names tell
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The text that takes most records as its near-duplicates, if they are many."""
+
+    records: int
+    share: float  # of all records that were read
+    text: str
+    place: str  # "FILE:NUMBER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,8 @@ class DedupeCounts:
     bad: int = 0
     against: int = 0  # texts that were compared with and not written
     tokenless: int = 0  # kept without a comparison: the tokenizer finds nothing in the text
+    taken: Taken | None = field(default=None, compare=False)
+    unused: tuple[str, ...] = field(default=(), compare=False)  # columns of no prompt
 
 
 def dedupe(
@@ -65,54 +83,108 @@ def dedupe(
     others = [Source(path) for path in against]
     sources = [Source(path, config.format) for path in inputs]
     size = sum(source.size for source in [*others, *sources])
+    identity = Identity(config.fields, config.turns)
+    theirs = identity.of_others(against_fields) if against_fields else identity
     with ExitStack() as stack:
-        keep = stack.enter_context(writing(out, config.format if out == STDIO else None))
-        reject = stack.enter_context(writing(rejected)) if rejected else _nowhere
+        form = config.format if out == STDIO else None
+        schema = _schema(sources) if out.lower().endswith(".parquet") else None
+        keep = stack.enter_context(writing(out, form, schema))
+        reject = stack.enter_context(writing(rejected)) if rejected else None
         copy = _Copy(config, keep, reject)
-        fields = against_fields or config.fields
-        texts = stack.enter_context(closing(_texts(others, fields, config.skip_bad)))
-        for source, record, text in texts:
+        for source, record, text in _texts(others, theirs, config.skip_bad, stack):
             copy.compare_with(source, record, text)
-        texts = stack.enter_context(closing(_texts(sources, config.fields, config.skip_bad)))
-        for source, record, text in texts:
+        for source, record, text in _texts(sources, identity, config.skip_bad, stack):
             copy.take(source, record, text)
             if copy.counts["read"] % _STEP == 0:
                 done = sum(source.done for source in [*others, *sources])
                 progress(done, size, copy.counts["read"])
+        for name in inputs:
+            identity.check_named(name)
         progress(size, size, copy.counts["read"])
-    return DedupeCounts(**copy.counts)
+    return copy.summary(identity)
+
+
+def _schema(sources: Sequence[Source]) -> Any:
+    """The schema of the copy, where all sources are Parquet."""
+    if any(source.format != "parquet" for source in sources):
+        return None
+    return schema_of([source.path for source in sources])
+
+
+def _compared(config: Dedupe) -> Comparison:
+    if config.each:
+        return Apart(config.tokenizer, config.threshold, len(config.fields))
+    return Together(config.tokenizer, config.threshold)
 
 
 class _Copy:
     """The comparison of each record with the texts before, and where the record goes."""
 
-    def __init__(self, config: Dedupe, keep: Write, reject: Write) -> None:
+    def __init__(self, config: Dedupe, keep: Write, reject: Write | None) -> None:
         self.counts: Counter[str] = Counter()  # by the names of `DedupeCounts`
-        self._threshold = config.threshold
-        self._pool = _Pool(config.tokenizer)
+        self._marks, self._pool = config.mark, Pool(_compared(config), config.tokenizer)
         self._keep, self._reject = keep, reject
+        self._taken: Counter[int] = Counter()  # records by the neighbour that took them
+        self._widest: Neighbour | None = None
 
-    def compare_with(self, source: Source, record: Record | Bad, text: str) -> None:
+    def compare_with(self, source: Source, record: Record | Bad, texts: Sequence[str]) -> None:
         """Takes in a text that is not copied."""
         if not isinstance(record, Bad):
-            self._pool.add(text, source, record)
+            self._pool.add(texts, source, record)
             self.counts["against"] += 1
 
-    def take(self, source: Source, record: Record | Bad, text: str) -> None:
-        """Keeps or rejects a record."""
+    def take(self, source: Source, record: Record | Bad, texts: Sequence[str]) -> None:
+        """Keeps, marks or rejects a record."""
         self.counts["read"] += 1
         if isinstance(record, Bad):
             self.counts["bad"] += 1
-            self._reject(_rejection(source, record, reason="bad_record", detail=record.why))
-        elif match := self._pool.index.nearest(text, above=self._threshold):
-            self.counts["near_duplicates"] += 1
-            neighbour = self._pool.neighbour(match)
-            why = {"reason": "near_duplicate", "text": text, **neighbour, "record": record.fields}
-            self._reject(_rejection(source, record, **why))
+            if self._reject is not None:
+                self._reject(_rejection(source, record, reason="bad_record", detail=record.why))
+        elif neighbour := self._pool.nearest(texts):
+            self._drop(source, record, texts, neighbour)
         else:
             self.counts["kept"] += 1
-            self.counts["tokenless"] += self._pool.add(text, source, record)
-            self._keep(record)
+            self.counts["tokenless"] += self._pool.add(texts, source, record)
+            self._keep(marked(record) if self._marks else record)
+
+    def _drop(
+        self, source: Source, record: Record, texts: Sequence[str], neighbour: Neighbour
+    ) -> None:
+        self.counts["near_duplicates"] += 1
+        self._taken[neighbour.number] += 1
+        if self._widest is None or (
+            self._taken[neighbour.number] > self._taken[self._widest.number]
+        ):
+            self._widest = neighbour
+        if not self._marks and self._reject is None:
+            return
+        place = self._pool.place(neighbour.number)
+        if self._marks:
+            self._keep(marked(record, place, neighbour.score))
+        if self._reject is None:
+            return
+        why = {
+            "reason": "near_duplicate",
+            "text": _joined(texts),
+            "score": neighbour.score,
+            "nearest": neighbour.text,
+            "nearest_source": place,
+        }
+        self._reject(_rejection(source, record, **why, record=record.fields))
+
+    def summary(self, identity: Identity) -> DedupeCounts:
+        unused = tuple(identity.unused()) if identity.is_whole_prompt else ()
+        taken, widest = None, self._widest
+        if widest is not None:
+            records = self._taken[widest.number]
+            share = records / self.counts["read"]
+            if records > 1 and share > _MUCH:
+                taken = Taken(records, share, widest.text, self._pool.place(widest.number))
+        return DedupeCounts(**self.counts, taken=taken, unused=unused)
+
+
+def _joined(texts: Sequence[str]) -> str:
+    return "\n".join(text for text in texts if text)
 
 
 def _check(
@@ -122,6 +194,8 @@ def _check(
         raise UserError(
             f"threshold {config.threshold}: ROUGE-L goes from 0 to 1; the paper rejects above 0.7"
         )
+    if config.each and len(config.fields) < 2:
+        raise UserError("--each needs several --field, each of which is then compared by itself")
     if [*inputs, *against].count(STDIO) > 1:
         raise UserError("- (standard input) can be read only once; give the other input as a file")
     read = {Path(path).resolve() for path in [*inputs, *against] if path != STDIO}
@@ -139,99 +213,25 @@ def _check(
 
 
 def _texts(
-    sources: Sequence[Source], fields: tuple[str, ...], skip_bad: bool
-) -> Generator[tuple[Source, Record | Bad, str], None, None]:
-    """Every record with the text to compare; "" for a bad record."""
+    sources: Sequence[Source], identity: Identity, skip_bad: bool, stack: ExitStack
+) -> Generator[tuple[Source, Record | Bad, tuple[str, ...]], None, None]:
+    """Every record with the texts to compare; none for a bad record.
+
+    Raises UserError at a bad record, unless such are skipped.
+    """
     for source in sources:
-        with closing(iter(source)) as records:
-            for record in records:
-                text: str | Bad = record if isinstance(record, Bad) else _text(record, fields)
-                if isinstance(text, str):
-                    yield source, record, text
-                elif skip_bad:
-                    yield source, text, ""
-                else:
-                    raise UserError(
-                        f"{source.name}:{text.where}: {text.why}; "
-                        "--skip-bad counts such records and passes over them"
-                    )
-
-
-def _text(record: Record, fields: tuple[str, ...]) -> str | Bad:
-    """The texts of the named fields, a line each."""
-    texts = []
-    for name in fields:
-        if name not in record.fields:
-            there = ", ".join(map(str, record.fields)) or "none"
-            return Bad(record.where, f"no field {name!r} (there are: {there}); say --field")
-        value = record.fields[name]
-        text = "" if value is None else value if isinstance(value, str) else _first_user_turn(value)
-        if text is None:
-            return Bad(
-                record.where, f"field {name!r} is neither text nor a chat with a user's turn"
-            )
-        texts.append(text)
-    return "\n".join(texts)
-
-
-def _first_user_turn(chat: object) -> str | None:
-    """The user's first text in a list of turns, OpenAI's (role, content) or ShareGPT's."""
-    for turn in chat if isinstance(chat, list) else []:
-        if isinstance(turn, dict) and turn.get("role", turn.get("from")) in ("user", "human"):
-            said = turn.get("content", turn.get("value"))
-            if isinstance(said, list):  # parts, of which some may be images
-                said = "\n".join(
-                    str(part["text"]) for part in said if isinstance(part, dict) and "text" in part
-                )
-            return said if isinstance(said, str) else None
-    return None
-
-
-class _Pool:
-    """The index of the texts so far, and the place of each."""
-
-    def __init__(self, tokenizer: str) -> None:
-        self.index = RougeIndex(tokenizer)
-        self._lines = array("q")
-        self._firsts: list[int] = []  # the position of each source's first text
-        self._sources: list[Source] = []
-        self._foreign = 0
-
-    def add(self, text: str, source: Source, record: Record) -> bool:
-        """Takes in a text; True if the tokenizer finds nothing there.
-
-        Raises UserError if the tokenizer finds nothing in most texts.
-        """
-        before = self.index.tokenless
-        position = self.index.add(text)
-        if not self._sources or self._sources[-1] is not source:
-            self._sources.append(source)
-            self._firsts.append(position)
-        self._lines.append(record.where)
-        tokenless = self.index.tokenless > before
-        if tokenless and tokens(text, "unicode"):  # not blank: the tokenizer is blind to its script
-            self._foreign += 1
-            if position >= _TRIAL and 2 * self._foreign > position:
+        for record in stack.enter_context(closing(iter(source))):
+            texts = record if isinstance(record, Bad) else identity.texts(record)
+            if not isinstance(texts, Bad):
+                yield source, record, texts
+            elif skip_bad:
+                yield source, texts, ()
+            else:
                 raise UserError(
-                    f"{source.name}:{record.where}: {self._foreign} of {position + 1} texts "
-                    f"have no tokens under the tokenizer {self.index.tokenizer!r}, "
-                    "so that nothing is ever like them; use --tokenizer unicode"
+                    f"{source.name}:{texts.where}: {texts.why}; "
+                    "--skip-bad counts such records and passes over them"
                 )
-        return tokenless
-
-    def neighbour(self, match: Match) -> dict[str, Any]:
-        """The fields of a match in the file of rejected records."""
-        source = self._sources[bisect_right(self._firsts, match.position) - 1]
-        return {
-            "score": match.score,
-            "nearest": match.text,
-            "nearest_source": f"{source.name}:{self._lines[match.position]}",
-        }
 
 
 def _rejection(source: Source, record: Record | Bad, /, **why: Any) -> Record:
     return Record(record.where, {"source": f"{source.name}:{record.where}", **why})
-
-
-def _nowhere(record: Record) -> None:
-    pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,9 +30,30 @@ if TYPE_CHECKING:
     "--field",
     "fields",
     multiple=True,
-    default=("instruction",),
+    metavar="COLUMN",
+    help=(
+        "Compare this column instead of the whole prompt; several are compared jointly. "
+        "NAME=COLUMN says which column is the instruction, input, system or history. Repeatable."
+    ),
+)
+@click.option(
+    "--each",
+    is_flag=True,
+    help="Compare each --field separately: a record goes if one of them resembles another's.",
+)
+@click.option(
+    "--turns",
+    type=click.Choice(["all", "first", "last"]),
+    default="all",
     show_default=True,
-    help="The field to compare; a chat counts as its first user turn. Repeatable.",
+    help="Turns of a chat that are compared: all up to the user's last, the user's first or last.",
+)
+@click.option(
+    "--mark",
+    is_flag=True,
+    help=(
+        "Drop nothing: write dedupe_verdict, dedupe_neighbour and dedupe_score into each record."
+    ),
 )
 @click.option(
     "--against",
@@ -74,9 +95,13 @@ def dedupe(
 ) -> None:
     """Copy the records of any dataset, in order, without near-duplicates of an earlier record.
 
+    A near-duplicate resembles an earlier record in its whole prompt: in system message, earlier
+    turns, instruction and input, in each above the threshold.
+
     \b
     selfinstruct dedupe old.jsonl new.parquet --out kept.jsonl --rejected dropped.jsonl
     selfinstruct dedupe train.jsonl --against test.csv --against-field question --out clean.jsonl
+    selfinstruct dedupe medical.csv --mark --out marked.csv
     zcat big.jsonl.gz | selfinstruct dedupe - --field messages --out - | head
 
     JSON Lines, JSON, CSV, TSV and Parquet, plain or with .gz or .zst; - is standard input.
@@ -95,15 +120,31 @@ def dedupe(
             rejected=rejected,
             progress=reading.update,
         )
-    show(_lines(found, against, settings["tokenizer"]), err=True)
+    show(_lines(found, against, settings), err=True)
 
 
-def _lines(found: DedupeCounts, against: tuple[str, ...], tokenizer: str) -> Iterator[str]:
+def _lines(
+    found: DedupeCounts, against: tuple[str, ...], settings: Mapping[str, Any]
+) -> Iterator[str]:
     """The counts, as a person reads them."""
+    from selfinstruct.defects.finding import shortened
+    from selfinstruct.records.shapes import listed
+
+    tokenizer = settings["tokenizer"]
     yield (
         f"read {found.read:,}: kept {found.kept:,}, near-duplicates {found.near_duplicates:,}, "
         f"bad {found.bad:,}"
+        + (" (all but the bad are written, marked)" if settings["mark"] else "")
     )
+    if found.unused:
+        yield f"columns that are not compared: {listed(found.unused)}"
+    if found.taken is not None:
+        advice = "compare more columns with --field" if settings["fields"] else "try --mark first"
+        yield (
+            f"Warning: {found.taken.records:,} records ({found.taken.share:.0%}) are taken for "
+            f"near-duplicates of one text, {found.taken.place}: "
+            f"{shortened(found.taken.text)!r}; if they are not, {advice} or raise --threshold"
+        )
     if against:
         yield f"compared with {found.against:,} records of {', '.join(against)}"
     if found.tokenless:

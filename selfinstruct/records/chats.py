@@ -192,3 +192,38 @@ def _part(part: Any, place: str) -> str:
     if not isinstance(text, str) or (kind or "text") not in {"text", "input_text", "output_text"}:
         raise Unreadable(f"{place}: a part is no text but {kind or kind_of(part)}")
     return text
+
+
+def texts_of_chat(value: Any, which: str) -> list[str] | None:
+    """The texts of a list of turns, up to the user's last turn with a text.
+
+    which: "all" turns, or only the user's "first" or "last" turn. None for a value that is no chat
+    with a user's turn. Turns without a text, and turns of tools, are passed over.
+    """
+    said: list[tuple[str, str]] = []
+    for turn in value if isinstance(value, (list, tuple)) else ():
+        for member, _ in _members(turn, ()):
+            text = _said(member)
+            if text.strip():
+                role = _given(member, "role", "from")
+                said.append((_ROLES.get(str(role).strip().lower(), ""), text))
+    users = [at for at, (role, _) in enumerate(said) if role == "user"]
+    if not users:
+        return None
+    first, last = {
+        "all": (0, users[-1]),
+        "first": (users[0], users[0]),
+        "last": (users[-1], users[-1]),
+    }[which]
+    return [text for _, text in said[first : last + 1]]
+
+
+def _said(turn: Any) -> str:
+    """The text of a turn, of its parts those that are texts."""
+    content = _given(turn, *_TEXTS) if isinstance(turn, Mapping) else None
+    if isinstance(content, (list, tuple)):
+        parts = [
+            _given(part, *_PART_TEXTS) if isinstance(part, Mapping) else part for part in content
+        ]
+        content = "\n".join(part for part in parts if isinstance(part, str))
+    return content if isinstance(content, str) else ""

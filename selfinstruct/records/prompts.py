@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from selfinstruct.errors import UserError
-from selfinstruct.records.shapes import PARTS, Prompt, listed, read_prompt
+from selfinstruct.records.shapes import PARTS, Prompt, listed, plain_columns, read_prompt
 from selfinstruct.records.values import Unreadable
 
 
@@ -41,6 +41,10 @@ class Prompts:
             if name not in prompt.used:
                 self._unused[name] = None
         return prompt
+
+    def plain_columns(self, names: tuple[str, ...]) -> tuple[str | None, str, str | None] | None:
+        """See `shapes.plain_columns`."""
+        return plain_columns(names, self._named)
 
     def unused(self, *known: str) -> list[str]:
         """The columns that no prompt used, in the order of their appearance, but the known."""

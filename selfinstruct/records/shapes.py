@@ -109,6 +109,23 @@ def read_prompt(
     )
 
 
+def plain_columns(
+    names: tuple[str, ...], named: Mapping[str, str]
+) -> tuple[str | None, str, str | None] | None:
+    """The columns of system message, instruction and input of records that have these columns.
+
+    None where the values decide: chats, earlier turns, several columns for a part.
+    """
+    there = _columns(names, tuple(named.items()), 2)
+    several = any(len(columns) > 1 for columns in there.of.values())
+    if there.chats or several or there.of["history"] or not there.of["instruction"]:
+        return None
+    system, instruction, given = (
+        there.of[part][0] if there.of[part] else None for part in ("system", "instruction", "input")
+    )
+    return system, str(instruction), given
+
+
 def listed(columns: Iterable[str]) -> str:
     """The names of columns for a message, the first twenty of them."""
     names = [str(column) for column in columns]

@@ -3,7 +3,8 @@
 The index gives the same answers as `rouge_score`, bit for bit, and is ten thousand times as fast.
 """
 
-from selfinstruct.similarity.index import Match, RougeIndex, rouge_l
+from selfinstruct.similarity.bounds import rouge_l
+from selfinstruct.similarity.index import Match, RougeIndex
 from selfinstruct.similarity.rounds import nearest_each
 from selfinstruct.similarity.tokenizers import TOKENIZERS, tokens
 

@@ -6,10 +6,9 @@ Paper: section 2.2, "Filtering". docs/novelty.md explains the method.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from operator import or_
+from operator import itemgetter, or_
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,15 +35,6 @@ class Match:
     position: int
     text: str
     score: float
-
-
-def rouge_l(pool_item_tokens: Sequence[str], candidate_tokens: Sequence[str]) -> float:
-    """The ROUGE-L F-measure of two token sequences, bit for bit that of `rouge_score`."""
-    return f_measure(
-        LCSseq.similarity(pool_item_tokens, candidate_tokens),
-        len(pool_item_tokens),
-        len(candidate_tokens),
-    )
 
 
 class RougeIndex:
@@ -78,6 +68,7 @@ class RougeIndex:
         self._postings: Postings | None = None
         self._sketches = Sketches()
         self._last: tuple[str, list[str]] = ("", [])
+        self._last_ids: tuple[str, list[int]] = ("", [])
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -89,7 +80,10 @@ class RougeIndex:
     def add(self, text: str) -> int:
         """Add a text to the pool. Returns its position: 0, 1, 2, ..."""
         position = len(self._texts)
-        ids = [self._ids.get(token) or self._learn(token) for token in self._split(text)]
+        ids = self._known(text)
+        if _UNKNOWN in ids:
+            ids = [self._ids.get(token) or self._learn(token) for token in self._split(text)]
+            self._last_ids = (text, ids)
         if position == len(self._signatures):
             self._signatures = np.concatenate([self._signatures, np.zeros(position, np.uint64)])
             self._kinds = np.concatenate([self._kinds, np.zeros(position, np.uint16)])
@@ -109,23 +103,24 @@ class RougeIndex:
         """
         if above < _LOWEST:
             return self.nearest(text, above=_FIRST_TRY) or self._scan_for_nearest(text, above)
-        ids = [self._ids.get(token, _UNKNOWN) for token in self._split(text)]
-        if above not in self._bounds:
-            if len(self._bounds) >= 16:
-                self._bounds.clear()
-            self._bounds[above] = Bounds(above)
-        demands = self._bounds[above].demands(len(ids))
-        if demands is None:
+        if not (found := self._near(text, above)):
             return None
-        best, best_score = -1, above
-        if positions := self._candidates(ids, demands, above):
-            ours = code(ids)
-            for position in positions:
-                item = self._codes[position]
-                score = f_measure(LCSseq.similarity(item, ours), len(item), len(ours))
-                if score > best_score:
-                    best, best_score = position, score
-        return None if best < 0 else Match(best, self._texts[best], best_score)
+        position, score = max(found, key=itemgetter(1))
+        return Match(position, self._texts[position], score)
+
+    def matches(self, text: str, *, above: float) -> list[tuple[int, float]]:
+        """The position and F of every item whose F is above the threshold, in order."""
+        low = above < _LOWEST  # then nearly all items are compared anyway
+        found = enumerate(self._scores(text).tolist()) if low else self._near(text, above)
+        return [(place, score) for place, score in found if score > above]
+
+    def score(self, position: int, text: str) -> float:
+        """The F of one item."""
+        ours, item = code(self._known(text)), self._codes[position]
+        return f_measure(LCSseq.similarity(item, ours), len(item), len(ours))
+
+    def text(self, position: int) -> str:
+        return self._texts[position]
 
     def top(self, text: str, k: int) -> list[Match]:
         """The k most similar items, best first, of equally similar items the earlier first."""
@@ -139,6 +134,29 @@ class RougeIndex:
         """The mean F over all items, 0.0 for an empty pool."""
         # numpy's pairwise sum: another order of additions changes the last bits of recorded means
         return float(np.mean(self._scores(text))) if self._texts else 0.0
+
+    def _near(self, text: str, above: float) -> list[tuple[int, float]]:
+        ids = self._known(text)
+        if above not in self._bounds:
+            if len(self._bounds) >= 16:
+                self._bounds.clear()
+            self._bounds[above] = Bounds(above)
+        demands = self._bounds[above].demands(len(ids))
+        if demands is None or not (positions := self._candidates(ids, demands, above)):
+            return []
+        found, ours = [], code(ids)
+        for position in positions:
+            item = self._codes[position]
+            score = f_measure(LCSseq.similarity(item, ours), len(item), len(ours))
+            if score > above:
+                found.append((position, score))
+        return found
+
+    def _known(self, text: str) -> list[int]:
+        """The ids of a text's tokens."""
+        if self._last_ids[0] is not text:  # `nearest` and then `add`, as for the tokens
+            self._last_ids = text, [self._ids.get(each, _UNKNOWN) for each in self._split(text)]
+        return self._last_ids[1]
 
     def _split(self, text: str) -> list[str]:
         if self._last[0] != text:  # `nearest` and then `add` of the same text is the usual course
@@ -231,7 +249,7 @@ class RougeIndex:
 
     def _scores(self, text: str) -> NDArray[np.float64]:
         """(items,) the F of every item."""
-        ids = [self._ids.get(token, _UNKNOWN) for token in self._split(text)]
+        ids = self._known(text)
         if not ids or not self._codes:
             return np.zeros(len(self._codes))
         lcs = cdist([code(ids)], self._codes, scorer=LCSseq.similarity, dtype=np.int64)[0]

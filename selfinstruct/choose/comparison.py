@@ -1,0 +1,204 @@
+"""Near-duplicates among records of several texts, told exactly and without comparing all."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Protocol
+
+from selfinstruct.similarity import RougeIndex
+
+_NONE = -1
+_PER_LETTER = 1.5  # what a search costs for each letter of a text, counted in comparisons
+_MEMORY = 0.95  # the weight of earlier searches in the mean of their hits
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An earlier record, its texts, and how much it resembles another (ROUGE-L F, 0..1)."""
+
+    number: int
+    text: str
+    score: float
+
+
+class Comparison(Protocol):
+    """The records so far."""
+
+    def nearest(self, texts: Sequence[str]) -> Neighbour | None:
+        """The record that these texts duplicate; of equally near records the first."""
+
+    def add(self, texts: Sequence[str], number: int) -> bool:
+        """Takes in a record; True if the tokenizer finds nothing in any of its texts."""
+
+
+class _Single:
+    """Records of one text."""
+
+    def __init__(self, tokenizer: str, threshold: float) -> None:
+        self._index, self._above = RougeIndex(tokenizer), threshold
+        self._numbers = array("q")
+
+    def nearest(self, texts: Sequence[str]) -> Neighbour | None:
+        match = self._index.nearest(texts[0], above=self._above)
+        if match is None:
+            return None
+        return Neighbour(self._numbers[match.position], match.text, match.score)
+
+    def add(self, texts: Sequence[str], number: int) -> bool:
+        self._numbers.append(number)
+        before = self._index.tokenless
+        self._index.add(texts[0])
+        return self._index.tokenless > before
+
+
+class Apart:
+    """Each text by itself: a record is a duplicate if one of its texts is."""
+
+    def __init__(self, tokenizer: str, threshold: float, width: int) -> None:
+        self._places = [_Single(tokenizer, threshold) for _ in range(width)]
+
+    def nearest(self, texts: Sequence[str]) -> Neighbour | None:
+        found = [place.nearest([text]) for place, text in zip(self._places, texts, strict=True)]
+        return max(filter(None, found), key=lambda neighbour: neighbour.score, default=None)
+
+    def add(self, texts: Sequence[str], number: int) -> bool:
+        tokenless = [
+            place.add([text], number) for place, text in zip(self._places, texts, strict=True)
+        ]
+        return all(tokenless)
+
+
+class Together:
+    """All texts jointly: a record is a duplicate if every text resembles the same text of one
+    earlier record, and if both have blank texts in the same places.
+    """
+
+    def __init__(self, tokenizer: str, threshold: float) -> None:
+        self._tokenizer, self._above = tokenizer, threshold
+        self._groups: dict[tuple[bool, ...], Comparison] = {}
+        self._last: tuple[Sequence[str], tuple[tuple[bool, ...], list[str]]] = ((), ((), []))
+
+    def nearest(self, texts: Sequence[str]) -> Neighbour | None:
+        filled, own = self._filled(texts)
+        group = self._groups.get(filled)
+        return group.nearest(own) if group else None
+
+    def add(self, texts: Sequence[str], number: int) -> bool:
+        filled, own = self._filled(texts)
+        if filled not in self._groups:
+            self._groups[filled] = (
+                _Single(self._tokenizer, self._above)
+                if len(own) == 1
+                else _Group(self._tokenizer, self._above, len(own))
+            )
+        return self._groups[filled].add(own, number)
+
+    def _filled(self, texts: Sequence[str]) -> tuple[tuple[bool, ...], list[str]]:
+        """Which texts are not blank, and these texts; a blank text where all are."""
+        if self._last[0] is not texts:  # `nearest` and then `add` is the usual course
+            filled = tuple([text != "" and not text.isspace() for text in texts])
+            self._last = texts, (filled, [*compress(texts, filled)] or [""])
+        return self._last[1]
+
+
+class _Group:
+    """Records with the same number of texts, at least two, none blank.
+
+    A search goes through the place whose texts differ most, and each hit is compared in the other
+    places. Which place is searched decides the time, never the answer.
+    """
+
+    def __init__(self, tokenizer: str, threshold: float, width: int) -> None:
+        self._above = threshold
+        self._places = [_Place(tokenizer) for _ in range(width)]
+        self._numbers = array("q")
+
+    def nearest(self, texts: Sequence[str]) -> Neighbour | None:
+        searched = min(range(len(texts)), key=lambda at: self._places[at].cost(texts[at]))
+        scores: list[dict[int, float]] = [{} for _ in texts]
+        best, best_score, hits = _NONE, self._above, 0
+        for text, score in self._places[searched].matches(texts[searched], self._above):
+            for record in self._places[searched].records(text):
+                hits, least = hits + 1, score
+                for at, place in enumerate(self._places):
+                    if at != searched and least > self._above:
+                        least = min(least, place.score(record, texts[at], scores[at]))
+                if least > best_score or (least == best_score and record < best):
+                    best, best_score = record, least
+        self._places[searched].note(hits)
+        if best == _NONE:
+            return None
+        own = "\n".join(place.text_of(best) for place in self._places)
+        return Neighbour(self._numbers[best], own, best_score)
+
+    def add(self, texts: Sequence[str], number: int) -> bool:
+        self._numbers.append(number)
+        tokenless = [place.add(text) for place, text in zip(self._places, texts, strict=True)]
+        return all(tokenless)
+
+
+class _Place:
+    """The texts of all records in one place, each text held once."""
+
+    def __init__(self, tokenizer: str) -> None:
+        self._index = RougeIndex(tokenizer)
+        self._known: dict[str, int] = {}  # positions in the index by text
+        self._tokenless: set[int] = set()
+        self._positions = array("l")  # by record, its text
+        self._counts = array("l")  # by text, of records
+        self._last, self._before = array("l"), array("l")  # by text and by record: the one before
+        self._hits = 0.0  # records that a search of this place gives, on average
+
+    def add(self, text: str) -> bool:
+        position = self._known.get(text)
+        if position is None:
+            before = self._index.tokenless
+            position = self._known[text] = self._index.add(text)
+            if self._index.tokenless > before:
+                self._tokenless.add(position)
+            self._last.append(_NONE)
+            self._counts.append(0)
+        self._before.append(self._last[position])
+        self._last[position] = len(self._positions)
+        self._positions.append(position)
+        self._counts[position] += 1
+        return position in self._tokenless
+
+    def cost(self, text: str) -> float:
+        """About how many comparisons a search for this text costs."""
+        position = self._known.get(text)
+        same = self._counts[position] if position is not None else 0
+        return same + self._hits + _PER_LETTER * len(text)
+
+    def note(self, hits: int) -> None:
+        self._hits = _MEMORY * self._hits + (1 - _MEMORY) * hits
+
+    def matches(self, text: str, above: float) -> list[tuple[int, float]]:
+        """The texts above the threshold with their F, which is 1 for equal texts."""
+        found = self._index.matches(text, above=above)
+        position = self._known.get(text)
+        if position in self._tokenless:
+            found.append((position, 1.0))
+        return found
+
+    def records(self, position: int) -> list[int]:
+        """The records that have a text."""
+        found, record = [], self._last[position]
+        while record != _NONE:
+            found.append(record)
+            record = self._before[record]
+        return found
+
+    def score(self, record: int, text: str, known: dict[int, float]) -> float:
+        """The F of a text with that of a record. known: the F by text, which is filled here."""
+        position = self._positions[record]
+        if position not in known:
+            same = self._index.text(position) == text
+            known[position] = 1.0 if same else self._index.score(position, text)
+        return known[position]
+
+    def text_of(self, record: int) -> str:
+        return self._index.text(self._positions[record])

@@ -1,0 +1,125 @@
+"""The texts by which records are compared: the whole prompt, or the fields that a user names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from selfinstruct.errors import UserError
+from selfinstruct.records import Bad, Record
+from selfinstruct.records.chats import texts_of_chat
+from selfinstruct.records.prompts import Prompts, named_columns
+from selfinstruct.records.shapes import PARTS, Prompt, listed
+from selfinstruct.records.values import Unreadable
+
+_SHAPES = 1000  # sets of columns that are remembered
+Turns = Literal["all", "first", "last"]
+
+
+class Identity:
+    """The texts of a record, in the same order for every record.
+
+    Without fields: system message, earlier turns, instruction and input, whatever the shape of the
+    record; a field such as "instruction=question" names a column for these. With fields: the text
+    of each. turns: of a chat, all up to the user's last turn, or only the user's first or last.
+    """
+
+    def __init__(self, fields: Sequence[str] = (), turns: Turns = "all") -> None:
+        """Raises UserError for "NAME=COLUMN" beside the name of a field."""
+        named = [field for field in fields if field.partition("=")[0] in PARTS and "=" in field]
+        self._fields = tuple(field for field in fields if field not in named)
+        self._turns = turns
+        self._prompts = Prompts(named_columns(named), may_be_blank=True)
+        self._plain: dict[tuple[str, ...], tuple[str | None, str, str | None] | None] = {}
+
+    def of_others(self, fields: Sequence[str]) -> Identity:
+        """The same for records whose columns have other names.
+
+        A single name without a part is the instruction's where whole prompts are compared. Raises
+        UserError for another number of fields.
+        """
+        if self.is_whole_prompt and len(fields) == 1 and "=" not in fields[0]:
+            fields = (f"instruction={fields[0]}",)
+        other = Identity(fields, self._turns)
+        if len(other._fields) != len(self._fields):
+            raise UserError(
+                f"--against-field {' '.join(fields)}: must name as many columns as --field, or "
+                "say NAME=COLUMN where whole prompts are compared"
+            )
+        return other
+
+    @property
+    def is_whole_prompt(self) -> bool:
+        return not self._fields
+
+    def texts(self, record: Record) -> tuple[str, ...] | Bad:
+        """The texts; blank where the record has none."""
+        if self._fields:
+            texts = []
+            for name in self._fields:
+                text = self._field(record, name)
+                if isinstance(text, Bad):
+                    return text
+                texts.append(text)
+            return tuple(texts)
+        plain = self._plain_texts(record.fields)
+        if plain is not None:
+            return plain
+        try:
+            return self._prompt(self._prompts.read(record.fields))
+        except Unreadable as error:
+            return Bad(record.where, str(error), record.piece)
+
+    def _plain_texts(self, fields: Mapping[str, Any]) -> tuple[str, ...] | None:
+        """The texts of a record whose columns are plain, many times faster than by its shape.
+
+        None for other records, and for the first record with these columns.
+        """
+        names = tuple(fields)
+        if names not in self._plain:
+            if len(self._plain) == _SHAPES:
+                self._plain.clear()
+            self._plain[names] = self._prompts.plain_columns(names)
+            return None
+        columns = self._plain[names]
+        if columns is None:
+            return None
+        system, instruction, given = columns
+        texts = (
+            (fields[system] or "") if system else "",
+            fields[instruction],
+            (fields[given] or "") if given else "",
+        )
+        if not (type(texts[0]) is type(texts[1]) is type(texts[2]) is str):
+            return None
+        return texts[0], "", texts[1], texts[2]
+
+    def unused(self) -> list[str]:
+        """The columns that belong to no prompt."""
+        return self._prompts.unused("id", "is_classification", "provenance")
+
+    def check_named(self, source: str) -> None:
+        """Raises UserError if a named column was in no record."""
+        self._prompts.check_named(source)
+
+    def _prompt(self, prompt: Prompt) -> tuple[str, ...]:
+        if self._turns == "first" and prompt.history:
+            first = next((turn.text for turn in prompt.history if turn.role == "user"), "")
+            return prompt.system, "", first or prompt.instruction, ""
+        history = prompt.history if self._turns == "all" else ()
+        before = "\n".join(turn.text for turn in history)
+        return prompt.system, before, prompt.instruction, prompt.input
+
+    def _field(self, record: Record, name: str) -> str | Bad:
+        fields: Mapping[str, Any] = record.fields
+        if name not in fields:
+            why = f"no field {name!r} (there are: {listed(fields)}); say --field"
+            return Bad(record.where, why, record.piece)
+        value = fields[name]
+        if value is None or isinstance(value, str):
+            return value or ""
+        texts = texts_of_chat(value, self._turns)
+        if texts is None:
+            why = f"field {name!r} is neither text nor a chat with a user's turn"
+            return Bad(record.where, why, record.piece)
+        return "\n".join(texts)
