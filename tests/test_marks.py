@@ -81,8 +81,11 @@ def test_a_system_message_and_earlier_turns_identify_a_record(tmp_path: Path) ->
         {"instruction": "Continue.", "system": f"You are a {who}.", "history": [[ask, "Yes."]]}
         for who, ask in (("chef", "Name three cheeses."), ("guide", "Which city is old?"))
     ]
-    path = written(tmp_path / "a.jsonl", [*given, given[0]])
-    assert dedupe([path], str(tmp_path / "b.jsonl"), Dedupe()).kept == 2
+    personas = [
+        {"instruction": "Hello", "system": f"You are a {who}."} for who in ("pirate", "butler")
+    ]
+    path = written(tmp_path / "a.jsonl", [*given, *personas, given[0], personas[1]])
+    assert dedupe([path], str(tmp_path / "b.jsonl"), Dedupe()).kept == 4
 
 
 CHATS = [
@@ -192,7 +195,7 @@ ROWS = st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=40)
 def test_the_joint_comparison_is_that_of_all_pairs(
     rows: Sequence[tuple[str, ...]], above: float
 ) -> None:
-    compared, earlier = Together("unicode", above), list[tuple[str, ...]]()
+    compared, earlier = Together("unicode", above, exact={0}), list[tuple[str, ...]]()
     for number, row in enumerate(rows):
         scores = [(_least(before, row), -at) for at, before in enumerate(earlier)]
         score, at = max(scores, default=(0.0, 0))
@@ -205,8 +208,12 @@ def test_the_joint_comparison_is_that_of_all_pairs(
 
 
 def _least(before: Sequence[str], row: Sequence[str]) -> float:
-    """The least F of the texts in the same place; 1 where both are blank, unless all are."""
-    if not any(row):
+    """The least F of the texts in the same place; 1 where both are blank, unless all are.
+
+    The texts in the first place are equal or have nothing in common.
+    """
+    alone = [text for text in row if text]
+    if not alone or (before[0] != row[0] and len(alone) > 1):
         return 0.0
     pairs = [(old, new) for old, new in zip(before, row, strict=True) if old or new]
     return min(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Protocol
@@ -72,12 +72,14 @@ class Apart:
 
 
 class Together:
-    """All texts jointly: a record is a duplicate if every text resembles the same text of one
-    earlier record, and if both have blank texts in the same places.
+    """All texts jointly: a record is a duplicate if every text resembles the text of one earlier
+    record in the same place, and if both have blank texts in the same places.
+
+    exact: the places whose texts must be equal, but for white space and case.
     """
 
-    def __init__(self, tokenizer: str, threshold: float) -> None:
-        self._tokenizer, self._above = tokenizer, threshold
+    def __init__(self, tokenizer: str, threshold: float, exact: Collection[int] = ()) -> None:
+        self._tokenizer, self._above, self._exact = tokenizer, threshold, exact
         self._groups: dict[tuple[bool, ...], Comparison] = {}
         self._last: tuple[Sequence[str], tuple[tuple[bool, ...], list[str]]] = ((), ((), []))
 
@@ -92,9 +94,13 @@ class Together:
             self._groups[filled] = (
                 _Single(self._tokenizer, self._above)
                 if len(own) == 1
-                else _Group(self._tokenizer, self._above, len(own))
+                else _Group(self._above, [_Place(index) for index in self._indices(filled)])
             )
         return self._groups[filled].add(own, number)
+
+    def _indices(self, filled: Sequence[bool]) -> list[RougeIndex | None]:
+        places = compress(range(len(filled)), filled)
+        return [None if at in self._exact else RougeIndex(self._tokenizer) for at in places]
 
     def _filled(self, texts: Sequence[str]) -> tuple[tuple[bool, ...], list[str]]:
         """Which texts are not blank, and these texts; a blank text where all are."""
@@ -111,9 +117,8 @@ class _Group:
     places. Which place is searched decides the time, never the answer.
     """
 
-    def __init__(self, tokenizer: str, threshold: float, width: int) -> None:
-        self._above = threshold
-        self._places = [_Place(tokenizer) for _ in range(width)]
+    def __init__(self, threshold: float, places: Sequence[_Place]) -> None:
+        self._above, self._places = threshold, places
         self._numbers = array("q")
 
     def nearest(self, texts: Sequence[str]) -> Neighbour | None:
@@ -141,11 +146,15 @@ class _Group:
 
 
 class _Place:
-    """The texts of all records in one place, each text held once."""
+    """The texts of all records in one place, each text held once.
 
-    def __init__(self, tokenizer: str) -> None:
-        self._index = RougeIndex(tokenizer)
-        self._known: dict[str, int] = {}  # positions in the index by text
+    index: None where texts are the same or not, without degrees.
+    """
+
+    def __init__(self, index: RougeIndex | None) -> None:
+        self._index = index
+        self._known: dict[str, int] = {}  # the position of each text
+        self._texts: list[str] = []  # without an index
         self._tokenless: set[int] = set()
         self._positions = array("l")  # by record, its text
         self._counts = array("l")  # by text, of records
@@ -153,12 +162,10 @@ class _Place:
         self._hits = 0.0  # records that a search of this place gives, on average
 
     def add(self, text: str) -> bool:
-        position = self._known.get(text)
+        position = self._known.get(self._key(text))
         if position is None:
-            before = self._index.tokenless
-            position = self._known[text] = self._index.add(text)
-            if self._index.tokenless > before:
-                self._tokenless.add(position)
+            position = self._known[self._key(text)] = len(self._last)
+            self._take_in(text, position)
             self._last.append(_NONE)
             self._counts.append(0)
         self._before.append(self._last[position])
@@ -167,20 +174,32 @@ class _Place:
         self._counts[position] += 1
         return position in self._tokenless
 
+    def _take_in(self, text: str, position: int) -> None:
+        if self._index is None:
+            self._texts.append(text)
+            return
+        before = self._index.tokenless
+        self._index.add(text)
+        if self._index.tokenless > before:
+            self._tokenless.add(position)
+
+    def _key(self, text: str) -> str:
+        return text if self._index is not None else " ".join(text.split()).casefold()
+
     def cost(self, text: str) -> float:
         """About how many comparisons a search for this text costs."""
-        position = self._known.get(text)
+        position = self._known.get(self._key(text))
         same = self._counts[position] if position is not None else 0
-        return same + self._hits + _PER_LETTER * len(text)
+        return same + self._hits + (_PER_LETTER * len(text) if self._index else 0)
 
     def note(self, hits: int) -> None:
         self._hits = _MEMORY * self._hits + (1 - _MEMORY) * hits
 
     def matches(self, text: str, above: float) -> list[tuple[int, float]]:
         """The texts above the threshold with their F, which is 1 for equal texts."""
-        found = self._index.matches(text, above=above)
-        position = self._known.get(text)
-        if position in self._tokenless:
+        position = self._known.get(self._key(text))
+        found = self._index.matches(text, above=above) if self._index else []
+        if position is not None and (self._index is None or position in self._tokenless):
             found.append((position, 1.0))
         return found
 
@@ -196,9 +215,12 @@ class _Place:
         """The F of a text with that of a record. known: the F by text, which is filled here."""
         position = self._positions[record]
         if position not in known:
-            same = self._index.text(position) == text
-            known[position] = 1.0 if same else self._index.score(position, text)
+            if self._known.get(self._key(text)) == position:
+                known[position] = 1.0
+            else:
+                known[position] = self._index.score(position, text) if self._index else 0.0
         return known[position]
 
     def text_of(self, record: int) -> str:
-        return self._index.text(self._positions[record])
+        position = self._positions[record]
+        return self._index.text(position) if self._index else self._texts[position]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from selfinstruct.choose.comparison import Apart, Comparison, Neighbour, Together
-from selfinstruct.choose.identity import Identity, Turns
+from selfinstruct.choose.identity import EXACT, Identity, Turns
 from selfinstruct.choose.marks import marked
 from selfinstruct.choose.pool import Pool
 from selfinstruct.errors import UserError
@@ -90,7 +90,7 @@ def dedupe(
         schema = _schema(sources) if out.lower().endswith(".parquet") else None
         keep = stack.enter_context(writing(out, form, schema))
         reject = stack.enter_context(writing(rejected)) if rejected else None
-        copy = _Copy(config, keep, reject)
+        copy = _Copy(config, Pool(_compared(config, identity), config.tokenizer), keep, reject)
         for source, record, text in _texts(others, theirs, config.skip_bad, stack):
             copy.compare_with(source, record, text)
         for source, record, text in _texts(sources, identity, config.skip_bad, stack):
@@ -111,18 +111,18 @@ def _schema(sources: Sequence[Source]) -> Any:
     return schema_of([source.path for source in sources])
 
 
-def _compared(config: Dedupe) -> Comparison:
+def _compared(config: Dedupe, identity: Identity) -> Comparison:
     if config.each:
-        return Apart(config.tokenizer, config.threshold, len(config.fields))
-    return Together(config.tokenizer, config.threshold)
+        return Apart(config.tokenizer, config.threshold, len(identity.fields))
+    return Together(config.tokenizer, config.threshold, () if identity.fields else EXACT)
 
 
 class _Copy:
     """The comparison of each record with the texts before, and where the record goes."""
 
-    def __init__(self, config: Dedupe, keep: Write, reject: Write | None) -> None:
+    def __init__(self, config: Dedupe, pool: Pool, keep: Write, reject: Write | None) -> None:
         self.counts: Counter[str] = Counter()  # by the names of `DedupeCounts`
-        self._marks, self._pool = config.mark, Pool(_compared(config), config.tokenizer)
+        self._marks, self._pool = config.mark, pool
         self._keep, self._reject = keep, reject
         self._taken: Counter[int] = Counter()  # records by the neighbour that took them
         self._widest: Neighbour | None = None
@@ -173,7 +173,7 @@ class _Copy:
         self._reject(_rejection(source, record, **why, record=record.fields))
 
     def summary(self, identity: Identity) -> DedupeCounts:
-        unused = tuple(identity.unused()) if identity.is_whole_prompt else ()
+        unused = tuple(identity.unused()) if not identity.fields else ()
         taken, widest = None, self._widest
         if widest is not None:
             records = self._taken[widest.number]
@@ -194,7 +194,7 @@ def _check(
         raise UserError(
             f"threshold {config.threshold}: ROUGE-L goes from 0 to 1; the paper rejects above 0.7"
         )
-    if config.each and len(config.fields) < 2:
+    if config.each and len(Identity(config.fields).fields) < 2:
         raise UserError("--each needs several --field, each of which is then compared by itself")
     if [*inputs, *against].count(STDIO) > 1:
         raise UserError("- (standard input) can be read only once; give the other input as a file")

@@ -12,6 +12,7 @@ from selfinstruct.records.prompts import Prompts, named_columns
 from selfinstruct.records.shapes import PARTS, Prompt, listed
 from selfinstruct.records.values import Unreadable
 
+EXACT = frozenset({0})  # the place of the system message, which is equal or another
 _SHAPES = 1000  # sets of columns that are remembered
 Turns = Literal["all", "first", "last"]
 
@@ -27,7 +28,7 @@ class Identity:
     def __init__(self, fields: Sequence[str] = (), turns: Turns = "all") -> None:
         """Raises UserError for "NAME=COLUMN" beside the name of a field."""
         named = [field for field in fields if field.partition("=")[0] in PARTS and "=" in field]
-        self._fields = tuple(field for field in fields if field not in named)
+        self.fields = tuple(field for field in fields if field not in named)
         self._turns = turns
         self._prompts = Prompts(named_columns(named), may_be_blank=True)
         self._plain: dict[tuple[str, ...], tuple[str | None, str, str | None] | None] = {}
@@ -38,25 +39,21 @@ class Identity:
         A single name without a part is the instruction's where whole prompts are compared. Raises
         UserError for another number of fields.
         """
-        if self.is_whole_prompt and len(fields) == 1 and "=" not in fields[0]:
+        if not self.fields and len(fields) == 1 and "=" not in fields[0]:
             fields = (f"instruction={fields[0]}",)
         other = Identity(fields, self._turns)
-        if len(other._fields) != len(self._fields):
+        if len(other.fields) != len(self.fields):
             raise UserError(
                 f"--against-field {' '.join(fields)}: must name as many columns as --field, or "
                 "say NAME=COLUMN where whole prompts are compared"
             )
         return other
 
-    @property
-    def is_whole_prompt(self) -> bool:
-        return not self._fields
-
     def texts(self, record: Record) -> tuple[str, ...] | Bad:
         """The texts; blank where the record has none."""
-        if self._fields:
+        if self.fields:
             texts = []
-            for name in self._fields:
+            for name in self.fields:
                 text = self._field(record, name)
                 if isinstance(text, Bad):
                     return text
