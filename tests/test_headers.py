@@ -62,7 +62,7 @@ def test_every_call_has_the_headers_and_the_query(tmp_path: Path) -> None:
 
 def test_azure_gets_its_own_header_and_no_key(tmp_path: Path) -> None:
     words = ("--header-env", "api-key=AZURE_KEY", "--query", "api-version=2024-10-21")
-    keys = {"AZURE_KEY": SECRET + "\n", "OPENAI_API_KEY": "sk-of-another-house-000000"}
+    keys: dict[str, Any] = {"AZURE_KEY": SECRET + "\n", "OPENAI_API_KEY": "sk-of-another-house"}
     with LoopbackServer() as server:
         generate(tmp_path / "a", *at(server), *words, AZURE_KEY=SECRET).done()
         generate(tmp_path / "b", *at(server), *words, **keys).done()

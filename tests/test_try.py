@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from command import Ran, at, dataset, invoke
+from command import ROOT, Ran, at, dataset, invoke
+from kinds import DEEPSEEK, KINDS, Kind
 from server import (
     Answer,
     Behaviour,
@@ -137,6 +139,15 @@ def thoughts(count: int) -> dict[str, Any]:
     return {"completion_tokens_details": {"reasoning_tokens": count}}
 
 
+def test_a_stage_that_is_read_at_a_second_attempt_gets_a_hint() -> None:
+    with LoopbackServer(*DEEPSEEK.behaviours) as server:
+        ran = tried(server, "--model", "mentor-2").done()
+    assert (
+        "classify ended at 16 tokens while thinking: --max-tokens classify=2048, or a model that "
+        "does not think (read at attempt 2)"
+    ) in ran.out
+
+
 @pytest.mark.parametrize(
     ("message", "finish", "words"),
     [
@@ -156,8 +167,9 @@ def test_each_symptom_has_its_remedy(message: dict[str, Any], finish: str, words
 def test_fields_that_the_server_refuses_are_named() -> None:
     with LoopbackServer(rejecting("top_p", "max_tokens")) as server:
         ran = tried(server, "--leave-out", "seed").done()
-    assert f"refused     top_p at {server.base_url}: left out" in ran.out
-    assert f"max_tokens at {server.base_url}: left out, max_completion_tokens instead" in ran.out
+    where = f"at {server.base_url}"
+    assert f"refused     top_p {where}; sent instead: nothing" in ran.out
+    assert f"max_tokens {where}; sent instead: max_completion_tokens" in ran.out
     assert "left out    seed (--leave-out)" in ran.out
 
 
@@ -188,6 +200,26 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
         ran = tried(server, *words, KEY=SECRET)
     assert ran.code == 1
     assert_nowhere(SECRET, tmp_path, ran)
+
+
+# ---------------------------------------------------------------- kinds of servers
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_kind_of_server_serves_with_the_options_that_the_docs_name(
+    tmp_path: Path, kind: Kind
+) -> None:
+    page = (ROOT / "docs" / "models.md").read_text("utf-8")
+    assert kind.name in page and all(part in page for part in kind.options[::2])
+    with LoopbackServer(*kind.behaviours) as server:
+        words = ("--base-url", server.base_url, "--model", kind.model, *kind.options)
+        ran = invoke("try", *words, "--judge", **dict(kind.secrets)).done()
+        out = tmp_path / "run"
+        invoke("generate", "--n", 3, "--out", out, *words, **dict(kind.secrets)).done()
+    refused = re.findall(r"(?m)^refused     (\S+)(?: in (\S+))? at", ran.out)
+    assert set(kind.left_out) <= {f"{stage}.{part}".strip(".") for part, stage in refused}
+    for _, secret in kind.secrets:
+        assert_nowhere(secret, out, ran)
 
 
 # ---------------------------------------------------------------- the library

@@ -58,13 +58,14 @@ class Probed:
 
     @property
     def remedy(self) -> str:
-        """What to do about a stage that was not read; "" where it was."""
+        """What to do about attempts that could not be read; "" if the first attempt was read."""
         stage = self.probe.stage
         symptoms = Symptoms(stage.name, stage.decoding, stage.endpoint.response_format)
         for exchange in self.exchanges:
             reply = stage.read(exchange.completion, exchange.request.messages)
-            symptoms = symptoms.and_also(exchange.completion, reply)
-        return "" if self.is_read else remedy(symptoms)
+            if not is_read(reply):
+                symptoms = symptoms.and_also(exchange.completion, reply)
+        return remedy(symptoms) if symptoms.unread else ""
 
 
 @dataclass(slots=True)

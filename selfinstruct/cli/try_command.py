@@ -101,7 +101,7 @@ def _conclude(found: Rehearsal, said: Mapping[str, Any]) -> None:
         for each in (value,) if isinstance(value, str) else value:
             words += [f"--{name.replace('_', '-')}", each] if each else []
     more = " and the other options" if set(said) - set(_IN_THE_ADDRESS) else ""
-    show(["", f"all stages were read; go on with: {_shown(words)}{more}"])
+    show(["", *found.hints, f"all stages were read; go on with: {_shown(words)}{more}"])
 
 
 def _shown(words: list[str]) -> str:

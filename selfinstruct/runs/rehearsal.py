@@ -42,14 +42,22 @@ class Rehearsal:
         """A sentence for each stage that was not read."""
         return [each.remedy for each in self.probed if not each.is_read]
 
+    @property
+    def hints(self) -> list[str]:
+        """A sentence for each stage that was read at a later attempt only."""
+        late = [each for each in self.probed if each.is_read and each.remedy]
+        return [f"{each.remedy} (read at attempt {len(each.exchanges)})" for each in late]
+
     def lines(self) -> Iterator[str]:
         """For a person."""
         for each in self.probed:
             yield from _stage_lines(each)
         for address, changes in self.left_out.items():
             for name, instead in changes.items():
-                sent = f", {instead} instead" if instead else ""
-                yield f"refused     {name} at {address}: left out{sent}"
+                stage, _, part = name.rpartition(".")
+                where = f"{f' in {stage}' if stage else ''} at {address}"
+                sent = "its words in the user's turn" if name == "system" else instead or "nothing"
+                yield f"refused     {part}{where}; sent instead: {sent}"
         for name in self.probed[0].probe.stage.endpoint.leave_out:
             yield f"left out    {name} (--leave-out)"
         yield _together(self.probed)
@@ -117,7 +125,7 @@ def _stage_lines(probed: Probed) -> Iterator[str]:
 def _exchange_lines(exchange: Exchange, endpoint: Endpoint) -> Iterator[str]:
     request, completion, seconds = exchange.request, exchange.completion, exchange.seconds
     length = sum(len(message.text) for message in request.messages)
-    yield f"  sent      {length:,} characters, the last: {_short(request.messages[-1].text[-500:])}"
+    yield f"  sent      {length:,} characters, at the end {_end(request.messages[-1].text)}"
     yield f"            {_decoding_of(request)}"
     if completion.error is not None:
         yield f"  came      no reply ({completion.error}): {_short(completion.text)}"
@@ -181,10 +189,15 @@ def _cost(usages: Sequence[Usage], endpoint: Endpoint) -> str:
     price = price_of(endpoint)
     if price is None:
         return "; the price is not known (--price-in, --price-out)"
-    return "" if price.is_free else f"; ${sum(map(price.cost, usages)):.6f}"
+    return "; free" if price.is_free else f"; ${sum(map(price.cost, usages)):.6f}"
 
 
 def _short(text: str) -> str:
     """The beginning of a text, on one line."""
     text = " ".join(text.split())
     return f'"{text}"' if len(text) <= _SHOWN else f'"{text[:_SHOWN]}..."'
+
+
+def _end(text: str) -> str:
+    text = " ".join(text.split())
+    return f'"{text}"' if len(text) <= _SHOWN else f'"...{text[-_SHOWN:]}"'
