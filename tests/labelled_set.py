@@ -1,4 +1,4 @@
-"""The labelled set: tests/labelled/{dev,test,held,last,final}/SLUG.jsonl.
+"""The labelled set: tests/labelled/{dev,test,held,last,final,kinds}/SLUG.jsonl.
 
 docs/checks.md says how each part was used. A line is an example with `defects`, the slugs of its
 defects, and for defects across examples with `before`, the earlier examples. A file holds examples
@@ -17,7 +17,7 @@ from typing import Any
 from selfinstruct.defects import ACROSS, CERTAIN, DEFECTS, Across, Row, findings
 
 FOLDER = Path(__file__).parent / "labelled"
-SPLITS = ("dev", "test", "held", "last", "final")
+SPLITS = ("dev", "test", "held", "last", "final", "kinds")
 SLUGS = tuple(DEFECTS)
 # Precision and recall of a part at the first look, before any rule was changed after its mistakes.
 FIRST: dict[str, dict[str, tuple[float, float]]] = {
@@ -61,6 +61,22 @@ FIRST: dict[str, dict[str, tuple[float, float]]] = {
         "empty_output": (0.94, 1.00),
         "not_available": (0.88, 1.00),
         "output_equals_input": (0.90, 0.87),
+    },
+    "kinds": {
+        "not_available": (1.00, 0.67),
+        "refusal": (1.00, 1.00),
+        "output_equals_input": (0.67, 1.00),
+        "control_characters": (1.00, 1.00),
+        "leaked_prompt": (1.00, 0.93),
+        "placeholder_output": (1.00, 0.90),
+        "label_without_the_rest": (1.00, 0.83),
+        "image_request": (1.00, 1.00),
+        "missing_code": (1.00, 1.00),
+        "truncated": (1.00, 1.00),
+        "wrong_language": (0.86, 0.86),
+        "personal_data": (1.00, 1.00),
+        "repeated_input": (1.00, 0.80),
+        "html_entities": (1.00, 1.00),
     },
 }
 

@@ -16,16 +16,20 @@ from selfinstruct.defects.code import missing_code
 from selfinstruct.defects.endings import truncated
 from selfinstruct.defects.entities import html_entities
 from selfinstruct.defects.finding import ACROSS, CERTAIN, DEFECTS, Checked, Finding, Row
+from selfinstruct.defects.labels import label_without_the_rest
 from selfinstruct.defects.languages import wrong_language
-from selfinstruct.defects.leaks import leaked_prompt
+from selfinstruct.defects.leaks import leaked_prompt, special_token
 from selfinstruct.defects.letters import control_characters
 from selfinstruct.defects.media import image_request
 from selfinstruct.defects.merged import merged_instructions
 from selfinstruct.defects.nothing import empty_output, no_input_spelling, not_available
 from selfinstruct.defects.pages import invented_url
 from selfinstruct.defects.personal import personal_data
+from selfinstruct.defects.placeholders import placeholder_output
 from selfinstruct.defects.refusals import refusal
 from selfinstruct.defects.repair import repaired
+from selfinstruct.defects.repeated import repeated_input
+from selfinstruct.defects.turns import chat_turns
 from selfinstruct.defects.unchanged import output_equals_input
 from selfinstruct.errors import UserError
 
@@ -51,6 +55,8 @@ CHECKS: dict[str, Callable[[Checked], Finding | None]] = {
     "control_characters": control_characters,
     "leaked_prompt": leaked_prompt,
     "wrong_arithmetic": wrong_arithmetic,
+    "placeholder_output": placeholder_output,
+    "label_without_the_rest": label_without_the_rest,
     "merged_instructions": merged_instructions,
     "invented_url": invented_url,
     "image_request": image_request,
@@ -59,6 +65,8 @@ CHECKS: dict[str, Callable[[Checked], Finding | None]] = {
     "wrong_language": wrong_language,
     "personal_data": personal_data,
     "no_input_spelling": no_input_spelling,
+    "repeated_input": repeated_input,
+    "chat_turns": chat_turns,
     "html_entities": html_entities,
 }
 # These checks read whole fields. The others read the beginning and the end of a longer field, so
@@ -70,12 +78,19 @@ _READ_WHOLE = (
     "control_characters",
     "no_input_spelling",
     "html_entities",
+    "chat_turns",
 )
 _BEGIN, _END = 8_000, 4_000  # letters
 
 
-def findings(row: Checked, only: Collection[str] | None = None) -> list[Finding]:
-    """The defects of a single example, in the order of `DEFECTS`. only: the slugs to look for."""
+def findings(
+    row: Checked, only: Collection[str] | None = None, *, special_tokens: Collection[str] = ()
+) -> list[Finding]:
+    """The defects of a single example, in the order of `CHECKS`.
+
+    only: the slugs to look for. special_tokens: tokens that `leaked_prompt` looks for as well,
+    beside those of the common model families.
+    """
     seen = shortened_row(row)
     results = [
         finding
@@ -83,6 +98,9 @@ def findings(row: Checked, only: Collection[str] | None = None) -> list[Finding]
         if (only is None or slug in only)
         and (finding := check(row if slug in _READ_WHOLE else seen)) is not None
     ]
+    if special_tokens and (only is None or "leaked_prompt" in only):
+        named = special_token(row, special_tokens)
+        results += [named] if named and all(found.slug != named.slug for found in results) else []
     return results if seen is row else [_without_fix(finding, row) for finding in results]
 
 

@@ -90,7 +90,7 @@ def _agree(claim: str, value: Fraction) -> bool:
         return more + Fraction(above.replace(" ", "")) / int(below) == value
     text = text.replace(" ", "")
     shown, digits = Fraction(text), len(text.partition(".")[2])
-    if shown == value or (not text.startswith("-") and shown == -value):
+    if abs(shown - value) <= abs(value) / 10**9 or (text[0] != "-" and shown == -value):
         return True
     step = Fraction(1, 10**digits)
     return (

@@ -7,13 +7,13 @@ import re
 from selfinstruct.defects.finding import Checked, Finding, found
 
 _SIGNS = re.compile(
-    r"```|^\s*(?:def|class|import|from \w+ import|function|const|let|var|public|private|static|void"
+    r"```|^[ \t]*(?:def|class|import|from \w+ import|function|const|let|var|public|private|static|void"
     r"|int|float|char|using|package|func|fn"
     r"|#include|#!|<\?php|SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|BEGIN|return|elif"
     r"|else:|try:|while|for)\b.*[\w(){};:=<>\"'*,]"
     r"|=>|\w\([^()\s]{0,60}\)|\w\[\w{1,40}\]|</?[a-z][a-z0-9]*(?: [^<>]*)?>|[{};]\s*$"
-    r"|^\s*[\w.\[\]\"']+ ?(?:[-+*/]?=|:=|<-) ?\S|[=!<>]=|&&|\|\||::|->"
-    r"|\bSELECT\b.+\bFROM\b|\$\w+|\bprint\b ?[(\"']|\bconsole\.|\bSystem\.|^\s*[.#]?[\w-]+\s*\{"
+    r"|^[ \t]*[\w.\[\]\"']+ ?(?:[-+*/]?=|:=|<-) ?\S|[=!<>]=|&&|\|\||::|->"
+    r"|\bSELECT\b.+\bFROM\b|\$\w+|\bprint\b ?[(\"']|\bconsole\.|\bSystem\.|^[ \t]*[.#]?[\w-]+\s*\{"
     r"|\\[dwsb][+*]?|\[[a-zA-Z0-9]-[a-zA-Z0-9]|\(\?[:=!]|\^\S"
     r"|^(?:\$|sudo|git|docker|grep|find|ls|cd|echo|chmod|curl|awk|sed|ssh|npm|pip|tar|mv|cp|rm"
     r"|mkdir|kubectl) ?\S"
@@ -96,8 +96,8 @@ _ABOUT_CODE = (  # an instruction without any of these words needs no closer loo
 ).split()
 _MARKS_OF_CODE = re.compile(
     r"[\\{}\[\]|$^`~<>=&]|\w\([^)]|\(\)|^\W*#|--\w|;\s*$|:=|\w\.\w+\("
-    r"|^\s*(?:for \w+ in|if \w+ |while )\b|^\s*(?:FROM|RUN|COPY|SELECT|import|from|def|print|printf|echo|git|rm|cd|return)\b|\w_\w"
-    r"|\bprint\b|^\s*(?:puts|echo|printf|say|disp|cat) |[\w)] [-+*/] \w+ ?[-+*/]",
+    r"|^[ \t]*(?:for \w+ in|if \w+ |while )\b|^[ \t]*(?:FROM|RUN|COPY|SELECT|import|from|def|print|printf|echo|git|rm|cd|return)\b|\w_\w"
+    r"|\bprint\b|^[ \t]*(?:puts|echo|printf|say|disp|cat) |[\w)] [-+*/] \w+ ?[-+*/]",
     re.M,
 )
 

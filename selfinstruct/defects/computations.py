@@ -108,6 +108,8 @@ def _of_input(task: str, given: str) -> Fraction | None:
     words = _words(task)
     named = {_MEANS[word] for word in words if word in _MEANS}
     numbers = _listed(given)
+    if _COUNTS.search(task):
+        return None
     if numbers is not None and len(named) == 1 and words <= _ASKING | _OF_LISTS | set(_MEANS):
         return _folded(named.pop(), numbers)
     is_plain = words <= _ASKING and words & _VERBS
@@ -128,12 +130,21 @@ def _of_instruction(text: str) -> Fraction | None:
     words, rest = _words(text[: begin.start()]), text[begin.start() :]
     if re.search(r"[^\W\d_]$", text[: begin.start()]) and not _is_han(text[begin.start() - 1]):
         return None  # the number belongs to a word
-    numbers = _listed(re.sub(r"(?: together)?[\s?.]*$", "", rest))
+    numbers = None if _COUNTS.search(text) else _listed(_TOGETHER.sub("", rest))
     named = {_MEANS[word] for word in words if word in _MEANS}
     if numbers is not None and len(named) == 1 and words <= _ASKING | _OF_LISTS | set(_MEANS):
         return _folded(named.pop(), numbers)
     is_plain = words <= _ASKING or not re.search(r"\w", _HAN_ASKING.sub("", text[: begin.start()]))
     return _expression(rest) if is_plain else None
+
+
+# "the sum of all numbers between 1 and 10", "the total number of elements", "add 3 to the list"
+_TOGETHER = re.compile(r"(?: together)?[\s?.]*$")
+_COUNTS = re.compile(
+    r"(?:sum|total|average|mean|product|median)\b.*\bbetween\b|\ball (?:the )?(?:\w+ )?(?:numbers|integers) (?:from"
+    r"|between)|\bnumber of\b|\badd (?:\w+ )*to\b|\b(?:even|odd|prime|first|last)\b",
+    re.I,
+)
 
 
 def _expression(text: str) -> Fraction | None:

@@ -49,7 +49,7 @@ _NOTHING_BEFORE = frozenset(
     ".,;:\"'\u201c\u201d\u2018\u2019!?\u00bf\u00a1|>\u2192\u2022\uff1a\uff0c\u3002\uff1b"
 )
 _NO_START = frozenset(
-    "and plus minus times by than from percent per mod log sin cos tan sqrt root half twice"
+    "and in plus minus times by than from percent per mod log sin cos tan sqrt root half twice"
     " double triple thousand million hundred dozen multiplied divided base at each every day week"
     " month year step level grade page chapter question problem number no row line part".split()
 )
@@ -182,8 +182,10 @@ def _may_begin(line: str, tokens: Sequence[Token], start: int) -> bool:
     if before.kind == "word":
         word = before.text.lower()
         is_variable = word.isascii() and (is_attached or (len(word) == 1 and word not in "ai"))
-        if word == "of" and (start < 2 or _PARTS.search(tokens[start - 2].text)):
-            return False  # "a third of 12 + 6"
+        if word == "of" and any(
+            _PARTS.search(part.text) for part in tokens[max(0, start - 4) : start]
+        ):
+            return False  # "a third of 12 + 6", "40 boxes of 12 + 6"
         return not is_variable and word not in _NO_START
     if before.kind == "other":
         between_digits = is_attached and line[before.start - 1 : before.start].isdigit()

@@ -84,8 +84,11 @@ class _Parser:
         value, is_divided = self._power(), False
         while True:
             token = self._peek()
-            if (sign := self._operator()) in ("*", "/"):
-                if sign == "/" and len(value.units - _OF_AREAS) > 1:  # "7 people total / 7"
+            if token is not None and (sign := self._operator()) in ("*", "/"):
+                before = self._tokens[self.at - 1]
+                # "7 people total / 7", "2 melt/15 minutes"
+                is_rate = before.kind == "word" and before.end == token.start
+                if sign == "/" and (is_rate or len(value.units - _OF_AREAS) > 1):
                     raise NotUnderstoodError
                 self.at += 1
                 is_divided = is_divided or sign == "/"
@@ -114,6 +117,9 @@ class _Parser:
         token = self._peek()
         if token is not None and token.kind == "sign" and token.operator == "-":
             self.at += 1
+            after = self._peek()
+            if after is not None and after.kind == "sign":  # "--5"
+                raise NotUnderstoodError
             value = self._power()
             value.number = -value.number
             value.first = None if value.first is None else -value.first

@@ -78,6 +78,12 @@ DEFECTS: dict[str, Defect] = {
     ),
     "leaked_prompt": Defect("error", "words of the prompt or labels of its form stand in the text"),
     "wrong_arithmetic": Defect("error", "a plain computation has another result"),
+    "placeholder_output": Defect(
+        "error", "the output names a work in the place of the work: [insert chart here]"
+    ),
+    "label_without_the_rest": Defect(
+        "warning", "a bare label where evidence or an explanation was asked for as well"
+    ),
     "merged_instructions": Defect("warning", "two tasks in one"),
     "invented_url": Defect("warning", "the task depends on a web page that nobody has read"),
     "image_request": Defect("warning", "the task needs eyes, or an answer that is no text"),
@@ -88,6 +94,8 @@ DEFECTS: dict[str, Defect] = {
         "warning", "an address, a number or a key that looks like somebody's own"
     ),
     "no_input_spelling": Defect("warning", "the input is a spelling of 'no input'"),
+    "repeated_input": Defect("note", "the instruction contains the input"),
+    "chat_turns": Defect("warning", "turns of a chat with a wrong role or order, or without text"),
     "html_entities": Defect("warning", "entities of HTML stand in plain text"),
     "exact_duplicate": Defect("error", "the same example again"),
     "label_conflict": Defect("warning", "the same question has another label elsewhere"),

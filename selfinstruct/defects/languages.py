@@ -18,7 +18,7 @@ _LETTERS = {name: re.compile(f"[{letters}]") for name, letters in _SCRIPTS.items
 _WORDS = {
     "en": (
         "the and of to is in that it was for you with are this have on not be he she they my your"
-        " we what will has can i a an from there his her our at would do please how where who when"
+        " we what will has can i a an from there his her our at would do please how where who when i cannot come go get but all if no"
     ),
     "es": (
         "el la los las de que y en es un una por con para no se su al lo como m\u00e1s est\u00e1"
@@ -204,9 +204,18 @@ def _other_script(row: Checked) -> Finding | None:
         or looks_like_code(row.output)
         or len(_LETTERS[asked].findall(row.output)) > 3
         or _is_names(row.output)
+        or _knows(row.instruction, output)
     ):
         return None
     return found("wrong_language", "output", row.output)
+
+
+def _knows(instruction: str, script: str) -> bool:
+    """Whether an instruction has words of a script beside those of its own."""
+    text = _ADDRESS.sub(" ", _QUOTED.sub(" ", instruction))
+    if script == "latin":
+        return re.search(r"[A-Za-z]{3,}", text) is not None
+    return len(_LETTERS[script].findall(text)) > 1
 
 
 def _is_names(text: str) -> bool:

@@ -64,7 +64,7 @@ _ROLES = re.compile(
 # A text without any of these marks and hints needs no closer look.
 _MARKS = (
     "<|", "<\uff5c", "inst]", "sys>", "_of_", "s>", "<no", "_token>", "<pad", "<unk", "<sop", "<eo",
-    "mask]", "_to", "_pr", "[|", "think", "<extra", "<reserved", "[pad]", "[unk]", "[cls]", "[sep]",
+    "mask]", "ool_", "m_pr", "[|", "think", "<extra", "<reserved", "[pad]", "[unk]", "[cls]", "[sep]",
 )  # fmt: skip
 _HINTS = (
     "below is an", "write a response", "##", "come up with", "class label",
@@ -201,12 +201,11 @@ def _label(row: Checked) -> Finding | None:
         return found("leaked_prompt", "output", output, output[match.end() :], severity=severity)
     lowered = output.lower()
     named = any(name in lowered for name in _NAMES)
-    is_program = looks_like_code(output)
-    if (named and not is_program and (match := _SECTION.search(output))) or (
-        "\n" in output and (match := _ROLES.search(output))
-    ):
-        return found("leaked_prompt", "output", output[match.start() :])
-    return None
+    match = _SECTION.search(output) if named else None
+    if match is not None and looks_like_code(output):  # a comment on input and output
+        match = None
+    match = match or (_ROLES.search(output) if "\n" in output else None)
+    return found("leaked_prompt", "output", output[match.start() :]) if match else None
 
 
 def _is_spoken_of(match: re.Match[str], instruction: str) -> bool:

@@ -109,6 +109,12 @@ _IN_TEXT_OF_OTHERS = re.compile(
 _HAN = re.compile("[\u3400-\u9fff]")
 _LOOKED_AT = re.compile("\u8fd9|\u4e0b|\u4ee5\u4e0b")
 _TABLE = re.compile(r"\|\s?-{2,}")
+# A sum in words: the pictures in the text are only counted.
+_ASKS_A_NUMBER = re.compile(
+    r"\d.*(?:how (?:many|much|long|far|old|big|tall)|what (?:is|was|will be|percent\w*|fraction)|in total|calculate|find)\b"
+    r"|how (?:many|much)\b.*\d",
+    re.I | re.S,
+)
 _FILES_ARE_NAMES = re.compile(
     r"file|html|code|python|script|extension|markdown|command|rename|path|function|alt|regex"
     r"|format|url|sort",
@@ -134,6 +140,8 @@ def _asked_in_english(row: Checked) -> re.Match[str] | None:
     text = row.instruction
     lowered = text.lower()
     if not any(word in lowered for word in _VISUAL) or _IN_TEXT.search(_PLOTTED.sub(" ", text)):
+        return None
+    if _ASKS_A_NUMBER.search(text):
         return None
     match = None if _ASKS.match(text) else _MAKE.search(text)
     if (

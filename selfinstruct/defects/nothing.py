@@ -138,6 +138,14 @@ _INPUT_IS_MEANT = re.compile(
 )
 
 
+def says_nothing(text: str) -> bool:
+    """Whether a field only says that there is nothing: "N/A", "none", "no input"."""
+    bare = text.strip(_AROUND)
+    return len(bare) < 60 and bool(
+        spells_no_input(text) or _UNAVAILABLE.fullmatch(bare) or _NONE.fullmatch(bare)
+    )
+
+
 def empty_output(row: Checked) -> Finding | None:
     """An output that looks blank, or is a mark for nothing.
 
@@ -172,7 +180,7 @@ def not_available(row: Checked) -> Finding | None:
         return None
     is_text = _TEXT_WANTED.match(row.instruction) or _MADE.match(row.instruction)
     given = row.input.strip(_AROUND)
-    says_no_input = spells_no_input(row.input) or _UNAVAILABLE.fullmatch(given)
+    says_no_input = says_nothing(row.input)
     is_of_input = text.casefold() in row.input.casefold() or _NONE.fullmatch(given)
     if is_of_input and not (is_text and says_no_input):
         return None

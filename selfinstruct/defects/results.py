@@ -51,6 +51,9 @@ def is_in_doubt(line: str, shown: Sequence[Token], left: Value, right: Value) ->
         return True  # 14 / 1/4
     if "/" in right.signs and len(right.signs) > 1:
         return True
+    # "720 * 4 = 2880120 * 6": two texts without a space between
+    if right.signs and str(right.first).startswith(str(left.number)):
+        return True
     return _in_other_units(line, left, right)
 
 
@@ -73,7 +76,11 @@ def agree(left: Value, right: Value) -> bool:
     The result may be the beginning of another sum: "5 + 3 = 8 * 2 = 16".
     """
     value, claim = left.number, right.number
-    if claim == value or (right.signs and right.first is not None and right.first == value):
+    if abs(claim - value) <= abs(value) / 10**9:  # a float of a program
+        return True
+    if left.signs == ["-"] and claim == -value:  # the difference, whichever comes first
+        return True
+    if right.signs and right.first is not None and right.first == value:
         return True
     if right.signs:
         return False

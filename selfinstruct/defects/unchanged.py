@@ -6,6 +6,7 @@ import re
 
 from selfinstruct.defects.finding import Checked, Finding, found
 from selfinstruct.defects.languages import in_another_language
+from selfinstruct.defects.nothing import says_nothing
 
 # Tasks that an unchanged text can answer: a text may be correct, sorted or short already.
 _MAY_BE_RIGHT = re.compile(
@@ -93,6 +94,8 @@ def output_equals_input(row: Checked) -> Finding | None:
     if abs(len(row.input) - len(row.output)) > 40 or not row.input.strip():
         return None
     if _plain(row.input) != _plain(row.output) or row.is_classification:
+        return None
+    if len(row.input) < 60 and says_nothing(row.input):
         return None
     if row.input.strip().count("\n") != row.output.strip().count("\n"):
         return None  # divided into lines or paragraphs
