@@ -13,6 +13,7 @@ SelfInstructError
 +-- CapReached           the run may not spend more; a higher cap lets the run go on
 +-- Interrupted          a signal, the clock or a cap ended a sitting; the same command goes on
 +-- Transient            a call failed; the retry layer calls again
+    +-- Refused          the server said no: to this request, or to every request
 """
 
 from __future__ import annotations
@@ -81,8 +82,10 @@ class Transient(SelfInstructError):
     """A call failed that may succeed the next time.
 
     retry_after: seconds, as the server asks. is_server_gone: the server did not answer at all.
-    is_server_busy: the server wants fewer calls, for any request. may_be_charged: the server may
-    have done the work, though its answer was lost.
+    is_server_busy: the server wants fewer calls, for any request. is_loading: the server says that
+    it will answer later. may_be_charged: the server may have done the work, though its answer was
+    lost. enough: failures of this kind that suffice for a verdict, 0: as many as --retries.
+    of_run: the error of the run if the server answers nobody; None: the same text.
     """
 
     def __init__(
@@ -92,10 +95,33 @@ class Transient(SelfInstructError):
         retry_after: float | None = None,
         is_server_gone: bool = False,
         is_server_busy: bool = False,
+        is_loading: bool = False,
         may_be_charged: bool = True,
+        enough: int = 0,
+        of_run: ModelError | None = None,
     ) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
         self.is_server_gone = is_server_gone
         self.is_server_busy = is_server_busy
+        self.is_loading = is_loading
         self.may_be_charged = may_be_charged
+        self.enough = enough
+        self.of_run = of_run
+        self.server = ""  # the address, where several share the load
+
+
+class Refused(Transient):
+    """The server said no: to this request, or to every request of the run.
+
+    The replies to other requests decide (models/retry.py). of_run: the error if the server answers
+    nobody. of_request: the error if the server answers others.
+    """
+
+    def __init__(
+        self, of_run: ModelError, of_request: RequestFailed, *, retry_after: float | None = None
+    ) -> None:
+        super().__init__(
+            str(of_run), retry_after=retry_after, may_be_charged=False, enough=1, of_run=of_run
+        )
+        self.of_request = of_request

@@ -493,6 +493,24 @@ def test_a_server_that_is_busy_has_nothing_against_a_request() -> None:
     assert provider.asked.count("t0") == 21
 
 
+def test_a_run_whose_requests_mostly_fail_for_good_is_told_why() -> None:
+    def lost() -> Exception:
+        return RequestFailed("content_filter", "no")
+
+    async def main() -> None:
+        for place in range(20):
+            with pytest.raises(RequestFailed):
+                await model.complete(request(place))
+        wanted = "20 of the last 20 requests failed for good, most of them with: content_filter"
+        with pytest.raises(ModelError, match=wanted):
+            await model.complete(request(20))
+
+    provider = Provider(failing(99, lost))
+    model = Quick(provider, retries=8, patience=60)
+    run(main())
+    assert len(provider.asked) == 20
+
+
 # ------------------------------------------------------------------------------------------------ metered, recorded
 
 

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from selfinstruct.errors import RequestFailed, Transient
+from selfinstruct.errors import Transient
 from selfinstruct.models import Allowance, Completion, Decoding, Message, Remaining, Request
 from selfinstruct.models.limits.breaker import Breaker
 from selfinstruct.models.limits.limits import Limits
@@ -237,19 +237,6 @@ def test_most_calls_failing_opens_the_breaker_and_the_first_success_closes_it() 
     still_open = bool(breaker.is_open)
     assert (still_open, len(said)) == (False, 2)
     assert "HTTP 500 (boom)" in said[0] and "answers again" in said[1]
-
-
-def test_a_run_whose_requests_mostly_fail_for_good_is_told_why() -> None:
-    limits = Limits("here")
-    for _ in range(20):
-        call = limits.begin(REQUEST)
-        limits.lost(RequestFailed("content_filter", "no"))
-        limits.end(call)
-    with pytest.raises(
-        Exception,
-        match="20 of the last 20 requests failed for good, most of them with: content_filter",
-    ):
-        limits.begin(REQUEST)
 
 
 @pytest.mark.parametrize(

@@ -8,28 +8,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from selfinstruct.asking.batching import batching
 from selfinstruct.asking.endpoint import Endpoint
+from selfinstruct.asking.layers import layers_around
 from selfinstruct.asking.providers import endpoints
 from selfinstruct.errors import CapReached, Interrupted, UserError
 from selfinstruct.models import Model, Request
 from selfinstruct.models.batch.batch import Batch
 from selfinstruct.models.batch.log import Log, ReplyRecord
 from selfinstruct.models.disk import Notice
-from selfinstruct.models.limits.concurrency import GRACE, Bounded, Paced, Rank
-from selfinstruct.models.limits.limits import Limited
-from selfinstruct.models.limits.spread import Spread
-from selfinstruct.models.money.budget import Ledger, Metered
+from selfinstruct.models.limits.concurrency import GRACE, Paced, Rank
+from selfinstruct.models.money.budget import Ledger
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.money.prices import budget
 from selfinstruct.models.openai.fields import Learned
 from selfinstruct.models.record import Recorded
-from selfinstruct.models.retry import Retried
+from selfinstruct.models.silence import Silence
 
 _SYNC_EVERY = 1.0  # seconds: what a power cut may take
 NOT_YET = 75  # exit code of a sitting that the clock or a cap ended: try again later (sysexits.h)
@@ -101,15 +100,12 @@ async def sitting(
     Raises UserError if no endpoint can be had or a cap cannot be held, and Interrupted inside when
     a signal, the clock or a cap ends the sitting.
     """
+    silence = Silence(notice)
+    notice = silence.say
     spending = budget(config, books.meter, books.spending, notice, config.models)
+    is_known = bool(books.learned)  # there will be findings as soon as an endpoint answers
     async with endpoints(config, notice, books.learned) as found:
-        metered = [Metered(Bounded(each.model), spending, each.limits.name) for each in found]
-        spread = Spread(
-            [Limited(model, each.limits) for model, each in zip(metered, found, strict=True)],
-            notice,
-        )
-        paced = Paced(spread, config.concurrency, spread.delay, rank)
-        retried = Retried(paced, retries=config.retries, patience=config.patience, notice=notice)
+        retried, paced = layers_around(config, found, spending, notice, rank, is_known=is_known)
         record = books.completions
         async with batching(
             config, books.batches, record, found, spending, retried, notice=notice, waiting=waiting
@@ -117,7 +113,8 @@ async def sitting(
             at = Sitting(
                 Recorded(batch or retried, record, books.meter, notice, paced.hold), batch, paced
             )
-            async with _stopping(at.stop, seconds), _syncing(books):
+            saying = silence.watch(retried.evidence, (retried.reason, paced.reason))
+            async with _stopping(at.stop, seconds), _syncing(books), _beside(saying):
                 try:
                     yield at
                 except CapReached as cap:
@@ -175,6 +172,16 @@ def _signals(loop: asyncio.AbstractEventLoop, stop: Callable[[str, int], None]) 
     finally:
         for number in installed:
             loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have `work` done meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 @asynccontextmanager

@@ -17,7 +17,10 @@ from selfinstruct.cli.screen import Sectioned
 from selfinstruct.errors import UserError
 from selfinstruct.recipes.catalogue import kind_of
 
-_OF_A_SITTING = ("out", "config_file", "dry_run", "stop_at", "max_hours", "repair", "accept_change")
+_OF_A_SITTING = (
+    *("out", "config_file", "dry_run", "stop_at", "max_hours"),
+    *("repair", "ask_again", "accept_change"),
+)
 _HEADINGS = (
     *("The run", "The model", "The server", "The method", "Decoding"),
     *("Speed and patience", "Money"),
@@ -54,6 +57,11 @@ def sitting_options(command: Callable[..., None]) -> Callable[..., None]:
             "--repair",
             is_flag=True,
             help="Build the dataset's files anew from the replies on record.",
+        ),
+        click.option(
+            "--ask-again",
+            is_flag=True,
+            help="Buy the requests anew that were lost, and build the files anew with the replies.",
         ),
     ):
         command = option(command)
@@ -117,7 +125,8 @@ def make(kind: type[Config], given: dict[str, Any], named: Mapping[str, Any]) ->
     from selfinstruct.runs.generation import settled
     from selfinstruct.runs.inputs import Inputs
 
-    flags = {name: given.pop(name) for name in ("dry_run", "repair", "accept_change")}
+    names = ("dry_run", "repair", "ask_again", "accept_change")
+    flags = {name: given.pop(name) for name in names}
     out, config_file = given.pop("out"), given.pop("config_file")
     limits = {name: given.pop(name) for name in ("stop_at", "max_hours")}
     said = settings.merged(said_of(kind, given, config_file), named)
@@ -153,9 +162,7 @@ def _check_kind(directory: Path, config: Config, kind: type[Config]) -> None:
         )
 
 
-def said_of(
-    kind: type[Config], given: dict[str, Any], config_file: Path | None
-) -> dict[str, Any]:
+def said_of(kind: type[Config], given: dict[str, Any], config_file: Path | None) -> dict[str, Any]:
     """The settings of a file and of a command line, which wins. Raises UserError."""
     from selfinstruct.asking import decoding, settings
 
@@ -167,7 +174,7 @@ def said_of(
 
 
 def _resume_sections() -> dict[str, Sequence[str]]:
-    found: dict[str, list[str]] = {"The run": ["n", "stop_at", "max_hours", "repair"]}
+    found: dict[str, list[str]] = {"The run": ["n", "stop_at", "max_hours", "repair", "ask_again"]}
     for each in fields(Config):
         under = each.metadata.get("under")
         if under and each.metadata.get("free") and each.name not in ("n", "prompts"):
@@ -207,9 +214,10 @@ def resume(directory: Path, **given: Any) -> None:
         raise UserError(
             f"{directory}: no run here (no run.json); name the directory of a run that was begun"
         )
-    repair, stop_at, hours = (given.pop(name) for name in ("repair", "stop_at", "max_hours"))
+    flags = {name: given.pop(name) for name in ("repair", "ask_again")}
+    stop_at, hours = (given.pop(name) for name in ("stop_at", "max_hours"))
     seconds = settings.seconds_left(stop_at, hours, datetime.now().astimezone())
     said = {name: value for name, value in given.items() if value not in (None, ())}
     config, kept = asyncio.run(settled(directory, type(recorded), said, notice=click.echo))
     inputs = Inputs.read(config, kept=kept, named=said.keys())
-    sit(directory, inputs, seconds=seconds, repair=repair)
+    sit(directory, inputs, seconds=seconds, **flags)

@@ -24,10 +24,12 @@ def sit(
     dry_run: bool = False,
     repair: bool = False,
     accept_change: bool = False,
+    ask_again: bool = False,
 ) -> None:
     """Go on with the run in `directory`, or begin it; `dry_run` only shows the plan."""
     from selfinstruct.runs import plan
     from selfinstruct.runs.directory import checkpointed
+    from selfinstruct.runs.generation import forget_lost
     from selfinstruct.runs.run import Run
 
     if dry_run:
@@ -35,8 +37,11 @@ def sit(
         done = (record["end"] or record["mark"])["funnel"]["examples"] if record else 0
         show(plan.lines(inputs, done=done))
         return
-    run = Run(directory, inputs.config, inputs, repair=repair, accept_change=accept_change)
+    flags = {"repair": repair, "rebuild": ask_again, "accept_change": accept_change}
+    run = Run(directory, inputs.config, inputs, **flags)
     try:
+        if ask_again:
+            show([f"{directory}: {forget_lost(run)}"])
         _work(run, inputs, seconds)
     finally:
         run.leave()
@@ -49,7 +54,7 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
     import asyncio
 
     from selfinstruct.cli.heap import seldom_collected
-    from selfinstruct.errors import Interrupted
+    from selfinstruct.errors import Interrupted, ModelError
     from selfinstruct.models.money.prices import prices_of
     from selfinstruct.runs.generation import go_on
     from selfinstruct.runs.progress import Progress
@@ -75,6 +80,10 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
                     seconds=seconds,
                 )
             )
+    except ModelError as error:
+        if not run.is_worth_keeping:
+            raise
+        raise ModelError(f"{error}; {_how_to_go_on(run, error)}") from None
     except Interrupted as stop:
         progress.close()
         show([f"stopped ({stop}): {_how_to_go_on(run, stop)}"])

@@ -1,127 +1,207 @@
-"""The retry layer: calls that failed are made again while that can help."""
+"""The retry layer: calls that failed are made again while that can help.
+
+A failure is final for a request only if the server answers others before and after it. Where no
+other request tells, a probe is sent. The verdict is found in evidence.py.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from random import Random
 
-import tenacity
-
-from selfinstruct.errors import ModelError, RequestFailed, Transient
+from selfinstruct.errors import ModelError, Refused, RequestFailed, Transient
 from selfinstruct.models import Completion, Model, Request
 from selfinstruct.models.disk import Notice
+from selfinstruct.models.evidence import (
+    FIRST_TRIES,
+    MINUTE,
+    Evidence,
+    Tries,
+    Verdict,
+    judge,
+    judge_silence,
+)
+from selfinstruct.models.probes import Probes
+from selfinstruct.text import duration
+
+Refusal = Callable[[str, ModelError], Awaitable[bool]]
+_LONGEST_LOADING = 5.0  # seconds between two looks at a server that loads a model
+
+
+async def _is_the_only_server(server: str, error: ModelError) -> bool:
+    return True
 
 
 class Retried:
     """Makes a call again after a Transient error.
 
-    A try counts against its request if other requests were answered meanwhile, or if the server
-    has had nothing but an error for that request all the time. After `retries` such tries the
-    request has failed for good (RequestFailed). While no request is answered, the server is gone,
-    and ModelError follows after `patience` seconds. A server that has never answered gets only a
-    few tries, since a wrong address must not take an hour.
+    A failure counts against its request if the server has answered others since. After `retries`
+    such failures (two timeouts, a single refusal) the request is lost: RequestFailed. While nobody
+    is answered, the server is waited for, and ModelError follows after `patience` seconds. A server
+    that has never answered gets only a few tries, unless it says that it will answer later.
+
+    is_known: the server has answered in an earlier sitting. refused: hears that a server (its
+    address, "" for all) serves the run no more, and returns whether no other server is left.
     """
 
-    FIRST_TRIES = 5  # of a server that has never answered
+    FIRST_TRIES = FIRST_TRIES
     # Seconds. The first is about the time of a reply, for an error that comes alone.
     PAUSE, LONGEST_PAUSE = 0.2, 60.0
+    # Requests that may be lost while nothing but probes was answered in this sitting.
+    DOUBTS, DOUBTS_IF_KNOWN = 4, 16
+    SPAN, MOST_LOST = 32, 20  # the run ends if so many of the last requests are lost
 
     def __init__(
-        self, inner: Model, *, retries: int, patience: float, notice: Notice = lambda text: None
+        self,
+        inner: Model,
+        *,
+        retries: int,
+        patience: float,
+        notice: Notice = lambda text: None,
+        evidence: Evidence | None = None,
+        is_known: bool = False,
+        refused: Refusal = _is_the_only_server,
     ) -> None:
         self._inner = inner
         self._retries, self._patience, self._notice = retries, patience, notice
-        self._last_answer: float | None = None
+        self.evidence, self._refused = evidence or Evidence(), refused
+        self._calls = Probes(inner, self.evidence)
+        self._doubts = self.DOUBTS_IF_KNOWN if is_known else self.DOUBTS
+        self._has_served = False  # anything but a probe
+        self._ends: deque[str | None] = deque(maxlen=self.SPAN)  # None: answered; else the reason
+        self._over = ""  # why the run ends
+        self._asleep: dict[int, tuple[Transient, float]] = {}  # with the time of the next try
         self._said = 0.0
-        self._jitter = tenacity.wait_random_exponential(
-            multiplier=self.PAUSE, max=self.LONGEST_PAUSE
-        )
+        self._chance = Random(time.monotonic_ns())
 
     async def complete(self, request: Request) -> Completion:
         """Raises RequestFailed or ModelError, never Transient."""
-        tries = _Tries(time.monotonic())
-        try:
-            # Enough for nearly every request, and without the price of the loop below.
-            return await self._try(request)
-        except Transient as error:
-            first: Transient | None = error
-        attempts = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(Transient),
-            wait=self._pause,
-            stop=lambda state: self._gives_up(state, tries),
-            before_sleep=self._say,
-            reraise=True,
-        )
-        try:
-            async for attempt in attempts:
-                with attempt:
-                    if first is not None:
-                        try:
-                            raise first
-                        finally:
-                            # Or the error and this frame would hold each other, and the rare
-                            # garbage collection (cli/heap.py) would leave both in memory.
-                            first = None
-                    return await self._try(request)
-        except Transient as error:
-            if tries.counted >= self._retries and self._others_answered_since(tries.begun):
-                raise RequestFailed("server_error", str(error)) from error
-            seconds = time.monotonic() - tries.begun
-            raise ModelError(
-                f"{error}; gave up after {seconds:.0f} s, start again when it answers"
-            ) from error
-        raise AssertionError("tenacity neither returned nor raised")
-
-    async def _try(self, request: Request) -> Completion:
-        completion = await self._inner.complete(request)
-        self._last_answer = time.monotonic()
-        return completion
+        begun, tries = time.monotonic(), None
+        while True:
+            if self._over:
+                raise ModelError(self._over)
+            try:
+                completion = await self._calls.complete(request)
+            except Transient as error:
+                failure = error.with_traceback(None)  # or frame and error would hold each other
+            except RequestFailed as lost:
+                await self._note_loss(lost.reason)
+                raise
+            else:
+                self._has_served = True
+                self._ends.append(completion.error)
+                return completion
+            tries = tries or Tries(begun, self._retries)
+            end = await self._judge(request, failure, tries)
+            if end is not None:
+                try:
+                    raise end
+                finally:
+                    del end, failure
+            await self._sleep(failure, tries)
 
     async def close(self) -> None:
         await self._inner.close()
 
-    def _others_answered_since(self, moment: float) -> bool:
-        return self._last_answer is not None and self._last_answer > moment
+    def reason(self, now: float) -> str:
+        """The failure that requests wait for at the moment; empty if none waits."""
+        if not self._asleep:
+            return ""
+        failure, until = next(reversed(self._asleep.values()))
+        return f"{failure} (again in {duration(max(until - now, 0.0))})"
 
-    def _gives_up(self, state: tenacity.RetryCallState, tries: _Tries) -> bool:
-        now, error = time.monotonic(), state.outcome.exception() if state.outcome else None
-        assert isinstance(error, Transient)
-        if self._counts(error, tries, now):
-            tries.counted, tries.counted_at = tries.counted + 1, now
-        if self._last_answer is None:
-            return state.attempt_number >= self.FIRST_TRIES
-        if tries.counted >= self._retries and self._others_answered_since(tries.begun):
-            return True
-        return now - max(tries.begun, self._last_answer) > self._patience
+    # ------------------------------------------------ the verdict
 
-    def _counts(self, error: Transient, tries: _Tries, now: float) -> bool:
-        """Whether a try speaks against its request, and not against the server."""
-        if error.is_server_busy:
-            return False
-        is_always_so = not error.is_server_gone and now - tries.counted_at > self.LONGEST_PAUSE
-        return is_always_so or self._others_answered_since(tries.counted_at)
+    async def _judge(
+        self, request: Request, failure: Transient, tries: Tries
+    ) -> RequestFailed | ModelError | None:
+        """The error that ends the tries; None: make the call again."""
+        now, evidence = time.monotonic(), self.evidence
+        tries.take(now, evidence.last_answer(failure.server))
+        verdict = judge(failure, tries, evidence, now, self._patience)
+        if verdict is Verdict.ASK:
+            if await self._calls.serves_others(request, failure.server, now):
+                if tries.would_end(failure):
+                    return await self._lose(failure, tries)
+                tries.count(failure)
+                return None
+            verdict = judge_silence(failure, tries, evidence, time.monotonic(), self._patience)
+            if isinstance(failure, Refused) and self._calls.was_refused:
+                verdict = Verdict.OVER  # everything is refused
+        return await self._end(failure, tries) if verdict is Verdict.OVER else None
 
-    def _pause(self, state: tenacity.RetryCallState) -> float:
-        """Seconds until the next try."""
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, Transient) else None
-        if asked is None and isinstance(error, Transient) and error.is_server_busy:
+    async def _lose(self, failure: Transient, tries: Tries) -> RequestFailed | ModelError | None:
+        """The error of a request that the server never answers, though it answers others."""
+        self._doubts -= not self._has_served
+        if self._doubts < 0:
+            return await self._end(failure, tries)
+        if isinstance(failure, Refused):
+            lost = failure.of_request
+        else:
+            lost = RequestFailed("server_error", str(failure))
+        await self._note_loss(lost.reason)
+        return lost
+
+    async def _note_loss(self, reason: str) -> None:
+        """Count a lost request. The run ends if most of the last requests are lost."""
+        self._ends.append(reason)
+        lost = Counter(each for each in self._ends if each is not None)
+        if lost.total() >= self.MOST_LOST and not self._over:
+            self._over = (
+                f"{lost.total()} of the last {len(self._ends)} requests failed for good, most of "
+                f"them with: {lost.most_common(1)[0][0]}; look into the prompts and the "
+                "endpoint's rules, then start again"
+            )
+            await self._refused("", ModelError(self._over))
+
+    async def _end(self, failure: Transient, tries: Tries) -> ModelError | None:
+        """The error of the run; None if another server goes on."""
+        text = str(failure.of_run or self._why_given_up(failure, tries))
+        if isinstance(failure, Refused) and self._has_served:
+            text += "; it has answered others, and now refuses every request"
+        if not await self._refused(failure.server, ModelError(text)):
+            return None
+        self._over = text
+        return ModelError(text)
+
+    def _why_given_up(self, failure: Transient, tries: Tries) -> str:
+        asked = failure.retry_after or 0.0
+        if asked > max(self._patience, MINUTE):
+            return (
+                f"{failure}; wants to be asked again in {duration(asked)}, longer than "
+                f"--patience {self._patience:.0f}: start again then"
+            )
+        seconds = time.monotonic() - tries.begun
+        return f"{failure}; gave up after {seconds:.0f} s, start again when it answers"
+
+    # ------------------------------------------------ the pause
+
+    async def _sleep(self, failure: Transient, tries: Tries) -> None:
+        seconds = self._pause(failure, tries.failed)
+        self._say(failure, tries.failed, seconds)
+        self._asleep[id(tries)] = (failure, time.monotonic() + seconds)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            del self._asleep[id(tries)]
+
+    def _pause(self, failure: Transient, failed: int) -> float:
+        """Seconds until the next try: random, up to a bound that doubles with each failure."""
+        most = min(self.LONGEST_PAUSE, self.PAUSE * 2.0 ** min(failed - 1, 50))
+        if failure.is_loading:
+            most = min(most, _LONGEST_LOADING)
+        pause, asked = self._chance.uniform(0.0, most), failure.retry_after
+        if asked is None and failure.is_server_busy:
             asked = 0.0  # the endpoint's own limits hold all calls: see limits/limits.py
-        pause = float(self._jitter(state))
         return pause if asked is None else asked + min(pause, 1.0)
 
-    def _say(self, state: tenacity.RetryCallState) -> None:
+    def _say(self, failure: Transient, failed: int, seconds: float) -> None:
         """A notice of a long wait or of the third failure, every ten seconds at most."""
-        now, seconds = time.monotonic(), state.upcoming_sleep
-        is_worth_a_word = seconds > 10 or state.attempt_number >= 3
-        if is_worth_a_word and now - self._said > 10 and state.outcome is not None:
+        now = time.monotonic()
+        if (seconds > 10 or failed >= 3) and now - self._said > 10:
             self._said = now
             again = f" (again in {seconds:.0f} s)" if seconds > 10 else ""
-            self._notice(f"waiting: {state.outcome.exception()}{again}")
-
-
-class _Tries:
-    """The tries of a request so far."""
-
-    def __init__(self, begun: float) -> None:
-        self.begun = self.counted_at = begun  # time.monotonic()
-        self.counted = 0  # those that speak against the request
+            self._notice(f"waiting: {failure}{again}")

@@ -1,6 +1,7 @@
 """completions.jsonl: every reply, written down before use. A reply on record is never bought again.
 
-A line has "model" only where the reply comes from another model than the run's main one.
+A line has "model" only where the reply comes from another model than the run's main one. A line
+with "error" is a request that was lost. A later line of the same key takes its place.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import contextlib
 import errno
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +41,47 @@ class Completions:
         self.path, self._meter = path, meter
         self._journal = Journal(path, read_only=read_only)
         self._offsets: dict[bytes, int] = {}
+        self._lost: dict[bytes, str] = {}  # the places of lost requests
         for number, (offset, line) in enumerate(self._journal.lines(), 1):
-            completion = _read(line)
-            if completion is not None:
-                self._offsets.setdefault(line[_KEY], offset)
-                meter.take(*completion)
+            read = _read(line)
+            if read is not None:
+                self._take(line[_KEY], offset, *read)
             elif not skip_broken:
                 raise UserError(
                     f"{path}:{number}: damaged; "
                     "restore the file, or add --repair to buy this one reply again"
                 )
+
+    def _take(
+        self, key: bytes, offset: int, stage: str, place: str, completion: Completion, model: str
+    ) -> None:
+        if key in self._lost:
+            self._forget(key)
+        self._offsets.setdefault(key, offset)
+        if completion.error is not None:
+            self._lost[key] = place
+        self._meter.take(stage, completion, model)
+
+    def _forget(self, key: bytes) -> None:
+        del self._lost[key], self._offsets[key]
+        self._meter.requests -= 1
+        self._meter.failed -= 1
+
+    def forget_lost(self, keeps: Callable[[str], bool]) -> int:
+        """Forget the lost requests but for those at a place that `keeps` holds; return how many.
+
+        The file stays as it is: where nothing is bought anew, the requests are lost again the next
+        time that the file is opened.
+        """
+        found = [key for key, place in self._lost.items() if not keeps(place)]
+        for key in found:
+            self._forget(key)
+        return len(found)
+
+    @property
+    def lost(self) -> int:
+        """Requests that failed for good."""
+        return len(self._lost)
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -80,6 +112,8 @@ class Completions:
             "at": round(time.time(), 3),
         }
         self._offsets[key.encode()] = append(self._journal, to_json(record))
+        if completion.error is not None:
+            self._lost[key.encode()] = request.place
 
     @property
     def size(self) -> int:
@@ -121,14 +155,15 @@ def disk_errors(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _read(line: bytes) -> tuple[str, Completion, str] | None:
-    """The stage, the completion without its text, and the model, "" for the main model."""
+def _read(line: bytes) -> tuple[str, str, Completion, str] | None:
+    """The stage, the place, the completion without its text, the model ("" for the main model)."""
     try:
         record: dict[str, Any] = json.loads(line)
         if line.startswith(_START) and isinstance(record["text"], str):
             completion = _completion({**record, "reasoning": ""}, "")
             model = record.get("model", "")
-            return (record["stage"], completion, model) if isinstance(model, str) else None
+            place = str(record.get("place", ""))
+            return (record["stage"], place, completion, model) if isinstance(model, str) else None
     except (ValueError, KeyError, TypeError):
         return None
     return None

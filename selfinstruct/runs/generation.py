@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import aclosing
@@ -18,10 +20,11 @@ from selfinstruct.asking.providers import LOCAL, only_model
 from selfinstruct.asking.sitting import Sitting, sitting
 from selfinstruct.asking.stage import asking
 from selfinstruct.data.examples import Example
-from selfinstruct.errors import Stalled
+from selfinstruct.errors import Stalled, UserError
 from selfinstruct.models import Completion, Model, Request
 from selfinstruct.models.disk import Notice, when_there_is_room
 from selfinstruct.recipes import Recipe
+from selfinstruct.recipes.catalogue import kind_of
 from selfinstruct.recipes.engine import Engine, Step, rank
 from selfinstruct.recipes.pace import Pace
 from selfinstruct.runs.directory import recorded_config
@@ -30,6 +33,7 @@ from selfinstruct.runs.inputs import FOLDER, Inputs
 from selfinstruct.runs.run import Run
 
 log = logging.getLogger("selfinstruct")
+_STATUS_EVERY = 5.0  # seconds, at most, for notices
 EMBEDDED = (
     "model: the embedded SmolLM2-135M-Instruct, for trying things out "
     "(no --model, --base-url or OPENAI_API_KEY was given)"
@@ -116,13 +120,38 @@ def _watched(model: Model, run: Run, inputs: Inputs) -> Model:
     return FirstReplies(model, inputs.stages, run.completions.__contains__)
 
 
+def forget_lost(run: Run) -> str:
+    """Have a run that is built anew ask again for what it has lost; return the words for it.
+
+    Lost proposals of a run without an end stay lost. Every later turn was drawn from a pool without
+    them, and would have to be bought anew.
+    """
+    is_endless = kind_of(run.config.recipe).load().is_endless
+    asked = run.completions.forget_lost(lambda place: is_endless and place.startswith("t"))
+    left = run.completions.lost
+    return f"asks again for {asked} of {asked + left} lost requests" + (
+        f"; {left} lost proposals stay lost, since later turns were drawn without them"
+        if left
+        else ""
+    )
+
+
 def _noticing(run: Run, notice: Notice) -> Notice:
-    """Tells the run's status and the log before `notice`."""
+    """Tells the run's status and the log before `notice`.
+
+    A run that waits commits nothing, and its status would not be written otherwise.
+    """
+    written = -math.inf
 
     def noticed(text: str) -> None:
+        nonlocal written
         run.notices.append((time.time(), text))
         log.info("%s", text)
         notice(text)
+        if time.monotonic() - written > _STATUS_EVERY:
+            written = time.monotonic()
+            with contextlib.suppress(UserError):  # a disk that is full or fails: said elsewhere
+                run.checkpoint()
 
     return noticed
 

@@ -54,14 +54,16 @@ class Run:
         inputs: Inputs,
         *,
         repair: bool = False,
+        rebuild: bool = False,
         accept_change: bool = False,
     ) -> None:
         """Open `directory`, new or begun.
 
-        `repair` builds the derived files anew and passes over damaged replies; `accept_change` goes
-        on with other settings than before. Raises UserError, leaving all as before.
+        `rebuild` builds the derived files anew; `repair` as well, passing over damaged replies.
+        `accept_change` allows other settings than before. Raises UserError, leaving all as before.
         """
         self.directory, self.config = directory, config
+        self._is_rebuilt = rebuild or repair
         self._expected = inputs.expected()
         prepare(directory)
         self._lock = Lock(directory / "lock")
@@ -88,7 +90,7 @@ class Run:
                 f"{directory}: this run began otherwise: {'; '.join(found)}. Go on as it began, "
                 "choose another --out, or add --accept-change to go on so from here"
             )
-        checkpoint = None if repair else checkpointed(directory)
+        checkpoint = None if self._is_rebuilt else checkpointed(directory)
         # Fields that an endpoint was found to refuse: asked again, it would refuse again.
         self.learned = read_learned((checkpoint or {}).get("left_out"))
         mark, end = marks(checkpoint)

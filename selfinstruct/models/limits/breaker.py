@@ -11,7 +11,7 @@ class Breaker:
     """Opens when more than half of the last calls failed for a passing reason.
 
     While the breaker is open, single probes are sent, less and less often, until the first success.
-    Afterwards calls come back gradually. A separate count tells when most requests fail for good.
+    Afterwards calls come back gradually.
 
     An endpoint that has never answered is left to the retry layer, which soon gives up.
     """
@@ -22,24 +22,11 @@ class Breaker:
     def __init__(self, name: str, notice: Callable[[str], None]) -> None:
         self._name, self._notice = name, notice
         self._failures: deque[str | None] = deque(maxlen=self.SPAN)  # None: answered
-        self._losses: deque[str | None] = deque(maxlen=self.SPAN)
         self._has_answered = self.is_open = False
         self._pause, self._next = self.PAUSE, 0.0
         self._probe: int | None = None
         self._ramp: int | None = None  # calls at once, while they come back
-
-    @property
-    def verdict(self) -> str | None:
-        """Why no request should be sent any more, if most of them are lost."""
-        lost = Counter(reason for reason in self._losses if reason is not None)
-        if lost.total() < self.LEAST:
-            return None
-        commonest = lost.most_common(1)[0][0]
-        return (
-            f"{self._name}: {lost.total()} of the last {len(self._losses)} requests "
-            "failed for good, most of them with: "
-            f"{commonest}; look into the prompts and the endpoint's rules, then start again"
-        )
+        self.why = ""  # the last failure
 
     def delay(self, under_way: int, now: float) -> float:
         """Seconds until a call may go; infinite until another call has ended."""
@@ -59,10 +46,9 @@ class Breaker:
         if number == self._probe:
             self._probe = None
 
-    def answered(self, lost: str | None = None) -> None:
-        """Count an answer; `lost`: the reason why the server will never serve this request."""
+    def answered(self) -> None:
+        """Count an answer."""
         self._has_answered = True
-        self._losses.append(lost)
         if self.is_open:
             self.is_open, self._ramp, self._pause = False, 1, self.PAUSE
             self._failures.clear()
@@ -73,6 +59,7 @@ class Breaker:
 
     def failed(self, number: int, why: str, now: float) -> None:
         """Count a failure for a passing reason, and open if most of the last calls failed."""
+        self.why = why
         if not self._has_answered:
             return
         if self.is_open:

@@ -15,6 +15,8 @@ from typing import TypeAlias
 from selfinstruct.compat import timeout
 from selfinstruct.errors import ModelError, Transient
 from selfinstruct.models import Completion, Model, Request
+from selfinstruct.models.evidence import MINUTE
+from selfinstruct.text import duration
 
 Rank: TypeAlias = tuple[int, int]
 GRACE = 4.0  # seconds that a run which ends waits for the replies to what it has sent
@@ -28,7 +30,7 @@ class Paced:
     is called for the first call in the line, again when a call ends, and never in between. While
     `hold` is on, nothing new is sent. After `stop`, nothing new is ever sent: calls wait here until
     they are cancelled. An endpoint that refuses the run gets no new calls, but replies under way
-    may still come in: they are paid for.
+    may still come in: they are paid for. A limit that lasts longer than `patience` ends the run.
     """
 
     def __init__(
@@ -37,8 +39,12 @@ class Paced:
         concurrency: int,
         delay: Callable[[Request], float] = lambda request: 0.0,
         rank: Callable[[Request], Rank] = lambda request: (0, 0),
+        patience: float = math.inf,
+        why: Callable[[], str] = lambda: "the endpoint's limit is used up",
     ) -> None:
         self._inner, self._delay, self._rank = inner, delay, rank
+        self._patience, self._why = max(patience, MINUTE), why
+        self._until = 0.0  # when the first in the line may go, by the endpoints' limits
         self._places = _Places(concurrency)
         self._line = asyncio.Lock()
         self._news = asyncio.Event()  # something has changed for the first in the line
@@ -73,6 +79,18 @@ class Paced:
         await self._replies(GRACE)
         raise refusal
 
+    async def refuse(self, error: ModelError) -> None:
+        """Send nothing new in a run that is over, and wait a moment for the replies under way."""
+        self._refusal = error
+        self._news.set()
+        await self._replies(GRACE)
+
+    def reason(self, now: float) -> str:
+        """The limit or the replies that a sitting waits for at the moment."""
+        if self._until > now:
+            return f"{self._why()} (again in {duration(self._until - now)})"
+        return f"{self._under_way} calls are under way" if self._under_way else ""
+
     async def _turn(self, request: Request) -> ModelError | None:
         """Wait as the first in the line until the request may be sent (None).
 
@@ -83,6 +101,13 @@ class Paced:
             seconds = self._delay(request) if may_go else math.inf
             if seconds <= 0:
                 return None
+            if self._patience < seconds < math.inf:
+                self._refusal = ModelError(
+                    f"{self._why()} for {duration(seconds)}, longer than --patience "
+                    f"{self._patience:.0f}: start again then"
+                )
+                break
+            self._until = time.monotonic() + seconds if seconds < math.inf else 0.0
             self._news.clear()
             clock = (
                 asyncio.get_running_loop().call_later(seconds, self._news.set)
@@ -153,6 +178,7 @@ class Bounded:
 
     SAMPLES = 50  # replies before there is a usual
     TIMES, LEAST = 8.0, 20.0  # times the slowest twentieth, and at least so many seconds
+    CUTS = 3  # that speak against a request: seven times LEAST, if not more
 
     def __init__(self, inner: Model) -> None:
         self._inner = inner
@@ -170,7 +196,8 @@ class Bounded:
             self._cut[request.key] += 1
             raise Transient(
                 f"a reply of the stage {request.stage} took over {limit:.0f} s, "
-                "far longer than usual"
+                "far longer than usual",
+                enough=self.CUTS,
             ) from None
         self._usual[request.stage].took(time.monotonic() - begun)
         if self._cut:

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from random import Random
 
-from selfinstruct.errors import ModelError, RequestFailed, Transient
+from selfinstruct.errors import Refused, RequestFailed, Transient
 from selfinstruct.models import Allowance, Completion, Model, Request
 from selfinstruct.models.limits.adaptive import Adaptive
 from selfinstruct.models.limits.breaker import Breaker
@@ -70,6 +70,11 @@ class Limits:
         """Calls under way, as a share of the calls at once that the endpoint takes, if known."""
         return self.under_way / (self._adaptive.limit if self._adaptive else 1.0)
 
+    @property
+    def reason(self) -> str:
+        """The reason of a delay."""
+        return self._breaker.why if self._breaker.is_open else f"{self.name}: its limit is used up"
+
     def delay(self, request: Request) -> float:
         """Seconds until this request may be sent; infinite: not before another call has ended."""
         now = self._clock()
@@ -89,10 +94,7 @@ class Limits:
         return longest
 
     def begin(self, request: Request) -> _Call:
-        """Count a request that is sent now. Raises ModelError if most before failed for good."""
-        verdict = self._breaker.verdict
-        if verdict is not None:
-            raise ModelError(verdict)
+        """Count a request that is sent now."""
         now = self._clock()
         tokens = _tokens(request) if self._tokens is not None or self._is_told else 0
         self._sent, self._sent_tokens = self._sent + 1, self._sent_tokens + tokens
@@ -121,11 +123,11 @@ class Limits:
             )
         if self._adaptive is not None:
             self._adaptive.answered(self._clock())
-        self._breaker.answered(completion.error)
+        self._breaker.answered()
 
-    def lost(self, failure: RequestFailed) -> None:
-        """Learn from a request that failed for good."""
-        self._breaker.answered(failure.reason)
+    def refused(self) -> None:
+        """Learn from a call that the server said no to: the server is there."""
+        self._breaker.answered()
 
     def failed(self, call: _Call, error: Transient) -> None:
         """Learn from a call that may be made again."""
@@ -167,11 +169,11 @@ class Limited:
         _UNDER_WAY.set(call)
         try:
             completion = await self._inner.complete(request)
+        except (Refused, RequestFailed):
+            limits.refused()
+            raise
         except Transient as error:
             limits.failed(call, error)
-            raise
-        except RequestFailed as failure:
-            limits.lost(failure)
             raise
         finally:
             limits.end(call)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from selfinstruct.errors import ModelError, Transient
 from selfinstruct.models import Completion, Request
+from selfinstruct.models.evidence import Evidence
 from selfinstruct.models.limits.limits import Limited
 
 
@@ -26,7 +27,8 @@ class Spread:
     An endpoint that cannot be reached, or that refuses the run, is left out while another serves.
     After a pause that grows, a single request tries that endpoint again. Where all are out, the
     endpoints without a refusal are asked as if none were out, and their errors go to the retry
-    layer. The run is refused when all endpoints have refused the run.
+    layer. The run is refused when all endpoints have refused the run. `evidence` hears which
+    endpoint has answered; a probe goes to the endpoint that it names.
     """
 
     PAUSE, LONGEST_PAUSE = 2.0, 120.0  # seconds that an endpoint is left out
@@ -36,19 +38,34 @@ class Spread:
         models: Sequence[Limited],
         notice: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.monotonic,
+        evidence: Evidence | None = None,
     ) -> None:
         self._endpoints = [_Endpoint(model) for model in models]
         self._notice, self._clock = notice, clock
+        self._evidence = evidence or Evidence()
 
     def delay(self, request: Request) -> float:
         """Seconds until an endpoint may get this request; infinite: until a call has ended."""
         now = self._clock()
-        return min(self._delay(endpoint, request, now) for endpoint in self._endpoints)
+        return min(self._delay(endpoint, request, now) for endpoint in self._for(request))
+
+    def reason(self) -> str:
+        """The reasons of a delay."""
+        return "; ".join(endpoint.limits.reason for endpoint in self._endpoints)
+
+    def refused(self, server: str, error: ModelError) -> bool:
+        """Leave out an endpoint that refuses the run; "": all. True if no other is left."""
+        if len(self._endpoints) == 1 or not server:
+            return True
+        for endpoint in self._endpoints:
+            if endpoint.limits.name == server:
+                self._leave_out(endpoint, error, refuses=True)
+        return all(endpoint.has_refused for endpoint in self._endpoints)
 
     async def complete(self, request: Request) -> Completion:
         now = self._clock()
         endpoint = min(
-            self._endpoints,
+            self._for(request),
             key=lambda endpoint: (
                 self._delay(endpoint, request, now),
                 not endpoint.is_out,
@@ -61,7 +78,11 @@ class Spread:
         except (ModelError, Transient) as error:
             is_refusal = isinstance(error, ModelError)
             is_gone = isinstance(error, Transient) and error.is_server_gone
-            if len(self._endpoints) == 1 or not (is_refusal or is_gone):
+            if len(self._endpoints) == 1:
+                raise
+            if isinstance(error, Transient):
+                error.server = endpoint.limits.name
+            if request.server or not (is_refusal or is_gone):
                 raise
             self._leave_out(endpoint, error, refuses=is_refusal)
             if all(endpoint.has_refused for endpoint in self._endpoints):
@@ -75,11 +96,18 @@ class Spread:
         if endpoint.is_out:
             endpoint.is_out, endpoint.has_refused, endpoint.pause = False, False, 0.0
             self._notice(f"{endpoint.limits.name} answers again: takes its share")
+        if len(self._endpoints) > 1:
+            self._evidence.answered(endpoint.limits.name, now, self._clock())
         return completion
 
     async def close(self) -> None:
         for endpoint in self._endpoints:
             await endpoint.model.close()
+
+    def _for(self, request: Request) -> Sequence[_Endpoint]:
+        if not request.server:
+            return self._endpoints
+        return [each for each in self._endpoints if each.limits.name == request.server]
 
     def _delay(self, endpoint: _Endpoint, request: Request, now: float) -> float:
         all_out = endpoint.is_out and all(other.is_out for other in self._endpoints)

@@ -128,8 +128,7 @@ class Budget:
     def nearly_reached(self) -> str | None:
         """The cap that leaves too little room for another batch, if any.
 
-        Calls wait for room, and those with room would make a batch of less than a twentieth of
-        every cap.
+        The calls that have room would make a batch of less than a twentieth of every cap.
         """
         caps, total = self._caps, self._reserved.total
         shares = (
@@ -243,11 +242,9 @@ class Metered:
         except Transient as error:
             self._budget.ended(request, most, is_charged=error.may_be_charged)
             raise
-        except (RequestFailed, ModelError):  # refused, and so not charged
-            self._budget.ended(request, most, is_charged=False)
-            raise
-        except BaseException:  # cancelled: the server may go on with it
-            self._budget.ended(request, most, is_charged=True)
+        except BaseException as error:  # the server may go on with a call that was cancelled
+            is_refused = isinstance(error, (RequestFailed, ModelError))
+            self._budget.ended(request, most, is_charged=not is_refused)
             raise
         if request.stage == PROBE:  # its reply goes on no record, so the ledger must know the cost
             self._budget.ended(request, most, is_charged=True)

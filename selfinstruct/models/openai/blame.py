@@ -1,45 +1,38 @@
-"""Whether a refusal ends the run or a single request. The replies to other requests decide."""
+"""The meaning of a failure with two meanings: the request's error, the run's, or left open.
+
+Where the answer to another request can tell, the failure leaves this room as `Refused`, and the
+retry layer finds out (models/retry.py).
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from selfinstruct.errors import RequestFailed
+from selfinstruct.errors import Refused, RequestFailed, Transient
 from selfinstruct.models import Request
 from selfinstruct.models.openai.errors import AmbiguousFailure
 
 
 class Blame:
-    """Turns an AmbiguousFailure into the request's error or into the run's error.
+    """Settles the ambiguous failures of an endpoint.
 
-    The run is at fault as long as the endpoint has answered nobody in this sitting. is_known: the
-    endpoint has answered in an earlier sitting; then DOUBTS refusals are the requests' own although
-    nobody has been answered yet.
+    is_known: the endpoint has answered in an earlier sitting. first_answer: called once, at the
+    sitting's first answer.
     """
 
-    DOUBTS = 4  # refusals in a sitting
+    DOUBTS = 4  # refusals in files of batches, before anything is answered in this sitting
 
     def __init__(self, *, is_known: bool, first_answer: Callable[[], object]) -> None:
-        """first_answer: called once, at the sitting's first answer."""
         self.has_answer = False
-        self._first_answer = first_answer
+        self._is_known, self._first_answer = is_known, first_answer
         self._doubts = self.DOUBTS if is_known else 0
         self._overflowed: set[str] = set()  # places in the run, before the first answer
-        self._under_way = 0
-        self._changed = asyncio.Event()  # a call has ended; replaced by a new event each time
 
     @contextmanager
     def call(self) -> Iterator[None]:
         """Count a call as under way."""
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-            self._changed.set()
-            self._changed = asyncio.Event()
+        yield
 
     def note_answer(self) -> None:
         if not self.has_answer:
@@ -47,22 +40,27 @@ class Blame:
             self._first_answer()
 
     async def settle(self, failure: AmbiguousFailure, request: Request) -> Exception:
-        """The error to raise, after the calls under way have told whether anybody is answered.
+        """The error to raise for a live request.
 
-        A refusal comes back sooner than a reply, so the first refusal says nothing yet.
+        An endpoint that has never answered, and whose refusal is of a kind that concerns all
+        requests (a key, a model, a path), refuses the run.
         """
+        of_request = failure.of_request
         if self._will_shrink(failure, request):
-            return failure.of_request
-        while self._under_way and not self.has_answer:
-            await self._changed.wait()
-        return self._decide(failure)
+            return of_request
+        is_new = not self.has_answer and not self._is_known
+        if is_new and failure.is_likely_of_run:
+            return failure.of_run
+        if isinstance(of_request, Transient):
+            of_request.of_run = failure.of_run if is_new else of_request.of_run
+            return of_request
+        return Refused(failure.of_run, of_request, retry_after=failure.retry_after)
 
     def settle_at_once(self, failure: AmbiguousFailure, request: Request) -> Exception:
-        """The error to raise, without waiting for other calls."""
-        return failure.of_request if self._will_shrink(failure, request) else self._decide(failure)
-
-    def _decide(self, failure: AmbiguousFailure) -> Exception:
-        if self.has_answer:
+        """The error to raise for a line of a batch's file, without another call."""
+        if self._will_shrink(failure, request):
+            return failure.of_request
+        if self.has_answer and not failure.is_likely_of_run:
             return failure.of_request
         self._doubts -= 1
         return failure.of_request if self._doubts >= 0 else failure.of_run
@@ -75,7 +73,7 @@ class Blame:
         error = failure.of_request
         is_overflow = isinstance(error, RequestFailed) and error.reason == "context_overflow"
         may_shrink = is_overflow and request.shrinks
-        if self.has_answer or not may_shrink or request.place in self._overflowed:
+        if not may_shrink or request.place in self._overflowed:
             return False
         self._overflowed.add(request.place)
         return True

@@ -6,8 +6,8 @@ A failed call leaves the room as an error of `selfinstruct.errors`:
     RequestFailed   this request will never be answered; the run goes on without a reply
     ModelError      every request of this run would fail
 
-Two more exist in between. `FieldRejected` leads to another call without the field (client.py).
-`AmbiguousFailure` becomes the error of the request or of the run (blame.py).
+Another exists in between. `AmbiguousFailure` becomes the error of the request or of the run
+(blame.py).
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ _HTML = re.compile(
 )
 
 
-class FieldRejected(Exception):
-    """The server does not take an optional field of the body."""
-
-    def __init__(self, field: str) -> None:
-        super().__init__(field)
-        self.field = field
-
-
 class AmbiguousFailure(Exception):
     """A failure with two meanings: the endpoint is wrong for the run, or this request is wrong.
 
     of_run: the error if the endpoint answers nobody. of_request: the error if others are answered.
+    is_likely_of_run: failures of this kind mostly concern all requests. retry_after: seconds.
     """
 
-    def __init__(self, of_run: ModelError, of_request: RequestFailed | Transient) -> None:
+    def __init__(
+        self,
+        of_run: ModelError,
+        of_request: RequestFailed | Transient,
+        *,
+        is_likely_of_run: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(str(of_run))
         self.of_run, self.of_request = of_run, of_request
+        self.is_likely_of_run, self.retry_after = is_likely_of_run, retry_after
 
 
 def unexpected(address: str, description: str, hint: str = ADDRESS_HINT) -> AmbiguousFailure:

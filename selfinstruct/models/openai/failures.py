@@ -61,10 +61,11 @@ _UNTRUSTED = (
     aiohttp.ClientConnectorCertificateError,
     aiohttp.ServerFingerprintMismatch,
 )
+_NO_PROXY = (aiohttp.ClientProxyConnectionError, httpx2.ProxyError)
 _NO_CONNECTION = (
+    *_NO_PROXY,
     aiohttp.ClientConnectorError,
     httpx2.ConnectError,
-    httpx2.ProxyError,
     ConnectionRefusedError,
     socket.gaierror,
 )
@@ -84,6 +85,8 @@ _MALFORMED = (
 )
 _TIMEOUT = (httpx2.TimeoutException, TimeoutError, asyncio.TimeoutError)
 
+_TIMEOUTS = 2  # that speak against a request, and each has cost minutes
+
 # The first kind that fits any exception of the chain. The order matters: the adapter between the
 # two libraries turns aiohttp's ServerDisconnectedError into httpx2's ConnectTimeout, for example.
 _KINDS: tuple[tuple[str, Callable[[BaseException], bool]], ...] = (
@@ -98,6 +101,8 @@ _KINDS: tuple[tuple[str, Callable[[BaseException], bool]], ...] = (
         "proxy",
         lambda error: isinstance(error, aiohttp.ClientHttpProxyError) and error.status < 500,
     ),
+    ("proxy_fails", lambda error: isinstance(error, aiohttp.ClientHttpProxyError)),
+    ("no_proxy", lambda error: isinstance(error, _NO_PROXY)),
     ("redirects", lambda error: isinstance(error, _REDIRECTS)),
     ("address", lambda error: isinstance(error, _ADDRESS)),
     ("not_in_time", lambda error: isinstance(error, _NO_CONNECTION_IN_TIME)),
@@ -125,6 +130,11 @@ _MEANINGS: dict[str, tuple[type[ModelError | Transient] | None, str]] = {
     "proxy": (
         ModelError,
         "the proxy does not let us through ({}); check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
+    ),
+    "proxy_fails": (Transient, "the proxy cannot reach it ({})"),
+    "no_proxy": (
+        Transient,
+        "cannot connect to the proxy ({}); check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
     ),
     "redirects": (None, "sends us from one address to the next ({})"),
     "address": (None, "leads to an address that cannot be called ({})"),
@@ -155,6 +165,7 @@ def error_of_failure(failure: Failure, address: str, *, is_new: bool) -> Excepti
         f"{address}: {text}",
         is_server_gone=not is_late,
         may_be_charged=is_late or failure.may_have_arrived,
+        enough=_TIMEOUTS if is_late else 0,
     )
 
 

@@ -4,9 +4,7 @@ A few examples:
 
     HTTP 401 (invalid key)                  ModelError
     HTTP 429 (slow down)                    Transient
-    HTTP 400 (unsupported field 'seed')     FieldRejected
-    HTTP 400 (blocked by a content filter)  RequestFailed
-    HTTP 400 (anything else)                AmbiguousFailure
+    HTTP 400, 402, 403, 404, 422            AmbiguousFailure
 
 The texts that come in here hold no secrets.
 """
@@ -22,10 +20,10 @@ from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models.openai.errors import (
     ADDRESS_HINT,
     AmbiguousFailure,
-    FieldRejected,
     unexpected,
 )
 from selfinstruct.models.openai.fields import OPTIONAL
+from selfinstruct.models.openai.waits import is_loading, wait_in
 
 _NO_SYSTEM = re.compile(
     r"system.{0,40}not.{0,10}support|not support.{0,30}system|conversation roles must alternate|"
@@ -41,7 +39,14 @@ _TOO_LARGE = re.compile(r"request too large", re.I)  # for the tokens of a minut
 _FILTERED = re.compile(
     r"content.?filter|content management policy|content_policy|safety|moderation|flagged", re.I
 )
-_QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.I)
+_MONEY = re.compile(
+    r"insufficient.{0,20}(?:quota|balance|credit|fund)|exceeded.{0,30}quota|quota.{0,20}exceeded|"
+    r"billing|credit.{0,20}balance|credits?\b.{0,30}(?:low|left|exhaust|deplet|run out|insufficient)|"
+    r"(?:out of|no|more) credits?|payment|prepa(?:id|y)|arrear|overdue|top.?up|spend(?:ing)?.?limit|"
+    r"guthaben|kontostand|crédits?|solde|saldo|fondos|баланс|средств|оплат|"
+    r"余额|餘額|欠费|欠費|充值|额度|残高|잔액|크레딧",
+    re.I,
+)
 _UNSUPPORTED = re.compile(
     r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|"
     r"extra (?:inputs|fields)|invalid|does not",
@@ -52,16 +57,19 @@ _MODEL = re.compile(
     r"(?:not found|does not exist|not exist|unknown|not loaded|not available|is not)\b",
     re.I,
 )
+_POLICY = re.compile(r"data.?policy|no (?:endpoints|allowed providers)|privacy", re.I)
+_DEPLOYMENT = re.compile(r"deployment", re.I)
 _WANTS_TLS = re.compile(
     r"plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server|requires? TLS", re.I
 )
 _PASSING = (408, 409, 425, 429)
 _NOTHING_BEGUN = (503, 529)  # the server had no capacity, so the call costs nothing
-_NO_CREDIT = "the account has no credit left"
+_NO_CREDIT = "the account has no credit left: top up the account, then go on"
+_NO_KEY = (
+    "the key is missing or wrong: set OPENAI_API_KEY, or name a file that holds it with --key-file"
+)
 _OF_RUN = {
-    401: "the key is missing or wrong: set OPENAI_API_KEY, "
-    "or name a file that holds it with --key-file",
-    402: _NO_CREDIT,
+    401: _NO_KEY,
     407: "the proxy wants a password: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
     511: "a login page stands between: log in to this network first",
 }
@@ -77,6 +85,7 @@ class Refusal:
     code: str = ""
     param: str = ""  # name of the field that is refused
     retry_after: float | None = None  # seconds
+    is_loading: bool = False  # the model
 
     @property
     def said(self) -> str:
@@ -91,6 +100,8 @@ def read_refusal(
     retry_after: float | None = None,
 ) -> Refusal:
     """record: the body, parsed if that was possible. words: takes the secrets out of a text."""
+    if isinstance(record, list) and len(record) == 1:  # as Gemini sends it
+        record = record[0]
     inner = record.get("error", record) if isinstance(record, dict) else record
     said = inner if isinstance(inner, dict) else {"message": inner}
     return Refusal(
@@ -99,7 +110,8 @@ def read_refusal(
         words(str(said.get("message", inner))),
         str(said.get("code") or ""),
         str(said.get("param") or ""),
-        retry_after,
+        wait_in(record) if retry_after is None else retry_after,
+        is_loading(str(record)),
     )
 
 
@@ -110,52 +122,93 @@ def status_within(record: Mapping[str, Any]) -> int | None:
     """
     error = record.get("error")
     code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) and 400 <= code <= 599 else None
+    if isinstance(code, int) and 400 <= code <= 599:
+        return code
+    return 402 if error and _MONEY.search(str(error)) else None
 
 
-def error_of_refusal(refusal: Refusal, body: Mapping[str, Any], model: str) -> Exception:
-    """The error that a refusal of `body` means."""
+def error_of_refusal(refusal: Refusal, model: str) -> Exception:
+    """The error that a refusal means where no other form of the request helps (discovery.py)."""
     status, words, said = refusal.status, refusal.words, refusal.said
     if status in _OF_RUN:
         return ModelError(f"{said}; {_OF_RUN[status]}")
-    if status == 403 and _FILTERED.search(words):
-        return RequestFailed("content_filter", words)
+    if status == 402 or (status in (400, 403, 429) and _MONEY.search(words + refusal.code)):
+        return _without_money(refusal)
     if status == 403:
-        return ModelError(f"{said}; this key may not use the model {model!r}")
+        of_run = ModelError(f"{said}; this key may not use the model {model!r}")
+        return _ambiguous(refusal, of_run, is_likely_of_run=_FILTERED.search(words) is None)
     if status == 404:
-        return _not_found(refusal, model)
-    if status == 429 and _QUOTA.search(words + refusal.code):
-        return ModelError(f"{said}; {_NO_CREDIT}")
+        return _ambiguous(refusal, _not_found(refusal, model), is_likely_of_run=True)
     if status in (400, 413, 422) or (status == 429 and _TOO_LARGE.search(words)):
-        return _error_of_body(refusal, body)
+        return _error_of_body(refusal)
     if status in _PASSING or status >= 500:
-        return Transient(
-            said,
-            retry_after=refusal.retry_after,
-            is_server_busy=status == 429,
-            may_be_charged=status >= 500 and status not in _NOTHING_BEGUN,
-        )
+        return _passing(refusal)
     if status < 400:
         words = words or "without a word"
         return unexpected(
             refusal.address, f"answers with HTTP {status}, which is no reply ({words})"
         )
-    of_run = ModelError(f"{said}; check --base-url")
-    return AmbiguousFailure(of_run, RequestFailed("bad_request", words))
+    return _ambiguous(refusal, ModelError(f"{said}; check --base-url"))
+
+
+def _passing(refusal: Refusal) -> Transient:
+    status = refusal.status
+    return Transient(
+        refusal.said,
+        retry_after=refusal.retry_after,
+        is_server_busy=status == 429,
+        is_loading=refusal.is_loading and status in _NOTHING_BEGUN,
+        may_be_charged=status >= 500 and status not in _NOTHING_BEGUN,
+    )
+
+
+def _without_money(refusal: Refusal) -> Exception:
+    """An account that is empty, or a limit of a minute or a day in the same words.
+
+    A limit passes: a server that says when, or says 429, is waited for.
+    """
+    of_run = ModelError(f"{refusal.said}; {_NO_CREDIT}")
+    if refusal.status != 429:
+        return _ambiguous(refusal, of_run, is_likely_of_run=True)
+    busy = _passing(refusal)
+    busy.of_run = of_run
+    is_likely = refusal.retry_after is None
+    return AmbiguousFailure(of_run, busy, is_likely_of_run=is_likely)
+
+
+def _ambiguous(
+    refusal: Refusal, of_run: ModelError, *, is_likely_of_run: bool = False
+) -> AmbiguousFailure:
+    slug = "content_filter" if _FILTERED.search(refusal.words) else "bad_request"
+    of_request = RequestFailed(slug, refusal.words)
+    return AmbiguousFailure(
+        *(of_run, of_request), is_likely_of_run=is_likely_of_run, retry_after=refusal.retry_after
+    )
 
 
 def _not_found(refusal: Refusal, model: str) -> ModelError:
-    words = refusal.words
+    """The advice for HTTP 404, in the order of what the words are surest of."""
+    words, said = refusal.words, refusal.said
+    if _POLICY.search(words):
+        return ModelError(
+            f"{said}; the data policy or the providers that you allow at the router leave nobody "
+            f"who serves {model!r}: change them there, or choose another --model"
+        )
+    if _DEPLOYMENT.search(f"{words} {refusal.code}"):
+        return ModelError(
+            f"{said}; no such deployment: on Azure --model is the name of the deployment, and a "
+            "new one takes some minutes"
+        )
     if refusal.code == "model_not_found" or _names(words, model) or _MODEL.search(words):
-        return ModelError(f"{refusal.said}; no such model: check --model {model!r}")
-    return ModelError(f"{refusal.said}; no such path: {ADDRESS_HINT}")
+        return ModelError(f"{said}; no such model: check --model {model!r}")
+    return ModelError(f"{said}; no such path: {ADDRESS_HINT}")
 
 
 def _names(words: str, model: str) -> bool:
     return bool(model) and re.search(rf"(?<![\w/]){re.escape(model)}(?![\w/])", words) is not None
 
 
-def _error_of_body(refusal: Refusal, body: Mapping[str, Any]) -> Exception:
+def _error_of_body(refusal: Refusal) -> Exception:
     """The error of a refusal that is about the body and not about the address or the key."""
     words, said = refusal.words, refusal.said
     if _WANTS_TLS.search(words):
@@ -170,17 +223,14 @@ def _error_of_body(refusal: Refusal, body: Mapping[str, Any]) -> Exception:
             "ask for less (--max-tokens), or serve more context"
         )
         return AmbiguousFailure(unfit, RequestFailed("context_overflow", words))
-    if refusal.code == "content_filter" or _FILTERED.search(words):
-        return RequestFailed("content_filter", words)
-    field = _rejected_field(refusal, body)
-    if field is not None:
-        return FieldRejected(field)
     refused = ModelError(f"{said}; the endpoint does not accept the requests of this run")
-    return AmbiguousFailure(refused, RequestFailed("bad_request", words))
+    if refusal.code == "content_filter":
+        return AmbiguousFailure(refused, RequestFailed("content_filter", words))
+    return _ambiguous(refusal, refused)
 
 
-def _rejected_field(refusal: Refusal, body: Mapping[str, Any]) -> str | None:
-    """The optional part of a body that a refusal is about, by the name in fields.INSTEAD."""
+def rejected_field(refusal: Refusal, body: Mapping[str, Any]) -> str | None:
+    """The optional part of a body that a refusal names outright, by its name in fields.INSTEAD."""
     words, named = refusal.words, refusal.param
     if _NO_SYSTEM.search(words) and any(
         message["role"] == "system" for message in body.get("messages", ())
