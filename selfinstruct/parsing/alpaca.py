@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from selfinstruct.data.tasks import Instance
-from selfinstruct.parsing import Draft, Parsed, chat, embedded
+from selfinstruct.parsing import Draft, Parsed, embedded
 from selfinstruct.parsing.endings import cut_of
-from selfinstruct.parsing.labelled import grouped, sections_by, texts_outside
+from selfinstruct.parsing.labelled import Section, grouped, sections_by, texts_outside
+from selfinstruct.parsing.markdown import tidied
 from selfinstruct.parsing.reasons import finished, leftovers
 from selfinstruct.parsing.wording import WIDE, Wording, given_input
 
@@ -25,34 +26,46 @@ def propose(reply: str, finish_reason: str, wording: Wording = WIDE) -> Parsed:
     broken_json, empty_reply, refusal, no_tasks.
     """
     items = embedded.instructions(reply, wording)
-    before, rest = "", list[str]()
     if items is not None:
-        tasks = [task for task in items.values if isinstance(task, dict)]
-        pairs = [
-            (embedded.text_of(task, "instruction"), embedded.instance_of(task, wording))
-            for task in tasks
-        ]
-        rest = [*items.leftovers, *(text for task in tasks for text in _rest(task))]
-        rest += [embedded.text_of(task) for task in items.values if not isinstance(task, dict)]
+        (pairs, rest), before = _tasks_in_json(items, wording), ""
     else:
         sections = sections_by(reply, wording.tasks, wording)
         before, rest = texts_outside(sections)
-        pairs = []
-        for task in grouped(sections, first="instruction"):
-            given, output = given_input(task.get("input", ""), wording), task.get("output", "")
-            if task.get("instruction"):
-                pairs.append((task["instruction"], Instance(given, output)))
-            else:
-                rest += [given, output]
+        pairs = _tasks_in(sections, rest, wording)
         pairs = pairs[:-1] if cut_of(finish_reason) else pairs
     drafts = []
     for instruction, instance in pairs:
-        text, title = chat.tidied(instruction, wording)
+        text, title = tidied(instruction, wording)
         drafts.append(Draft(text, instance))
         rest.append(title)
     parsed = Parsed(drafts=tuple(drafts), leftovers=leftovers(before, rest, wording))
     return finished(parsed, reply, finish_reason, items, "no_tasks")
 
 
-def _rest(task: object) -> list[str]:
-    return embedded.rest_of(task, ("instruction",), ("input",), embedded.OUTPUTS)
+def _tasks_in(
+    sections: list[Section], rest: list[str], wording: Wording
+) -> list[tuple[str, Instance]]:
+    """Instructions with their instances; the texts of blocks without instruction go to `rest`."""
+    pairs = []
+    for task in grouped(sections, first="instruction"):
+        given, output = given_input(task.get("input", ""), wording), task.get("output", "")
+        if task.get("instruction"):
+            pairs.append((task["instruction"], Instance(given, output)))
+        else:
+            rest += [given, output]
+    return pairs
+
+
+def _tasks_in_json(
+    items: embedded.Items, wording: Wording
+) -> tuple[list[tuple[str, Instance]], list[str]]:
+    """Instructions with their instances, and the texts of the items that are in neither."""
+    tasks = [task for task in items.values if isinstance(task, dict)]
+    others = [embedded.text_of(task) for task in items.values if not isinstance(task, dict)]
+    used = (("instruction",), ("input",), embedded.OUTPUTS)
+    rest = [text for task in tasks for text in embedded.rest_of(task, *used)]
+    pairs = [
+        (embedded.text_of(task, "instruction"), embedded.instance_of(task, wording))
+        for task in tasks
+    ]
+    return pairs, [*items.leftovers, *others, *rest]

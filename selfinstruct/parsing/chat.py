@@ -12,9 +12,17 @@ from selfinstruct.data.tasks import Instance
 from selfinstruct.parsing import Draft, Parsed, embedded
 from selfinstruct.parsing.embedded import Items, rest_of
 from selfinstruct.parsing.endings import cut_of
-from selfinstruct.parsing.labelled import Section, fields_of, grouped, sections_by, texts_outside
-from selfinstruct.parsing.languages import ANSWERS, INSTRUCTIONS, NO, YES, any_of
+from selfinstruct.parsing.labelled import (
+    Section,
+    fields_of,
+    grouped,
+    sections_by,
+    texts_outside,
+    with_inputs,
+)
+from selfinstruct.parsing.languages import ANSWERS, NO, YES, any_of
 from selfinstruct.parsing.lists import Listing, list_items
+from selfinstruct.parsing.markdown import plain, tidied
 from selfinstruct.parsing.reasons import finished, leftovers, why_nothing
 from selfinstruct.parsing.values import found_in
 from selfinstruct.parsing.wording import WIDE, Wording, given_input
@@ -22,7 +30,7 @@ from selfinstruct.parsing.wording import WIDE, Wording, given_input
 _YES_IN_JSON = re.compile(r'"[^"\n]{0,40}classif[^"\n]{0,40}"\s*:\s*"?(yes|no|true|false)\b', re.I)
 _SAYS_WHICH = re.compile(
     r"\W*(?:this|it|the task)(?: task)? (?:is|would be|can be)(?P<no>n['\u2019]t| not)?"
-    r" (?:considered )?(?:an? )?(?P<not>non-?)?classification\b",
+    r" (?:considered )?(?:an? )?(?P<not>non-?)?classification(?: task)?\b",
     re.I,
 )
 _SAYS_LAST = re.compile(
@@ -30,15 +38,7 @@ _SAYS_LAST = re.compile(
     r"[\s.*_\"'!\u3002]*\Z",
     re.I,
 )
-_TITLE = re.compile(
-    r"(?:\*\*|__)[^*_\n]{1,60}?(?::(?:\*\*|__)|(?:\*\*|__)[ \t]*[:\u2013\u2014-])[ \t]*"
-    r"(?=\S+\s+\S+\s+\S)"
-)
-_PREFIX = re.compile(r"(?:Instruction|Task)[ \t]*\d*[ \t]*:[ \t]*", re.I)
-_ANY_PREFIX = re.compile(rf"(?:{any_of(INSTRUCTIONS)}|Prompt)[ \t]*\d*[ \t]*[:\uff1a][ \t]*", re.I)
-_BOLD = re.compile(r"(?<!\w)\*\*(?=\S)([^*]+)(?<=\S)\*\*(?!\w)")
-_EMPHASIS_FIRST = re.compile(r"([*_])(?=[^\s*_])([^*_]+)(?<=\S)\1(?!\w)")
-_QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u00ab": "\u00bb", "`": "`"}
+_INSTRUCTION_NAMES = ("instruction", "task", "text", "prompt", "question")
 
 
 def propose(reply: str, finish_reason: str, wording: Wording = WIDE) -> Parsed:
@@ -52,20 +52,17 @@ def propose(reply: str, finish_reason: str, wording: Wording = WIDE) -> Parsed:
     broken_json, empty_reply, refusal, no_list.
     """
     items = embedded.instructions(reply, wording)
+    names = _INSTRUCTION_NAMES[: None if wording.is_wide else 3]
     listing = Listing()
     if items is not None:
-        names = (
-            "instruction",
-            "task",
-            "text",
-            *(("prompt", "question") if wording.is_wide else ()),
-        )
         texts = [embedded.text_of(item, *names) for item in items.values]
         listing.leftovers += [text for item in items.values for text in rest_of(item, names)]
         listing.leftovers += items.leftovers
     else:
         listing = list_items(reply, wording)
         texts = listing.items[:-1] if cut_of(finish_reason) else listing.items
+        if wording.is_wide:
+            texts = [_from_object(text, names, listing) for text in texts]
     drafts = []
     for text in filter(None, texts):
         instruction, title = tidied(text, wording)
@@ -136,6 +133,7 @@ def input_first(reply: str, finish_reason: str, wording: Wording = WIDE) -> Pars
     if items is not None:
         return _from_json(items, reply, finish_reason, wording, "no_output_label")
     sections = sections_by(reply, wording.instances, wording)
+    sections = with_inputs(sections) if wording.is_wide else sections
     instances, unused = [], list[str]()
     for task in grouped(sections, first="input"):
         if "output" in task or "input" in task:
@@ -161,56 +159,27 @@ def output_first(reply: str, finish_reason: str, wording: Wording = WIDE) -> Par
     if items is not None:
         return _from_json(items, reply, finish_reason, wording, "no_class_label")
     sections = sections_by(reply, wording.classes, wording)
+    sections = with_inputs(sections) if wording.is_wide else sections
     fields = [field for field in fields_of(sections) if field != "instruction"]
     instances, unused = [], list[str]()
     for task in grouped(sections, first=fields[0] if fields else "output"):
         label, _, below = task.get("output", "").partition("\n")
         given = "\n".join(part for part in (below.strip(), task.get("input", "")) if part)
         if label or given:
-            instances.append(Instance(given_input(given, wording), _plain(label.strip())))
+            instances.append(Instance(given_input(given, wording), plain(label.strip())))
         unused.append(task.get("instruction", ""))
     return _from_sections(
         instances, sections, unused, reply, finish_reason, wording, "no_class_label"
     )
 
 
-def tidied(text: str, wording: Wording = WIDE) -> tuple[str, str]:
-    """An instruction as a line of plain text, and the title that stood before the instruction.
-
-    Removes a title in bold, a label, emphasis, and quotes around the whole.
-    """
-    text = " ".join(text.split())
-    text, title = _without(_TITLE, text)
-    text, _ = _without(_ANY_PREFIX if wording.is_wide else _PREFIX, text)
-    text = _plain(text)
-    if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and text[0] not in text[1:-1]:
-        text = text[1:-1].strip()
-    return text, title
-
-
-def _without(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
-    match = pattern.match(text)
-    return (text[match.end() :].strip(), match.group()) if match else (text, "")
-
-
-def _plain(text: str) -> str:
-    """A line without markdown emphasis; "2 ** 3" and "____" stay.
-
-    A single "**" at an end belongs to the number before the line, and goes as well.
-    """
-    if text.count("**") == 1 and (text.startswith("**") or text.endswith("**")):
-        text = text.replace("**", "").strip()
-    if (
-        text.startswith("__")
-        and text.endswith("__")
-        and len(text) > 4
-        and text.count("__") == 2
-        and " " in text
-    ):
-        text = text[2:-2].strip()
-    text = _BOLD.sub(r"\1", text)
-    match = _EMPHASIS_FIRST.match(text)
-    return match[2] + text[match.end() :] if match else text
+def _from_object(text: str, names: tuple[str, ...], listing: Listing) -> str:
+    """The instruction of an item that is a JSON object: 9. {"instruction": "..."}."""
+    items = embedded.instructions(text) if text.startswith("{") else None
+    if items is None or len(items.values) != 1:
+        return text
+    listing.leftovers += [*items.leftovers, *rest_of(items.values[0], names)]
+    return embedded.text_of(items.values[0], *names)
 
 
 def _labelled(is_classification: bool, explanation: str, wording: Wording) -> Parsed:

@@ -14,10 +14,13 @@ from selfinstruct.parsing.wording import WIDE, Wording, lines_of
 
 Section = tuple[str, str]  # a field's name, its text
 Label = re.Pattern[str]
-# Sections that are in no example: the text before the first label, and that between two examples.
+# Sections that are in no example: a text before the labels, and the title of an example.
 FIRST, EXAMPLE = "", "example"
 
 _RULE = re.compile(r"[ \t]*(?:#{3,}|-{3,}|\*{3,}|={3,})[ \t]*$")
+_NAMED = re.compile(
+    r"(?!(?:Sure|Ok|Okay|Note|Task|Instructions?|Explanation|Here|Yes|No)\b)[A-Z]\w{1,20}: +\S"
+)
 _TAG = re.compile(
     r"^[ \t]*<(?P<tag>(?:instruction|input|output|class_?label|label|answer|response)(?:_?\d{1,2})?)>"
     r"(?P<text>.{0,20000}?)</(?P=tag)>[ \t]*$",
@@ -35,13 +38,33 @@ def sections_by(reply: str, patterns: Sequence[Label], wording: Wording) -> list
 
     Among several such patterns, by the pattern that leaves the shortest text before the first label.
     """
-    every = [sections_of(reply, pattern, wording) for pattern in patterns]
+    every: list[list[Section]] = []
+    for pattern in patterns:
+        every.append(sections_of(reply, pattern, wording))
+        if not every[-1][0][1] and wording.is_wide and "output" in fields_of(every[-1]):
+            return every[-1]  # no other pattern can leave less
     answered = [sections for sections in every if "output" in fields_of(sections)]
     if not wording.is_wide:
         return answered[0] if answered else every[-1]
     if answered:
         return min(answered, key=lambda sections: len(sections[0][1]))
+    loose = sections_of(wording.inline.sub("\n", reply), wording.loose, wording)
+    if "output" in fields_of(loose):
+        return loose
     return _tagged(reply) or max(every, key=lambda sections: len(fields_of(sections)))
+
+
+def with_inputs(sections: list[Section]) -> list[Section]:
+    """The sections, with a text that stands between "Example 2" and an output as the input.
+
+    At the beginning of a reply such a text is an input if it has a name of its own ("Sentence:").
+    """
+    found = list(sections)
+    for at, (field, text) in enumerate(sections[:-1]):
+        is_input = field == FIRST and text and sections[at + 1][0] == "output"
+        if is_input and (at > 0 or _NAMED.match(text)):
+            found[at] = ("input", text)
+    return found
 
 
 def sections_of(reply: str, label: Label, wording: Wording = WIDE) -> list[Section]:
@@ -64,7 +87,7 @@ def sections_of(reply: str, label: Label, wording: Wording = WIDE) -> list[Secti
         if number in begins:
             sections.append((_field(begins[number]), [_unmarked(begins[number])]))
         elif number in breaks:
-            sections.append((EXAMPLE, [_title(line, wording)]))
+            sections += [(EXAMPLE, [_title(line, wording)]), (FIRST, [])]
         else:
             sections[-1][1].append(line)
     sections.append((EXAMPLE, after))
@@ -95,8 +118,8 @@ def grouped(sections: list[Section], *, first: str) -> Iterator[dict[str, str]]:
 
 def texts_outside(sections: list[Section]) -> tuple[str, list[str]]:
     """The text before the first label, and the texts between and behind the examples."""
-    before = "\n".join(text for field, text in sections if field == FIRST)
-    return before, [text for field, text in sections if field == EXAMPLE]
+    others = [text for field, text in sections[1:] if field in (FIRST, EXAMPLE)]
+    return (sections[0][1], others) if sections[0][0] == FIRST else ("", others)
 
 
 def _begins(lines: list[str], label: Label) -> dict[int, re.Match[str]]:

@@ -100,6 +100,7 @@ class _Item:
 
     def __init__(self, line: str, match: re.Match[str], wording: Wording) -> None:
         text = match["text"] or ""
+        text = text.lstrip(" \t:") if wording.is_wide else text  # [9]: x
         self.lines, self.inside, self._wording = [text] if text.strip() else [], True, wording
         self._head = text.strip()
         self._was_blank = False

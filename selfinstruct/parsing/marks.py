@@ -39,7 +39,7 @@ SENTENCE_END = re.compile(r"[.?!\u3002\uff1f\uff01\u0964\u061f][\"'\u201d\u300d)
 TAGGED = re.compile(
     r"(?:^|(?<=>))[ \t]*(?:(?:[-*]|\d{1,3}[.)])[ \t]*)?"
     r"<(?P<tag>(?:task|instruction|item|li|prompt|question)(?:[_-]?\d{1,3})?)"
-    r"(?:[ \t][^<>\n]{0,80})?>(?P<text>.{0,8000}?)</(?P=tag)>(?=[ \t]*(?:$|<))",
+    r"(?:[ \t][^<>\n]{0,80})?>(?P<text>.{0,4000}?)</(?P=tag)>(?=[ \t]*(?:$|<))",
     re.I | re.M | re.S,
 )
 TAG = re.compile(r"</?[A-Za-z][\w-]{0,30}(?:[ \t][^<>\n]{0,80})?>")
@@ -61,6 +61,10 @@ OTHERS = tuple(
     re.compile(MARK + pattern, re.I)
     for pattern in (
         r"\d{1,3}\\[.)]" + _REST,  # an escaped point
+        r"(?:(?<=\*)|(?<=_))\d{1,3}[*_]{1,2}[ \t]" + _REST,  # **9** x
+        rf"[-+\u2022\u2013][ \t]+{MARK}\d{{1,3}}[.):](?!\d)" + _REST,  # - 9. x
+        r"(?<=>)[ \t]*[-*+\u2022\u2013][ \t]" + _REST,  # > - x
+        r"(?<=> )[-*+\u2022\u2013][ \t]" + _REST,
         _NAMED,  # ### Task 9
         rf"[{_CIRCLED}\u2474-\u2487\u2776-\u277f\u2780-\u2793][.:\u3001\uff0e)]?" + _REST,
         r"(?:(?:\d\ufe0f?\u20e3)+|\U0001f51f)" + _REST,  # keycaps

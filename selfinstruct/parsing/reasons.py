@@ -10,6 +10,7 @@ from selfinstruct.parsing.embedded import Items
 from selfinstruct.parsing.endings import cut_of
 from selfinstruct.parsing.wording import Wording
 
+_MARKS = " \t*_#.:()"
 _WORDS = re.compile(r"[^\W_]")
 _REFUSAL = re.compile(
     r"\W*(?:(?:i(?:['\u2019]m| am) )?(?:really |very |so )?sorry\b|i apologi[sz]e|as an ai\b"
@@ -31,7 +32,18 @@ def leftovers(
         return ()
     reasons = [(before, "remark"), (explanation, "explanation")]
     reasons += [(text, "remark" if wording.closing.match(text) else "left_over") for text in others]
-    return tuple(Leftover(text.strip(), reason) for text, reason in reasons if _WORDS.search(text))
+    reasons = [(_without_titles(text, wording), reason) for text, reason in reasons]
+    return tuple(
+        Leftover(text.strip(" \t\r\n*_#,;:"), reason)
+        for text, reason in reasons
+        if _WORDS.search(text)
+    )
+
+
+def _without_titles(text: str, wording: Wording) -> str:
+    """The text without lines that are framing: the number of an example, alone."""
+    lines = (line for line in text.split("\n") if line.strip())
+    return "\n".join(line for line in lines if not wording.announced.fullmatch(line.strip(_MARKS)))
 
 
 def finished(

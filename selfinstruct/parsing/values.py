@@ -20,6 +20,7 @@ _LONE_BACKSLASH = re.compile(
     r"\\(?:(?P<escape>u[0-9a-fA-F]{4}|[\"\\/]|(?!(?:frac|forall|beta|bar|binom|begin|bmod|times|text"
     r"|theta|right|rho|rangle|neq|nabla|not|neg)(?![a-z]))[bfnrt]))?"
 )
+_MOST_FAILURES = 100  # broken values of a reply, each of which may be read to the reply's end
 _NEXT_ITEM = re.compile(r'\n\s*(?=["{])')
 
 
@@ -55,16 +56,17 @@ def found_in(reply: str, *, several: bool = True) -> Found | None:
     decoder = json.JSONDecoder(strict=False)
     found = Found([], [], True)
     outside, done = [reply[: begins.start()]], 0
-    while begins is not None:
+    is_mended, failures = not several, 0
+    while begins is not None and failures < _MOST_FAILURES:
         at = begins.end()
         try:
             value, done = decoder.raw_decode(reply, at)
             found.values.append(value)
         except (ValueError, RecursionError):
-            mended = _with_escapes(reply[at:]) if several else None
-            if mended is not None:
-                reply = reply[:at] + mended
+            if not is_mended:
+                reply, is_mended = reply[:at] + _with_escapes(reply[at:]), True
                 continue
+            failures += 1
             items, done = _whole_items(decoder, reply, at, several)
             found.broken.extend(items)
             found = replace(found, is_whole=False)
@@ -86,12 +88,11 @@ def _next(reply: str, done: int) -> re.Match[str] | None:
     return _HERE.match(reply, done) or _BEGINS.search(reply, done)
 
 
-def _with_escapes(text: str) -> str | None:
-    """The text with lone backslashes doubled, None if there are none."""
-    mended = _LONE_BACKSLASH.sub(
+def _with_escapes(text: str) -> str:
+    """The text with lone backslashes doubled."""
+    return _LONE_BACKSLASH.sub(
         lambda found: found.group() if found["escape"] else "\\" + found.group(), text
     )
-    return None if mended == text else mended
 
 
 def _whole_items(

@@ -37,14 +37,17 @@ class Wording:
     """The words of a reply's form.
 
     instances, classes, tasks: patterns of the labels (see `labels`) in instances, in instances of a
-    classification and in whole tasks. example, numbered_example: a line that announces an example.
-    announced: the beginning of such a line.
+    classification and in whole tasks. loose: a pattern for labels with notes and other marks, where
+    those find no output. inline: a blank before the label of an output on the same line. example,
+    numbered_example: a line that announces an example. announced: the beginning of such a line.
     """
 
     is_wide: bool
     instances: tuple[re.Pattern[str], ...]
     classes: tuple[re.Pattern[str], ...]
     tasks: tuple[re.Pattern[str], ...]
+    loose: re.Pattern[str]
+    inline: re.Pattern[str]
     announced: re.Pattern[str]
     example: re.Pattern[str]
     numbered_example: re.Pattern[str]
@@ -90,6 +93,7 @@ def _wording(words: str, no_input: str, closing: str, *, is_wide: bool) -> Wordi
         any_of(languages.NO[: None if is_wide else 1]),
     )
     before = rf"{_YES}(?:(?:{any_of(languages.ANSWERS)})[\W_]{{0,9}})?" if is_wide else _YES
+    other = rf"(?!\W{{0,3}}(?:or|oder|ou|o)?\W{{0,3}}(?:{yes}|{no})\b)" if is_wide else ""
     more = (_ANY_INSTANCES, _QUESTIONS) if is_wide else ()
     return Wording(
         is_wide,
@@ -99,6 +103,8 @@ def _wording(words: str, no_input: str, closing: str, *, is_wide: bool) -> Wordi
             *([_ANY_CLASSES] * is_wide),
         ),
         tasks=(labels("Input", "Output"), *([_ANY_TASKS] * is_wide)),
+        loose=_LOOSE,
+        inline=_INLINE,
         announced=re.compile(rf"{announced}[ \t]*#?\d*", re.I),
         example=re.compile(rf"{announced}{MARK}(?:[.:){colon}]{MARK})?$", re.I),
         numbered_example=re.compile(
@@ -107,7 +113,7 @@ def _wording(words: str, no_input: str, closing: str, *, is_wide: bool) -> Wordi
         ),
         closing=re.compile(rf"\W*{closing}", re.I),
         no_input=re.compile(no_input, re.I),
-        yes_or_no=re.compile(rf"{before}(?:(?P<yes>{yes})|(?P<no>{no}))(?!_*[^\W_])", re.I),
+        yes_or_no=re.compile(rf"{before}(?:(?P<yes>{yes})|(?P<no>{no}))(?!_*[^\W_]){other}", re.I),
     )
 
 
@@ -116,7 +122,9 @@ _INSTRUCTION = any_of(languages.INSTRUCTIONS)
 _ANY_INSTANCES = labels(
     any_of(languages.INPUTS), any_of(languages.OUTPUTS), instruction=_INSTRUCTION, example=_EXAMPLE
 )
-_QUESTIONS = labels(r"Q(?:uestion)?|User|Human", r"A(?:nswer)?|Result|Assistant|Reply|Completion")
+_QUESTIONS = labels(
+    r"Q(?:uestion)?|User|Human|Input", r"A(?:nswer)?|Result|Assistant|Reply|Completion"
+)
 _ANY_CLASSES = labels(
     any_of(languages.INPUTS, (r"Text|Sentence",)),
     any_of(languages.LABELS, languages.OUTPUTS),
@@ -129,9 +137,24 @@ _ANY_TASKS = labels(
     instruction=_INSTRUCTION,
     example=_EXAMPLE,
 )
+_ANY_INPUT = any_of(languages.INPUTS)
+_ANY_OUTPUT = any_of(languages.OUTPUTS, (r"Answer|Response|Solution|Result",))
+_LOOSE = re.compile(
+    rf"(?P<before>(?P<bullet>[-*+\u2022][ \t])?{MARK}"
+    rf"(?:(?:(?:{_EXAMPLE})(?:[ \t]*#?\d{{1,2}})?|\d{{1,2}})[.):]?{MARK})?)"
+    rf"(?:(?P<instruction>{_INSTRUCTION})|(?P<input>{_ANY_INPUT})|(?P<output>{_ANY_OUTPUT}))"
+    rf"(?:[ \t]*#?\d+)?(?:[ \t]?\([^()\n]{{0,60}}\))?{MARK}"
+    r"(?:(?:[:\uff1a=\u2013\u2014-]|->|\u2192)[*_]{0,3}(?:[ \t]|$)(?P<rest>.*))?$",
+    re.I,
+)
+_INLINE = re.compile(
+    rf"(?<!Sample)(?<!Example)(?<!Expected)(?<!Class)[ \t](?=(?:{_ANY_OUTPUT})[ \t]?[:\uff1a=])",
+    re.I,
+)
 NARROW = _wording(r"Example|Instance|Task|Case|Sample", _NO_INPUT, _CLOSING, is_wide=False)
 WIDE = _wording(
-    rf"Task|{_EXAMPLE}",
+    rf"Task|(?:(?:First|Second|Third|Fourth|Fifth|Another|Next)[ \t])?(?:{_EXAMPLE})"
+    r"|\u7b2c[ ]?[\d\u4e00\u4e8c\u4e09\u56db\u4e94\u516d]{1,3}[ ]?[\u4e2a\u500b]?(?:\u4f8b\u5b50|\u4f8b|\u793a\u4f8b)",
     "|".join((_NO_INPUT, *languages.NO_INPUT)),
     _CLOSING,
     is_wide=True,
