@@ -404,9 +404,10 @@ def test_every_failure_is_the_runs_or_the_requests_or_passes(kind: str) -> None:
         )
 
     timeout = 0.3 if kind == "hang" else 20.0
-    with LoopbackServer(failing(kind, when=lambda call: call.body["seed"] == 5)) as server:
-        [fresh], _ = ask(server, CHAT, timeout=timeout)
-        [_, answered], _ = ask(server, with_changes(CHAT, seed=6), CHAT, timeout=timeout)
+    failed = with_changes(CHAT, messages=(*CHAT.messages[:1], Message("user", "poison")))
+    with LoopbackServer(failing(kind, when=lambda call: "poison" in str(call.body))) as server:
+        [fresh], _ = ask(server, failed, timeout=timeout)
+        [_, answered], _ = ask(server, CHAT, failed, timeout=timeout)
     assert is_it(fresh, OUTCOMES[kind][0]), fresh
     assert is_it(answered, OUTCOMES[kind][1]), answered
 
@@ -670,7 +671,8 @@ def test_a_completions_server_is_never_asked_without_max_tokens() -> None:
     """What a run may spend rests on it."""
     with LoopbackServer(rejecting("max_tokens")) as server:
         [found], _ = ask(server, RAW)
-        assert isinstance(found, ModelError) and len(server.requests) == 1
+        assert not isinstance(found, Completion) and len(server.requests) < 10
+        assert all("max_tokens" in body for body in server.requests)
 
 
 # ---------------------------------------------------------------- waiting, secrets

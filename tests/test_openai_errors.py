@@ -18,8 +18,8 @@ import pytest
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Decoding, Message, Request
 from selfinstruct.models.openai.client import OpenAI
-from selfinstruct.models.openai.errors import AmbiguousFailure, FieldRejected
-from selfinstruct.models.openai.refusals import Refusal, error_of_refusal
+from selfinstruct.models.openai.errors import AmbiguousFailure
+from selfinstruct.models.openai.refusals import Refusal, error_of_refusal, rejected_field
 
 REQUEST = Request(
     "propose", "t0", "mentor", "chat", (Message("user", "Go on."),), Decoding(max_tokens=10), 5
@@ -45,7 +45,7 @@ def name_of(error: Exception) -> str:
 
 
 CALLS: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
-    "a chat request, over the HTTP client": lambda: ENDPOINT._once(REQUEST),
+    "a chat request, over the HTTP client": lambda: ENDPOINT.calls.send(REQUEST, {}),
     "another call, by the openai client": ENDPOINT.session.models,
 }
 
@@ -185,7 +185,7 @@ def test_every_exception_of_openai_has_its_error(name: str) -> None:
 @pytest.mark.parametrize("status", STATUSES)
 def test_every_status_has_its_error(status: int) -> None:
     assert (
-        name_of(error_of_refusal(Refusal("http://there/v1", status, "words"), {}, "mentor"))
+        name_of(error_of_refusal(Refusal("http://there/v1", status, "words"), "mentor"))
         == STATUSES[status]
     )
 
@@ -356,15 +356,12 @@ def test_a_bug_stays_a_bug() -> None:
 def test_words_and_codes_say_more_than_a_status(
     status: int, code: str, words: str, meaning: str, hint: str
 ) -> None:
-    found = error_of_refusal(Refusal("http://there/v1", status, words, code), {"seed": 1}, "mentor")
+    found = error_of_refusal(Refusal("http://there/v1", status, words, code), "mentor")
     assert name_of(found) == meaning
     assert hint in str(found)
 
 
-def test_a_field_that_is_refused_is_left_out() -> None:
-    found = error_of_refusal(
-        Refusal("http://there/v1", 400, "Unsupported parameter: 'seed'", param="seed"),
-        {"seed": 1},
-        "mentor",
-    )
-    assert isinstance(found, FieldRejected) and found.field == "seed"
+def test_a_field_that_is_refused_outright_is_named() -> None:
+    refusal = Refusal("http://there/v1", 400, "Unsupported parameter: 'seed'", param="seed")
+    assert rejected_field(refusal, {"seed": 1}) == "seed"
+    assert rejected_field(refusal, {"top_p": 1}) is None

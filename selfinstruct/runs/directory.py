@@ -1,7 +1,8 @@
 """The files of a run directory, and the records in its two JSON files.
 
 inputs/             the seed tasks and templates as the run began with them
-run.json            config, fingerprints of seeds and templates, versions
+run.json            config, fingerprints of seeds and templates, versions; for each address, the
+                    settings that the server does not take, with those sent instead
 completions.jsonl   every reply paid for
 spending.jsonl      every call that was sent, and the most that the call can have cost
 batches.jsonl       the same for calls through a batch endpoint, if there were any
@@ -67,10 +68,15 @@ class Mark:
 
 
 def note(directory: Path, record: Mapping[str, Any]) -> None:
-    """Write checkpoint.json."""
+    """Write checkpoint.json, and into run.json the settings that a server does not take."""
     write_whole(
         directory / "checkpoint.json", json.dumps(record, ensure_ascii=True, indent=1) + "\n"
     )
+    not_taken = {address: found for address, found in record["left_out"].items() if found}
+    settings = recorded(directory) if not_taken else None
+    if settings is not None and settings.get("not_taken") != not_taken:
+        settings["not_taken"] = not_taken
+        write_whole(directory / "run.json", to_json(settings, indent=1) + "\n")
 
 
 def recorded(directory: Path) -> dict[str, Any] | None:

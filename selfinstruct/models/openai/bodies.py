@@ -1,6 +1,6 @@
-"""The JSON of OpenAI's interface: requests to bodies, bodies of replies to completions. Pure.
+"""The JSON of OpenAI's interface: requests to bodies. Pure.
 
-left_out: the fields that a server rejects, as in fields.py.
+left_out: the fields that a server does not take, as in fields.py.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfinstruct.models import Completion, Request
-from selfinstruct.models.openai.usage import usage_of
+from selfinstruct.models import Request
+from selfinstruct.models.openai.fields import bounds_of, for_stage, within
 
 _INSTANCE = {
     "type": "object",
@@ -19,12 +19,11 @@ _INSTANCE = {
 }
 
 
-# ---------------------------------------------------------------- requests
-
-
 def body_of(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any]:
     """The body of a request."""
     body: dict[str, Any] = {"model": request.model}
+    bounds = bounds_of(left_out, request.stage)
+    left_out = for_stage(left_out, request.stage)
     if request.api == "chat":
         roles = [
             ("user" if message.role == "prompt" else message.role, message.text)
@@ -34,12 +33,12 @@ def body_of(request: Request, left_out: Mapping[str, str | None]) -> dict[str, A
         body["messages"] = [{"role": role, "content": text} for role, text in roles]
     else:
         body["prompt"] = request.text
-    for name, value in _fields(request, left_out).items():
-        name = left_out.get(name, name) or ""
+    for field, value in _fields(request, left_out).items():
+        name = left_out.get(field, field) or ""
         if name == "max_completion_tokens" and request.api == "completions":
             name = ""
         if name and value is not None:
-            body[name] = value
+            body[name] = within(field, value, bounds[field]) if field in bounds else value
     if request.grammar is not None:
         body["grammar"] = request.grammar
     return {**body, **dict(request.extra)}
@@ -88,46 +87,3 @@ def _response_format(request: Request, left_out: Mapping[str, str | None]) -> di
         "type": "json_schema",
         "json_schema": {"name": request.stage, "strict": True, "schema": schema},
     }
-
-
-# ---------------------------------------------------------------- replies
-
-
-def completion_of(record: Mapping[str, Any], request: Request) -> Completion | None:
-    """The reply in the body of a response; None without `choices`."""
-    choices = record.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        return None
-    choice = choices[0]
-    message = choice.get("message")
-    text = _text(
-        message.get("content") if isinstance(message, dict) else choice.get("text"), "text"
-    )
-    reasoning = _reasoning(message) if isinstance(message, dict) else ""
-    reason = choice.get("finish_reason")
-    error = "content_filter" if reason == "content_filter" and not text.strip() else None
-    usage = usage_of(record.get("usage"), request, text + reasoning)
-    return Completion(text, reason if isinstance(reason, str) else "stop", usage, error, reasoning)
-
-
-def _reasoning(message: Mapping[str, Any]) -> str:
-    for name in ("reasoning_content", "reasoning"):
-        if isinstance(message.get(name), str) and message[name]:
-            return str(message[name])
-    return (
-        _text(message.get("content"), "thinking")
-        if isinstance(message.get("content"), list)
-        else ""
-    )
-
-
-def _text(content: Any, part: str) -> str:
-    """The text of a message's content. part: the type of the parts that count, in a list."""
-    if isinstance(content, list):
-        contents = [
-            item.get(part)
-            for item in content
-            if isinstance(item, dict) and item.get("type", part) == part
-        ]
-        return "".join(_text(inner, "text") for inner in contents)
-    return content if isinstance(content, str) else ""

@@ -1,26 +1,25 @@
 """A model behind any OpenAI-compatible endpoint.
 
-Every failed call ends as Transient, RequestFailed or ModelError; see errors.py. Optional fields
-that the server rejects are left out from then on; see fields.py.
+Every failed call ends as Transient, RequestFailed or ModelError; see errors.py. The form in which
+the server takes requests is found out by trying; see discovery.py.
 """
 
 from __future__ import annotations
 
-import json
-import time
+import asyncio
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
-from selfinstruct.errors import ModelError, RequestFailed, Transient
-from selfinstruct.models import Allowance, Completion, Request
+from selfinstruct.errors import ModelError, Refused, RequestFailed, Transient
+from selfinstruct.models import Allowance, Completion, Model, Request
+from selfinstruct.models.limits.limits import Limits
 from selfinstruct.models.openai.access import Access
 from selfinstruct.models.openai.blame import Blame
-from selfinstruct.models.openai.bodies import body_of, completion_of
-from selfinstruct.models.openai.errors import AmbiguousFailure, FieldRejected, unexpected
-from selfinstruct.models.openai.fields import INSTEAD, LeftOut, RejectedFields
-from selfinstruct.models.openai.headers import allowance
-from selfinstruct.models.openai.refusals import error_of_refusal, read_refusal, status_within
+from selfinstruct.models.openai.calls import FORM, Calls, FormFailed, FormRefused
+from selfinstruct.models.openai.discovery import Discovery
+from selfinstruct.models.openai.errors import AmbiguousFailure
+from selfinstruct.models.openai.fields import Findings, LeftOut
 from selfinstruct.models.openai.session import Session
 
 _NO_ACCESS = Access()
@@ -32,7 +31,7 @@ class OpenAI:
     base_url, api_key, timeout: as of Session. notice: hears once of each field that the server
     rejects. told: hears the limits in a reply's headers, in the task of the call. left_out: the
     fields that the server is known to reject, None if the server has never answered; further finds
-    are added to the dict.
+    are added to the dict. access: as of Session. leave_out: the fields that the user leaves out.
     """
 
     def __init__(
@@ -47,25 +46,35 @@ class OpenAI:
         access: Access = _NO_ACCESS,
         leave_out: Mapping[str, str | None] | None = None,
     ) -> None:
-        self._leave_out = dict(leave_out or {})
         self._blame = Blame(is_known=left_out is not None, first_answer=self._tell_first_answer)
         self.session = Session(base_url, api_key, timeout, lambda: self._blame.has_answer, access)
         self.address = self.session.address
-        self._rejected = RejectedFields(self.address, {} if left_out is None else left_out, notice)
+        self._findings = Findings(self.address, {} if left_out is None else left_out, notice)
+        self._discovery = Discovery(self._send, self._again, self._findings, leave_out or {})
         self._on_first_answer: Callable[[LeftOut], object] = lambda left_out: None
-        self._told = told
+        self.calls = Calls(self.session, told)
+        self._layers: Model = self.calls
+        self._limits: Limits | None = None
+
+    def surround(self, layers: Callable[[Model], Model], limits: Limits) -> None:
+        """Put layers around every single call, of which a request may need several.
+
+        limits: those of the endpoint, which count the first call of a request elsewhere.
+        """
+        self._layers, self._limits = layers(self.calls), limits
 
     async def complete(self, request: Request) -> Completion:
         """Raises Transient, RequestFailed or ModelError."""
+        with self._blame.call():
+            answer = await self._discovery.answer(request)
+        if isinstance(answer, AmbiguousFailure):
+            answer = _shorter(await self._blame.settle(answer, request), request)
+        if isinstance(answer, Completion):
+            return answer
         try:
-            with self._blame.call():
-                return await self._accepted(request)
-        except AmbiguousFailure as error:
-            failure = error.with_traceback(None)
-        try:
-            raise await self._blame.settle(failure, request) from None
+            raise answer
         finally:
-            del failure  # or the exception and this frame would hold each other
+            del answer  # or the exception and this frame would hold each other
 
     async def models(self) -> list[str]:
         """The names of the models that the endpoint serves. Raises ModelError."""
@@ -88,14 +97,39 @@ class OpenAI:
         self._on_first_answer = do
 
     def _tell_first_answer(self) -> None:
-        self._on_first_answer(self._rejected.left_out)
+        self._on_first_answer(self._findings.left_out)
+
+    # ------------------------------------------------ single calls
+
+    async def _send(self, request: Request, form: Mapping[str, str | None]) -> Completion:
+        """Make a call in a form. Raises FormRefused, FormFailed, Transient or ModelError."""
+        sent = FORM.set(form)
+        try:
+            completion = await self._layers.complete(request)
+        finally:
+            FORM.reset(sent)
+        self._blame.note_answer()
+        return completion
+
+    async def _again(self, request: Request, form: Mapping[str, str | None]) -> Completion:
+        """Make a further call for the same request, as soon as the limits allow for a call."""
+        limits = self._limits
+        if limits is None:
+            return await self._send(request, form)
+        while 0 < (seconds := limits.delay(request)) < math.inf:  # noqa: ASYNC110 (no event)
+            await asyncio.sleep(seconds)
+        call = limits.begin(request)
+        try:
+            return await self._send(request, form)
+        finally:
+            limits.end(call)
 
     # ------------------------------------------------ a line of a batch's file
 
     @property
     def left_out(self) -> LeftOut:
         """A copy of the fields that bodies do without at this moment."""
-        return {**self._rejected.left_out, **self._leave_out}
+        return self._discovery.left_out
 
     def read(
         self, status: int, record: Any, request: Request, left_out: Mapping[str, str | None]
@@ -105,74 +139,28 @@ class OpenAI:
         Raises Transient, RequestFailed or ModelError.
         """
         try:
-            completion = self._completion(status, record, request, left_out)
-        except FieldRejected as rejection:
-            self._rejected.add(rejection.field)
-            # The request can be sent again at once, without the field.
-            raise Transient(
-                f"does not take '{rejection.field}'", retry_after=0.0, is_server_busy=True
-            ) from None
+            completion = self.calls.read(status, record, request)
+        except (FormRefused, FormFailed) as error:
+            refused = error
         except AmbiguousFailure as failure:
             raise self._blame.settle_at_once(failure, request) from None
-        self._blame.note_answer()
-        return self._without_secrets(completion)
+        else:
+            self._blame.note_answer()
+            self._discovery.note_answer(request, left_out)
+            return completion
+        name = self._discovery.learn_named(request, left_out, refused)
+        if name:  # the request can be sent again at once, without the field
+            raise Transient(f"does not take '{name}'", retry_after=0.0, is_server_busy=True)
+        if isinstance(refused.meant, AmbiguousFailure):
+            raise self._blame.settle_at_once(refused.meant, request)
+        raise refused.meant
 
-    def _completion(
-        self, status: int, record: Any, request: Request, left_out: Mapping[str, str | None]
-    ) -> Completion:
-        if status != 200:
-            refusal = read_refusal(record, self.address, status, self.session.words)
-            raise error_of_refusal(refusal, body_of(request, left_out), request.model)
-        completion = completion_of(record, request) if isinstance(record, dict) else None
-        if completion is None:
-            raise self._no_choices(json.dumps(record))
-        return completion
 
-    # ------------------------------------------------ a request
+def _shorter(error: Exception, request: Request) -> Exception:
+    """The error of a refusal that no other form cures, for a stage that can shorten its prompt.
 
-    async def _accepted(self, request: Request) -> Completion:
-        """Ask again as long as another field is rejected."""
-        for _ in range(len(INSTEAD) + 1):
-            try:
-                return await self._once(request)
-            except FieldRejected as rejection:
-                self._rejected.add(rejection.field)
-        raise ModelError(
-            f"{self.address}: rejects one field after another; "
-            "is this an OpenAI-compatible endpoint?"
-        )
-
-    async def _once(self, request: Request) -> Completion:
-        body = body_of(request, self.left_out)
-        reply = await self.session.post(request.api, body)
-        limits = allowance(reply.headers, time.time())
-        if limits is not None:
-            self._told(limits)
-        if reply.is_refusal:
-            raise error_of_refusal(self.session.refusal(reply), body, request.model)
-        record = self.session.record(reply.text)
-        completion = completion_of(record, request)
-        if completion is None:
-            status = status_within(record)
-            if status is not None:
-                refusal = read_refusal(record, self.address, status, self.session.words)
-                raise error_of_refusal(refusal, body, request.model)
-            raise self._no_choices(reply.text)
-        self._blame.note_answer()
-        return self._without_secrets(completion)
-
-    def _no_choices(self, text: str) -> AmbiguousFailure:
-        return unexpected(self.address, f"answers without 'choices' ({self.session.words(text)})")
-
-    def _without_secrets(self, completion: Completion) -> Completion:
-        """The completion that goes on record, in a file: no file may hold the key.
-
-        A server may repeat the headers of a request in the reply, as test servers do.
-        """
-        hide = self.session.secrets.hide_in_reply
-        return replace(
-            completion,
-            text=hide(completion.text),
-            reasoning=hide(completion.reasoning),
-            finish_reason=hide(completion.finish_reason),
-        )
+    The stage does so: if the shorter prompt is answered, the prompt was too long.
+    """
+    if isinstance(error, Refused) and request.shrinks and error.of_request.reason == "bad_request":
+        error.of_request = RequestFailed("context_overflow", error.of_request.detail)
+    return error

@@ -1,16 +1,21 @@
-"""Optional fields of a request's body, and which of them an endpoint rejects.
+"""Optional parts of a request's body, and the form in which an endpoint takes them.
 
-A server that rejects a field gets the next weaker form, or nothing, in the field's place:
+A server that refuses a part gets the next weaker form, or nothing, in its place:
 
     max_tokens    -> max_completion_tokens
     json_schema   -> json_object -> nothing      (forms of response_format)
     system        -> user                        (the role of a message)
     temperature   -> nothing
+
+A finding holds for all requests to a server, or for a stage alone. The key of the latter has the
+stage in front: `classify.temperature: "0.01"`. A number there bounds the field's value: the most
+tokens, the most stop sequences, the highest temperature, or the lowest if below LEAST_BOUND.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 OPTIONAL: dict[str, str | None] = {
@@ -29,37 +34,101 @@ INSTEAD: dict[str, str | None] = {
     "json_object": None,
     "system": "user",
 }
+BOUNDED = ("temperature", "max_tokens", "stop")  # fields whose values may be bounded for a stage
+LEAST_BOUND = 0.1  # a bound on the temperature below this is the lowest value, not the highest
 
-LeftOut = dict[str, "str | None"]  # by rejected name, the name that is sent instead
+LeftOut = dict[str, "str | None"]  # by refused name, the name or the bound that is sent instead
 Learned = dict[str, LeftOut]  # by address of an endpoint that has answered
 
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+_FINDING = re.compile(rf"(?:\w+\.)?(?:{'|'.join(INSTEAD)})")
 
-class RejectedFields:
-    """The fields that an endpoint rejects.
 
-    left_out: the fields that are known so far; new finds are added to this dict, which the
-    checkpoint keeps. notice: hears of each find once.
+class Findings:
+    """The parts that an endpoint does not take as they are.
+
+    left_out: the findings so far; new ones are added to this dict, which the checkpoint keeps.
+    notice: hears of each finding once.
     """
 
     def __init__(self, address: str, left_out: LeftOut, notice: Callable[[str], None]) -> None:
         self.left_out = left_out
         self._address, self._notice = address, notice
 
-    def add(self, field: str) -> None:
-        """Leave `field` out from here on. Another request may have found the same before."""
-        if field in self.left_out:
-            return
-        self.left_out[field] = other = INSTEAD[field]
-        instead = f"; sends '{other}' instead" if other else ""
-        self._notice(f"{self._address} does not take '{field}': left out from here on{instead}")
+    def add(self, change: Mapping[str, str | None]) -> None:
+        """Send requests in this form from here on. Another request may have found the same."""
+        for name, instead in change.items():
+            if name in self.left_out and self.left_out[name] == instead:
+                continue
+            if instead == name:  # the usual form is taken after all
+                self.left_out.pop(name, None)
+                continue
+            self.left_out[name] = instead
+            self._notice(f"{self._address} does not take {_said(name, instead)}")
+
+
+def for_stage(left_out: Mapping[str, str | None], stage: str) -> Mapping[str, str | None]:
+    """The findings that hold for a stage, by the names of the fields alone. Bounds are no part."""
+    if not any("." in name for name in left_out):
+        return left_out
+    found = {name: instead for name, instead in left_out.items() if "." not in name}
+    for name, instead in left_out.items():
+        of, _, field = name.rpartition(".")
+        if of == stage and not _is_bound(instead):
+            found[field] = instead
+    return found
+
+
+def bounds_of(left_out: Mapping[str, str | None], stage: str) -> dict[str, float]:
+    """The bounds on values that hold for a stage, by field."""
+    return {
+        field: float(bound)
+        for field in BOUNDED
+        if (bound := left_out.get(f"{stage}.{field}")) and _is_bound(bound)
+    }
+
+
+def within(field: str, value: Any, bound: float) -> Any:
+    """A field's value within a bound. The bound of `stop` is a number of stop sequences."""
+    if field == "stop":
+        return value[: int(bound)]
+    if field == "temperature" and bound < LEAST_BOUND:
+        return max(value, bound)
+    return min(value, int(bound) if field == "max_tokens" else bound)
 
 
 def read_learned(record: Any) -> Learned:
-    """The rejected fields in a checkpoint. Unknown names and damaged parts are skipped."""
+    """The findings in a checkpoint. Unknown names and damaged parts are skipped."""
     found: Learned = {}
     for address, fields in record.items() if isinstance(record, dict) else ():
-        names = (
-            sorted(name for name in fields if name in INSTEAD) if isinstance(fields, dict) else []
-        )
-        found[str(address)] = {name: INSTEAD[name] for name in names}
+        fields = fields if isinstance(fields, dict) else {}
+        names = sorted(name for name in fields if _FINDING.fullmatch(name))
+        found[str(address)] = {name: _instead(name, fields[name]) for name in names}
     return found
+
+
+def _instead(name: str, recorded: Any) -> str | None:
+    """The form sent in the place of a refused part, by its record."""
+    stage, _, field = name.rpartition(".")
+    return recorded if stage and field in BOUNDED and _is_bound(recorded) else INSTEAD[field]
+
+
+def _is_bound(instead: Any) -> bool:
+    return isinstance(instead, str) and _NUMBER.fullmatch(instead) is not None
+
+
+def _said(name: str, instead: str | None) -> str:
+    """A finding in the words of a notice."""
+    stage, _, field = name.rpartition(".")
+    where = f" in the stage {stage}" if stage else ""
+    if _is_bound(instead):
+        return f"'{field}' as set{where}: sends {_bound_said(field, float(instead or 0))} instead"
+    other = f"; sends '{instead}' instead" if instead else ""
+    return f"'{field}'{where}: left out from here on{other}"
+
+
+def _bound_said(field: str, bound: float) -> str:
+    if field == "stop":
+        return f"{int(bound)} stop sequences at most"
+    side = "least" if field == "temperature" and bound < LEAST_BOUND else "most"
+    return f"{bound:g} at {side}"
