@@ -194,7 +194,7 @@ class Session:
     def _error_of(self, error: Exception) -> Exception:
         """The error that an exception of the libraries below means."""
         if isinstance(error, openai.APIStatusError):
-            return error_of_refusal(self.refusal(Reply.of(error.response)), {}, "")
+            return error_of_refusal(self.refusal(Reply.of(error.response)), "")
         if isinstance(error, (openai.APIConnectionError, *HTTP_ERRORS)):  # timeouts included
             failure = failure_of(error)
             failure = replace(failure, words=self.words(failure.words))
