@@ -14,6 +14,9 @@ from command import Ran, at, dataset, invoke, kill_until_done, run, start
 from server import LoopbackServer, latency
 
 import selfinstruct
+from selfinstruct.data.examples import Rejected
+from selfinstruct.recipes.responses import Respond, RespondConfig
+from selfinstruct.recipes.sources import Sources
 
 TWO = ("--model", "scripted", "--model", "scripted:b")
 
@@ -69,7 +72,7 @@ def test_every_model_answers_every_open_row(answered: Path) -> None:
     models = {example["id"][-2:]: example["provenance"]["model"] for example in examples}
     assert models == {"-1": "scripted", "-2": "scripted:b"}
     assert examples[0]["provenance"]["source_id"] == "q1"
-    assert examples[0]["provenance"]["rest"] == {"topic": "mountains"}
+    assert json.loads(examples[0]["provenance"]["rest"]) == {"topic": "mountains"}
 
 
 def test_it_is_verified_and_its_funnel_speaks_of_rows(answered: Path) -> None:
@@ -146,8 +149,91 @@ def test_a_run_is_a_source(answered: Path, tmp_path: Path) -> None:
     respond(
         "--from", answered, "--model", "scripted:c", "--replace", "--out", tmp_path / "run"
     ).done()
-    before = len(lines_of(answered / "examples.jsonl"))
-    assert len(lines_of(tmp_path / "run" / "instructions.jsonl")) == before
+    prompts = {line["instruction"] for line in lines_of(answered / "examples.jsonl")}
+    asked = [line["instruction"] for line in lines_of(tmp_path / "run" / "instructions.jsonl")]
+    assert len(asked) == len(prompts) and set(asked) == prompts
+
+
+def twice(path: Path) -> Path:
+    """Prompts that stand twice, and some that differ in input, system message or history."""
+    rows = [
+        {"instruction": f"Sing {number % 12}.", "input": "La" * (number % 2), "n": number}
+        for number in range(30)
+    ]
+    rows += [{"instruction": "Sing 1.", "input": "La", "system": "Be brief."}] * 2
+    return written(path, [*rows, {"instruction": "Sing 1.", "history": [["Hi", "Ho"]]}])
+
+
+def test_a_prompt_that_stands_twice_is_answered_once(tmp_path: Path) -> None:
+    rows, out = twice(tmp_path / "rows.jsonl"), tmp_path / "run"
+    respond(rows, "--model", "scripted", "--out", out).done()
+    assert len(lines_of(out / "instructions.jsonl")) == 14
+    passed = [line for line in lines_of(out / "rejected.jsonl") if line["stage"] == "read"]
+    assert {line["reason"] for line in passed} == {"exact_duplicate"} and len(passed) == 19
+    assert passed[0]["instruction_id"] == "i000001" and passed[0]["text"] == "Sing 0."
+    invoke("verify", out).done()
+
+
+def test_a_resumed_run_knows_the_prompts_before(tmp_path: Path) -> None:
+    rows, whole, parts = twice(tmp_path / "rows.jsonl"), tmp_path / "whole", tmp_path / "parts"
+    respond(rows, "--model", "scripted", "--out", whole).done()
+    for count in (3, 9, 11):
+        respond(rows, "--model", "scripted", "--n", count, "--out", parts).done()
+    invoke("resume", parts, "--n", 5000).done()
+    assert dataset(parts) == dataset(whole)
+
+
+def test_a_run_of_the_first_edition_answers_every_row(tmp_path: Path) -> None:
+    config = RespondConfig(model="m", sources=(str(twice(tmp_path / "rows.jsonl")),), edition=1)
+    recipe = Respond(config, Respond.read(config, None, ()).value)
+    assert Respond.expected(config, recipe.materials) == 33
+    admitted = [recipe.admit(at, row) for at, row in enumerate(recipe.items(0))]
+    assert not any(isinstance(each, Rejected) for each in admitted)
+    pair = written(tmp_path / "pairs.jsonl", [{"prompt": "Sing.", "chosen": "La", "rejected": "."}])
+    [row] = Sources([str(pair)], edition=1)
+    assert row.output is None and row.rest == {"chosen": "La", "rejected": "."}
+
+
+LATE = [
+    {"instruction": "Sing."},
+    {"instruction": "Hum.", "topic": "music"},
+    {"instruction": "And?", "system": "Be brief.", "history": [["Hi", "Ho"]], "topic": {"a": 1}},
+]
+
+
+def test_every_line_has_the_same_fields(tmp_path: Path) -> None:
+    """Loaders take the fields and their types from the first lines."""
+    rows, out = written(tmp_path / "rows.jsonl", LATE), tmp_path / "run"
+    respond(rows, "--model", "scripted:late", "--out", out).done()
+    lines = lines_of(out / "examples.jsonl")
+    fields = {(tuple(line), tuple(line["provenance"])) for line in lines}
+    assert len(lines) == 3 and len(fields) == 1
+    assert [json.loads(line["history"]) for line in lines][:2] == [[], []]
+    assert [json.loads(line["provenance"]["rest"]) for line in lines] == [
+        *({}, {"topic": "music"}, {"topic": {"a": 1}})
+    ]
+    assert [len(each.history) for each in selfinstruct.load_run(out).examples()] == [0, 0, 2]
+    chats = written(tmp_path / "chats.jsonl", LATE[::-1])
+    respond(chats, "--model", "scripted:late", "--out", tmp_path / "chats").done()
+    history = [line["history"] for line in lines_of(tmp_path / "chats" / "examples.jsonl")]
+    assert [len(turns) for turns in history] == [2, 0, 0]
+    invoke("verify", out).done()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", [1, -1])
+def test_examples_load_in_datasets_whatever_comes_late(order: int, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    filler = [{"instruction": f"Sing {number}. " + "La " * 700} for number in range(8_000)]
+    rows = written(tmp_path / "rows.jsonl", [*LATE[:2], *filler, *LATE[2:]][::order])
+    respond(rows, "--model", "scripted:late", "--out", tmp_path / "run").done()
+    loaded = datasets.load_dataset(
+        "json",
+        data_files=str(tmp_path / "run" / "examples.jsonl"),
+        split="train",
+        cache_dir=str(tmp_path / "cache"),
+    )
+    assert len(loaded) > 7_900
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 from selfinstruct.data.examples import Turn
@@ -21,3 +22,11 @@ class Collected:
     history: tuple[Turn, ...] = ()  # of a chat: the turns before the instruction
     rest: Mapping[str, Any] = field(default_factory=dict)  # columns that no prompt uses, as JSON
     where: int = 0  # the line, item or row of the source, counted from 1
+
+    @property
+    def prompt_digest(self) -> bytes:
+        """16 bytes that stand for the whole prompt: system, history, instruction and input."""
+        before = [part for turn in self.history for part in (turn.role, turn.text)]
+        texts = (self.system, *before, self.instruction, self.input)
+        joined = "".join(f"{len(text)}:{text}" for text in texts)  # two lists never look alike
+        return blake2b(joined.encode(), digest_size=16).digest()

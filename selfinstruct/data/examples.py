@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,19 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """Fields of chats that every line of a dataset has, whether they hold anything or not.
+
+    Loaders take the fields and their types from the first lines. history_is_text: the turns are a
+    text of JSON, since an empty list on the first lines would have no type.
+    """
+
+    system: bool = False
+    history: bool = False
+    history_is_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A line of the dataset."""
 
@@ -51,19 +65,25 @@ class Example:
     provenance: dict[str, Any] = field(compare=False)  # instruction_id, turn, model
     system: str = ""  # the system message of a chat
     history: tuple[Turn, ...] = ()  # the turns of a chat before the instruction
+    layout: Layout = field(default=Layout(), compare=False, repr=False)
 
     def to_line(self) -> str:
         record = _fields(self)
+        del record["layout"]
         for name in ("system", "history"):
-            if not record[name]:
+            if not record[name] and not getattr(self.layout, name):
                 del record[name]
-        if self.history:
-            record["history"] = [{"role": turn.role, "content": turn.text} for turn in self.history]
+        if "history" in record:
+            turns = [{"role": turn.role, "content": turn.text} for turn in self.history]
+            record["history"] = to_json(turns) if self.layout.history_is_text else turns
         return to_json(record)
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Example:
-        history = tuple(Turn(turn["role"], turn["content"]) for turn in record.get("history", ()))
+        turns = record.get("history", ())
+        if isinstance(turns, str):
+            turns = json.loads(turns)
+        history = tuple(Turn(turn["role"], turn["content"]) for turn in turns)
         return cls(**{**record, "history": history})
 
 

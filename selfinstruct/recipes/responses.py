@@ -3,14 +3,16 @@
 In: the instructions of runs or of any dataset, chats whose last turn is the user's among them.
 Out: an example for every instruction and every model. Asks: `answer` once for each of them.
 Costs: a request an example. Differs from a loop of one's own: resumed, capped and recorded like
-every run; rows that have an output are passed over, each with a line in rejected.jsonl.
+every run; a row that has an output, or the prompt of an earlier row, is passed over, with a line in
+rejected.jsonl.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,13 +20,14 @@ from selfinstruct.asking.config import Config
 from selfinstruct.asking.endpoint import Rule, setting
 from selfinstruct.asking.stage import Ask, Question
 from selfinstruct.data.collected import Collected
-from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.examples import Example, Layout, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 from selfinstruct.parsing.answer import answer
 from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
 from selfinstruct.recipes.sources import Sources
+from selfinstruct.text import to_json
 
 _QUESTION = Question("answer", answer, ("conversation", "instruction", "input"), reply_tokens=250.0)
 
@@ -71,28 +74,42 @@ class Respond(Recipe):
     def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
         if not config.sources:
             raise UserError("respond: no source; name runs or files of instructions")
-        sources = Sources(config.sources, config.fields)
+        sources = Sources(config.sources, config.fields, config.edition)
         return Materials(sources, fingerprints={"sources": sources.fingerprints()})
+
+    def __init__(self, config: Any, materials: Any = None) -> None:
+        super().__init__(config, materials)
+        self._rows = _Rows(config)
+        self._laid_out: Layout | None = None
 
     @classmethod
     def expected(cls, config: Any, materials: Any) -> int:
-        open_rows = sum(_is_open(config, row) for row in materials)
+        rows = _Rows(config)
+        open_rows = sum(rows.why_not(at, row) is None for at, row in enumerate(materials))
         return open_rows * len(config.models)
 
     def items(self, start: int) -> Iterator[Collected]:
+        self._layout()  # reads all rows, so before any request is under way
         for number, row in enumerate(self.materials):
             if number >= start:
                 yield row
 
     def admit(self, at: int, draft: Collected) -> tuple[Instruction, Collected] | Rejected:
-        if not _is_open(self.config, draft):
-            given = (at, draft.instruction)
-            return Rejected(
-                *("read", "instruction", "has_output", *given),
-                input=draft.input,
-                output=draft.output,
-            )
-        return Instruction(f"i{at + 1:06d}", draft.instruction, at, ()), draft
+        reason = self._rows.why_not(at, draft)
+        if reason is None:
+            return Instruction(_id(at), draft.instruction, at, ()), draft
+        first = self._rows.first(draft) if reason == "exact_duplicate" else None
+        return Rejected(
+            *("read", "instruction", reason, at, draft.instruction),
+            instruction_id=None if first is None else _id(first),
+            input=draft.input,
+            output=draft.output,
+        )
+
+    def restore(self, instructions: Iterable[Instruction], ended: int) -> int:
+        for at, row in enumerate(islice(iter(self.materials), ended)):
+            self._rows.why_not(at, row)
+        return super().restore(instructions, ended)
 
     async def fill(
         self, at: int, admitted: tuple[Instruction, Collected], ask: Ask
@@ -120,11 +137,31 @@ class Respond(Recipe):
                 "turn": instruction.turn,
                 "model": self.config.models[number - 1],
                 "source_id": row.id,
-                **({"rest": dict(row.rest)} if row.rest else {}),
+                **self._rest(row),
             },
             system=row.system,
             history=row.history,
+            layout=self._layout(),
         )
+
+    def _rest(self, row: Collected) -> Mapping[str, Any]:
+        """The other columns of a row: a text of JSON in every line, whichever columns rows have."""
+        if self.config.edition < 2:
+            return {"rest": dict(row.rest)} if row.rest else {}
+        return {"rest": to_json(dict(row.rest))}
+
+    def _layout(self) -> Layout:
+        """The fields of chats in every line, as all rows decide that will be answered."""
+        if self._laid_out is None:
+            rows, system, history = _Rows(self.config), False, list[bool]()
+            if self.config.edition >= 2:
+                for at, row in enumerate(self.materials):
+                    if rows.why_not(at, row) is None:
+                        system = system or bool(row.system)
+                        history.append(bool(row.history))
+            is_late = any(history) and not history[0]
+            self._laid_out = Layout(system, any(history), history_is_text=is_late)
+        return self._laid_out
 
     def per_instruction(self) -> float:
         return float(len(self.config.models))
@@ -140,8 +177,28 @@ class Respond(Recipe):
         yield from self.materials.described()
 
 
-def _is_open(config: RespondConfig, row: Collected) -> bool:
-    return config.replace or row.output is None
+class _Rows:
+    """Which rows are answered: those without an output, and of equal prompts the first."""
+
+    def __init__(self, config: RespondConfig) -> None:
+        self._replace, self._has_filter = config.replace, config.edition >= 2
+        self._first: dict[bytes, int] = {}  # the number of the first row by its prompt's digest
+
+    def why_not(self, at: int, row: Collected) -> str | None:
+        """The reason to pass over row number `at`; rows come in order."""
+        if row.output is not None and not self._replace:
+            return "has_output"
+        if self._has_filter and self._first.setdefault(row.prompt_digest, at) != at:
+            return "exact_duplicate"
+        return None
+
+    def first(self, row: Collected) -> int:
+        """The number of the first row with this prompt."""
+        return self._first[row.prompt_digest]
+
+
+def _id(at: int) -> str:
+    return f"i{at + 1:06d}"
 
 
 def _values(row: Collected) -> Mapping[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from selfinstruct.asking.endpoint import EDITION
 from selfinstruct.data.collected import Collected
 from selfinstruct.errors import UserError
 from selfinstruct.records import Bad
@@ -14,10 +15,17 @@ from selfinstruct.records.prompts import named_columns
 class Sources:
     """The records of several sources, one source after the other, read anew at every iteration."""
 
-    def __init__(self, paths: Sequence[str], fields: Sequence[str] = ()) -> None:
-        """`fields`: as "instruction=question". Raises UserError for a path that is none."""
+    def __init__(
+        self, paths: Sequence[str], fields: Sequence[str] = (), edition: int = EDITION
+    ) -> None:
+        """fields: as "instruction=question". edition: of the run that reads.
+
+        Raises UserError for a path that is none.
+        """
         self._paths, self._fields = tuple(paths), named_columns(fields)
-        self._sources = [open_source(path, fields=self._fields) for path in self._paths]
+        self._sources = [
+            open_source(path, fields=self._fields, edition=edition) for path in self._paths
+        ]
         self._fingerprints = [fingerprint(path) for path in self._paths]
 
     def fingerprints(self) -> list[str]:
