@@ -255,9 +255,9 @@ def test_the_documentation_and_the_code_know_the_same_defects() -> None:
 
 
 def test_the_measured_table_is_the_one_that_is_measured() -> None:
-    text = DOCS.read_text("utf-8").partition("<!-- measured")[2]
+    text = DOCS.read_text("utf-8").partition("<!-- measured")[2].partition("<!-- end")[0]
     for slug in SLUGS:
-        line = re.search(rf"^\| `{slug}` \| (\d.*)$", text, re.M)
+        line = re.search(rf"^\| `{slug}` \| (.*)$", text, re.M)
         assert line is not None, slug
         for split, cell in zip(SPLITS, line[1].split("|"), strict=False):
             found = measured(slug, split)
