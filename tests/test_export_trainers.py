@@ -19,6 +19,8 @@ import pytest
 
 from selfinstruct.data.examples import Example, Turn
 from selfinstruct.exports import Export, export
+from selfinstruct.mixing.job import mix
+from selfinstruct.mixing.tables import read_mixture
 from selfinstruct.runs.view import load_run
 
 pytestmark = pytest.mark.slow  # installs transformers and more: a minute or two
@@ -348,3 +350,46 @@ def test_axolotl_takes_the_entries_of_our_documents_and_every_text(
         assert found[f"{name}/train.jsonl"] == [
             [["user", asked(one)], ["assistant", one.output]] for one in examples
         ]
+
+
+TRL_TEXTS = """
+from trl.data_utils import apply_chat_template
+found = [apply_chat_template(row, tokenizer)["text"] for row in rows(sys.argv[1] + "/train.jsonl")]
+print(json.dumps([found, [row["text"] for row in rows(sys.argv[1] + "/text.jsonl")]]))
+"""
+
+
+def test_every_trainer_takes_a_mixed_folder(
+    python: Path, finished: Path, tmp_path: Path, examples: list[Example]
+) -> None:
+    library = pytest.importorskip("tokenizers")
+    counter = library.Tokenizer(library.models.WordLevel({"?": 0}, unk_token="?"))
+    counter.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "pages.txt").write_text("Salt water.\nOld boats come home.\n" * 50)
+    (tmp_path / "mixture.toml").write_text(
+        f"""
+        tokenizer = {str(tmp_path / "tokenizer.json")!r}
+        [[component]]
+        name = "run"
+        source = {str(finished)!r}
+        [[component]]
+        name = "pages"
+        source = {str(tmp_path / "pages.txt")!r}
+        text = true
+        share = 0.05
+        """
+    )
+    mix(read_mixture(tmp_path / "mixture.toml", {}), tmp_path / "mix", on_read=lambda name: None)
+    truth = sorted((asked(one), one.output) for one in examples)
+    texts, documents = told(python, TOKENIZER + TRL_TEXTS, tmp_path / "mix")
+    whole = [
+        f"<user>{question}</user><assistant>{answer}</assistant>" for question, answer in truth
+    ]
+    assert sorted(texts) == sorted(whole)
+    assert documents and set(documents) <= {"Salt water.", "Old boats come home."}
+    program = LLAMA_FACTORY.replace('[name, f"{name}_test"]', "[name]")
+    read = told(python, program, tmp_path, "mix")["mix"]
+    assert sorted((turns[1][1], turns[2][1]) for turns in read) == truth
+    entry = {**ENTRIES[1], "path": "train.jsonl"}
+    read = told(python, TOKENIZER + AXOLOTL, tmp_path / "mix", json.dumps([entry]))["train.jsonl"]
+    assert sorted((turns[0][1], turns[1][1]) for turns in read) == truth

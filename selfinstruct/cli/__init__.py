@@ -15,10 +15,12 @@ from selfinstruct.cli.directory_commands import init, status, verify
 from selfinstruct.cli.export_command import export
 from selfinstruct.cli.generate_command import generate
 from selfinstruct.cli.judge_command import judge
+from selfinstruct.cli.mix_command import mix
 from selfinstruct.cli.recipe_commands import command_of, resume
 from selfinstruct.cli.report_commands import report, stats
 from selfinstruct.cli.respond_command import respond
 from selfinstruct.cli.screen import Commands
+from selfinstruct.cli.select_command import overlap, select
 from selfinstruct.cli.try_command import try_endpoint
 from selfinstruct.recipes.catalogue import RECIPES
 
@@ -41,7 +43,7 @@ def cli() -> None:
 
 for _command in (
     *(generate, respond, resume, try_endpoint, init, status, verify),
-    *(check, judge, stats, report, export, dedupe),
+    *(check, judge, stats, report, export, dedupe, mix, select, overlap),
 ):
     cli.add_command(_command)
 
