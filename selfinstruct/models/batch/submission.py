@@ -65,11 +65,11 @@ class Submission:
     async def found(self, sent: SentBatch) -> SentBatch | None:
         """A batch that another process was making, None if the endpoint has no such batch.
 
-        Raises ModelError.
+        A list may be late, so an empty list is read a second time. Raises ModelError.
         """
         batch_id = await self._patiently(lambda: self._find(sent))
-        if batch_id is None and (rest := sent.at + self.SETTLE - time.time()) > 0:
-            await asyncio.sleep(min(rest, self.SETTLE))
+        if batch_id is None:
+            await asyncio.sleep(self.SETTLE)
             batch_id = await self._patiently(lambda: self._find(sent))
         if batch_id is not None:
             return await self._named(sent, batch_id)
