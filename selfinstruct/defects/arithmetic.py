@@ -45,10 +45,8 @@ def wrong_arithmetic(row: Checked) -> Finding | None:
     value = asked_value(row)
     if value is not None and not _ROUNDED.search(row.instruction):
         return _without_result(row, value)
-    if _MAY_BE_FALSE.search(row.instruction) or _MAY_BE_FALSE.search(row.input):
-        return None
     wrong = false_equation(row.output)
-    if wrong is None:
+    if wrong is None or _MAY_BE_FALSE.search(row.instruction) or _MAY_BE_FALSE.search(row.input):
         return None
     return found("wrong_arithmetic", "output", f"{wrong.shown} (it is {_shown(wrong.value)})")
 

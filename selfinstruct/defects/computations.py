@@ -76,6 +76,10 @@ _TWO = re.compile(
     rf"|(?P<raised>square|cube) of (?P<q>\d[\d,]*))[\s?.]*",
     re.I,
 )
+_NAMED = re.compile(
+    r"add |subtract|take |multiply|divide|%|percent|per cent|root|squared|cubed|factorial|!|square|cube",
+    re.I,
+)
 _SPELLED = (
     (re.compile(r"\b(?:divided by|over)\b", re.I), "\u00f7"),
     (re.compile(r"\b(?:multiplied by)\b", re.I), "\u00d7"),
@@ -98,7 +102,7 @@ def asked_value(row: Checked) -> Fraction | None:
     if max(len(text), len(given)) > _LONGEST:
         return None
     if not any(map(str.isdigit, text)):
-        return _of_input(text, given) if given else None
+        return _of_input(text, given) if any(map(str.isdigit, given)) else None
     if given and _digits(given) not in _digits(text):
         return None
     return _of_instruction(text)
@@ -121,7 +125,7 @@ def _of_instruction(text: str) -> Fraction | None:
     if match := _HAN_NAMED.fullmatch(text):
         shown = _listed(match["l"])
         return None if shown is None else _folded(_HAN_MEANS[match["op"]], shown)
-    if match := _TWO.fullmatch(text):
+    if match := _TWO.fullmatch(text) if _NAMED.search(text) else None:
         is_plain = _words(match["ask"] or "") <= _ASKING
         return _of_two(match) if is_plain else None
     begin = _BEGIN.search(text)

@@ -43,7 +43,7 @@ _SHORT_FORMS = re.compile(
 )
 
 
-_INVISIBLE = re.compile("[\\s\u00ad\u200b-\u200f\u2060\ufeff]+$")
+_INVISIBLE = " \t\r\n\x0b\x0c\xa0\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\u3000\ufeff"
 _SIGN_OFF = (
     r"(?:yours (?:sincerely|truly|faithfully)|sincerely(?: yours)?|(?:best|kind|warm|warmest) ?(?:regards|wishes)?"
     r"|regards|respectfully|cheers|love|many thanks|thanks|thank you|with [\w ]{3,30}|all the best"
@@ -75,15 +75,13 @@ def truncated(row: Checked) -> Finding | None:
 
     A warning where the last word or sign calls for more, a note where only the full stop is missing.
     """
-    text = _INVISIBLE.sub("", row.output)
-    words = words_in(text)
-    if text.count("```") % 2 == 1:
+    text = row.output.rstrip(_INVISIBLE)
+    if "```" in text and text.count("```") % 2 == 1:
         return found("truncated", "output", text[-60:])
-    if (
-        row.is_classification
-        or (words < 7 and not HAN_OR_KANA.search(text))
-        or _CLOSED.search(text)
-    ):
+    if row.is_classification or _CLOSED.search(text[-3:]):
+        return _bare_item(text)
+    words = words_in(text)
+    if words < 7 and not HAN_OR_KANA.search(text):
         return _bare_item(text)
     last = text.rpartition("\n")[2]
     if re.search("[#\uff03]\\s?\\w+$", last) or _WHOLE.search(text[-400:]):

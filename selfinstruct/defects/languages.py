@@ -128,7 +128,10 @@ def wrong_language(row: Checked) -> Finding | None:
     """Another language than the instruction names; without a name, another script than its own."""
     if not row.output.strip() or row.is_classification or "```" in row.output:
         return None
-    return in_another_language(row) if _target(row.instruction) else _other_script(row)
+    if _target(row.instruction):
+        return in_another_language(row)
+    is_latin = row.instruction.isascii() and row.output.isascii()
+    return None if is_latin else _other_script(row)
 
 
 def _target(instruction: str) -> re.Match[str] | None:

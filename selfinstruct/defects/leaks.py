@@ -62,10 +62,6 @@ _ROLES = re.compile(
     re.I,
 )
 # A text without any of these marks and hints needs no closer look.
-_MARKS = (
-    "<|", "<\uff5c", "inst]", "sys>", "_of_", "s>", "<no", "_token>", "<pad", "<unk", "<sop", "<eo",
-    "mask]", "ool_", "m_pr", "[|", "think", "<extra", "<reserved", "[pad]", "[unk]", "[cls]", "[sep]",
-)  # fmt: skip
 _HINTS = (
     "below is an", "write a response", "##", "come up with", "class label",
     "given the classification", "list of", "can the following", "user:", "{instruction", "{input", "{output",
@@ -130,8 +126,7 @@ def _of_template(row: Checked, field: Field, text: str) -> Finding | None:
     """A special token or a piece of a template in a field."""
     if field == "input" and spells_no_input(text):  # `no_input_spelling` finds that
         return None
-    lowered = text.lower()
-    token = _token(text) if any(mark in lowered for mark in _MARKS) else None
+    token = _token(text) if "<" in text or "[" in text else None
     if token is not None:
         is_topic = _ABOUT_MODELS.search(row.instruction) and (
             field != "instruction" or _ASKS_ABOUT.match(row.instruction)
@@ -141,6 +136,7 @@ def _of_template(row: Checked, field: Field, text: str) -> Finding | None:
         cut = _cut(text, token)
         leak = found("leaked_prompt", field, text[token.start() :], cut, severity=severity)
         return None if is_topic or _is_tag(row, token) else leak
+    lowered = text.lower()
     if not any(hint in lowered for hint in _HINTS):
         return None
     match = _TEMPLATE.search(text)

@@ -41,7 +41,7 @@ def control_characters(row: Checked) -> Finding | None:
     for field, text in fields_of(row):
         if field == "input" and is_no_input_mark(text):  # `no_input_spelling` finds that
             continue
-        fix = restored(text)
+        fix = text if _is_plain(text) else restored(text)
         if (match := _CONTROL.search(text)) or fix != text:
             evidence = _around(text, match) if match else _difference(text, fix)
             return found("control_characters", field, evidence, fix if fix != text else None)
@@ -50,6 +50,13 @@ def control_characters(row: Checked) -> Finding | None:
             if spoilt is not None:
                 return spoilt
     return None
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text has no control character but line ends, and no sign of a formula."""
+    if "\\" in text or "$" in text or "\nabla" in text or "\notin" in text:
+        return text.isprintable()
+    return text.replace("\n", " ").isprintable()
 
 
 def _spoilt(row: Checked, field: Field, text: str) -> Finding | None:

@@ -7,7 +7,10 @@ import re
 from selfinstruct.defects.finding import Checked, Finding, found
 from selfinstruct.defects.repair import is_no_input_mark
 
-_INVISIBLE = re.compile("[\\s\u00ad\u200b-\u200f\u2060\ufeff]+")
+_INVISIBLE = (
+    " \t\r\n\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u00ad\u1680\u2028\u2029\u202f\u205f\u3000\u2060\ufeff"
+    + "".join(map(chr, range(0x2000, 0x2010)))
+)
 _MARK = re.compile(
     r"\.{2,}|\u2026+|-{1,}|_{2,}|\u2014+|\"\"|''|\u201c\u201d|``"
     r"|[<\[({]\s*(?:no[ _-]?(?:output|answer|response|text|content)|empty|blank|output|response"
@@ -151,7 +154,7 @@ def empty_output(row: Checked) -> Finding | None:
 
     A mark without letters is an error only where the task asks for a text, else a warning.
     """
-    if not _INVISIBLE.sub("", row.output):
+    if not row.output.strip(_INVISIBLE):
         return found(
             "empty_output",
             "output",
