@@ -62,7 +62,9 @@ _ANSI = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
 # Characters that stand for nothing: NUL, zero-width marks of byte order, overrides of direction,
 # marks of annotations.
 _NOTHING = re.compile("[\x00\ufeff\u202d\u202e\ufff9-\ufffb]")
-_LINE_ENDS = re.compile("[\x0b\x0c]")  # a page end and a vertical tab end a line, too
+# A page end and a vertical tab end a line, unless a line end would spell a command there.
+_BEHIND_LINE_ENDS = "|".join(names["\n"] for names in (_CERTAIN, _LIKELY))
+_LINE_ENDS = re.compile(f"[\x0b\x0c](?!(?:{_BEHIND_LINE_ENDS})(?![A-Za-z]))")
 # The lower bytes of U+2013 to U+201D between words: their upper bytes were cut off.
 _CUT = {sign: chr(0x2000 + ord(sign)) for sign in "\x13\x14\x18\x19\x1c\x1d"}
 _CUT_SIGNS = re.compile(
@@ -93,13 +95,13 @@ def restored(text: str) -> str:
     controls of Windows' code page the signs that they are there, colours of a terminal nothing.
     Other control characters stay.
     """
-    text = _RESTORED.sub(_spelled, text)
-    if _COMMAND.search(text):
-        text = _BESIDE_COMMANDS.sub(_spelled, text)
     if text.isprintable():
         return text
     text = _NOTHING.sub("", _ANSI.sub("", text))
     text = _CUT_SIGNS.sub(_uncut, _C1.sub(_windows, text))
+    text = _RESTORED.sub(_spelled, text)
+    if _COMMAND.search(text):
+        text = _BESIDE_COMMANDS.sub(_spelled, text)
     return _LINE_ENDS.sub("\n", text)
 
 

@@ -129,7 +129,7 @@ def _members(value: Any, place: Place) -> list[tuple[Any, Place | None]]:
         return [(value, None)]
     for sides in _SIDES:
         if all(side in value for side in sides):
-            system = [({"role": "system", "content": value["system"]}, (*place, "system"))]
+            system = [({"role": "system", "content": value.get("system")}, (*place, "system"))]
             both = [
                 ({"role": role, "content": value[side]}, (*place, side))
                 for role, side in zip(_PAIR, sides, strict=True)
