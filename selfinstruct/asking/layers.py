@@ -28,7 +28,9 @@ from selfinstruct.models.retry import Retried
 class _Surrounded(Protocol):
     """A model that may make several calls for a request, and has layers around every call."""
 
-    def surround(self, layers: Callable[[Model], Model], limits: Limits) -> None: ...
+    def surround(
+        self, layers: Callable[[Model], Model], limits: Limits, *, is_length_free: bool
+    ) -> None: ...
 
 
 def layers_around(
@@ -42,7 +44,8 @@ def layers_around(
 ) -> tuple[Retried, Paced]:
     """The outermost layer, and the layer among them that decides when a call goes."""
     evidence = Evidence()
-    metered = [_metered(each, spending) for each in found]
+    is_capped = config.max_cost > 0 or config.max_tokens_total > 0
+    metered = [_metered(each, spending, is_length_free=not is_capped) for each in found]
     spread = Spread(
         [Limited(model, each.limits) for model, each in zip(metered, found, strict=True)],
         notice,
@@ -68,7 +71,7 @@ def layers_around(
     return retried, paced
 
 
-def _metered(provider: Provider, spending: Budget) -> Model:
+def _metered(provider: Provider, spending: Budget, *, is_length_free: bool) -> Model:
     """A provider, each of whose calls goes through the budget."""
 
     def layers(calls: Model) -> Model:
@@ -76,5 +79,5 @@ def _metered(provider: Provider, spending: Budget) -> Model:
 
     if not isinstance(provider.model, _Surrounded):
         return layers(provider.model)
-    provider.model.surround(layers, provider.limits)
+    provider.model.surround(layers, provider.limits, is_length_free=is_length_free)
     return provider.model

@@ -19,7 +19,7 @@ from selfinstruct.models.openai.blame import Blame
 from selfinstruct.models.openai.calls import FORM, Calls, FormFailed, FormRefused
 from selfinstruct.models.openai.discovery import Discovery
 from selfinstruct.models.openai.errors import AmbiguousFailure
-from selfinstruct.models.openai.fields import Findings, LeftOut
+from selfinstruct.models.openai.fields import Findings, LeftOut, without_free_lengths
 from selfinstruct.models.openai.session import Session
 
 _NO_ACCESS = Access()
@@ -56,12 +56,18 @@ class OpenAI:
         self._layers: Model = self.calls
         self._limits: Limits | None = None
 
-    def surround(self, layers: Callable[[Model], Model], limits: Limits) -> None:
+    def surround(
+        self, layers: Callable[[Model], Model], limits: Limits, *, is_length_free: bool
+    ) -> None:
         """Put layers around every single call, of which a request may need several.
 
         limits: those of the endpoint, which count the first call of a request elsewhere.
+        is_length_free: no cap rests on the limit to the length of a reply.
         """
         self._layers, self._limits = layers(self.calls), limits
+        self._discovery.is_length_free = is_length_free
+        if not is_length_free:
+            without_free_lengths(self._findings.left_out)
 
     async def complete(self, request: Request) -> Completion:
         """Raises Transient, RequestFailed or ModelError."""

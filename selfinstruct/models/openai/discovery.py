@@ -42,7 +42,7 @@ class Discovery:
 
     send: makes the first call of a request, in a form. again: makes a further call, as soon as the
     limits allow. findings: the parts that the server does not take; new ones are added. leave_out:
-    the parts that the user leaves out.
+    the parts that the user leaves out. is_length_free: as of OpenAI.surround.
     """
 
     MOST_IN_VAIN = 2  # requests of a kind that were tried in all forms without success
@@ -52,6 +52,7 @@ class Discovery:
     ) -> None:
         self._send, self._again = send, again
         self._findings, self._leave_out = findings, leave_out
+        self.is_length_free = False
         self._answered: set[_Kind] = set()
         self._taken: set[str] = set()  # parts of requests that were answered
         self._in_vain: Counter[_Kind] = Counter()
@@ -192,7 +193,10 @@ class Discovery:
             meant = answer.meant
             is_likely = not (isinstance(meant, AmbiguousFailure) and meant.is_likely_of_run)
             found = Trials(
-                *(request, form, answer.refusal, suspected), is_named=is_named, is_likely=is_likely
+                *(request, form, answer.refusal, suspected),
+                is_named=is_named,
+                is_likely=is_likely,
+                is_length_free=self.is_length_free,
             )
             self._trials[request.key] = found
         return found

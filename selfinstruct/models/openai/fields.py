@@ -8,8 +8,8 @@ A server that refuses a part gets the next weaker form, or nothing, in its place
     temperature   -> nothing
 
 A finding holds for all requests to a server, or for a stage alone. The key of the latter has the
-stage in front: `classify.temperature: "0.01"`. A number there bounds the field's value: the most
-tokens, the most stop sequences, the highest temperature, or the lowest if below LEAST_BOUND.
+stage in front. A number there bounds the field's value, from above (`propose.stop: "4"`) or from
+below (`classify.temperature: "0.01+"`).
 """
 
 from __future__ import annotations
@@ -35,12 +35,11 @@ INSTEAD: dict[str, str | None] = {
     "system": "user",
 }
 BOUNDED = ("temperature", "max_tokens", "stop")  # fields whose values may be bounded for a stage
-LEAST_BOUND = 0.1  # a bound on the temperature below this is the lowest value, not the highest
 
 LeftOut = dict[str, "str | None"]  # by refused name, the name or the bound that is sent instead
 Learned = dict[str, LeftOut]  # by address of an endpoint that has answered
 
-_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+_BOUND = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?\+?")
 _FINDING = re.compile(rf"(?:\w+\.)?(?:{'|'.join(INSTEAD)})")
 
 
@@ -67,6 +66,14 @@ class Findings:
             self._notice(f"{self._address} does not take {_said(name, instead)}")
 
 
+def without_free_lengths(left_out: LeftOut) -> None:
+    """Forget the findings by which a reply may be longer than set: a cap rests on the limit."""
+    for name, instead in list(left_out.items()):
+        is_free = instead is None or (_is_bound(instead) and instead.endswith("+"))
+        if name.rpartition(".")[2] == "max_tokens" and is_free:
+            del left_out[name]
+
+
 def for_stage(left_out: Mapping[str, str | None], stage: str) -> Mapping[str, str | None]:
     """The findings that hold for a stage, by the names of the fields alone. Bounds are no part."""
     if not any("." in name for name in left_out):
@@ -79,22 +86,22 @@ def for_stage(left_out: Mapping[str, str | None], stage: str) -> Mapping[str, st
     return found
 
 
-def bounds_of(left_out: Mapping[str, str | None], stage: str) -> dict[str, float]:
+def bounds_of(left_out: Mapping[str, str | None], stage: str) -> dict[str, str]:
     """The bounds on values that hold for a stage, by field."""
     return {
-        field: float(bound)
+        field: bound
         for field in BOUNDED
         if (bound := left_out.get(f"{stage}.{field}")) and _is_bound(bound)
     }
 
 
-def within(field: str, value: Any, bound: float) -> Any:
+def within(field: str, value: Any, bound: str) -> Any:
     """A field's value within a bound. The bound of `stop` is a number of stop sequences."""
+    text = bound.rstrip("+")
+    number = float(text) if field == "temperature" else int(float(text))
     if field == "stop":
-        return value[: int(bound)]
-    if field == "temperature" and bound < LEAST_BOUND:
-        return max(value, bound)
-    return min(value, int(bound) if field == "max_tokens" else bound)
+        return value[: int(number)]
+    return max(value, number) if bound.endswith("+") else min(value, number)
 
 
 def read_learned(record: Any) -> Learned:
@@ -110,25 +117,26 @@ def read_learned(record: Any) -> Learned:
 def _instead(name: str, recorded: Any) -> str | None:
     """The form sent in the place of a refused part, by its record."""
     stage, _, field = name.rpartition(".")
+    if field == "max_tokens" and recorded is None:
+        return None
     return recorded if stage and field in BOUNDED and _is_bound(recorded) else INSTEAD[field]
 
 
 def _is_bound(instead: Any) -> bool:
-    return isinstance(instead, str) and _NUMBER.fullmatch(instead) is not None
+    return isinstance(instead, str) and _BOUND.fullmatch(instead) is not None
 
 
 def _said(name: str, instead: str | None) -> str:
     """A finding in the words of a notice."""
     stage, _, field = name.rpartition(".")
     where = f" in the stage {stage}" if stage else ""
-    if _is_bound(instead):
-        return f"'{field}' as set{where}: sends {_bound_said(field, float(instead or 0))} instead"
+    if instead is not None and _is_bound(instead):
+        return f"'{field}' as set{where}: sends {_bound_said(field, instead)} instead"
     other = f"; sends '{instead}' instead" if instead else ""
     return f"'{field}'{where}: left out from here on{other}"
 
 
-def _bound_said(field: str, bound: float) -> str:
-    if field == "stop":
-        return f"{int(bound)} stop sequences at most"
-    side = "least" if field == "temperature" and bound < LEAST_BOUND else "most"
-    return f"{bound:g} at {side}"
+def _bound_said(field: str, bound: str) -> str:
+    side = "least" if bound.endswith("+") else "most"
+    sequences = " stop sequences" if field == "stop" else ""
+    return f"{bound.rstrip('+')}{sequences} at {side}"

@@ -11,27 +11,34 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
-from selfinstruct.models.openai.fields import INSTEAD, LEAST_BOUND, OPTIONAL
+from selfinstruct.models.openai.fields import INSTEAD, OPTIONAL
 from selfinstruct.models.openai.hints import names, numbers, points_to
 
 Change = dict[str, "str | None"]  # findings, as in fields.LeftOut
 
 _SMALL = 0.01  # temperature in the place of 0, for servers that want more than 0
+_COOL = 0.1  # no bound from above on the temperature is lower
+_SHORT, _LONG = 256, 4096  # tokens: of replies that may be too short for a server, and long enough
 _FEW = (4, 2, 1)  # stop sequences
 _LEAST_TOKENS = 16  # no bound on the length of a reply is lower
 _FREE = ("top_p", "temperature", "presence_penalty", "frequency_penalty", "stop", "seed")
 
 
 def weaker_forms(
-    body: Mapping[str, Any], stage: str, words: str, outright: str | None = None
+    body: Mapping[str, Any],
+    stage: str,
+    words: str,
+    outright: str | None = None,
+    *,
+    is_length_free: bool = False,
 ) -> list[Change]:
     """The forms to try after a refusal of `body`: single parts, then pairs that are likely.
 
     words: those of the refusal, with its code and the name of the parameter. outright: the part
     that the words call unsupported; unless they name a bound for its value, the part is left out
-    first.
+    first. is_length_free: replies may be longer than set, as a last resort.
     """
-    found = [change for change in _likely(body, stage, words) if change]
+    found = [change for change in _likely(body, stage, words, is_length_free) if change]
     if outright is not None and not _names_bound(outright, body, words):
         found.insert(0, {outright: INSTEAD[outright]})
     return sorted(found, key=lambda change: _rank(change, words))
@@ -48,13 +55,15 @@ def pairs(body: Mapping[str, Any]) -> Iterator[Change]:
         yield {**first, **second}
 
 
-def barest_forms(body: Mapping[str, Any]) -> list[Change]:
-    """The forms without any optional part, but with a limit on the length of the reply."""
+def barest_forms(body: Mapping[str, Any], *, is_length_free: bool = False) -> list[Change]:
+    """The forms without any optional part. The limit to a reply's length goes if that is free."""
     bare: Change = {}
     for change in _without(body):
         bare.update(change)
-    length = _other_length(body)
-    return [change for change in (bare, {**bare, **length}) if change]
+    forms = [bare, {**bare, **_other_length(body)}]
+    if is_length_free:
+        forms.append({**bare, **_no_length(body)})
+    return [form for number, form in enumerate(forms) if form and form not in forms[:number]]
 
 
 def names_all(change: Change, words: str) -> bool:
@@ -77,7 +86,9 @@ def parts_of(body: Mapping[str, Any]) -> set[str]:
     return found | ({kind} if kind in INSTEAD else set())
 
 
-def _likely(body: Mapping[str, Any], stage: str, words: str) -> Iterator[Change]:
+def _likely(
+    body: Mapping[str, Any], stage: str, words: str, is_length_free: bool
+) -> Iterator[Change]:
     """Single parts, the cheapest first, and the pairs that servers refuse together."""
     for change in _without(body):
         if "temperature" in change:
@@ -85,8 +96,10 @@ def _likely(body: Mapping[str, Any], stage: str, words: str) -> Iterator[Change]
         if "stop" in change:
             yield from _stops(body, stage, words)
         yield change
-    other, lengths = _other_length(body), _lengths(body, stage, words)
-    yield from ([*lengths, other] if _is_too_long(body, words) else [other, *lengths])
+    other, lengths = _other_length(body), _lengths(body, stage, words, is_length_free)
+    yield from ([*lengths, other] if _is_of_length(body, words) else [other, *lengths])
+    if is_length_free:
+        yield _no_length(body)
     for first, second in (("top_p", "temperature"), ("presence_penalty", "frequency_penalty")):
         if first in body and second in body:
             yield {first: None, second: None}
@@ -115,6 +128,11 @@ def _other_length(body: Mapping[str, Any]) -> Change:
     return {"max_tokens": "max_tokens"} if "max_completion_tokens" in body else {}
 
 
+def _no_length(body: Mapping[str, Any]) -> Change:
+    """No limit on a reply. Completions endpoints would fall back on a few tokens."""
+    return {"max_tokens": None} if "messages" in body and _length(body) is not None else {}
+
+
 def _names_bound(part: str, body: Mapping[str, Any], words: str) -> bool:
     """Whether a refusal has a number that may bound the value of a part."""
     found, value = numbers(words), body.get(part)
@@ -122,7 +140,7 @@ def _names_bound(part: str, body: Mapping[str, Any], words: str) -> bool:
         return 0.0 in found and 1.0 not in found  # 1 is the usual value, the only one for some
     if part == "stop":
         return any(1 <= number < len(value or ()) for number in found)
-    least = {"temperature": LEAST_BOUND, "max_tokens": _LEAST_TOKENS}.get(part, math.inf)
+    least = {"temperature": _COOL, "max_tokens": _LEAST_TOKENS}.get(part, math.inf)
     return value is not None and any(least <= number < value for number in found)
 
 
@@ -131,8 +149,9 @@ def _temperatures(body: Mapping[str, Any], stage: str, words: str) -> list[Chang
     if value is None:
         return []
     if value == 0:
-        return [{f"{stage}.temperature": f"{_SMALL:g}"}]
-    fit = sorted((n for n in numbers(words) if LEAST_BOUND <= n < value), reverse=True)[:2]
+        least = sorted(number for number in numbers(words) if _SMALL < number < 1)[:1]
+        return [{f"{stage}.temperature": f"{bound:g}+"} for bound in (_SMALL, *least)]
+    fit = sorted((n for n in numbers(words) if _COOL <= n < value), reverse=True)[:2]
     if not fit and value > 1:
         fit = [1.0]
     return [{f"{stage}.temperature": f"{bound:g}"} for bound in fit]
@@ -145,15 +164,24 @@ def _stops(body: Mapping[str, Any], stage: str, words: str) -> list[Change]:
     return [{f"{stage}.stop": str(bound)} for bound in bounds]
 
 
-def _lengths(body: Mapping[str, Any], stage: str, words: str) -> Iterator[Change]:
-    """Bounds on the length of a reply: numbers of the refusal, then halves."""
+def _lengths(
+    body: Mapping[str, Any], stage: str, words: str, is_length_free: bool
+) -> Iterator[Change]:
+    """Bounds on the length of a reply: numbers of the refusal, then halves, or fourfolds."""
     value = _length(body)
     if value is None:
         return
-    halves = [value // 2, value // 4, value // 8]
-    for bound in dict.fromkeys((*_limits_in(words, value), *halves)):
+    if value <= _SHORT and is_length_free:
+        for bound in dict.fromkeys((*_leasts_in(words, value), 4 * value, 16 * value)):
+            yield {f"{stage}.max_tokens": f"{bound}+"}
+    for bound in dict.fromkeys((*_limits_in(words, value), value // 2, value // 4, value // 8)):
         if bound >= _LEAST_TOKENS:
             yield {f"{stage}.max_tokens": str(bound)}
+
+
+def _leasts_in(words: str, value: int) -> list[int]:
+    fit = {int(number) for number in numbers(words) if value < number <= _LONG}
+    return sorted(fit)[:2]
 
 
 def _limits_in(words: str, value: int) -> list[int]:
@@ -161,13 +189,13 @@ def _limits_in(words: str, value: int) -> list[int]:
     return sorted(fit, reverse=True)[:3]
 
 
-def _is_too_long(body: Mapping[str, Any], words: str) -> bool:
+def _is_of_length(body: Mapping[str, Any], words: str) -> bool:
     """Whether a refusal is about the value of the limit on a reply, and not about its name."""
     value = _length(body)
     other = "max_completion_tokens" if "max_tokens" in body else "max_tokens"
     return (
         value is not None
-        and bool(_limits_in(words, value))
+        and bool(_limits_in(words, value) or (value <= _SHORT and _leasts_in(words, value)))
         and points_to(words, "max_tokens")
         and other not in words
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from selfinstruct.models import Request
 from selfinstruct.models.openai.bodies import body_of
@@ -28,6 +29,7 @@ from selfinstruct.models.openai.forms import (
 from selfinstruct.models.openai.hints import is_about_another, likeness, names
 from selfinstruct.models.openai.refusals import Refusal, rejected_field
 
+Body: TypeAlias = dict[str, object]
 _SELDOM = (404, 500, 501)  # statuses that are seldom about the form of a request
 
 
@@ -36,6 +38,7 @@ class Trials:
 
     suspected: a change that has helped another request. is_named: the refusal names a sent field
     outright, and nothing else is to be tried. is_likely: the refusal may well be about the form.
+    is_length_free: no cap rests on the limit to the length of a reply.
     """
 
     MOST = 40  # calls
@@ -49,10 +52,12 @@ class Trials:
         *,
         is_named: bool = False,
         is_likely: bool = True,
+        is_length_free: bool = False,
     ) -> None:
         self.form = form
         self._request, self._suspected = request, suspected
         self._is_named, self._is_likely = is_named, is_likely
+        self._is_length_free = is_length_free
         self._first = self._last = refusal
         self.words = words_of(refusal)
         self._status = 0 if refusal is None else refusal.status
@@ -76,7 +81,7 @@ class Trials:
 
     def _all_forms(self) -> Iterator[Change]:
         first = self._sent({})
-        barest = barest_forms(first)
+        barest = barest_forms(first, is_length_free=self._is_length_free)
         is_curable = self._suspected in barest  # the bare form was taken, a fuller one may be
         if self._suspected and not is_curable:
             yield self._suspected
@@ -99,7 +104,7 @@ class Trials:
             told: list[tuple[Change, Refusal | None]] = []
             body, words = self._sent(base), words_of(refusal)
             outright = None if refusal is None else rejected_field(refusal, body)
-            for change in weaker_forms(body, self._request.stage, words, outright):
+            for change in self._weaker(body, words, outright):
                 if self._is_named and not names_all(change, words):
                     continue
                 yield {**base, **change}
@@ -113,13 +118,17 @@ class Trials:
             base.update(change)
             self.words += f" {words_of(refusal)}"
 
-    def _is_seldom_the_form(self, body: Mapping[str, object]) -> bool:
+    def _weaker(self, body: Body, words: str, outright: str | None) -> list[Change]:
+        free = self._is_length_free
+        return weaker_forms(body, self._request.stage, words, outright, is_length_free=free)
+
+    def _is_seldom_the_form(self, body: Body) -> bool:
         is_likely = self._is_likely and self._status not in _SELDOM
         first = words_of(self._first)
         is_likely = is_likely and not is_about_another(first)
         return not is_likely and not any(names(first, part) for part in parts_of(body))
 
-    def _sent(self, change: Change) -> dict[str, object]:
+    def _sent(self, change: Change) -> Body:
         left_out: LeftOut = {**self.form, **change}
         return body_of(self._request, left_out)
 
