@@ -302,9 +302,13 @@ def process(server: BatchServer, out: Path) -> subprocess.Popen[bytes]:
     )
 
 
+EVENTS = (("created", 2), ("look", 4), ("content", 2))
+KILLS = [(name, *EVENTS[at % 3]) for at, name in enumerate(CASES)]
+KILLS += [(name, *event) for name in USUAL for event in EVENTS if (name, *event) not in KILLS]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize(("event", "number"), [("created", 2), ("look", 4), ("content", 2)])
+@pytest.mark.parametrize(("name", "event", "number"), KILLS)
 def test_every_shape_survives_a_kill(
     name: str, event: str, number: int, live: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -320,7 +324,8 @@ def test_every_shape_survives_a_kill(
     with server_of(case, on=kill) as server:
         begun.append(process(server, out))
         begun[0].communicate(timeout=60)
-        assert begun[0].returncode == -signal.SIGKILL
+        killed, refused = -signal.SIGKILL, 2  # a batch that fails may end the sitting before
+        assert begun[0].returncode in ((killed, refused) if case.sittings > 1 else (killed,))
         server.on = lambda happened: None
         if case.sittings > 1:
             finish(process(server, out))
