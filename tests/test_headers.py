@@ -12,9 +12,9 @@ from urllib.parse import quote
 import pytest
 from aiohttp import web
 from batches import BatchServer
-from command import Ran, at, dataset, invoke
+from command import Ran, at, dataset, invoke, run
 from server import Answer, Call, LoopbackServer, error
-from test_secrets import assert_nowhere, forms
+from test_secrets import LOUD, assert_nowhere, forms
 
 import selfinstruct
 from selfinstruct.asking import settings
@@ -95,9 +95,10 @@ def test_a_batch_goes_to_its_endpoint_with_them(tmp_path: Path) -> None:
 
             app.middlewares.append(note)
 
-    words = ("--batch", "--header-env", "api-key=AZURE_KEY", "--query", "api-version=7")
+    words = ("--batch", "--preset", "alpaca", "--header-env", "api-key=AZURE_KEY")
     with Server() as server:
-        generate(tmp_path / "run", *at(server), *words, n=3, AZURE_KEY=SECRET).done()
+        more = ("--query", "api-version=7")
+        generate(tmp_path / "run", *at(server), *words, *more, n=1, AZURE_KEY=SECRET).done()
     assert {request.path.split("/")[2] for request in seen} >= {"files", "batches"}
     for request in seen:
         assert request.headers["api-key"] == SECRET and "authorization" not in request.headers
@@ -160,7 +161,8 @@ def test_a_secret_is_nowhere_though_the_server_repeats_it(tmp_path: Path) -> Non
     )
     out = tmp_path / "run"
     with LoopbackServer(echoing) as server:
-        ran = generate(out, *at(server), *words, n=20, AZURE_KEY=SECRET, OPENAI_LOG="debug")
+        again = ("generate", "--n", 20, "--out", out, *at(server), *words)
+        ran = run(*again, AZURE_KEY=SECRET, **LOUD)
         judged = invoke("judge", out, *at(server), *words[:-2], AZURE_KEY=SECRET)
     assert len(server.calls) > 20
     for secret in (SECRET, TOKEN, QUERY):
@@ -188,6 +190,19 @@ def test_a_harmless_value_is_recorded_and_sent_by_the_next_sitting(tmp_path: Pat
         invoke("resume", out, "--n", 8).done()
     assert {call.headers["http-referer"] for call in server.calls} == {"https://here.example"}
     assert all("top_p" not in call.body for call in server.calls)
+
+
+def test_a_redirect_to_another_house_carries_no_header_of_the_users(tmp_path: Path) -> None:
+    async def moved(call: Call, go_on: Answer) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": f"{other.base_url}/chat/completions"})
+
+    words = ("--header-env", "api-key=AZURE_KEY", "--header", f"X-Gateway: {TOKEN}")
+    with LoopbackServer() as other, LoopbackServer(moved) as server:
+        generate(tmp_path / "run", *at(server), *words, n=2, AZURE_KEY=SECRET).done()
+    assert server.calls and all(call.headers["api-key"] == SECRET for call in server.calls)
+    assert other.calls
+    for call in other.calls:
+        assert not {"api-key", "x-gateway", "authorization"} & set(call.headers)
 
 
 # ---------------------------------------------------------------- what cannot be

@@ -239,6 +239,11 @@ def test_usage_is_not_asked_for_again_where_it_was_refused(tmp_path: Path) -> No
     assert all(usage["completion_tokens"] for *_, usage in replies(tmp_path / "run").values())
 
 
+def test_a_server_that_only_streams_gets_the_advice_to_ask_for_streams(tmp_path: Path) -> None:
+    with LoopbackServer(streaming(only=True)) as server:
+        assert "try --stream" in generate(tmp_path / "run", *at(server)).error
+
+
 @pytest.mark.parametrize("usage", [True, False])
 def test_usage_and_another_field_may_be_refused_together(tmp_path: Path, usage: bool) -> None:
     with LoopbackServer(rejecting("top_p"), streaming(only=True, usage=usage)) as server:

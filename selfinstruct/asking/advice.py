@@ -83,7 +83,7 @@ def thinks(completion: Completion) -> bool:
 
 
 def remedy(symptoms: Symptoms) -> str:
-    """What to do about a stage that reads nothing, in a sentence."""
+    """The remedy for a stage that reads nothing, in a sentence."""
     stage, tokens = symptoms.stage, symptoms.decoding.max_tokens
     reason = max(symptoms.reasons, key=lambda reason: symptoms.reasons[reason], default="")
     if symptoms.cut and tokens is not None:

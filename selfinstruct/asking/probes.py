@@ -1,4 +1,4 @@
-"""Probes: every stage asked once, before a run, and all that came of it.
+"""Probes: every stage asked once before a run, with all replies.
 
 A probe goes the way of a run's requests, with the same limits, caps and attempts. Nothing is kept.
 """
@@ -46,7 +46,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """A probe with its exchanges, one for each attempt, and the last reply."""
+    """A probe with the exchange of each attempt, and the last reply."""
 
     probe: Probe
     exchanges: Sequence[Exchange]
@@ -58,7 +58,7 @@ class Probed:
 
     @property
     def remedy(self) -> str:
-        """What to do about attempts that could not be read; "" if the first attempt was read."""
+        """The remedy for attempts that could not be read; "" if the first attempt was read."""
         stage = self.probe.stage
         symptoms = Symptoms(stage.name, stage.decoding, stage.endpoint.response_format)
         for exchange in self.exchanges:
@@ -129,7 +129,7 @@ class _Noting:
 
 
 async def ask_all(probes: Sequence[Probe], books: Scratch, notice: Notice) -> list[Probed]:
-    """Ask the probes of one endpoint, one after another, each as often as a run would.
+    """Ask the probes of an endpoint in their order, each as often as a run would.
 
     Raises UserError, ModelError or Interrupted.
     """

@@ -36,7 +36,8 @@ def read_file(path: Path, kind: type[Endpoint]) -> dict[str, Any]:
 
     Raises UserError that names an unknown setting.
     """
-    return read_table(read_toml(path), str(path), kind, SITTING, secrets="does not belong into a file")
+    secrets = "does not belong into a file"
+    return read_table(read_toml(path), str(path), kind, SITTING, secrets=secrets)
 
 
 def read_table(
@@ -53,11 +54,7 @@ def read_table(
     Raises UserError that begins with `where`.
     """
     stages = tuple(kind.STAGES)
-    known = {
-        each.name: type(each.default)
-        for each in fields(kind)
-        if each.name != "decodings" and not each.metadata.get("is_recorded_only")
-    } | dict(others or {})
+    known = _kinds(kind) | dict(others or {})
     found: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
@@ -80,6 +77,15 @@ def read_table(
                 f"(known: {', '.join(sorted([*known, *stages, *DECODING]))})"
             )
     return found
+
+
+def _kinds(kind: type[Endpoint]) -> dict[str, type]:
+    """The type of each setting that a file may have, by name."""
+    return {
+        each.name: type(each.default)
+        for each in fields(kind)
+        if each.name != "decodings" and not each.metadata.get("is_recorded_only")
+    }
 
 
 def _pairs(name: str, value: Any) -> Any:

@@ -53,7 +53,7 @@ class Trying(Sectioned):
 @decoding_options
 @setting_options(SelfInstructConfig, (*_ENDPOINT, *_METHOD))
 def try_endpoint(with_judge: bool, dry_run: bool, config_file: Path | None, **given: Any) -> None:
-    """Ask every stage of `generate` once, and show what was sent, what came and what was read.
+    """Ask every stage of `generate` once; show the prompts, the replies and what was read.
 
     \b
     selfinstruct try --base-url http://localhost:8000/v1 --model my-model
@@ -61,7 +61,7 @@ def try_endpoint(with_judge: bool, dry_run: bool, config_file: Path | None, **gi
     selfinstruct try --model gpt-4o-mini --dry-run
 
     Takes the settings of a run, costs a few calls and writes nothing. Says which fields the server
-    does not take, whether the model thinks, and what to change where a reply could not be read.
+    does not take and whether the model thinks, and names a remedy where a reply could not be read.
     Exit code 0: all stages were read; 1: a stage was not; 2: the endpoint does not serve.
     """
     import asyncio

@@ -1,4 +1,4 @@
-"""A rehearsal of a run: every stage is asked once, and a person reads all that came of it.
+"""A rehearsal of a run: every stage is asked once, and a person reads the replies.
 
 Nothing is written down. The calls go the way of a run's calls, so that caps and limits hold.
 """
@@ -93,7 +93,7 @@ async def rehearse(probes: Iterable[Probe], notice: Notice = lambda text: None) 
 
 
 def planned(probes: Sequence[Probe]) -> Iterator[str]:
-    """What a rehearsal would send, for a person."""
+    """The prompts that a rehearsal would send, for a person."""
     for probe in probes:
         request = probe.request
         yield f"{request.stage}: {_decoding_of(request)}"

@@ -98,6 +98,15 @@ class Secrets:
             text = text.replace(form, "***")
         return text
 
+    def guard_logs(self) -> None:
+        """Hide the secrets in the logs of the HTTP libraries, until `leave_logs`."""
+        for logger in _loggers():
+            logger.addFilter(self)
+
+    def leave_logs(self) -> None:
+        for logger in _loggers():
+            logger.removeFilter(self)
+
     def filter(self, record: logging.LogRecord) -> bool:
         """A filter for the loggers of libraries, which log a server's words."""
         text = record.getMessage()
@@ -111,6 +120,16 @@ class Secrets:
             if form in text:
                 text = text.replace(form, "***")
         return text
+
+
+def _loggers() -> list[logging.Logger]:
+    """The loggers of the HTTP libraries. A filter holds for one logger, not for its children."""
+    libraries = ("openai", "httpx2", "httpcore2", "aiohttp")
+    return [
+        logging.getLogger(name)
+        for name in logging.root.manager.loggerDict
+        if name.partition(".")[0] in libraries
+    ]
 
 
 def _of_address(address: str) -> Iterator[str]:

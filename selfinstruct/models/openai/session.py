@@ -7,7 +7,7 @@ other calls: models, files, batches.
 from __future__ import annotations
 
 import json
-import logging
+import re
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,6 +31,7 @@ from selfinstruct.text import redacted
 _PATHS = {"chat": "chat/completions", "completions": "completions"}  # below the base URL
 _NO_KEY = "none"  # a server of one's own wants no key, but the openai client wants a text
 _OF_A_BODY = (400, 404, 422, 500, 501)  # refusals that may be about a field of the body
+_STREAM = re.compile(r".*\bstream(?:s|ing|ed)?\b.*", re.I | re.S)
 _NO_ACCESS = Access()
 _LONGEST_WORDS = 200  # characters of a foreign text in a message
 Result = TypeVar("Result")
@@ -66,16 +67,15 @@ class Session:
         self.address = redacted(str(self._client.base_url).rstrip("/"))
         addresses = (base_url, *urllib.request.getproxies().values())
         self.secrets = Secrets(api_key, addresses, access.secrets)
-        for logger in _loggers():
-            logger.addFilter(self.secrets)
+        self.secrets.guard_logs()
+        self._http.keep_at(self._client.base_url, access.headers)
         self._has_answered = has_answered
         self._counted: bool | None = None  # whether streams come with usage; None: nobody knows
         self._is_trying = False
 
     async def close(self) -> None:
         await self._client.close()
-        for logger in _loggers():
-            logger.removeFilter(self.secrets)
+        self.secrets.leave_logs()
 
     # ------------------------------------------------ calls
 
@@ -174,7 +174,11 @@ class Session:
         record = _parsed(reply.text)
         body = record if isinstance(record, dict) else reply.text
         after = retry_after(reply.headers, time.time())
-        return read_refusal(body, self.address, reply.status, self.words, after)
+        refusal = read_refusal(body, self.address, reply.status, self.words, after)
+        if reply.status in _OF_A_BODY and not self._access.streams:
+            words = _STREAM.sub(r"\g<0>; try --stream", refusal.words)
+            refusal = replace(refusal, words=words)
+        return refusal
 
     async def _heard(self, call: Awaitable[Result], *, missing: str = "") -> Result:
         """The result of a call of the libraries below. missing: as of `through`.
@@ -246,13 +250,3 @@ def _http_client(timeout: float, dropped: Sequence[str]) -> HttpClient:
             "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY: no proxy's address "
             f"({type(error).__name__}); mend or unset it"
         ) from None
-
-
-def _loggers() -> list[logging.Logger]:
-    """The loggers of the libraries below. A filter holds for one logger, not for its children."""
-    libraries = ("openai", "httpx2", "httpcore2", "aiohttp")
-    return [
-        logging.getLogger(name)
-        for name in logging.root.manager.loggerDict
-        if name.partition(".")[0] in libraries
-    ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -93,6 +93,17 @@ class HttpClient(openai.DefaultAioHttpClient):
         for name in self._dropped:
             request.headers.pop(name, None)
         return request
+
+    def keep_at(self, home: httpx2.URL, names: Collection[str]) -> None:
+        """Send these headers to `home` alone: a redirect elsewhere must not carry a secret."""
+
+        async def keep(request: httpx2.Request) -> None:
+            url = request.url
+            if url.origin != home.origin and (url.host, url.scheme) != (home.host, "https"):
+                for name in names:
+                    request.headers.pop(name, None)
+
+        self.event_hooks = {"request": [keep]} if names else {}
 
     async def send(
         self, request: httpx2.Request, *, stream: bool = False, **options: Any
