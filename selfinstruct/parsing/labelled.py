@@ -18,6 +18,7 @@ Label = re.Pattern[str]
 FIRST, EXAMPLE = "", "example"
 
 _RULE = re.compile(r"[ \t]*(?:#{3,}|-{3,}|\*{3,}|={3,})[ \t]*$")
+_FENCE = re.compile(r"(?:```+|~~~+)[ \t]*[\w+-]{0,20}[ \t]*$")
 _NAMED = re.compile(
     r"(?!(?:Sure|Ok|Okay|Note|Task|Instructions?|Explanation|Here|Yes|No)\b)[A-Z]\w{1,20}: +\S"
 )
@@ -31,6 +32,11 @@ _TAG = re.compile(
 def is_fence(line: str) -> bool:
     """Whether a line opens or closes a block of code, unlike "```x = 1```"."""
     return line.count("```") % 2 == 1 or line.lstrip(" \t").startswith("~~~")
+
+
+def text_beside_fence(line: str) -> str:
+    """The text of a line with a fence, without the fence and the language of the code."""
+    return _FENCE.sub("", line).strip()
 
 
 def sections_by(reply: str, patterns: Sequence[Label], wording: Wording) -> list[Section]:
@@ -48,9 +54,10 @@ def sections_by(reply: str, patterns: Sequence[Label], wording: Wording) -> list
         return answered[0] if answered else every[-1]
     if answered:
         return min(answered, key=lambda sections: len(sections[0][1]))
-    loose = sections_of(wording.inline.sub("\n", reply), wording.loose, wording)
-    if "output" in fields_of(loose):
-        return loose
+    for text in (reply, wording.inline.sub("\n", reply)):
+        loose = sections_of(text, wording.loose, wording)
+        if "output" in fields_of(loose):
+            return loose
     return _tagged(reply) or max(every, key=lambda sections: len(fields_of(sections)))
 
 
@@ -79,6 +86,7 @@ def sections_of(reply: str, label: Label, wording: Wording = WIDE) -> list[Secti
     if not begins and (fences := [number for number, line in enumerate(lines) if is_fence(line)]):
         end = fences[-1] if len(fences) > 1 else len(lines)
         before, after = lines[: fences[0]], lines[end + 1 :]
+        before += map(text_beside_fence, (lines[fences[0]], *lines[end : end + 1]))
         lines = lines[fences[0] + 1 : end]
         begins = _begins(lines, label)
     breaks = _breaks(lines, begins, wording)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from selfinstruct.parsing.labelled import is_fence
+from selfinstruct.parsing.labelled import is_fence, text_beside_fence
 from selfinstruct.parsing.marks import (
     ANY_FIELD,
     BOLD,
@@ -60,6 +60,7 @@ def list_items(reply: str, wording: Wording = WIDE) -> Listing:
             item = _Item(line, match, wording)
         elif is_fence(line):
             is_fenced = is_fenced or item is None
+            found.leftovers.append(text_beside_fence(line))
             if item is not None:
                 item.inside = item.inside and not is_fenced  # a block around the list ends here
         elif item is None:
