@@ -13,6 +13,7 @@ from selfinstruct.defects.equations import false_equation
 from selfinstruct.defects.finding import Checked, Finding, found
 
 _LONGEST = 250  # letters of an output that is compared with the value asked for
+_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(
     r"(?<![\d.])[-\u2212]?\s?(?:\d+ \d+/\d+|(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?/\s?\d+)?"
     r"|\.\d+)"
@@ -40,7 +41,7 @@ _MAY_BE_FALSE = re.compile(
 
 def wrong_arithmetic(row: Checked) -> Finding | None:
     """An output without the result that the task asks for, or with a false equation."""
-    if not any(map(str.isdigit, row.output)):
+    if not _DIGIT.search(row.output):
         return None
     value = asked_value(row)
     if value is not None and not _ROUNDED.search(row.instruction):

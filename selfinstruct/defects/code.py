@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from selfinstruct.defects.finding import Checked, Finding, found
+from selfinstruct.defects.words import has_any
 
 _SIGNS = re.compile(
     r"```|^[ \t]*(?:def|class|import|from \w+ import|function|const|let|var|public|private|static|void"
@@ -42,8 +43,8 @@ _WANTED = re.compile(
     re.I,
 )
 _CODE_WANTED_OTHERS = re.compile(
-    r"^(?!.*(?:故事|文章|伪代码|伪码|描述|句话|技巧|蛋糕|应用程序|调度|大纲|步骤|流程|测试用例|好处|解释|说明|工具|特征|[?？]))"
-    r"\W*(?:请|给定.{2,20}，)?(?:编写|写)(?:一个|一段)?.{0,16}(?:函数|代码|程序(?!员)|SQL|正则|[Pp]ython 脚本)"
+    r"^(?!.*(?:故事|文章|伪代码|伪码|描述|句话|技巧|蛋糕|应用程序|调度|大纲|步骤|流程|测试用例|好处|解释|说明|工具|特征|[?\uff1f]))"
+    r"\W*(?:请|给定.{2,20}\uff0c)?(?:编写|写)(?:一个|一段)?.{0,16}(?:函数|代码|程序(?!员)|SQL|正则|[Pp]ython 脚本)"
     r"|escrib[ea] (?:una funci\u00f3n|un (?:programa|script)|c\u00f3digo)"
     r"|schreib\w* (?:eine [\w-]*funktion|ein [\w-]*(?:programm|skript))"
     r"|(?:\u00e9cris|\u00e9crivez|\u00e9crire) (?:une fonction|un (?:programme|script))",
@@ -116,7 +117,7 @@ def missing_code(row: Checked) -> Finding | None:
     """Code that the output lacks, or that the instruction speaks of and does not give."""
     instruction = row.instruction
     lowered = instruction.lower()
-    if not any(word in lowered for word in _ABOUT_CODE):
+    if not has_any(lowered, _ABOUT_CODE):
         return None
     if _SPOKEN_OF.search(instruction) and _TASK_ON_CODE.search(instruction):
         text = f"{_SPOKEN_OF.sub('', instruction)}\n{row.input}"

@@ -85,6 +85,7 @@ _SPELLED = (
     (re.compile(r"\b(?:multiplied by)\b", re.I), "\u00d7"),
     (re.compile(r"\b(?:to the power of)\b", re.I), "^"),
 )
+_DIGIT = re.compile(r"\d")
 _BEGIN = re.compile(r"[(\d.$\u20ac\u00a3]|-\s?\d")
 _END = re.compile(
     r"(?:\s*(?:=|equals?|equal to|is|\?|\uff1f|\.|\u3002|!|\u7b49\u4e8e|\u662f|\u591a\u5c11|\u51e0))+\s*$",
@@ -101,8 +102,8 @@ def asked_value(row: Checked) -> Fraction | None:
     text, given = row.instruction.strip(), row.input.strip()
     if max(len(text), len(given)) > _LONGEST:
         return None
-    if not any(map(str.isdigit, text)):
-        return _of_input(text, given) if any(map(str.isdigit, given)) else None
+    if not _DIGIT.search(text):
+        return _of_input(text, given) if _DIGIT.search(given) else None
     if given and _digits(given) not in _digits(text):
         return None
     return _of_instruction(text)

@@ -7,6 +7,7 @@ from collections import Counter
 
 from selfinstruct.defects.code import looks_like_code
 from selfinstruct.defects.finding import Checked, Finding, found
+from selfinstruct.defects.words import has_any
 
 _SCRIPTS = {
     "han": "\u3400-\u9fff", "kana": "\u3040-\u30ff", "hangul": "\uac00-\ud7af",
@@ -136,7 +137,7 @@ def wrong_language(row: Checked) -> Finding | None:
 
 def _target(instruction: str) -> re.Match[str] | None:
     lowered = instruction.lower()  # an instruction without a name needs no closer look
-    return _TARGET.search(instruction) if any(name in lowered for name in _NAMES) else None
+    return _TARGET.search(instruction) if has_any(lowered, _NAMES) else None
 
 
 def in_another_language(row: Checked) -> Finding | None:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from selfinstruct.defects.code import looks_like_code
 from selfinstruct.defects.finding import Checked, Field, Finding, Severity, fields_of, found
 from selfinstruct.defects.nothing import spells_no_input
+from selfinstruct.defects.words import has_any
 
 # The tokens of Llama, Qwen, Mistral, Gemma, Phi, DeepSeek, Cohere, GLM, gpt-oss, OpenAssistant,
 # Granite, EXAONE, InternLM, Baichuan, BERT, T5 and those that others have taken over.
@@ -137,7 +138,7 @@ def _of_template(row: Checked, field: Field, text: str) -> Finding | None:
         leak = found("leaked_prompt", field, text[token.start() :], cut, severity=severity)
         return None if is_topic or _is_tag(row, token) else leak
     lowered = text.lower()
-    if not any(hint in lowered for hint in _HINTS):
+    if not has_any(lowered, _HINTS):
         return None
     match = _TEMPLATE.search(text)
     if match is None or _ABOUT_MODELS.search(row.instruction.replace(match.group(), "")):
@@ -196,7 +197,7 @@ def _label(row: Checked) -> Finding | None:
         severity: Severity | None = "warning" if _ANSWER.search(match.group()) else None
         return found("leaked_prompt", "output", output, output[match.end() :], severity=severity)
     lowered = output.lower()
-    named = any(name in lowered for name in _NAMES)
+    named = has_any(lowered, _NAMES)
     match = _SECTION.search(output) if named else None
     if match is not None and looks_like_code(output):  # a comment on input and output
         match = None

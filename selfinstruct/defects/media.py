@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from selfinstruct.defects.finding import Checked, Finding, fields_of, found
+from selfinstruct.defects.words import has_any
 
 _THING = (
     r"(?:images?|pictures?|photos?|photographs?|drawings?|paintings?|illustrations?|sketch(?:es)?"
@@ -139,7 +140,7 @@ def _asked_in_english(row: Checked) -> re.Match[str] | None:
     """The words of an English instruction that ask to make a medium or look at a given medium."""
     text = row.instruction
     lowered = text.lower()
-    if not any(word in lowered for word in _VISUAL) or _IN_TEXT.search(_PLOTTED.sub(" ", text)):
+    if not has_any(lowered, _VISUAL) or _IN_TEXT.search(_PLOTTED.sub(" ", text)):
         return None
     if _ASKS_A_NUMBER.search(text):
         return None
@@ -170,7 +171,7 @@ def _placeholder(row: Checked) -> Finding | None:
     for field, text in fields_of(row)[1:]:
         if (
             len(text) < 300
-            and ("." in text or "[" in text or field == "input")
+            and ("[" in text or field == "input")
             and (match := _PLACEHOLDER.search(text))
             and not _FILES_ARE_NAMES.search(row.instruction)
             and (field == "input" or "[" in match.group())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from selfinstruct.defects.finding import Checked, Finding, fields_of, found
+from selfinstruct.defects.words import has_any
 
 _EMAIL = re.compile(r"(?<![\w.+@-])([\w.+-]+)@((?:[\w-]+\.)+[a-z]{2,})\b", re.I)
 _INVENTED_DOMAIN = re.compile(
@@ -55,9 +56,10 @@ _KEY = re.compile(
 _SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
 _DIGITS = re.compile(r"\d(?:[ ().+/-]{0,3}\d){6}")
-_KEYLIKE = re.compile(
-    r"sk-|AKIA|gh[pousr]_|github_pat|xox|AIza|hf_|glpat|_live_|PRIVATE KEY|eyJ|SG\."
-)
+_KEYLIKE = (
+    "sk-", "AKIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat", "xox", "AIza", "hf_",
+    "glpat", "_live_", "PRIVATE KEY", "eyJ", "SG.",
+)  # fmt: skip
 _DUMMY_KEY = re.compile(r"(.)\1{5,}|example|your|xxxx|1234567890|abcdefg", re.I)
 
 
@@ -92,7 +94,7 @@ def _first_masked(text: str) -> str | None:
         for match in _EMAIL.finditer(text):
             if not _INVENTED_DOMAIN.match(match[2]) and not _ROLE.match(match[1]):
                 return f"e-mail address {match[1][:2]}...@{match[2]}"
-    if not _DIGITS.search(text) and not _KEYLIKE.search(text):
+    if not _DIGITS.search(text) and not has_any(text, _KEYLIKE):
         return None
     # digits inside an account number are no telephone number
     accounts = [(account.start(), account.end()) for account in _IBAN.finditer(text)]
