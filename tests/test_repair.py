@@ -260,3 +260,30 @@ def test_records_that_are_no_example_make_strict_fail(tmp_path: Path) -> None:
     path.write_text(json.dumps(records()[0]) + '\n{"note": 1}\n')
     strict = ("check", path, "--strict", "--only", "refusal")
     assert invoke(*strict).code == 1 and invoke(*strict, "--skip-bad").code == 0
+
+
+def test_faults_of_turns_are_findings_and_no_reason_not_to_read(tmp_path: Path) -> None:
+    def chat(*turns: tuple[str, str]) -> dict[str, Any]:
+        return {"messages": [{"role": role, "content": text} for role, text in turns]}
+
+    hi, yes = ("user", "Name a tree."), ("assistant", "The oak.")
+    path = tmp_path / "a.jsonl"
+    faults = [
+        chat(hi, yes, ("user", ""), yes, hi, yes),
+        chat(hi, ("critic", "No."), hi, yes),
+        chat(yes, hi, yes),
+        chat(hi, yes, yes),
+        chat(hi, hi, yes),
+        chat(hi, yes),
+    ]
+    path.write_text("".join(json.dumps(each) + "\n" for each in faults))
+    found = json.loads(invoke("check", path, "--json", "--only", "chat_turns").done().out)
+    assert found["examples"] == 6 and found["findings"]["chat_turns"]["count"] == 5
+
+
+def test_a_special_token_of_another_model_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"instruction": "Name a tree.", "output": "Oak [[stop]]"}) + "\n")
+    check = ("check", path, "--only", "leaked_prompt")
+    assert "0 with a finding" in invoke(*check).done().out
+    assert "1 with a finding" in invoke(*check, "--special-token", "[[stop]]").done().out

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from selfinstruct.errors import UserError
 from selfinstruct.records import Bad, Record
 from selfinstruct.records.chats import texts_of_chat
+from selfinstruct.records.columns import PARTS, listed
 from selfinstruct.records.prompts import Prompts, named_columns
-from selfinstruct.records.shapes import PARTS, Prompt, listed
+from selfinstruct.records.shapes import Prompt
 from selfinstruct.records.values import Unreadable
 
 EXACT = frozenset({0})  # the place of the system message, which is equal or another
@@ -30,7 +31,7 @@ class Identity:
         named = [field for field in fields if field.partition("=")[0] in PARTS and "=" in field]
         self.fields = tuple(field for field in fields if field not in named)
         self._turns = turns
-        self._prompts = Prompts(named_columns(named), may_be_blank=True)
+        self._prompts = Prompts(named_columns(named), lenient=True)
         self._plain: dict[tuple[str, ...], tuple[str | None, str, str | None] | None] = {}
 
     def of_others(self, fields: Sequence[str]) -> Identity:

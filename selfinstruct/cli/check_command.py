@@ -32,6 +32,13 @@ from selfinstruct.errors import UserError
     metavar="NAME=COLUMN",
     help="Which column is the instruction, input, output, system or history; repeatable.",
 )
+@click.option(
+    "--special-token",
+    "special_tokens",
+    multiple=True,
+    metavar="TEXT",
+    help="A special token of a model, beside those of all common models. Repeatable.",
+)
 @click.option("--skip-bad", is_flag=True, help="Leave records that cannot be read out of the copy.")
 @click.option(
     "--every",
@@ -52,6 +59,7 @@ def check(
     fix: bool,
     out: str | None,
     fields: tuple[str, ...],
+    special_tokens: tuple[str, ...],
     skip_bad: bool,
     every: str | None,
     format: str | None,
@@ -86,6 +94,7 @@ def check(
             every=every,
             format=format,
             skip_bad=skip_bad,
+            special_tokens=special_tokens,
             progress=reading.update,
         )
     lines = [json.dumps(found.to_record(), ensure_ascii=False)] if as_json else list(found.lines())

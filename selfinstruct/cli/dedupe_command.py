@@ -128,7 +128,7 @@ def _lines(
 ) -> Iterator[str]:
     """The counts, as a person reads them."""
     from selfinstruct.defects.finding import shortened
-    from selfinstruct.records.shapes import listed
+    from selfinstruct.records.columns import listed
 
     tokenizer = settings["tokenizer"]
     yield (

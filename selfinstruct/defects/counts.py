@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from selfinstruct.defects import DEFECTS, Finding, rejects
-from selfinstruct.records.shapes import listed
+from selfinstruct.records.columns import listed
 
 _NAMED = 5  # records that are no example that are named
 _SHOWN = 3  # findings of each slug that are kept to be shown

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfinstruct.defects.finding import Row
+from selfinstruct.records.columns import listed
 from selfinstruct.records.prompts import Prompts
-from selfinstruct.records.shapes import Prompt, listed
+from selfinstruct.records.shapes import Prompt
 from selfinstruct.records.values import Place, Unreadable
 
 _FIELDS = ("instruction", "input", "output")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 from selfinstruct.defects import (
@@ -47,21 +48,23 @@ def survey(
     every: str | None = None,
     format: str | None = None,
     skip_bad: bool = False,
+    special_tokens: Collection[str] = (),
     progress: OnRead = lambda done, size, read: None,
 ) -> Survey:
     """Checks the examples of a file or of a run's directory, in any shape that `records` reads.
 
     fields: as "instruction=question". out: the copy, in which defects with a single right repair
     are repaired; every other byte stays as it is. skip_bad: whether the copy leaves out records
-    that cannot be read. every: the file of all findings, a record each. Raises UserError.
-    Memory: that of the last 50,000 texts, for finding near-duplicates.
+    that cannot be read. every: the file of all findings, a record each. special_tokens: more of
+    them, for `leaked_prompt`. Raises UserError. Memory: that of the last 50,000 texts, for finding near-duplicates.
     """
     _keep_apart(path, out, every)
     source = Source(_file(path), format, pieces=out is not None)
     with ExitStack() as stack:
         copy = stack.enter_context(copying(source, out, format)) if out is not None else None
         tell: Write = stack.enter_context(writing(every)) if every is not None else _nowhere
-        checking = _Checking(slugs, fields, copy, tell, skip_bad=skip_bad)
+        look = partial(findings, only=slugs, special_tokens=special_tokens)
+        checking = _Checking(slugs, look, fields, copy, tell, skip_bad=skip_bad)
         for number, record in enumerate(stack.enter_context(closing(iter(source))), 1):
             if number % _STEP == 0:
                 progress(source.done, source.size, number)
@@ -77,6 +80,7 @@ class _Checking:
     def __init__(
         self,
         slugs: Collection[str],
+        look: Callable[[Row], list[Finding]],
         fields: Sequence[str],
         copy: Copy | None,
         tell: Write,
@@ -84,8 +88,9 @@ class _Checking:
         skip_bad: bool,
     ) -> None:
         self.survey = Survey()
-        self._slugs, self._copy, self._tell, self._skip_bad = slugs, copy, tell, skip_bad
-        self._prompts = Prompts(named_columns(fields), may_be_blank=True)
+        self._slugs, self._look = slugs, look
+        self._copy, self._tell, self._skip_bad = copy, tell, skip_bad
+        self._prompts = Prompts(named_columns(fields), lenient=True)
         is_wanted = bool(ACROSS & set(slugs))
         self._across = Across(near="near_duplicate" in slugs) if is_wanted else None
 
@@ -117,7 +122,7 @@ class _Checking:
             return Bad(record.where, f"no example: {error}", record.piece)
         row = read.row
         found = self._findings(row)
-        mended = _mended(row, found, self._slugs)
+        mended = _mended(row, found, self._look)
         changes = read.changes(mended)
         self.survey.take(record.where, found)
         self.survey.long += shortened_row(row) is not row
@@ -133,9 +138,7 @@ class _Checking:
 
     def _findings(self, row: Row) -> list[Finding]:
         across = self._across.findings(row) if self._across else []
-        return findings(row, self._slugs) + [
-            finding for finding in across if finding.slug in self._slugs
-        ]
+        return self._look(row) + [finding for finding in across if finding.slug in self._slugs]
 
 
 def _nowhere(record: Record) -> None:
@@ -191,10 +194,10 @@ def _file(path: str) -> str:
     return str(Path(path) / "examples.jsonl") if path != STDIO and Path(path).is_dir() else path
 
 
-def _mended(row: Row, seen: list[Finding], slugs: Collection[str]) -> Row:
+def _mended(row: Row, seen: list[Finding], look: Callable[[Row], list[Finding]]) -> Row:
     for _ in range(_ROUNDS):
         if not any(finding.fix is not None for finding in seen):
             break
         row = repaired(row, seen)
-        seen = findings(row, slugs)
+        seen = look(row)
     return row

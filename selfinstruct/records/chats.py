@@ -47,18 +47,20 @@ class Chat:
     system_place: Place | None = None
 
 
-def read_chat(value: Any, column: str) -> Chat:
+def read_chat(value: Any, column: str, *, lenient: bool = False) -> Chat:
     """The chat in a column: a list of turns, or the same list as a text of JSON.
 
-    Raises Unreadable, naming the turn.
+    lenient: whether roles, order and blank texts are as they are. Raises Unreadable, naming the
+    turn.
     """
-    placed = list(_turns(_listed(value, column), column))
+    placed = list(_turns(_listed(value, column), column, lenient))
     turns = [turn for turn, _ in placed]
     first = len(list(takewhile(_is_system, turns)))
     for number, turn in enumerate(turns[first:], first + 1):
-        if _is_system(turn):
+        if _is_system(turn) and not lenient:
             raise Unreadable(f"{_place(column, number)}: a system message behind other turns")
-    check_order(turns[first:], column, first)
+    if not lenient:
+        check_order(turns[first:], column, first)
     # The keys of a place lead through lists and objects, not through a text of JSON.
     places = [None if isinstance(value, str) else place for _, place in placed]
     return Chat(
@@ -69,9 +71,11 @@ def read_chat(value: Any, column: str) -> Chat:
     )
 
 
-def read_history(value: Any, column: str) -> tuple[Turn, ...]:
+def read_history(value: Any, column: str, *, lenient: bool = False) -> tuple[Turn, ...]:
     """The turns before an instruction: pairs [user, assistant], or turns. Raises Unreadable."""
-    turns = tuple(turn for turn, _ in _turns(_listed(value, column), column))
+    turns = tuple(turn for turn, _ in _turns(_listed(value, column), column, lenient))
+    if lenient:
+        return turns
     if any(map(_is_system, turns)):
         raise Unreadable(f"{column!r}: a system message among the earlier turns")
     check_order(turns, column)
@@ -108,13 +112,15 @@ def _listed(value: Any, column: str) -> Sequence[Any]:
     return value
 
 
-def _turns(values: Sequence[Any], column: str) -> Iterator[tuple[Turn, Place | None]]:
+def _turns(
+    values: Sequence[Any], column: str, lenient: bool
+) -> Iterator[tuple[Turn, Place | None]]:
     """Turns as they stand, and the two turns of a pair, each with its place."""
     number = 0
     for at, value in enumerate(values):
         for member, place in _members(value, (column, at)):
             number += 1
-            turn = _turn(member, _place(column, number))
+            turn = _turn(member, _place(column, number), lenient)
             yield turn, place or _text_place(member, (column, at))
 
 
@@ -152,16 +158,19 @@ def _text_place(turn: Mapping[str, Any], place: Place) -> Place | None:
     return (*place, name, 0, part)
 
 
-def _turn(value: Any, place: str) -> Turn:
+def _turn(value: Any, place: str, lenient: bool) -> Turn:
     if not isinstance(value, Mapping):
         raise Unreadable(f"{place}: must be an object with a role and a text, not {kind_of(value)}")
     named = _given(value, "role", "from")
     role = named.strip().lower() if isinstance(named, str) else None
     if role in _TOOL_ROLES or any(value.get(name) for name in _TOOL_CALLS):
         raise Unreadable(f"{place}: a call of a tool or its result; chats with tools are not read")
-    if role not in _ROLES:
+    if role not in _ROLES and not lenient:
         raise Unreadable(f"{place}: {'no role' if named is None else f'unknown role {named!r}'}")
     text = _content(_given(value, *_TEXTS), place)
+    if lenient:
+        return Turn(_ROLES.get(role or "", str(named)), text)
+    assert role is not None
     if not text.strip():
         if _ROLES[role] == "system":
             return Turn("system", "")

@@ -10,10 +10,11 @@ from types import MappingProxyType
 
 from selfinstruct.data.collected import Collected
 from selfinstruct.errors import UserError
+from selfinstruct.records.columns import PARTS, listed
 from selfinstruct.records.formats import format_of
 from selfinstruct.records.reading import Source
 from selfinstruct.records.record import Bad, Record
-from selfinstruct.records.shapes import PARTS, listed, read_prompt
+from selfinstruct.records.shapes import read_prompt
 from selfinstruct.records.values import Unreadable, is_blank, plain
 from selfinstruct.text import well_formed
 

@@ -6,20 +6,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from selfinstruct.errors import UserError
-from selfinstruct.records.shapes import PARTS, Prompt, listed, plain_columns, read_prompt
+from selfinstruct.records.columns import PARTS, listed, plain_columns
+from selfinstruct.records.shapes import Prompt, read_prompt
 from selfinstruct.records.values import Unreadable
 
 
 class Prompts:
     """Reads prompts, and notes the columns that no prompt uses and those that were named in vain.
 
-    named: columns by part. may_be_blank, edition: see `read_prompt`.
+    named: columns by part. lenient, edition: see `read_prompt`.
     """
 
     def __init__(
-        self, named: Mapping[str, str], *, may_be_blank: bool = False, edition: int = 2
+        self, named: Mapping[str, str], *, lenient: bool = False, edition: int = 2
     ) -> None:
-        self._named, self._may_be_blank, self._edition = named, may_be_blank, edition
+        self._named, self._lenient, self._edition = named, lenient, edition
         self._missing = dict(named)
         self._unused: dict[str, None] = {}
         self._columns: dict[str, None] = {}
@@ -32,9 +33,7 @@ class Prompts:
         if self._missing:
             self._columns.update(dict.fromkeys(record))
         try:
-            prompt = read_prompt(
-                record, self._named, may_be_blank=self._may_be_blank, edition=self._edition
-            )
+            prompt = read_prompt(record, self._named, lenient=self._lenient, edition=self._edition)
         except RecursionError:
             raise Unreadable("nested too deeply") from None
         for name in record:
