@@ -18,6 +18,7 @@ from selfinstruct._keywords import Exporting, Judging, Place, Progress, Respondi
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from selfinstruct._keywords import Checking
     from selfinstruct.annotate.quality import Quality
     from selfinstruct.asking.config import Config
     from selfinstruct.defects.counts import Survey
@@ -205,18 +206,16 @@ def check(
     only: Sequence[str] = (),
     ignore: Sequence[str] = (),
     out: Place | None = None,
-    format: str | None = None,
+    **options: Unpack[Checking],
 ) -> Survey:
-    """Known defects in the examples of a run, or of any file with instruction, input and output: counts, and some evidence.
+    """Known defects in the examples of a run, or of a file in any usual shape: counts, and some evidence.
 
     `out`: where a copy goes in which what has one right repair is repaired. Raises UserError.
     """
     from selfinstruct.defects.survey import chosen, survey
 
-    where = str(_directory(source))
-    return survey(
-        where, chosen(only, ignore), out=None if out is None else os.fspath(out), format=format
-    )
+    where, copy = str(_directory(source)), None if out is None else os.fspath(out)
+    return survey(where, chosen(only, ignore), out=copy, **options)
 
 
 def export(

@@ -106,6 +106,15 @@ class Judging(_Endpoint, total=False):
     """The keywords of `judge` beside its own parameters."""
 
 
+class Checking(TypedDict, total=False):
+    """The keywords of `check` beside its own parameters."""
+
+    fields: Sequence[str]  # as "instruction=question"
+    format: str | None
+    skip_bad: bool
+    special_tokens: Sequence[str]
+
+
 class Exporting(TypedDict, total=False):
     """The keywords of `export`."""
 
