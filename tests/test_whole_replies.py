@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,8 @@ MARK = "Qzzxj"  # at the end of each text that was cut
 
 
 def cutting(stages: tuple[str, ...], reasons: list[str]) -> Callable[[Request], Completion]:
-    """The scripted model, which cuts two of three first replies of some stages."""
+    """The scripted model, which cuts two of three replies of some stages, by each reason in turn."""
+    turns = cycle(reasons)
 
     def answer(request: Request) -> Completion:
         said = reply(request)
@@ -140,7 +142,7 @@ def cutting(stages: tuple[str, ...], reasons: list[str]) -> Callable[[Request], 
             return said
         text = said.text[: len(said.text) * 2 // 3] + f" {MARK}"
         text = MARK if request.stage == "classify" else text
-        return replace(said, text=text, finish_reason=reasons[request.seed % len(reasons)])
+        return replace(said, text=text, finish_reason=next(turns))
 
     return answer
 
