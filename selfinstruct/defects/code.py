@@ -90,9 +90,10 @@ _TASK_ON_CODE = re.compile(
 )
 _ABOUT_CODE = (  # an instruction without any of these words needs no closer look
     "code snippet function program script query regex regular method algorithm loop sql html css"
-    " class test component module app page sheet"
-    " command form statement decorator generator one-liner dockerfile funci c\u00f3digo funktion"
-    " skript fonction 代码 函数 脚本 程序 查询 正则"
+    " class module command decorator dockerfile sheet unit"
+    " python java ruby rust php swift kotlin perl bash shell matlab scala haskell vba react django"
+    " flask node c++ c#"
+    " funci c\u00f3digo funktion skript fonction 代码 函数 脚本 程序 查询 正则"
     " 関数 プログラム コード スクリプト クエリ"
 ).split()
 _MARKS_OF_CODE = re.compile(
