@@ -19,12 +19,12 @@ from selfinstruct.defects.edition1.languages import wrong_language
 from selfinstruct.defects.edition1.leaks import leaked_prompt
 from selfinstruct.defects.edition1.letters import control_characters
 from selfinstruct.defects.edition1.media import image_request
-from selfinstruct.defects.edition1.merged import merged_instructions
 from selfinstruct.defects.edition1.nothing import empty_output, no_input_spelling, not_available
-from selfinstruct.defects.edition1.pages import invented_url
 from selfinstruct.defects.edition1.personal import personal_data
 from selfinstruct.defects.edition1.refusals import refusal
 from selfinstruct.defects.edition1.unchanged import output_equals_input
+from selfinstruct.defects.merged import merged_instructions
+from selfinstruct.defects.pages import invented_url
 
 __all__ = ["findings", "rejects"]
 

@@ -104,8 +104,7 @@ class SelfInstructConfig(Config):
     max_instances_per_task: int = _method(3, "Examples kept of one instruction.")
     reject: str = _method(
         "certain",
-        "Defects that drop an example, others being noted in it: certain, annotate (drop none), "
-        "none (look for none), or a list.",
+        "Defects that drop an example: certain, annotate or none (drop none), or a list.",
     )
     lag: int = _method(
         256,
