@@ -21,6 +21,7 @@ _LONE_BACKSLASH = re.compile(
     r"|theta|right|rho|rangle|neq|nabla|not|neg)(?![a-z]))[bfnrt]))?"
 )
 _MOST_FAILURES = 100  # broken values of a reply, each of which may be read to the reply's end
+_ENDS_ITEM = re.compile(r"\s*(?:[,\]]|\Z)")
 _NEXT_ITEM = re.compile(r'\n\s*(?=["{])')
 
 
@@ -107,7 +108,10 @@ def _whole_items(
     while position and (found := _GAP.match(text, position)):
         try:
             item, position = decoder.raw_decode(text, found.end())
+            is_broken = several and not _ENDS_ITEM.match(text, position)
         except (ValueError, RecursionError):
+            is_broken = True
+        if is_broken:
             following = _NEXT_ITEM.search(text, found.end()) if several else None
             if following is None:
                 break

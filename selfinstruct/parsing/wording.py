@@ -14,6 +14,7 @@ from selfinstruct.parsing.languages import any_of
 
 MARK = r"[ \t>*_#`]*"  # markdown around a number or a label
 _AROUND = " \t\r\n\"'*_`[]<>()."
+_AROUND_HAN = "\uff08\uff09\u3002\u300c\u300d\u3010\u3011"
 _NO_INPUT = (
     r"(?:no\W?(?:(?:additional|further|specific|other|extra) )?inputs?|inputs? (?:is )?not|none|not"
     r"|this task does not)?"
@@ -81,8 +82,9 @@ def lines_of(reply: str) -> list[str]:
 
 def given_input(text: str, wording: Wording | None = None) -> str:
     """`text` without blanks around, "" for a spelling of "no input" such as "N/A"."""
-    spelling = (wording or WIDE).no_input
-    return "" if spelling.fullmatch(text.strip(_AROUND)) else text.strip()
+    wording = wording or WIDE
+    around = _AROUND + _AROUND_HAN if wording.is_wide else _AROUND
+    return "" if wording.no_input.fullmatch(text.strip(around)) else text.strip()
 
 
 def _wording(words: str, no_input: str, closing: str, *, is_wide: bool) -> Wording:
