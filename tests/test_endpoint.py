@@ -24,7 +24,7 @@ from server import (
     without_usage,
 )
 
-from selfinstruct.errors import ModelError, RequestFailed, Transient
+from selfinstruct.errors import ModelError, Refused, RequestFailed, Transient
 from selfinstruct.models import Completion, Decoding, Message, Request, Usage
 from selfinstruct.models.openai.blame import Blame
 from selfinstruct.models.openai.client import OpenAI
@@ -357,10 +357,13 @@ def test_the_models_of_an_endpoint() -> None:
 # ---------------------------------------------------------------- what failures mean
 
 WRONG, AGAIN = ModelError, Transient
+OPEN = "again, or the run"  # a Transient that may turn out to be the run's
 # The outcome of a request at an endpoint that has not answered before, and at one that has.
-# A text is the slug of RequestFailed.
+# A text is the slug of RequestFailed, also where it depends on the answers to others (Refused).
 OUTCOMES: dict[str, tuple[Any, Any]] = {
-    **dict.fromkeys(("401", "403", "404", "model", "quota"), (WRONG, WRONG)),
+    "401": (WRONG, WRONG),
+    **dict.fromkeys(("403", "404", "model"), (WRONG, "bad_request")),
+    "quota": (WRONG, OPEN),
     **dict.fromkeys(
         (
             "408",
@@ -379,9 +382,9 @@ OUTCOMES: dict[str, tuple[Any, Any]] = {
     ),
     **dict.fromkeys(("reset", "hang", "error in 200"), (AGAIN, AGAIN)),
     **dict.fromkeys(
-        ("no choices", "not json", "not an object", "html", "empty body"), (WRONG, AGAIN)
+        ("no choices", "not json", "not an object", "html", "empty body"), (OPEN, AGAIN)
     ),
-    **dict.fromkeys(("400", "422"), (WRONG, "bad_request")),
+    **dict.fromkeys(("400", "422"), ("bad_request", "bad_request")),
     **dict.fromkeys(
         ("context openai", "context llama.cpp", "context vllm"),
         ("context_overflow", "context_overflow"),
@@ -397,6 +400,9 @@ def test_the_table_knows_every_failure() -> None:
 @pytest.mark.parametrize("kind", OUTCOMES)
 def test_every_failure_is_the_runs_or_the_requests_or_passes(kind: str) -> None:
     def is_it(found: Completion | Exception, wanted: Any) -> bool:
+        if wanted in (AGAIN, OPEN):
+            return type(found) is Transient and (found.of_run is not None) == (wanted is OPEN)
+        found = found.of_request if isinstance(found, Refused) else found
         return (
             isinstance(found, RequestFailed) and found.reason == wanted
             if isinstance(wanted, str)
@@ -404,7 +410,8 @@ def test_every_failure_is_the_runs_or_the_requests_or_passes(kind: str) -> None:
         )
 
     timeout = 0.3 if kind == "hang" else 20.0
-    failed = with_changes(CHAT, messages=(*CHAT.messages[:1], Message("user", "poison")))
+    words = (*CHAT.messages[:1], Message("user", "poison"))
+    failed = with_changes(CHAT, messages=words, shrinks=False)
     with LoopbackServer(failing(kind, when=lambda call: "poison" in str(call.body))) as server:
         [fresh], _ = ask(server, failed, timeout=timeout)
         [_, answered], _ = ask(server, CHAT, failed, timeout=timeout)
@@ -424,23 +431,23 @@ def test_an_overflow_among_the_first_requests_is_not_the_runs_fault() -> None:
     )
 
 
-def test_an_overflow_of_the_shorter_prompt_is_the_runs_if_nobody_was_answered() -> None:
+def test_an_overflow_of_the_shorter_prompt_may_be_the_runs() -> None:
     first_try = with_changes(CHAT, stage="draft", shrinks=True)
     shorter = with_changes(first_try, messages=CHAT.messages[:1])
     with LoopbackServer(failing("context openai"), stage_of=lambda text: "propose") as server:
         [first, second], _ = ask(server, first_try, shorter)
     assert (
         isinstance(first, RequestFailed)
-        and isinstance(second, ModelError)
-        and "does not fit" in str(second)
+        and isinstance(second, Refused)
+        and "does not fit" in str(second.of_run)
     )
 
 
-def test_an_overflow_that_nobody_will_shorten_is_the_runs_at_once() -> None:
+def test_an_overflow_that_nobody_will_shorten_may_be_the_runs() -> None:
     whole = with_changes(CHAT, stage="classify", shrinks=False)
     with LoopbackServer(failing("context openai"), stage_of=lambda text: "classify") as server:
         [found], _ = ask(server, whole)
-    assert isinstance(found, ModelError) and "does not fit" in str(found)
+    assert isinstance(found, Refused) and "does not fit" in str(found.of_run)
 
 
 @pytest.mark.parametrize(
@@ -466,13 +473,14 @@ def test_a_refusal_is_told_by_its_words(status: int, words: str, slug: str) -> N
 
     with LoopbackServer(refuse) as server:
         [_, found], _ = ask(server, with_changes(CHAT, seed=6), CHAT)
+    found = found.of_request if isinstance(found, Refused) else found
     assert isinstance(found, RequestFailed) and found.reason == slug, found
 
 
 @pytest.mark.parametrize(
     ("code", "words", "wanted"),
     [
-        (402, "Insufficient credits", ModelError),
+        (402, "Insufficient credits", Refused),
         (400, "prompt is too long: 210000 tokens > 200000 maximum", RequestFailed),
         (400, "Unsupported parameter: 'seed'", Completion),
         (429, "Rate limited", Transient),
@@ -751,20 +759,7 @@ def lone_refusals(
     return asyncio.run(errors())
 
 
-def test_a_run_that_goes_on_takes_a_few_lone_refusals_for_the_requests_own() -> None:
-    """Answered requests are not asked again. A server that refuses all still ends the run."""
-
-    async def ask(endpoint: OpenAI, number: int) -> None:
-        await endpoint.complete(with_changes(CHAT, seed=number))
-
-    with LoopbackServer(failing("400")) as server:
-        assert lone_refusals({}, ask, server.base_url) == [RequestFailed] * Blame.DOUBTS + [
-            ModelError
-        ]
-        assert lone_refusals(None, ask, server.base_url)[0] is ModelError
-
-
-def test_what_a_batch_file_refuses_is_the_requests_own_as_often_as_on_the_wire() -> None:
+def test_a_few_refusals_in_a_batch_file_are_the_requests_own_if_the_endpoint_is_known() -> None:
     refusal = {"error": {"message": "cannot be done", "type": "invalid_request_error"}}
 
     async def read(endpoint: OpenAI, number: int) -> None:

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from selfinstruct.errors import ModelError, NoRoom, RequestFailed, Transient
-from selfinstruct.models import Completion, Decoding, Message, Model, Request, Usage
+from selfinstruct.errors import ModelError, NoRoom, Refused, RequestFailed, Transient
+from selfinstruct.models import PROBE, Completion, Decoding, Message, Model, Request, Usage
 from selfinstruct.models.limits.concurrency import Bounded, Paced
 from selfinstruct.models.money.budget import Budget, Caps, Metered
 from selfinstruct.models.money.meter import Meter
@@ -491,6 +491,54 @@ def test_a_server_that_is_busy_has_nothing_against_a_request() -> None:
         request(0)
     )
     assert provider.asked.count("t0") == 21
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_while_nothing_but_probes_is_answered_few_requests_are_taken_for_lost(
+    is_known: bool,
+) -> None:
+    """A wrong setting may be refused in each request, and never in a probe."""
+
+    async def answer(asked: Request, before: int) -> Completion:
+        if asked.stage != PROBE:
+            raise Refused(ModelError("refused"), RequestFailed("bad_request", "no"))
+        return completion(asked)
+
+    async def errors() -> list[type[Exception]]:
+        found: list[type[Exception]] = []
+        for place in range(20):
+            try:
+                await model.complete(request(place))
+            except (ModelError, RequestFailed) as error:
+                found.append(type(error))
+        return found
+
+    model = Quick(Provider(answer), retries=8, patience=60, is_known=is_known)
+    doubts = Retried.DOUBTS_IF_KNOWN if is_known else Retried.DOUBTS
+    assert run(errors()) == [RequestFailed] * doubts + [ModelError] * (20 - doubts)
+
+
+def test_a_refusal_of_everything_ends_the_run_and_no_request_is_lost() -> None:
+    refuses = False
+
+    async def answer(asked: Request, before: int) -> Completion:
+        if refuses:
+            raise Refused(ModelError("no money"), RequestFailed("bad_request", "no money"))
+        return completion(asked)
+
+    async def main() -> list[Completion | BaseException]:
+        nonlocal refuses
+        await all_of(model, 4)
+        refuses = True
+        asked = (model.complete(request(place)) for place in range(10, 30))
+        return list(await asyncio.gather(*asked, return_exceptions=True))
+
+    provider = Provider(answer)
+    model = Quick(Paced(provider, 8), retries=8, patience=60)
+    ends = run(main())
+    assert {type(end) for end in ends} == {ModelError}
+    assert all("no money; it has answered others, and now refuses" in str(end) for end in ends)
+    assert provider.asked.count("probe") == 1
 
 
 def test_a_run_whose_requests_mostly_fail_for_good_is_told_why() -> None:

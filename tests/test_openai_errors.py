@@ -100,11 +100,12 @@ def classes(library: str, *roots: type[BaseException]) -> set[str]:
 
 # ---------------------------------------------------------------- openai
 
+EITHER = "the run | this one: bad_request"
 STATUSES = {  # a bare one, without words that say more
     **dict.fromkeys((101, 300, 301, 304), "the run | again charged"),
-    **dict.fromkeys((401, 402, 403, 404, 407, 511), "the run"),
+    **dict.fromkeys((401, 407, 511), "the run"),
     **dict.fromkeys(
-        (405, 406, 410, 411, 414, 415, 418, 421, 426, 428, 431, 451),
+        (402, 403, 404, 405, 406, 410, 411, 414, 415, 418, 421, 426, 428, 431, 451),
         "the run | this one: bad_request",
     ),
     **dict.fromkeys((400, 422), "the run | this one: bad_request"),
@@ -316,17 +317,17 @@ def test_a_bug_stays_a_bug() -> None:
 @pytest.mark.parametrize(
     ("status", "code", "words", "meaning", "hint"),
     [
-        (404, "model_not_found", "words", "the run", "check --model 'mentor'"),
-        (404, "", "The model `mentor` does not exist.", "the run", "check --model 'mentor'"),
+        (404, "model_not_found", "words", EITHER, "check --model 'mentor'"),
+        (404, "", "The model `mentor` does not exist.", EITHER, "check --model 'mentor'"),
         (
             404,
             "",
             "model 'llama' not found, try pulling it first",
-            "the run",
+            EITHER,
             "check --model 'mentor'",
         ),
-        (404, "", "Not Found", "the run", "check --base-url, which usually ends in /v1"),
-        (404, "", "Invalid URL (POST /v2/chat/completions)", "the run", "no such path"),
+        (404, "", "Not Found", EITHER, "check --base-url, which usually ends in /v1"),
+        (404, "", "Invalid URL (POST /v2/chat/completions)", EITHER, "no such path"),
         (
             400,
             "",
@@ -341,7 +342,7 @@ def test_a_bug_stays_a_bug() -> None:
             "the run",
             "write https:// instead",
         ),
-        (429, "insufficient_quota", "words", "the run", "no credit left"),
+        (429, "insufficient_quota", "words", "the run | again busy", "no credit left"),
         (
             429,
             "",
@@ -350,7 +351,13 @@ def test_a_bug_stays_a_bug() -> None:
             "",
         ),
         (451, "", "words", "the run | this one: bad_request", ""),
-        (403, "", "Your input was flagged by moderation.", "this one: content_filter", ""),
+        (
+            403,
+            "",
+            "Your input was flagged by moderation.",
+            "the run | this one: content_filter",
+            "",
+        ),
     ],
 )
 def test_words_and_codes_say_more_than_a_status(
