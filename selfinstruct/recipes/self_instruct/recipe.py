@@ -254,8 +254,6 @@ class SelfInstruct(Recipe):
         yield f"  seed tasks   {len(self.pool.seeds)}"
 
     def specimens(self) -> Mapping[str, Mapping[str, object]]:
-        values = {
-            "instruction": self.pool.seeds[0].instruction,
-            "max_instances": self.config.max_instances_per_task,
-        }
+        shown = self.pool.seeds[0].instruction
+        values = {"instruction": shown, "max_instances": self.config.max_instances_per_task}
         return dict.fromkeys(("classify", "input_first", "output_first"), values)
