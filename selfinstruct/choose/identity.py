@@ -14,7 +14,6 @@ from selfinstruct.records.shapes import Prompt
 from selfinstruct.records.values import Unreadable
 
 EXACT = frozenset({0})  # the place of the system message, which is equal or another
-_SHAPES = 1000  # sets of columns that are remembered
 Turns = Literal["all", "first", "last"]
 
 
@@ -32,7 +31,6 @@ class Identity:
         self.fields = tuple(field for field in fields if field not in named)
         self._turns = turns
         self._prompts = Prompts(named_columns(named), lenient=True)
-        self._plain: dict[tuple[str, ...], tuple[str | None, str, str | None] | None] = {}
 
     def of_others(self, fields: Sequence[str]) -> Identity:
         """The same for records whose columns have other names.
@@ -60,37 +58,13 @@ class Identity:
                     return text
                 texts.append(text)
             return tuple(texts)
-        plain = self._plain_texts(record.fields)
+        plain = self._prompts.plain_texts(record.fields)
         if plain is not None:
-            return plain
+            return plain[0], "", plain[1], plain[2]
         try:
             return self._prompt(self._prompts.read(record.fields))
         except Unreadable as error:
             return Bad(record.where, str(error), record.piece)
-
-    def _plain_texts(self, fields: Mapping[str, Any]) -> tuple[str, ...] | None:
-        """The texts of a record whose columns are plain, many times faster than by its shape.
-
-        None for other records, and for the first record with these columns.
-        """
-        names = tuple(fields)
-        if names not in self._plain:
-            if len(self._plain) == _SHAPES:
-                self._plain.clear()
-            self._plain[names] = self._prompts.plain_columns(names)
-            return None
-        columns = self._plain[names]
-        if columns is None:
-            return None
-        system, instruction, given = columns
-        texts = (
-            (fields[system] or "") if system else "",
-            fields[instruction],
-            (fields[given] or "") if given else "",
-        )
-        if not (type(texts[0]) is type(texts[1]) is type(texts[2]) is str):
-            return None
-        return texts[0], "", texts[1], texts[2]
 
     def unused(self) -> list[str]:
         """The columns that belong to no prompt."""

@@ -33,6 +33,13 @@ class ReadRow:
 
 def read_row(record: Mapping[str, Any], prompts: Prompts) -> ReadRow:
     """The row of a record, its texts as they stand there. Raises Unreadable."""
+    plain = prompts.plain_texts(record)
+    if plain is not None:
+        places = prompts.places(record)
+        if "output" in places:
+            system, instruction, given, output = plain
+            row = Row(instruction, given, output, _label(record), system)
+            return ReadRow(row, places)
     prompt = prompts.read(record)
     if prompt.output is None and "output" not in prompt.places:
         if prompt.is_chat:
@@ -41,12 +48,11 @@ def read_row(record: Mapping[str, Any], prompts: Prompts) -> ReadRow:
             f"no output (columns: {listed(record)}); name its column with --field output=COLUMN"
         )
     instruction, given, output = (_text(record, prompt, field) for field in _FIELDS)
-    label = record.get("is_classification")
     row = Row(
         instruction,
         given,
         output,
-        is_classification=label if isinstance(label, bool) else None,
+        is_classification=_label(record),
         system=prompt.system,
         history=prompt.history,
     )
@@ -56,6 +62,11 @@ def read_row(record: Mapping[str, Any], prompts: Prompts) -> ReadRow:
         if isinstance(_at(record, place), str)
     }
     return ReadRow(row, raw)
+
+
+def _label(record: Mapping[str, Any]) -> bool | None:
+    label = record.get("is_classification")
+    return label if isinstance(label, bool) else None
 
 
 def _text(record: Mapping[str, Any], prompt: Prompt, field: str) -> str:

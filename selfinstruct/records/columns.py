@@ -66,10 +66,8 @@ def filled(record: Mapping[str, Any], columns: tuple[str, ...]) -> str:
     return next((column for column in columns if not is_blank(record[column])), columns[0])
 
 
-def plain_columns(
-    names: tuple[str, ...], named: Mapping[str, str]
-) -> tuple[str | None, str, str | None] | None:
-    """The columns of system message, instruction and input of records that have these columns.
+def plain_columns(names: tuple[str, ...], named: Mapping[str, str]) -> dict[str, str] | None:
+    """The column of each part that there is, for records that have these columns.
 
     None where the values decide: chats, earlier turns, several columns for a part.
     """
@@ -77,10 +75,7 @@ def plain_columns(
     several = any(len(columns) > 1 for columns in there.of.values())
     if there.chats or several or there.of["history"] or not there.of["instruction"]:
         return None
-    system, instruction, given = (
-        there.of[part][0] if there.of[part] else None for part in ("system", "instruction", "input")
-    )
-    return system, str(instruction), given
+    return {part: columns[0] for part, columns in there.of.items() if columns}
 
 
 def listed(columns: Iterable[str]) -> str:

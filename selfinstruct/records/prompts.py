@@ -8,7 +8,10 @@ from typing import Any
 from selfinstruct.errors import UserError
 from selfinstruct.records.columns import PARTS, listed, plain_columns
 from selfinstruct.records.shapes import Prompt, read_prompt
-from selfinstruct.records.values import Unreadable
+from selfinstruct.records.values import Place, Unreadable
+
+_SHAPES = 1000  # sets of columns that are remembered
+_TEXTS = ("system", "instruction", "input", "output")
 
 
 class Prompts:
@@ -22,6 +25,7 @@ class Prompts:
     ) -> None:
         self._named, self._lenient, self._edition = named, lenient, edition
         self._missing = dict(named)
+        self._plain: dict[tuple[str, ...], dict[str, str] | None] = {}
         self._unused: dict[str, None] = {}
         self._columns: dict[str, None] = {}
 
@@ -41,9 +45,30 @@ class Prompts:
                 self._unused[name] = None
         return prompt
 
-    def plain_columns(self, names: tuple[str, ...]) -> tuple[str | None, str, str | None] | None:
-        """See `shapes.plain_columns`."""
-        return plain_columns(names, self._named)
+    def plain_texts(self, record: Mapping[str, Any]) -> tuple[str, str, str, str] | None:
+        """System message, instruction, input and output as they stand, "" for a missing text.
+
+        None for a record whose values decide its shape, for values that are no texts, and for the
+        first record with these columns: `read` is for all records, and takes several times as long.
+        """
+        names = tuple(record)
+        if names not in self._plain:
+            if len(self._plain) == _SHAPES:
+                self._plain.clear()
+            self._plain[names] = plain_columns(names, self._named)
+            return None
+        columns = self._plain[names]
+        if columns is None:
+            return None
+        texts = [(record[columns[part]] or "") if part in columns else "" for part in _TEXTS]
+        system, instruction, given, output = texts
+        if type(system) is type(instruction) is type(given) is type(output) is str:
+            return system, instruction, given, output
+        return None
+
+    def places(self, record: Mapping[str, Any]) -> dict[str, Place]:
+        """Where the texts of a record stand that `plain_texts` has read."""
+        return {part: (column,) for part, column in (self._plain[tuple(record)] or {}).items()}
 
     def unused(self, *known: str) -> list[str]:
         """The columns that no prompt used, in the order of their appearance, but the known."""
