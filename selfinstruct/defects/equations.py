@@ -40,7 +40,7 @@ _GROUPED = re.compile(r"(?<=\d)\.(?=\d{3}(?!\d))")
 # A line with such words shows no plain equation.
 _UNCLEAR_LINE = re.compile(
     r"approx|\babout\b|\bround|estimat|roughly|nearly|almost|around|\bceil|\bfloor|remainder|\bmod\b"
-    r"|wrong|incorrect|mistake|\berror|should (?:be|have)|instead|\bnot equal|false|oops"
+    r"|wrong|incorrect|mistake|myth|clock|pretend|\berror|should (?:be|have)|instead|\bnot equal|false|oops"
     r"|\d/-|\bbinary|\bhex|\bbase\b|\bas (?:a|an) (?:mixed|whole)|repeating|recurring|\u2026|\.\.\."
     r"|\u7ea6|\u4f59|\u9519|ungef\u00e4hr|environ|aproximad|\u2248",
     re.I,
@@ -49,7 +49,7 @@ _NOTHING_BEFORE = frozenset(
     ".,;:\"'\u201c\u201d\u2018\u2019!?\u00bf\u00a1|>\u2192\u2022\uff1a\uff0c\u3002\uff1b"
 )
 _NO_START = frozenset(
-    "and in plus minus times by than from percent per mod log sin cos tan sqrt root half twice"
+    "and in not if suppose assume plus minus times by than from percent per mod log sin cos tan sqrt root half twice"
     " double triple thousand million hundred dozen multiplied divided base at each every day week"
     " month year step level grade page chapter question problem number no row line part".split()
 )
@@ -225,7 +225,11 @@ def _ends_well(line: str, tokens: Sequence[Token], read: int, is_chain: bool) ->
         case "other":
             if after.text == "!" and is_attached and len(tokens[read - 1].text) < 3:
                 return False  # a factorial
-            return after.text not in "_\\^#@" and not (is_attached and follows_digit)
+            return (
+                after.text not in "?\uff1f"
+                and after.text not in "_\\^#@"
+                and not (is_attached and follows_digit)
+            )
         case "close" | "money":
             return True
     return False

@@ -18,6 +18,8 @@ _DIMENSIONS = (
     "liter litre l ml gallon quart pint cup tablespoon teaspoon",
     "dollar $ cent quarter dime nickel penny pennie coin",
     "pair score half halve dozen",
+    "byte kb mb gb tb kib mib gib bit",
+    "mah ah mwh wh kwh",
 )
 _DIMENSION = {unit: number for number, units in enumerate(_DIMENSIONS) for unit in units.split()}
 _FACTORS = frozenset(
