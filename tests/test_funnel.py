@@ -36,7 +36,7 @@ RECORDS = st.lists(
         st.builds(
             Rejected,
             STAGES,
-            st.sampled_from(["reply", "instruction", "instance"]),
+            st.sampled_from(["reply", "leftover", "instruction", "label", "instance"]),
             SLUGS,
             st.just(0),
             st.just(""),
@@ -95,7 +95,8 @@ def test_the_table_has_a_line_for_every_reason_and_nothing_to_escape(
     funnel = counted(records)
     lines = list(funnel.lines())
     assert len(lines) == 6 + sum(
-        len(funnel.reasons(what)) for what in ("reply", "instruction", "instance")
+        len(funnel.reasons(what))
+        for what in ("reply", "leftover", "instruction", "label", "instance")
     )
     assert lines == [printable(one) for one in lines]
 
@@ -105,7 +106,11 @@ def test_the_commonest_reasons_are_named_for_a_diagnosis() -> None:
     dropped = [Rejected("propose", "reply", "no_list", 0, "")] * 3 + [
         Rejected("propose", "instruction", "too_short", 0, "")
     ] * 5
-    assert counted([*dropped]).commonest() == "instruction too_short 5x, reply propose: no_list 3x"
+    expected = "instruction too_short 5x, reply propose: no_list 3x (nothing)"
+    assert counted([*dropped]).commonest() == expected
+    table = Rejected("propose", "reply", "no_list", 0, "| a | Sing |\n|---|---|\n")
+    named = counted([*dropped, *[table] * 4]).commonest()
+    assert named.startswith("reply propose: no_list 7x (a table)")
 
 
 def test_a_funnel_of_nothing_can_be_shown() -> None:

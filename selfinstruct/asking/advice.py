@@ -15,6 +15,7 @@ from selfinstruct.errors import NothingRead
 from selfinstruct.models import Completion, Decoding, Model, Request
 from selfinstruct.parsing import Parsed
 from selfinstruct.parsing.endings import cut_of
+from selfinstruct.parsing.forms import form_of
 from selfinstruct.parsing.thinking import spoken
 
 FIRST = 20  # replies of a stage that are looked at
@@ -48,6 +49,7 @@ class Symptoms:
     cut: int = 0  # by the limit of tokens
     thinking: int = 0
     reasons: Counter[str] = field(default_factory=Counter)  # of the unread ones
+    form: str = ""  # of the last unread one
 
     def and_also(self, completion: Completion, reply: Reply) -> Symptoms:
         """These symptoms and those of a further reply."""
@@ -59,6 +61,7 @@ class Symptoms:
             cut=self.cut + (cut_of(completion.finish_reason) == "cut_by_length"),
             thinking=self.thinking + thinks(completion),
             reasons=self.reasons + Counter([reason] if unread else []),
+            form=form_of(reply.text) if unread else self.form,
         )
 
     @property
@@ -100,7 +103,7 @@ def remedy(symptoms: Symptoms) -> str:
     if reason in _OF_THE_FORM:
         form = "json_schema" if symptoms.response_format == "text" else "text"
         return (
-            f"{stage} is answered in another form than asked for ({reason}): "
+            f"{stage} is answered with {symptoms.form}, not in the form asked for ({reason}): "
             f"--response-format {form}, another --preset or another model"
         )
     return f"{stage} {_OTHERS.get(reason, f'could not be read ({reason}): try another model')}"

@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
+from selfinstruct.parsing.forms import form_of
+
+# Reasons of replies that came in another form than asked for.
+_OF_THE_FORM = ("no_list", "no_tasks", "no_output_label", "no_class_label", "neither_yes_nor_no")
 
 
 @dataclass(slots=True)
@@ -26,6 +31,8 @@ class Funnel:
     examples: int = 0
     # counts by what, stage and reason
     rejected: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    # counts of unread replies by stage and reason, and form; of this sitting alone
+    forms: Counter[tuple[str, str]] = field(default_factory=Counter, compare=False)
 
     def take(self, record: Instruction | Rejected | Example) -> None:
         if isinstance(record, Instruction):
@@ -35,6 +42,8 @@ class Funnel:
             self.examples += 1
         else:
             self.rejected[record.what, record.stage, record.reason] += 1
+            if record.what == "reply" and record.reason in _OF_THE_FORM:
+                self.forms[f"{record.stage}: {record.reason}", form_of(record.text)] += 1
 
     @property
     def proposed(self) -> int:
@@ -61,7 +70,7 @@ class Funnel:
         return sorted(found.items(), key=lambda one: (-one[1], one[0]))
 
     def commonest(self) -> str:
-        """The three commonest reasons of any kind, for a diagnosis."""
+        """The three commonest reasons of any kind, for a diagnosis, with forms of replies."""
         found = sorted(
             (
                 (count, what, reason)
@@ -70,7 +79,10 @@ class Funnel:
             ),
             reverse=True,
         )
-        return ", ".join(f"{what} {reason} {count}x" for count, what, reason in found[:3]) or "none"
+        ordered = sorted(self.forms, key=lambda form: (self.forms[form], form))
+        forms = {reason: f" ({form})" for reason, form in ordered}  # the commonest of each
+        named = (f"{what} {why} {count}x{forms.get(why, '')}" for count, what, why in found[:3])
+        return ", ".join(named) or "none"
 
     def to_record(self) -> dict[str, object]:
         counts = {"/".join(key): count for key, count in sorted(self.rejected.items())}
@@ -94,7 +106,8 @@ class Funnel:
                 if (parts := key.split("/", 2))
             }
         )
-        return cls(**{name: int(str(value)) for name, value in values.items()}, rejected=rejected)
+        numbers: dict[str, Any] = {name: int(str(value)) for name, value in values.items()}
+        return cls(rejected=rejected, **numbers)
 
     def lines(self, items: str = "turns") -> Iterator[str]:
         """The funnel as a table for a terminal."""
