@@ -12,6 +12,7 @@ from selfinstruct.data.tasks import Instruction
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.text import printable
 
+KINDS = ("reply", "leftover", "instruction", "label", "instance")
 SLUGS = st.sampled_from(["near_duplicate", "too_short", "empty_output", "cut_by_length", "a/b"])
 STAGES = st.sampled_from(["propose", "classify", "input_first"])
 RECORDS = st.lists(
@@ -36,7 +37,7 @@ RECORDS = st.lists(
         st.builds(
             Rejected,
             STAGES,
-            st.sampled_from(["reply", "leftover", "instruction", "label", "instance"]),
+            st.sampled_from(KINDS),
             SLUGS,
             st.just(0),
             st.just(""),
@@ -64,9 +65,7 @@ def test_what_goes_in_comes_out_or_has_a_reason(
     assert funnel.instances == funnel.examples + sum(
         count for _, count in funnel.reasons("instance")
     )
-    assert sum(
-        count for what in ("reply", "instruction", "instance") for _, count in funnel.reasons(what)
-    ) == len(dropped)
+    assert sum(count for what in KINDS for _, count in funnel.reasons(what)) == len(dropped)
     assert funnel.admitted + funnel.examples + len(dropped) == len(records)
     assert funnel.classification <= funnel.admitted
 
@@ -94,10 +93,7 @@ def test_the_table_has_a_line_for_every_reason_and_nothing_to_escape(
 ) -> None:
     funnel = counted(records)
     lines = list(funnel.lines())
-    assert len(lines) == 6 + sum(
-        len(funnel.reasons(what))
-        for what in ("reply", "leftover", "instruction", "label", "instance")
-    )
+    assert len(lines) == 6 + sum(len(funnel.reasons(what)) for what in KINDS)
     assert lines == [printable(one) for one in lines]
 
 

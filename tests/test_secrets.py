@@ -191,7 +191,7 @@ def test_a_proxys_password_is_a_secret_too(tmp_path: Path) -> None:
 BUGS = {  # a module, and the function in it that fails
     "in the refusal": ("selfinstruct.models.openai.refusals", "error_of_refusal"),
     "in the body": ("selfinstruct.models.openai.bodies", "body_of"),
-    "in the reply": ("selfinstruct.models.openai.bodies", "completion_of"),
+    "in the reply": ("selfinstruct.models.openai.replies", "completion_of"),
     "in the client": ("openai", "AsyncOpenAI.__init__"),
     "in the transport": ("aiohttp", "ClientSession.request"),
 }
