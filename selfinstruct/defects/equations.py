@@ -225,11 +225,7 @@ def _ends_well(line: str, tokens: Sequence[Token], read: int, is_chain: bool) ->
         case "other":
             if after.text == "!" and is_attached and len(tokens[read - 1].text) < 3:
                 return False  # a factorial
-            return (
-                after.text not in "?\uff1f"
-                and after.text not in "_\\^#@"
-                and not (is_attached and follows_digit)
-            )
+            return after.text not in "?\uff1f_\\^#@" and not (is_attached and follows_digit)
         case "close" | "money":
             return True
     return False

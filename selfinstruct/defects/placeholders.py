@@ -20,7 +20,7 @@ _WHOLE = re.compile(
     r"|!\[[^\]\n]{0,200}\]\([^)\s]{1,300}[^)\n]{0,100}\)",
     re.I,
 )
-_GAP = re.compile(r"[\[<](?:insert|add|enter|your)\b [^\]>\n]{1,60}[\]>]|\blorem ipsum\b", re.I)
+_GAP = re.compile(r"[\[<](?:insert|add|enter)\b [^\]>\n]{1,60}[\]>]|\blorem ipsum\b", re.I)
 # Tasks whose answer has brackets, or gaps that a reader fills in.
 _BRACKETS = re.compile(
     r"html|xml|\btags?\b|tree|\blist\b|array|markdown|regex|code|json|python|\bclass\b|bracket"
