@@ -185,11 +185,13 @@ def test_a_value_that_is_not_recorded_is_asked_for_again(tmp_path: Path) -> None
 def test_a_harmless_value_is_recorded_and_sent_by_the_next_sitting(tmp_path: Path) -> None:
     out = tmp_path / "run"
     with LoopbackServer() as server:
-        words = ("--header", "HTTP-Referer: https://here.example", "--leave-out", "top_p")
+        words = ("--header", "HTTP-Referer: https://here.example", "--leave-out", "top-p")
         generate(out, *at(server), *words).done()
         invoke("resume", out, "--n", 8).done()
+        assert all("top_p" not in call.body for call in server.calls)
+        invoke("resume", out, "--n", 14, "--leave-out", "none").done()
     assert {call.headers["http-referer"] for call in server.calls} == {"https://here.example"}
-    assert all("top_p" not in call.body for call in server.calls)
+    assert "top_p" in server.calls[-1].body and settings_of(out)["leave_out"] == []
 
 
 def test_a_redirect_to_another_house_carries_no_header_of_the_users(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from selfinstruct.errors import ModelError, RequestFailed
 from selfinstruct.models import Completion, Decoding, Message, Request
 from selfinstruct.models.local import WHEEL, LocalServer, find_weights
 from selfinstruct.models.money.worst import worst
+from selfinstruct.models.openai.access import Access
+from selfinstruct.models.openai.client import OpenAI
 
 pytestmark = [
     pytest.mark.slow,
@@ -89,6 +92,20 @@ def test_seeds_are_honoured_and_usage_is_the_servers(server: LocalServer) -> Non
         and 0 < first.usage.prompt_tokens < worst(CHAT).prompt_tokens
     )
     assert first.finish_reason == "length" or first.usage.completion_tokens < 24
+
+
+def test_a_stream_is_the_reply_that_comes_whole(server: LocalServer) -> None:
+    async def streamed(request: Request) -> Completion:
+        access = Access(streams=True)
+        client = OpenAI(base_url=server.base_url, api_key="none", timeout=300, access=access)
+        try:
+            return await client.complete(request)
+        finally:
+            await client.close()
+
+    for api in ("chat", "completions"):
+        request = with_changes(CHAT, api=api)
+        assert [asyncio.run(streamed(request))] == answers(server, request)
 
 
 def test_forms_of_replies_and_further_fields_reach_it(server: LocalServer) -> None:

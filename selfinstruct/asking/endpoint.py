@@ -214,6 +214,9 @@ def changed(settings: E, *layers: Mapping[str, Any]) -> E:
         if isinstance(values.get("base_url"), str):
             values["base_url"] = addresses_of(values["base_url"])
         values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        if "leave_out" in values:  # "none" alone takes back earlier ones
+            names = (name.replace("-", "_") for name in values["leave_out"])
+            values["leave_out"] = tuple(name for name in names if name != "none")
         decodings = dict(settings.decodings)
         for stage in set(decodings) & set(values):
             decodings[stage] = replace(decodings[stage], **values.pop(stage))

@@ -172,9 +172,8 @@ async def _read_reply(response: httpx2.Response) -> Reply:
         await response.aclose()
         text = content.decode("utf-8-sig", "replace")
         reply = Reply(response.status_code, headers, text)
-    if reply.status != 200:
-        return reply
-    return replace(reply, text=gathered(reply.text, MOST_BYTES))
+    text = gathered(reply.text, MOST_BYTES) if reply.status == 200 else reply.text
+    return reply if text is reply.text else replace(reply, text=text)
 
 
 async def _read(response: httpx2.Response) -> httpx2.Response:
