@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 PROBE = "probe"  # the stage of a tiny request that tells whether a server answers (retry.py)
+CONTINUATION = "continuation"  # the role of a given text whose likelihood is asked for
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
@@ -33,7 +34,7 @@ class Decoding:
 class Message:
     """A part of a prompt. The role `prompt` is raw text that the model continues."""
 
-    role: str  # system | user | assistant | prompt
+    role: str  # system | user | assistant | prompt | continuation
     text: str
 
 
@@ -76,6 +77,9 @@ class Request:
     @property
     def text(self) -> str:
         """The prompt as a single text, as a completions endpoint gets the prompt."""
+        if self.messages and self.messages[-1].role == CONTINUATION:
+            prompt = "\n\n".join(message.text for message in self.messages[:-1])
+            return prompt + self.messages[-1].text
         return "\n\n".join(message.text for message in self.messages)
 
 

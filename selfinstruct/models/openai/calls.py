@@ -18,6 +18,13 @@ from selfinstruct.models import Allowance, Completion, Request
 from selfinstruct.models.openai.bodies import body_of
 from selfinstruct.models.openai.errors import AmbiguousFailure, unexpected
 from selfinstruct.models.openai.headers import allowance
+from selfinstruct.models.openai.likelihoods import (
+    LIKELIHOOD,
+    TOKENS,
+    is_scoring,
+    scored,
+    scoring_body,
+)
 from selfinstruct.models.openai.refusals import (
     Refusal,
     error_of_refusal,
@@ -73,14 +80,42 @@ class Calls:
 
     async def send(self, request: Request, left_out: Mapping[str, str | None]) -> Completion:
         """As `complete`. Raises AmbiguousFailure as well."""
-        reply = await self._session.post(request.api, body_of(request, left_out))
+        if is_scoring(request):
+            body = await self._scoring_body(request, left_out[LIKELIHOOD] or "")
+        else:
+            body = body_of(request, left_out)
+        reply = await self._session.post(request.api, body)
         limits = allowance(reply.headers, time.time())
         if limits is not None:
             self._told(limits)
         if reply.is_refusal:
             refusal = self._session.refusal(reply)
             raise _refused(error_of_refusal(refusal, request.model), refusal)
-        return self._completion(self._session.record(reply.text), request, reply.text)
+        record = self._session.record(reply.text)
+        if is_scoring(request):
+            return self._scored(record, request, left_out[LIKELIHOOD] or "")
+        return self._completion(record, request, reply.text)
+
+    async def _scoring_body(self, request: Request, form: str) -> dict[str, Any]:
+        """The body of a scoring request, for which a llama.cpp server is asked for the tokens."""
+        if form != TOKENS:
+            return scoring_body(request, form)
+        reply = await self._session.tokenize(request.messages[-1].text)
+        record = {} if reply.is_refusal else self._session.record(reply.text)
+        tokens = record.get("tokens")
+        if not isinstance(tokens, list) or not all(isinstance(token, int) for token in tokens):
+            refusal = self._session.refusal(reply) if reply.is_refusal else None
+            raise FormRefused(self._no_likelihood(), refusal)
+        return scoring_body(request, form, tokens)
+
+    def _scored(self, record: dict[str, Any], request: Request, form: str) -> Completion:
+        completion = scored(record, request, form)
+        if completion is None:
+            raise FormRefused(self._no_likelihood())
+        return completion
+
+    def _no_likelihood(self) -> AmbiguousFailure:
+        return unexpected(self._session.address, "tells no log-probabilities of the text")
 
     def read(self, status: int, record: Any, request: Request) -> Completion:
         """The completion in a line of a batch's file. Raises as `send`."""

@@ -20,6 +20,8 @@ from selfinstruct.models.openai.calls import FORM, Calls, FormFailed, FormRefuse
 from selfinstruct.models.openai.discovery import Discovery
 from selfinstruct.models.openai.errors import AmbiguousFailure
 from selfinstruct.models.openai.fields import Findings, LeftOut, without_free_lengths
+from selfinstruct.models.openai.likelihoods import is_scoring
+from selfinstruct.models.openai.scoring import Scoring
 from selfinstruct.models.openai.session import Session
 
 _NO_ACCESS = Access()
@@ -51,6 +53,8 @@ class OpenAI:
         self.address = self.session.address
         self._findings = Findings(self.address, {} if left_out is None else left_out, notice)
         self._discovery = Discovery(self._send, self._again, self._findings, leave_out or {})
+        left_out = self._findings.left_out
+        self._scoring = Scoring(self._send, self._again, self.address, left_out)
         self._on_first_answer: Callable[[LeftOut], object] = lambda left_out: None
         self.calls = Calls(self.session, told)
         self._layers: Model = self.calls
@@ -72,7 +76,8 @@ class OpenAI:
     async def complete(self, request: Request) -> Completion:
         """Raises Transient, RequestFailed or ModelError."""
         with self._blame.call():
-            answer = await self._discovery.answer(request)
+            asked = self._scoring if is_scoring(request) else self._discovery
+            answer = await asked.answer(request)
         if isinstance(answer, AmbiguousFailure):
             answer = _shorter(await self._blame.settle(answer, request), request)
         if isinstance(answer, Completion):

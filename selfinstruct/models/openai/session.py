@@ -29,6 +29,7 @@ from selfinstruct.models.openai.transport import HttpClient, Reply, Target
 from selfinstruct.text import redacted
 
 _PATHS = {"chat": "chat/completions", "completions": "completions"}  # below the base URL
+_TOKENIZE = "tokenize"  # of llama.cpp, beside /v1
 _NO_KEY = "none"  # a server of one's own wants no key, but the openai client wants a text
 _OF_A_BODY = (400, 404, 422, 500, 501)  # refusals that may be about a field of the body
 _STREAM = re.compile(r".*\bstream(?:s|ing|ed)?\b.*", re.I | re.S)
@@ -61,6 +62,7 @@ class Session:
         try:
             self._client = _openai_client(base_url, api_key, timeout, self._http, access)
             self._targets = {api: self._target(path) for api, path in _PATHS.items()}
+            self._tokenizer = self._target(_TOKENIZE, b"v1/")
         except HTTP_ERRORS:
             where = f"--base-url {redacted(base_url or '')}"
             raise UserError(f"{where}: holds what no address can hold; copy it again") from None
@@ -101,6 +103,11 @@ class Session:
             may_be_charged=False,
         )
 
+    async def tokenize(self, text: str) -> Reply:
+        """Ask a llama.cpp server for the tokens of a text. Raises as `post`."""
+        body = {"content": text, "add_special": False}
+        return await self._heard(self._http.post_json(self._tokenizer, body))
+
     def _takes_usage(self, reply: Reply, counted: bool | None) -> bool:
         """Learn whether streams may be asked for their usage. False: ask again without.
 
@@ -138,8 +145,8 @@ class Session:
         except RequestFailed as failure:
             raise ModelError(f"{self.address}: {failure}") from None
 
-    def _target(self, path: str) -> Target:
-        """The address and the headers of every request to `path`.
+    def _target(self, path: str, without: bytes = b"") -> Target:
+        """The address and the headers of every request to `path`, in the place of `without`.
 
         The openai client would put both together again for each request, and would build and read
         typed messages: most of the CPU time of a call (scripts/bench_throughput).
@@ -149,7 +156,7 @@ class Session:
             "Authorization": f"Bearer {self._client.api_key}",
             **self._client.default_headers,  # holds the Authorization of a user in the address
         }
-        url = base.copy_with(raw_path=base.raw_path + path.encode("ascii"))
+        url = base.copy_with(raw_path=base.raw_path.removesuffix(without) + path.encode("ascii"))
         return self._http.target(
             url.copy_merge_params(self._access.query) if self._access.query else url,
             {name: value for name, value in headers.items() if isinstance(value, str)},
