@@ -147,7 +147,6 @@ INSTANCES = (
     "उदाहरण 1\nइनपुट: {}\nआउटपुट: {}\nउदाहरण 2\nइनपुट: {}\nआउटपुट: {}",
     "Q: {}\nA: {}\n\nQ: {}\nA: {}",
     "Question: {}\nAnswer: {}\nQuestion: {}\nAnswer: {}",
-    "User: {}\nAssistant: {}\nUser: {}\nAssistant: {}",
     "Input: {}\nResult: {}\nInput: {}\nResult: {}",
     "<input>{}</input>\n<output>{}</output>\n<input>{}</input>\n<output>{}</output>",
     "<example>\n<input>{}</input>\n<output>{}</output>\n</example>\n<example>\n<input>{}</input>\n<output>{}</output>\n</example>",
@@ -174,6 +173,7 @@ INSTANCES = (
     "### Example 1\n**Input**: {}\n\n**Output**: {}\n\n### Example 2\n**Input**: {}\n\n**Output**: {}",
 )
 UNREAD_INSTANCES = (
+    "User: {}\nAssistant: {}\nUser: {}\nAssistant: {}",
     "1. {} -> {}\n2. {} -> {}",
     "| Input | Output |\n|---|---|\n| {} | {} |\n| {} | {} |",
 )
@@ -225,6 +225,19 @@ def test_instances_are_read(form: str) -> None:
 def test_instances_that_are_not_read_are_named(form: str) -> None:
     parsed = chat.input_first(form.format("2 and 3", "5", "4 and 5", "9"), "stop")
     assert not parsed.instances and parsed.reason == "no_output_label"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "A: climate of an area\nB: six months\nC: one",
+        "Question: In general, what is an",
+        "The negative answer: False.",
+        "Lima.\n### Human: And of Chile?\n### Assistant: Santiago.",
+    ],
+)
+def test_an_answer_without_labels_is_not_taken_apart(answer: str) -> None:
+    assert chat.input_first(answer, "stop").reason == "no_output_label"
 
 
 @pytest.mark.parametrize("form", CLASSES)

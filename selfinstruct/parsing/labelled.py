@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from selfinstruct.parsing.wording import WIDE, Wording, lines_of
+from selfinstruct.parsing.wording import QUESTIONS, WIDE, Wording, lines_of
 
 Section = tuple[str, str]  # a field's name, its text
 Label = re.Pattern[str]
@@ -46,19 +46,31 @@ def sections_by(reply: str, patterns: Sequence[Label], wording: Wording) -> list
     """
     every: list[list[Section]] = []
     for pattern in patterns:
-        every.append(sections_of(reply, pattern, wording))
-        if not every[-1][0][1] and wording.is_wide and "output" in fields_of(every[-1]):
-            return every[-1]  # no other pattern can leave less
-    answered = [sections for sections in every if "output" in fields_of(sections)]
+        sections = sections_of(reply, pattern, wording)
+        if wording.is_wide and _answers(sections, pattern) and not sections[0][1]:
+            return sections  # no other pattern can leave less
+        every.append(sections)
+    answered = [
+        sections
+        for sections, pattern in zip(every, patterns, strict=True)
+        if _answers(sections, pattern)
+    ]
     if not wording.is_wide:
         return answered[0] if answered else every[-1]
     if answered:
         return min(answered, key=lambda sections: len(sections[0][1]))
-    for text in (reply, wording.inline.sub("\n", reply)):
-        loose = sections_of(text, wording.loose, wording)
-        if "output" in fields_of(loose):
-            return loose
-    return _tagged(reply) or max(every, key=lambda sections: len(fields_of(sections)))
+    loose = sections_of(reply, wording.loose, wording)
+    if "input" in fields_of(loose) and "output" not in fields_of(loose):
+        loose = sections_of(wording.inline.sub("\n", reply), wording.loose, wording)
+    if "output" in fields_of(loose):
+        return loose
+    return _tagged(reply) or every[0]
+
+
+def _answers(sections: list[Section], pattern: Label) -> bool:
+    """Whether there is an output. "A:" without "Q:" is none, but a choice among A, B and C."""
+    fields = fields_of(sections)
+    return "output" in fields and (pattern is not QUESTIONS or "input" in fields)
 
 
 def with_inputs(sections: list[Section]) -> list[Section]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 INSTRUCTIONS = (
     r"Instructions?|Tasks?", r"Anweisung|Aufgabe", r"Consigne|T[âa]che", r"Instrucci[óo]n|Tarea",
     r"Instru[çc][ãa]o|Tarefa", r"Istruzione|Compito", r"Instructie|Opdracht|Taak",
-    r"Инструкция|Задание|Задача", r"指令|任务|任務|指示", r"タスク|課題|命令",
+    r"Инструкция|Задание|Задача", r"指令|任务|任務|指示|说明", r"タスク|課題|命令",
     r"지시문?|지시 ?사항|과제|작업|명령", r"Hướng dẫn|Nhiệm vụ|Chỉ dẫn|Yêu cầu",
     r"التعليمات|التعليمة|تعليمات|المهمة|مهمة", r"निर्देश|कार्य",
 )  # fmt: skip

@@ -96,7 +96,7 @@ def _wording(words: str, no_input: str, closing: str, *, is_wide: bool) -> Wordi
     )
     before = rf"{_YES}(?:(?:{any_of(languages.ANSWERS)})[\W_]{{0,9}})?" if is_wide else _YES
     other = rf"(?!\W{{0,3}}(?:or|oder|ou|o)?\W{{0,3}}(?:{yes}|{no})\b)" if is_wide else ""
-    more = (_ANY_INSTANCES, _QUESTIONS) if is_wide else ()
+    more = (_ANY_INSTANCES, QUESTIONS) if is_wide else ()
     return Wording(
         is_wide,
         instances=(labels("Input", "Output"), labels("Input", "Answer|Response|Solution"), *more),
@@ -124,9 +124,7 @@ _INSTRUCTION = any_of(languages.INSTRUCTIONS)
 _ANY_INSTANCES = labels(
     any_of(languages.INPUTS), any_of(languages.OUTPUTS), instruction=_INSTRUCTION, example=_EXAMPLE
 )
-_QUESTIONS = labels(
-    r"Q(?:uestion)?|User|Human|Input", r"A(?:nswer)?|Result|Assistant|Reply|Completion"
-)
+QUESTIONS = labels(r"Q(?:uestion)?|Input", r"A(?:nswer)?|Result|Reply|Completion")
 _ANY_CLASSES = labels(
     any_of(languages.INPUTS, (r"Text|Sentence",)),
     any_of(languages.LABELS, languages.OUTPUTS),
