@@ -55,7 +55,7 @@ class _Single:
 
 
 class Apart:
-    """Each text by itself: a record is a duplicate if one of its texts is."""
+    """Each text by itself: a record is a duplicate if any of its texts is."""
 
     def __init__(self, tokenizer: str, threshold: float, width: int) -> None:
         self._places = [_Single(tokenizer, threshold) for _ in range(width)]
@@ -72,8 +72,8 @@ class Apart:
 
 
 class Together:
-    """All texts jointly: a record is a duplicate if every text resembles the text of one earlier
-    record in the same place, and if both have blank texts in the same places.
+    """All texts jointly: a record is a duplicate if every text resembles the text in the same
+    place of the same earlier record, and if both have blank texts in the same places.
 
     exact: the places whose texts must be equal, but for white space and case.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,9 +86,7 @@ def dedupe(
     identity = Identity(config.fields, config.turns)
     theirs = identity.of_others(against_fields) if against_fields else identity
     with ExitStack() as stack:
-        form = config.format if out == STDIO else None
-        schema = _schema(sources) if out.lower().endswith(".parquet") else None
-        keep = stack.enter_context(writing(out, form, schema))
+        keep = stack.enter_context(_writing(out, config, sources))
         reject = stack.enter_context(writing(rejected)) if rejected else None
         copy = _Copy(config, Pool(_compared(config, identity), config.tokenizer), keep, reject)
         for source, record, text in _texts(others, theirs, config.skip_bad, stack):
@@ -104,11 +102,12 @@ def dedupe(
     return copy.summary(identity)
 
 
-def _schema(sources: Sequence[Source]) -> Any:
-    """The schema of the copy, where all sources are Parquet."""
-    if any(source.format != "parquet" for source in sources):
-        return None
-    return schema_of([source.path for source in sources])
+def _writing(out: str, config: Dedupe, sources: Sequence[Source]) -> AbstractContextManager[Write]:
+    """The copy; in Parquet with the schema of the sources, where all are Parquet."""
+    is_parquet = out.lower().endswith(".parquet")
+    if is_parquet and all(source.format == "parquet" for source in sources):
+        return writing(out, schema=schema_of([source.path for source in sources]))
+    return writing(out, config.format if out == STDIO else None)
 
 
 def _compared(config: Dedupe, identity: Identity) -> Comparison:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -58,12 +59,8 @@ def check(
     ignore: tuple[str, ...],
     fix: bool,
     out: str | None,
-    fields: tuple[str, ...],
-    special_tokens: tuple[str, ...],
-    skip_bad: bool,
-    every: str | None,
-    format: str | None,
     strict: bool,
+    **options: Any,
 ) -> None:
     """Find known defects in the examples of a run, or of a file in any usual shape.
 
@@ -86,22 +83,16 @@ def check(
     if fix != (out is not None):
         raise UserError("--fix and --out FILE go together: the input itself is never changed")
     with Reading() as reading:
-        found = survey(
-            path,
-            chosen(only, ignore),
-            fields=fields,
-            out=out,
-            every=every,
-            format=format,
-            skip_bad=skip_bad,
-            special_tokens=special_tokens,
-            progress=reading.update,
-        )
+        found = survey(path, chosen(only, ignore), out=out, progress=reading.update, **options)
     lines = [json.dumps(found.to_record(), ensure_ascii=False)] if as_json else list(found.lines())
     if fix and not as_json:
-        kept = "left out" if skip_bad else "copied as they stand (--skip-bad leaves them out)"
-        bad = f"; {found.bad:,} records that are no example {kept}" if found.bad else ""
-        lines.append(f"{found.repaired:,} examples repaired in {out}{bad}")
+        lines.append(f"{found.repaired:,} examples repaired in {out}{_left(found.bad, **options)}")
     show(lines, err=out == "-")
-    if strict and (found.defective or (found.bad and not skip_bad)):
+    if strict and (found.defective or (found.bad and not options["skip_bad"])):
         sys.exit(1)
+
+
+def _left(bad: int, *, skip_bad: bool, **_: Any) -> str:
+    """Whether the copy has the records that are no example."""
+    kept = "left out" if skip_bad else "copied as they stand (--skip-bad leaves them out)"
+    return f"; {bad:,} records that are no example {kept}" if bad else ""

@@ -1,4 +1,4 @@
-"""Repairs of findings that have a single right result. Nothing is deleted that stands for a letter."""
+"""Repairs with a single right result. Nothing is deleted that stands for a letter."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _COMMAND = re.compile(r"\\[A-Za-z]{2,}|\\[()\[\]]|\$[^$\n]*[\\^_][^$\n]*\$")
 
 
 def _pattern(*tables: dict[str, str]) -> re.Pattern[str]:
-    """A character with the rest of a command behind it."""
+    """A character before the rest of a command."""
     return re.compile(
         "|".join(
             f"{'(?<=[ })0-9])' if names is _LIKELY and sign == chr(10) else ''}"
@@ -84,7 +84,7 @@ _LONGEST_MARK = 80
 
 
 def is_no_input_mark(text: str) -> bool:
-    """Whether a text is nothing but "<noinput>", or a broken form as "<noinput" and "<nooinput>"."""
+    """Whether a text is nothing but "<noinput>" or a broken form, as "<noinput" or "<nooinput>"."""
     return len(text) <= _LONGEST_MARK and _NO_INPUT_MARK.fullmatch(text) is not None
 
 

@@ -70,7 +70,7 @@ def _label(record: Mapping[str, Any]) -> bool | None:
 
 
 def _text(record: Mapping[str, Any], prompt: Prompt, field: str) -> str:
-    """The text as it stands in the record, else as it was read."""
+    """The text of a field as the record has it, else of the prompt that was read."""
     place = prompt.places.get(field)
     found = _at(record, place) if place is not None else None
     return found if isinstance(found, str) else getattr(prompt, field) or ""

@@ -1,4 +1,4 @@
-"""The examples seen so far, as digests outside the memory: a million of them cost it nothing."""
+"""Digests of the examples seen so far, outside the memory, so that a million cost none."""
 
 from __future__ import annotations
 

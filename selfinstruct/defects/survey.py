@@ -54,9 +54,9 @@ def survey(
     """Checks the examples of a file or of a run's directory, in any shape that `records` reads.
 
     fields: as "instruction=question". out: the copy, in which defects with a single right repair
-    are repaired; every other byte stays as it is. skip_bad: whether the copy leaves out records
-    that cannot be read. every: the file of all findings, a record each. special_tokens: more of
-    them, for `leaked_prompt`. Raises UserError. Memory: that of the last 50,000 texts, for finding near-duplicates.
+    are repaired; every other byte stays. skip_bad: whether the copy leaves out records that cannot
+    be read. every: the file of all findings, a record each. special_tokens: more of them, for
+    `leaked_prompt`. Raises UserError. Memory: the last 50,000 texts, for finding near-duplicates.
     """
     _keep_apart(path, out, every)
     source = Source(_file(path), format, pieces=out is not None)

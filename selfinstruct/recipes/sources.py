@@ -1,4 +1,4 @@
-"""Sources: runs and datasets that a recipe reads, named by path and fingerprinted by their bytes."""
+"""Sources: runs and datasets that a recipe reads, by path, fingerprinted by their bytes."""
 
 from __future__ import annotations
 
