@@ -1,16 +1,14 @@
-"""A judge's folder: every reply paid for, every call, and the judge's template."""
+"""The folder of a judge or a scorer: every reply paid for, every call, and the template."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from selfinstruct.annotate.judgement import Judgement
-from selfinstruct.annotate.judges import NAMES, Judge
 from selfinstruct.errors import UserError
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.openai.fields import read_learned
@@ -24,16 +22,45 @@ from selfinstruct.text import to_json
 
 FOLDER = "judge"  # in a run directory
 COMPLETIONS = "completions.jsonl"
-_RECORD = "judge.json"
-FORMAT = 1  # of that file
+FORMAT = 1  # of the record beside the folders: judge/judge.json
+
+
+class Asked(Protocol):
+    """A model with the settings that decide its answers: a judge, a scorer."""
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        ...
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The settings that decide the answers."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All settings, for the record."""
+        ...
+
+    @property
+    def files(self) -> Sequence[tuple[str, str]]:
+        """The names and texts of its template."""
+        ...
+
+
+class Line(Protocol):
+    """A record of a derived file."""
+
+    def to_line(self) -> str: ...
 
 
 class Books:
-    """The process's hold on DIR/judge; an implementation of `sitting.Books`."""
+    """The process's hold on DIR/judge, or DIR/`folder`; an implementation of `sitting.Books`."""
 
-    def __init__(self, run: Path, judge: Judge) -> None:
+    def __init__(self, run: Path, judge: Asked, folder: str = FOLDER) -> None:
         """Raises UserError if another process is judging, or the folder cannot be used."""
-        self._home, self._folder = run / FOLDER, run / FOLDER / judge.name
+        self._home, self._folder = run / folder, run / folder / judge.name
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -50,9 +77,9 @@ class Books:
                 self.spending = Spending(
                     self._folder / SPENDING, self.meter, self.completions.__contains__
                 )
-                for name, text in judge.stage.template.files:
+                for name, text in judge.files:
                     write_whole(self._folder / name, text)
-            self._before, self._judge = recorded(run), judge
+            self._before, self._judge = recorded(run, folder), judge
             self.learned = read_learned((self._before or {}).get("left_out"))
             self._note(self._record)
         except BaseException:
@@ -87,27 +114,21 @@ class Books:
 
     @property
     def _record(self) -> dict[str, Any]:
-        judge, config = self._judge, self._judge.config.record()
-        settings = {name: config[name] for name in NAMES if name in config}
-        settings |= {
-            "temperature": judge.stage.decoding.temperature,
-            "max_tokens": judge.stage.decoding.max_tokens,
-        }
-        left_out = read_learned(self.learned)
         return {
             "format": FORMAT,
-            "folder": judge.name,
-            "identity": judge.identity,
-            "settings": settings,
-            "left_out": left_out,
+            "folder": self._judge.name,
+            "identity": self._judge.identity,
+            "settings": self._judge.settings,
+            "left_out": read_learned(self.learned),
         }
 
     def _note(self, record: dict[str, Any] | None) -> None:
+        path = self._home / f"{self._home.name}.json"
         with disk_errors(self._home):
             if record is None:
-                (self._home / _RECORD).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
             else:
-                write_whole(self._home / _RECORD, to_json(record, indent=1) + "\n")
+                write_whole(path, to_json(record, indent=1) + "\n")
 
 
 class Derived:
@@ -123,9 +144,9 @@ class Derived:
         self._known: Iterator[tuple[int, bytes]] | None = self._journal.lines()
         self._end = 0
 
-    def put(self, judgement: Judgement) -> None:
+    def put(self, record: Line) -> None:
         """Raises NoRoom or UserError; then nothing was written."""
-        line = judgement.to_line()
+        line = record.to_line()
         if self._known is not None:
             _, known = next(self._known, (0, b""))
             if known == line.encode():
@@ -146,12 +167,12 @@ class Derived:
             self._journal.close()
 
 
-def recorded(run: Path) -> dict[str, Any] | None:
+def recorded(run: Path, folder: str = FOLDER) -> dict[str, Any] | None:
     """The record in judge.json of a run directory; None if the run was never judged.
 
-    Raises UserError if the file is unreadable.
+    folder: another, with a record of its name. Raises UserError if the file is unreadable.
     """
-    path = run / FOLDER / _RECORD
+    path = run / folder / f"{folder}.json"
     try:
         record = json.loads(path.read_text("utf-8"))
         if not isinstance(record, dict) or record["format"] != FORMAT:
@@ -162,5 +183,5 @@ def recorded(run: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path}: cannot be read ({error!r}); restore it, or delete it to name the judge anew"
+            f"{path}: cannot be read ({error!r}); restore it, or delete it to name the {folder} anew"
         ) from None

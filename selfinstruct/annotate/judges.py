@@ -63,6 +63,7 @@ NAMES = tuple(each.name for each in fields(JudgeSettings) if each.name != "decod
 _SENTENCES = {
     "empty_reply": "the reply was empty",
     "cut_by_length": "the reply was cut off; raise --max-tokens",
+    "nothing_but_thinking": "the reply was thinking alone; raise --max-tokens",
     "broken_json": "the reply was no JSON object",
     "no_verdict": "the reply did not answer the three questions and give a score",
     "bad_score": "the score was no whole number from 1 to 5",
@@ -91,14 +92,26 @@ class Judge:
         }
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """All settings, for judge.json."""
+        config, decoding = self.config.record(), self.stage.decoding
+        settings = {name: config[name] for name in NAMES if name in config}
+        drawing = {"temperature": decoding.temperature, "max_tokens": decoding.max_tokens}
+        return settings | drawing
+
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """The names and texts of the template."""
+        return self.stage.template.files
+
+    @property
     def name(self) -> str:
         """The name of the judge's folder.
 
         The model's name with the characters that a file system takes, and eight digits of the
         identity.
         """
-        model = re.sub(r"[^A-Za-z0-9._]+", "-", self.config.model).strip("-.")[-40:] or "judge"
-        return f"{model}-{hashlib.sha256(to_json(self.identity).encode()).hexdigest()[:8]}"
+        return folder_name(self.config.model, self.identity, JUDGE)
 
     def request(self, example: Example) -> Request:
         """The first request about an example."""
@@ -130,6 +143,12 @@ class Judge:
         return Judgement(
             example.id, verdict.score, *answers, words, self.config.model, verdict.reason
         )
+
+
+def folder_name(model: str, identity: Mapping[str, Any], otherwise: str) -> str:
+    """The name of a model's folder. otherwise: in the place of a name without letters."""
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", model).strip("-.")[-40:] or otherwise
+    return f"{name}-{hashlib.sha256(to_json(identity).encode()).hexdigest()[:8]}"
 
 
 def shown(example: Example) -> Mapping[str, object]:
