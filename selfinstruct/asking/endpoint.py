@@ -102,7 +102,8 @@ class Endpoint:
     )
     attempts: int = setting(
         2,
-        "Replies asked for at most where a reply holds nothing; a stage at temperature 0 has one.",
+        "Replies asked for at most where a reply holds nothing; a stage at temperature 0 has one, "
+        "or a second with more tokens after a label that was cut.",
         under="The method",
     )
     concurrency: int = _speed(16, "Requests under way at once.")
