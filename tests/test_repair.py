@@ -48,7 +48,7 @@ def repairs(old: str, new: str) -> list[str] | None:
     while old:
         sign, rest = old[0], new[at:]
         color = ANSI.match(old)
-        if color and not rest.startswith(sign):
+        if color:
             found, old = [*found, "terminal colour"], old[color.end() :]
             continue
         old = old[1:]
