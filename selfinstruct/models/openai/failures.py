@@ -85,7 +85,7 @@ _MALFORMED = (
 )
 _TIMEOUT = (httpx2.TimeoutException, TimeoutError, asyncio.TimeoutError)
 
-_TIMEOUTS = 2  # that speak against a request, and each has cost minutes
+_LONG = 60.0  # seconds; two timeouts of that length speak against a request, three shorter ones
 
 # The first kind that fits any exception of the chain. The order matters: the adapter between the
 # two libraries turns aiohttp's ServerDisconnectedError into httpx2's ConnectTimeout, for example.
@@ -148,8 +148,10 @@ _MEANINGS: dict[str, tuple[type[ModelError | Transient] | None, str]] = {
 }
 
 
-def error_of_failure(failure: Failure, address: str, *, is_new: bool) -> Exception:
-    """The error that a failure means. is_new: the endpoint has never answered."""
+def error_of_failure(
+    failure: Failure, address: str, *, is_new: bool, timeout: float = _LONG
+) -> Exception:
+    """The error that a failure means. is_new: the endpoint has never answered. timeout: seconds."""
     meaning, template = _MEANINGS[failure.kind]
     text = template.format(failure.words)
     if failure.kind == "closed" and is_new and address.startswith("http://"):
@@ -165,7 +167,7 @@ def error_of_failure(failure: Failure, address: str, *, is_new: bool) -> Excepti
         f"{address}: {text}",
         is_server_gone=not is_late,
         may_be_charged=is_late or failure.may_have_arrived,
-        enough=_TIMEOUTS if is_late else 0,
+        enough=(2 if timeout >= _LONG else 3) if is_late else 0,
     )
 
 

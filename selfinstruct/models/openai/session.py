@@ -58,7 +58,7 @@ class Session:
         # The openai client always sends a key: the word `none`, where there is no key.
         is_known = api_key is None and access.has_key and "Authorization" not in access.headers
         self._http = _http_client(timeout, ("Authorization",) if is_known else ())
-        self._access = access
+        self._access, self._timeout = access, timeout
         try:
             self._client = _openai_client(base_url, api_key, timeout, self._http, access)
             self._targets = {api: self._target(path) for api, path in _PATHS.items()}
@@ -209,7 +209,8 @@ class Session:
         if isinstance(error, (openai.APIConnectionError, *HTTP_ERRORS)):  # timeouts included
             failure = failure_of(error)
             failure = replace(failure, words=self.words(failure.words))
-            return error_of_failure(failure, self.address, is_new=not self._has_answered())
+            is_new = not self._has_answered()
+            return error_of_failure(failure, self.address, is_new=is_new, timeout=self._timeout)
         if isinstance(error, BrokenStream):
             return Transient(f"{self.address}: {self.words(str(error))}")
         if isinstance(error, openai.APIResponseValidationError):
