@@ -16,6 +16,7 @@ from server import Behaviour, LoopbackServer, error, failing
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Completion, Decoding, Message, Request
+from selfinstruct.models.limits.limits import Limits
 from selfinstruct.models.openai.client import OpenAI
 
 CHAT = Request(
@@ -494,3 +495,69 @@ def test_the_dataset_is_the_same_at_every_concurrency(tmp_path: Path) -> None:
             generate(out, 30, *at(server), "--concurrency", concurrency)
         made.append(dataset(out))
     assert made[0] == made[1]
+
+
+def test_a_router_that_sends_some_requests_to_a_pickier_server_loses_none() -> None:
+    """Others keep their fields: the server that refuses is a single one behind the router."""
+
+    def picky(body: dict[str, Any]) -> bool:
+        return "picky" in str(body["messages"]) and "seed" in body
+
+    requests = [
+        changed(number, messages=(Message("user", f"{'picky' if number % 2 else 'any'} {number}"),))
+        for number in range(6)
+    ]
+    known: dict[str, str | None] = {}
+    with LoopbackServer(refusing(picky, "没有服务商支持这些参数", 404)) as server:
+        found, _ = ask(server, *requests, left_out=known)
+        assert all(
+            "seed" in call.body for call in server.calls if "any" in str(call.body["messages"])
+        )
+    assert all(isinstance(each, Completion) for each in found) and not known
+
+
+def test_a_prompt_too_long_for_a_server_that_fails_at_it_is_shortened() -> None:
+    words = "el texto no cabe en la ventana de contexto"
+    long = changed(7, messages=(Message("user", "long"),), shrinks=True)
+    with LoopbackServer(refusing(lambda body: "long" in str(body), words, 500)) as server:
+        found, _ = ask(server, changed(0), long)
+    assert isinstance(found[1], RequestFailed) and found[1].reason == "context_overflow"
+
+
+def test_a_server_that_takes_no_limit_is_served_unless_a_cap_rests_on_the_limit(
+    tmp_path: Path,
+) -> None:
+    def limited(body: dict[str, Any]) -> bool:
+        return bool({"max_tokens", "max_completion_tokens"} & set(body))
+
+    with LoopbackServer(refusing(limited, "不要限制长度")) as server:
+        generate(tmp_path / "run", 8, *at(server))
+        assert left_out(tmp_path / "run")["max_tokens"] is None
+        generate(tmp_path / "run", 12, *at(server))
+        before = len(server.calls)
+        capped = invoke(
+            *("generate", "--n", 16, "--out", tmp_path / "run", *at(server)),
+            *("--max-tokens-total", 10**6),
+        )
+        assert capped.code == 2 and all(limited(call.body) for call in server.calls[before:])
+
+
+def test_a_reply_that_may_not_be_so_short_gets_more_room() -> None:
+    known: dict[str, str | None] = {}
+    short = [changed(number, decoding=Decoding(0.5, max_tokens=16)) for number in range(3)]
+
+    async def outcomes(server: LoopbackServer) -> list[Completion]:
+        endpoint = OpenAI(base_url=server.base_url, api_key="k", timeout=20, left_out=known)
+        endpoint.surround(lambda calls: calls, Limits(), is_length_free=True)
+        try:
+            return [await endpoint.complete(each) for each in short]
+        finally:
+            await endpoint.close()
+
+    words = "слишком мало токенов: не меньше 64"
+    with LoopbackServer(
+        refusing(lambda body: body.get("max_tokens", 0) < 64, words, 422)
+    ) as server:
+        asyncio.run(outcomes(server))
+        assert server.requests[-1]["max_tokens"] == 64
+    assert known == {"propose.max_tokens": "64+"}

@@ -5,7 +5,9 @@ range, a role. The request is then sent in weaker forms (trials.py) until the se
 The change goes into the findings and holds for all later requests. Three rules:
 
 evidence    Once the server has answered a request with the same optional parts, a refusal is the
-            request's own, and no form is tried. A refusal that names a sent field is an exception.
+            request's own. Nothing is tried unless the words speak of the form, and nothing is
+            learned unless they name a sent field outright: routers send requests to servers that
+            differ.
 two cases   A change that the server's words do not name is a suspicion. The next request is sent
             whole again. Only if that request is refused too, and cured in the same way, the change
             is a finding.
@@ -22,15 +24,16 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
-from selfinstruct.errors import RequestFailed
+from selfinstruct.errors import ModelError, RequestFailed
 from selfinstruct.models import Completion, Decoding, Request
 from selfinstruct.models.openai.bodies import body_of
 from selfinstruct.models.openai.calls import OF_THE_FORM, OF_THE_SERVER, FormFailed, FormRefused
 from selfinstruct.models.openai.errors import AmbiguousFailure
 from selfinstruct.models.openai.fields import INSTEAD, Findings, LeftOut
 from selfinstruct.models.openai.forms import Change, names_all, parts_of, scoped
+from selfinstruct.models.openai.hints import is_about_form, is_about_length
 from selfinstruct.models.openai.refusals import rejected_field
-from selfinstruct.models.openai.trials import Trials
+from selfinstruct.models.openai.trials import Trials, words_of
 
 Refusal: TypeAlias = FormRefused | FormFailed
 Send: TypeAlias = Callable[[Request, Mapping[str, "str | None"]], Awaitable[Completion]]
@@ -83,7 +86,7 @@ class Discovery:
             if isinstance(answer, Completion):
                 return answer
             if not self._is_of_the_form(request, form, answer):
-                return answer.meant
+                return _meant(request, answer)
             if not self._is_named(request, form, answer):
                 await self._others(kind)
             async with self._one:
@@ -117,8 +120,10 @@ class Discovery:
             return False
         if self._is_named(request, form, answer):
             return True
-        if kind in self._answered or _is_of_the_prompt(request, answer):
+        if _is_of_the_prompt(request, answer):
             return False
+        if kind in self._answered:
+            return refusal.status in OF_THE_FORM and is_about_form(words_of(refusal))
         if refusal.status in OF_THE_SERVER:
             if request.key in self._stumbled:
                 return True
@@ -158,21 +163,22 @@ class Discovery:
         """Try the weaker forms of a refused request."""
         kind = _kind(request)
         if not self._is_of_the_form(request, form, answer):
-            return answer.meant
+            return _meant(request, answer)
         self._searching = True
         try:
             trials = self._trials_of(request, form, answer)
             while (change := trials.next()) is not None:
                 found = await self._weaker(request, {**form, **change})
                 if isinstance(found, Completion):
-                    self._note(request, change, trials.words)
+                    if kind not in self._answered or self._is_named(request, form, answer):
+                        self._note(request, change, trials.words)
                     break
                 trials.refused(found.refusal)
             else:
                 self._in_vain[kind] += 1
                 found = answer
             del self._trials[request.key]
-            return found if isinstance(found, Completion) else found.meant
+            return found if isinstance(found, Completion) else _meant(request, answer)
         finally:
             self._searching = False
             self._wake()
@@ -188,13 +194,13 @@ class Discovery:
         """The trials of a request; those that a lost connection has interrupted go on."""
         found = self._trials.get(request.key)
         if found is None or found.form != form:
-            is_named = _kind(request) in self._answered
+            is_own = _kind(request) in self._answered
             suspected = self._suspected.get(_kind(request), {})
             meant = answer.meant
             is_likely = not (isinstance(meant, AmbiguousFailure) and meant.is_likely_of_run)
             found = Trials(
                 *(request, form, answer.refusal, suspected),
-                is_named=is_named,
+                is_own=is_own,
                 is_likely=is_likely,
                 is_length_free=self.is_length_free,
             )
@@ -228,3 +234,17 @@ def _is_of_the_prompt(request: Request, answer: Refusal) -> bool:
     of_request = answer.meant.of_request if isinstance(answer.meant, AmbiguousFailure) else None
     reason = of_request.reason if isinstance(of_request, RequestFailed) else ""
     return reason == "content_filter" or (reason == "context_overflow" and request.shrinks)
+
+
+def _meant(request: Request, answer: Refusal) -> Exception:
+    """The error of a refusal that no weaker form cures.
+
+    A server may fail with a status of its own at a prompt that is too long. If the words say so, a
+    stage that can shorten its prompt does so.
+    """
+    meant, refusal = answer.meant, answer.refusal
+    is_own = refusal is not None and refusal.status in OF_THE_SERVER
+    if refusal is None or not (is_own and request.shrinks and is_about_length(refusal.words)):
+        return meant
+    failed = RequestFailed("context_overflow", refusal.words)
+    return AmbiguousFailure(ModelError(str(meant)), failed)

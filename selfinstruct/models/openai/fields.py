@@ -18,6 +18,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from selfinstruct.models.openai.likelihoods import FORMS, LIKELIHOOD
+
 OPTIONAL: dict[str, str | None] = {
     "max_tokens": "max_completion_tokens",
     "temperature": None,
@@ -40,7 +42,7 @@ LeftOut = dict[str, "str | None"]  # by refused name, the name or the bound that
 Learned = dict[str, LeftOut]  # by address of an endpoint that has answered
 
 _BOUND = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?\+?")
-_FINDING = re.compile(rf"(?:\w+\.)?(?:{'|'.join(INSTEAD)})")
+_FINDING = re.compile(rf"(?:\w+\.)?(?:{'|'.join(INSTEAD)})|{LIKELIHOOD}")
 
 
 class Findings:
@@ -110,6 +112,7 @@ def read_learned(record: Any) -> Learned:
     for address, fields in record.items() if isinstance(record, dict) else ():
         fields = fields if isinstance(fields, dict) else {}
         names = sorted(name for name in fields if _FINDING.fullmatch(name))
+        names = [name for name in names if name != LIKELIHOOD or fields[name] in FORMS]
         found[str(address)] = {name: _instead(name, fields[name]) for name in names}
     return found
 
@@ -119,6 +122,8 @@ def _instead(name: str, recorded: Any) -> str | None:
     stage, _, field = name.rpartition(".")
     if field == "max_tokens" and recorded is None:
         return None
+    if field == LIKELIHOOD:
+        return str(recorded)
     return recorded if stage and field in BOUNDED and _is_bound(recorded) else INSTEAD[field]
 
 

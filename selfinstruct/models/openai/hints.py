@@ -57,6 +57,16 @@ _ANOTHER = re.compile(
     r"unknown|not loaded|no access)|(?:unknown|no such|invalid) model\b|\bnot found\b",
     re.I,
 )
+_FORM = re.compile(
+    r"param|argument|field|option|parám|paràm|champ|campo|feld|параметр|поле|参数|參數|字段|欄位|"
+    r"パラメ|フィールド|매개변수|필드|معامل|पैरामीटर",
+    re.I,
+)
+_TOO_LONG = re.compile(
+    r"context|kontext|контекст|上下文|コンテキスト|문맥|컨텍스트|سياق|too.?long|zu lang|trop long|"
+    r"demasiado larg|troppo lung|te lang|слишком длин|过长|過長|長すぎ|너무 깁|너무 긴|طويل",
+    re.I,
+)
 _NUMBER = re.compile(r"\d+(?:[.,'\u00a0\u202f]\d+)*")
 
 
@@ -73,6 +83,16 @@ def points_to(words: str, part: str) -> bool:
 def is_about_another(words: str) -> bool:
     """Whether a refusal speaks of the key, the model or the path, and so hardly of the form."""
     return _ANOTHER.search(words) is not None
+
+
+def is_about_form(words: str) -> bool:
+    """Whether a refusal speaks of a part of the request, named or not."""
+    return _FORM.search(words) is not None or any(names(words, part) for part in _WORDS)
+
+
+def is_about_length(words: str) -> bool:
+    """Whether a refusal seems to say that the prompt is too long."""
+    return _TOO_LONG.search(words) is not None
 
 
 def numbers(words: str) -> set[float]:

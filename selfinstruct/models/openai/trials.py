@@ -36,8 +36,9 @@ _SELDOM = (404, 500, 501)  # statuses that are seldom about the form of a reques
 class Trials:
     """The trials for a request. form: the form of the request when the server refused.
 
-    suspected: a change that has helped another request. is_named: the refusal names a sent field
-    outright, and nothing else is to be tried. is_likely: the refusal may well be about the form.
+    suspected: a change that has helped another request. is_own: requests of the same kind were
+    answered, so the refusal is about this one; only parts that are named are tried, then all.
+    is_likely: the refusal may well be about the form.
     is_length_free: no cap rests on the limit to the length of a reply.
     """
 
@@ -50,13 +51,13 @@ class Trials:
         refusal: Refusal | None,
         suspected: Change,
         *,
-        is_named: bool = False,
+        is_own: bool = False,
         is_likely: bool = True,
         is_length_free: bool = False,
     ) -> None:
         self.form = form
         self._request, self._suspected = request, suspected
-        self._is_named, self._is_likely = is_named, is_likely
+        self._is_own, self._is_likely = is_own, is_likely
         self._is_length_free = is_length_free
         self._first = self._last = refusal
         self.words = words_of(refusal)
@@ -94,8 +95,7 @@ class Trials:
         else:
             base: Change = {}
             yield from self._steps(base)
-            if not self._is_named:
-                yield from ({**base, **change} for change in barest)
+            yield from ({**base, **change} for change in barest)
 
     def _steps(self, base: Change) -> Iterator[Change]:
         """Forms without single parts, as long as that makes progress; `base` grows."""
@@ -105,7 +105,7 @@ class Trials:
             body, words = self._sent(base), words_of(refusal)
             outright = None if refusal is None else rejected_field(refusal, body)
             for change in self._weaker(body, words, outright):
-                if self._is_named and not names_all(change, words):
+                if self._is_own and not names_all(change, words):
                     continue
                 yield {**base, **change}
                 told.append((change, self._last))
