@@ -24,7 +24,7 @@ from server import Answer, Behaviour, Call
 
 Body = dict[str, Any]
 BodyTest = Callable[[Body], bool]
-PORTION = 5  # of so many prompts, about a single prompt is poisoned
+PORTION = 8  # of so many prompts, about a single prompt is poisoned
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Ends:
     code: int = 0
     says: str = ""  # a regular expression, on stdout and stderr together
     loses: bool | None = False  # True: at least one request is recorded as lost; False: none
-    has_gaps: bool = False  # of judge: some examples stay without a verdict
+    has_gaps: bool | None = False  # of judge: several examples stay without a verdict
 
 
 @dataclass(frozen=True)
@@ -358,6 +358,19 @@ def of_poisoned(trouble: Behaviour) -> Behaviour:
     return behave
 
 
+def now_and_then(trouble: Behaviour) -> Behaviour:
+    """Troubles the first call with a poisoned prompt, and answers the prompt later."""
+    seen: WeakKeyDictionary[web.Application, set[str]] = WeakKeyDictionary()
+
+    async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
+        known, text = seen.setdefault(call.http.app, set()), said(call.body)
+        is_new = poisoned(call.body) and text not in known
+        known.add(text)
+        return await (trouble if is_new else _pass)(call, go_on)
+
+    return behave
+
+
 async def _hang(call: Call, go_on: Answer) -> web.StreamResponse:
     await asyncio.sleep(3600)
     return await go_on(call)
@@ -513,7 +526,7 @@ PICKY = (
         (400, "extra_forbidden", pydantic),
         (500, "unexpected keyword argument", plain),
         (400, "campo no permitido", openai),
-    ), judged=True),
+    ), judge=Ends(has_gaps=None)),  # the form of a verdict is left to the model
     Row("a length below the least", words(
         lambda body: body.get("max_tokens", 64) < 64,
         (400, "max_tokens: 64 is the least that may be asked for.", openai),
@@ -652,11 +665,11 @@ ODD = (
                  "text/event-stream"),
         as_bytes(lambda data: stream(json.loads(data), newline="\r\n"), "text/plain"),
     )),
-    Row("every fifth reply is null, with a refusal", tuple(
+    Row("some replies are null, with a refusal", tuple(
         choice(message(content=None, **{name: value}), poisoned) for name, value in (
             ("refusal", "I won't."), ("refusal", ""), ("tool_calls", [{"id": "1"}]),
         )), GAPS, GAPS),
-    Row("every fifth reply is thoughts alone", tuple(
+    Row("some replies are thoughts alone", tuple(
         choice(message(content=content, reasoning_content="Hm."), poisoned)
         for content in ("", None, "\n")
     ), GAPS, GAPS),
@@ -732,6 +745,24 @@ POISON = (
     )), LOSES, LOSES, PATIENT, is_slow=True),
     Row("some prompts never end", (of_poisoned(_hang),) * 3, LOSES, LOSES,
         ("--patience", 60, "--timeout", 1), is_slow=True),
+    Row("some prompts break the connection", (
+        of_poisoned(_half), of_poisoned(give(200, "", "application/json")),
+        of_poisoned(give(200, '{"id": "x", "cho', "application/json")),
+    ), LOSES, LOSES, PATIENT, is_slow=True),
+    Row("some prompts are stopped by a firewall", tuple(
+        of_poisoned(give(status, "<html><h1>Request blocked</h1></html>"))
+        for status in (403, 406, 405)
+    ), LOSES, LOSES, PATIENT, is_slow=True),
+    Row("some prompts are refused at first", tuple(
+        now_and_then(refuse(always, status, text, short)) for status, text in (
+            (400, "upstream hiccup"), (404, "no such route"), (401, "недействительный ключ"),
+        )), Ends(loses=None), Ends(loses=None, has_gaps=None), PATIENT, is_slow=True),
+    Row("a router with a picky provider", words(
+        lambda body: poisoned(body) and BOTH(body),
+        (400, "This provider has either temperature or top_p.", openai),
+        (404, "No endpoints found that take all these parameters.", openai),
+        (422, "参数不受支持", vllm),
+    ), judged=False),
     Row("some prompts are blocked", words(
         poisoned,
         (400, "The prompt set off our content management policy.", openai),

@@ -14,7 +14,8 @@ from server import LoopbackServer
 from selfinstruct.runs.view import load_run
 
 N = 12
-JUDGED = 6
+JUDGED = 12
+BROKEN = 1  # verdicts at most that the scripted model itself does not give
 WAYS = 3
 MOST_REFUSALS = 80  # of two sittings: a burst of calls that were under way, and the search
 
@@ -61,7 +62,7 @@ def judges(row: Row, way: int, run: Path, out: Path) -> None:
     check(ran, row.judge, [reason for record in records for reason in lost(record)])
     if ran.code == 0:
         verdicts = [verdict for verdict in load_run(out).judgements() if verdict["score"]]
-        assert len(verdicts) < JUDGED if row.judge.has_gaps else len(verdicts) == JUDGED
+        assert row.judge.has_gaps in (None, len(verdicts) < JUDGED - BROKEN)
 
 
 def check(ran: Ran, ends: Ends, reasons: list[str]) -> None:
