@@ -11,7 +11,8 @@ class Breaker:
     """Opens when more than half of the last calls failed for a passing reason.
 
     While the breaker is open, single probes are sent, less and less often, until the first success.
-    Afterwards calls come back gradually.
+    Afterwards calls come back gradually. A request that fails again while others are answered says
+    nothing more about the endpoint, and does not count again.
 
     An endpoint that has never answered is left to the retry layer, which soon gives up.
     """
@@ -27,6 +28,8 @@ class Breaker:
         self._probe: int | None = None
         self._ramp: int | None = None  # calls at once, while they come back
         self.why = ""  # the last failure
+        self._answers = 0
+        self._failed: dict[str, int] = {}  # by request, the answers before its last failure
 
     def delay(self, under_way: int, now: float) -> float:
         """Seconds until a call may go; infinite until another call has ended."""
@@ -49,7 +52,9 @@ class Breaker:
     def answered(self) -> None:
         """Count an answer."""
         self._has_answered = True
+        self._answers += 1
         if self.is_open:
+            self._failed.clear()
             self.is_open, self._ramp, self._pause = False, 1, self.PAUSE
             self._failures.clear()
             self._notice(f"{self._name} answers again: going on")
@@ -57,15 +62,22 @@ class Breaker:
         if self._ramp is not None:
             self._ramp = self._ramp + 1 if self._ramp < self.SPAN else None
 
-    def failed(self, number: int, why: str, now: float) -> None:
-        """Count a failure for a passing reason, and open if most of the last calls failed."""
+    def failed(self, number: int, why: str, now: float, request: str = "") -> None:
+        """Count a failure for a passing reason, and open if most of the last calls failed.
+
+        request: its key, "" if unknown.
+        """
         self.why = why
         if not self._has_answered:
             return
+        is_counted = not request or self._failed.get(request, self._answers) == self._answers
+        self._failed[request] = self._answers
         if self.is_open:
             if number == self._probe:
                 self._pause = min(2 * self._pause, self.LONGEST_PAUSE)
                 self._next = now + self._pause
+            return
+        if not is_counted:
             return
         self._failures.append(why)
         failures = Counter(failure for failure in self._failures if failure is not None)

@@ -33,6 +33,7 @@ class _Call:
     sent: float  # time
     tokens: int  # as estimated beforehand
     sent_tokens: int  # of all calls up to and with this call
+    request: Request
 
 
 # The call that a provider's headers belong to.
@@ -98,7 +99,7 @@ class Limits:
         now = self._clock()
         tokens = _tokens(request) if self._tokens is not None or self._is_told else 0
         self._sent, self._sent_tokens = self._sent + 1, self._sent_tokens + tokens
-        call = _Call(self._sent, now, tokens, self._sent_tokens)
+        call = _Call(self._sent, now, tokens, self._sent_tokens, request)
         self.under_way += 1
         self._learned.take(call.number, now)
         self._breaker.sent(call.number)
@@ -133,7 +134,7 @@ class Limits:
         """Learn from a call that may be made again."""
         now = self._clock()
         if not error.is_server_busy:
-            self._breaker.failed(call.number, str(error), now)
+            self._breaker.failed(call.number, str(error), now, call.request.key)
             return
         is_first = self._learned.refused(call.number, call.sent, error.retry_after, now)
         if is_first and self._adaptive is not None:
