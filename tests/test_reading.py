@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 from command import invoke
 
+from selfinstruct.data.collected import Collected
 from selfinstruct.defects.survey import survey
 from selfinstruct.records import Bad, Record, Source, writing
+from selfinstruct.records.collected import open_source
 
 ASKED = ("Name a tall tree of the north.", "Which river crosses the old city?")
 SAID = ("The spruce.", "The Oder.")
@@ -292,3 +294,48 @@ def test_a_million_rows_take_no_more_memory(tmp_path: Path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_a_run_is_read_by_its_directory(tmp_path: Path) -> None:
+    run, out = tmp_path / "run", tmp_path / "out.jsonl"
+    run.mkdir()
+    for command in ("check", "dedupe"):
+        assert (
+            f"{run}: no run here (no examples.jsonl)" in invoke(*words(command, run, out, ())).error
+        )
+    (run / "examples.jsonl").write_bytes(lines(*each(alpaca)))
+    assert "2 examples" in invoke("check", run).done().out
+    assert "kept 2" in invoke("dedupe", run, "--out", out).done().err
+    over = invoke("dedupe", run, "--out", run / "examples.jsonl")
+    assert "is an input and would be overwritten" in over.error
+
+
+CHOSEN: dict[str, tuple[dict[str, Any], str | None]] = {
+    "a text": ({"prompt": "Hi", "chosen": "Ho", "rejected": "No"}, "Ho"),
+    "a turn": (
+        {
+            "conversations": [{"from": "human", "value": "Hi"}],
+            "chosen": {"from": "gpt", "value": "Ho"},
+            "rejected": {"from": "gpt", "value": "No"},
+        },
+        "Ho",
+    ),
+    "a list with the turn": (
+        {
+            "prompt": [{"role": "user", "content": "Hi"}],
+            "chosen": [{"role": "assistant", "content": "Ho"}],
+            "rejected": [{"role": "assistant", "content": "No"}],
+        },
+        "Ho",
+    ),
+    "no pair": ({"prompt": "Hi", "chosen": True}, None),
+}
+
+
+@pytest.mark.parametrize("form", CHOSEN)
+def test_the_chosen_reply_of_a_pair_is_the_output(form: str, tmp_path: Path) -> None:
+    record, output = CHOSEN[form]
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(lines(record))
+    [read] = open_source(str(path))
+    assert isinstance(read, Collected) and (read.instruction, read.output) == ("Hi", output)

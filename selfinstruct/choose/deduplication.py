@@ -16,6 +16,7 @@ from selfinstruct.choose.pool import Pool
 from selfinstruct.errors import UserError
 from selfinstruct.records import STDIO, Bad, OnRead, Record, Source, Write, writing
 from selfinstruct.records.columnar import schema_of
+from selfinstruct.records.reading import examples_of
 
 _STEP = 1000  # records between two calls of `progress`
 _MUCH = 0.05  # of the records that one text takes: more deserves a warning
@@ -197,7 +198,7 @@ def _check(
         raise UserError("--each needs several --field, each of which is then compared by itself")
     if [*inputs, *against].count(STDIO) > 1:
         raise UserError("- (standard input) can be read only once; give the other input as a file")
-    read = {Path(path).resolve() for path in [*inputs, *against] if path != STDIO}
+    read = {Path(examples_of(path)).resolve() for path in [*inputs, *against] if path != STDIO}
     written = [path for path in (out, rejected) if path is not None]
     for path in written:
         if path != STDIO and Path(path).resolve() in read:

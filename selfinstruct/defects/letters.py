@@ -37,18 +37,28 @@ _ABOUT_CHARACTERS = re.compile(
 
 
 def control_characters(row: Checked) -> Finding | None:
-    """The first field with such characters. A fix where no second reading is possible."""
+    """The first field with such characters that has a fix, else the first.
+
+    There is a fix where no second reading is possible.
+    """
+    first: Finding | None = None
     for field, text in fields_of(row):
         if field == "input" and is_no_input_mark(text):  # `no_input_spelling` finds that
             continue
-        fix = text if _is_plain(text) else restored(text)
-        if (match := _CONTROL.search(text)) or fix != text:
-            evidence = _around(text, match) if match else _difference(text, fix)
-            return found("control_characters", field, evidence, fix if fix != text else None)
-        if "\\" in text or "\u00e2" in text or "\u00c3" in text or "\u00c2" in text:
-            spoilt = _spoilt(row, field, text)
-            if spoilt is not None:
-                return spoilt
+        finding = _in_field(row, field, text)
+        if finding is not None and finding.fix is not None:
+            return finding
+        first = first or finding
+    return first
+
+
+def _in_field(row: Checked, field: Field, text: str) -> Finding | None:
+    fix = text if _is_plain(text) else restored(text)
+    if (match := _CONTROL.search(text)) or fix != text:
+        evidence = _around(text, match) if match else _difference(text, fix)
+        return found("control_characters", field, evidence, fix if fix != text else None)
+    if "\\" in text or "\u00e2" in text or "\u00c3" in text or "\u00c2" in text:
+        return _spoilt(row, field, text)
     return None
 
 

@@ -24,6 +24,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.records import STDIO, Bad, OnRead, Record, Source, Write, writing
 from selfinstruct.records.copying import Copy, copying
 from selfinstruct.records.prompts import Prompts, named_columns
+from selfinstruct.records.reading import examples_of
 from selfinstruct.records.values import Unreadable
 
 _STEP = 500  # records between two calls of `progress`
@@ -59,7 +60,7 @@ def survey(
     `leaked_prompt`. Raises UserError. Memory: the last 50,000 texts, for finding near-duplicates.
     """
     _keep_apart(path, out, every)
-    source = Source(_file(path), format, pieces=out is not None)
+    source = Source(path, format, pieces=out is not None)
     with ExitStack() as stack:
         copy = stack.enter_context(copying(source, out, format)) if out is not None else None
         tell: Write = stack.enter_context(writing(every)) if every is not None else _nowhere
@@ -147,7 +148,7 @@ def _nowhere(record: Record) -> None:
 
 def _keep_apart(path: str, *written: str | None) -> None:
     """Raises UserError where an input would be overwritten, or a file written twice."""
-    places = [Path(_file(path)).resolve()] if path != STDIO else []
+    places = [Path(examples_of(path)).resolve()] if path != STDIO else []
     for file in written:
         if file is None or file == STDIO:
             continue
@@ -188,10 +189,6 @@ def _told_bad(bad: Bad) -> Record:
         "repairable": False,
     }
     return Record(bad.where, fields)
-
-
-def _file(path: str) -> str:
-    return str(Path(path) / "examples.jsonl") if path != STDIO and Path(path).is_dir() else path
 
 
 def _mended(row: Row, seen: list[Finding], look: Callable[[Row], list[Finding]]) -> Row:

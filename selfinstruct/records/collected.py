@@ -12,13 +12,12 @@ from selfinstruct.data.collected import Collected
 from selfinstruct.errors import UserError
 from selfinstruct.records.columns import PARTS, listed
 from selfinstruct.records.formats import format_of
-from selfinstruct.records.reading import Source
+from selfinstruct.records.reading import Source, examples_of
 from selfinstruct.records.record import Bad, Record
 from selfinstruct.records.shapes import read_prompt
 from selfinstruct.records.values import Unreadable, is_blank, plain
 from selfinstruct.text import well_formed
 
-_OF_A_RUN = "examples.jsonl"
 _BLOCK = 1 << 20  # bytes
 _NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
@@ -128,12 +127,9 @@ def open_source(
 
 def file_of(path: str) -> str:
     """The file behind a source: of a run its examples. Raises UserError if there is none."""
-    place = Path(path)
-    if place.is_dir():
-        if not (place / _OF_A_RUN).is_file():
-            raise UserError(f"{path}: no run here (no {_OF_A_RUN}); name a run or a file")
-        return str(place / _OF_A_RUN)
-    if not place.is_file():
+    if Path(path).is_dir():
+        return examples_of(path)
+    if not Path(path).is_file():
         raise UserError(f"{path}: no such file; name a run or a file of instructions")
     return path
 

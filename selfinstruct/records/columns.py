@@ -22,6 +22,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 CHATS = ("messages", "conversations", "conversation")
 PAIR = "chosen"  # of a preference pair: may hold the whole chat
+_OTHER = "rejected"  # the other reply of a preference pair
 _SHAPED = (*CHATS, *(column for columns in _COLUMNS.values() for column in columns))
 _LISTED = 20  # columns that a message names
 # Runs of edition 1 read these columns, in lower case, and no others.
@@ -48,6 +49,8 @@ def columns_of(names: tuple[str, ...], named: tuple[tuple[str, str], ...], editi
     free = [name for name in names if name not in own.values()]
     lowered = {} if edition < 2 else {str(name).strip().lower(): name for name in reversed(free)}
     lowered |= {name: name for name in free}
+    if _OTHER not in lowered:  # beside nothing else, "chosen" is no reply
+        lowered.pop(PAIR, None)
     of = {
         part: tuple(lowered[name] for name in known if name in lowered)
         for part, known in (_COLUMNS if edition > 1 else _FIRST).items()

@@ -17,6 +17,7 @@ from selfinstruct.records.lines import read_jsonl, read_txt
 from selfinstruct.records.record import Bad, Lost, Record
 from selfinstruct.records.rows import read_csv, read_tsv
 
+EXAMPLES = "examples.jsonl"  # of a run
 OnRead = Callable[[int, int, int], None]
 """Called while files are read: bytes read, bytes in all (0: unknown), records read."""
 
@@ -27,11 +28,23 @@ READERS: dict[str, _Reader] = {
 }  # fmt: skip
 
 
+def examples_of(path: str) -> str:
+    """The file of a run's examples for the run's directory; any other path as given.
+
+    Raises UserError for a directory that is no run's.
+    """
+    if path == STDIO or not Path(path).is_dir():
+        return path
+    if not (Path(path) / EXAMPLES).is_file():
+        raise UserError(f"{path}: no run here (no {EXAMPLES}); name a run or a file")
+    return str(Path(path) / EXAMPLES)
+
+
 class Source:
     """An input: its name, its size, how much of that was read, and its records."""
 
     def __init__(self, path: str, format: str | None = None, *, pieces: bool = False) -> None:
-        """path: "-" is standard input. format: a name in `READERS`, if not told by the file's name.
+        """path: "-" is standard input, a directory a run. format: a name in `READERS`, if not told by the file's name.
 
         pieces: whether records have the bytes that a copy needs. Raises UserError if there is no
         such file.
@@ -39,6 +52,7 @@ class Source:
         if path != STDIO and not Path(path).exists():
             raise UserError(f"{path}: no such file; give a file, or - for standard input")
         self.name = "<stdin>" if path == STDIO else path
+        path = examples_of(path)
         self.size = 0 if path == STDIO else Path(path).stat().st_size
         self.path, self.format = path, format or format_of(path)
         self.end = b""  # after a whole iteration with pieces, the bytes behind the last record

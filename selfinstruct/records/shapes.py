@@ -172,9 +172,12 @@ def _output(record: Mapping[str, Any], columns: Mapping[str, str]) -> str | None
     column = columns.get("output")
     if column is None or is_blank(record[column]):
         return None
-    if not isinstance(record[column], (list, tuple)):
+    value = record[column]
+    if isinstance(value, Mapping) and column.lower() == PAIR:
+        value = [value]
+    if not isinstance(value, (list, tuple)):
         return _text(record, columns, "output")
-    chat = read_chat(record[column], column)
+    chat = read_chat(value, column)
     roles = [turn.role for turn in chat.turns]
     is_pair = column.lower() == PAIR and roles[-1:] == ["assistant"]
     if not is_pair and (chat.system or roles != ["assistant"]):
