@@ -1,7 +1,7 @@
 """Single calls of an endpoint: a request goes out in a form, a completion or an error comes back.
 
-A refusal leaves as `FormRefused`, or as `FormFailed` where the server may have done the work. Both carry
-the error that they mean if no other form of the request helps.
+A refusal leaves as `FormRefused`, or as `FormFailed` where the server may have done the work. Both
+carry the error that they mean if no other form of the request helps.
 """
 
 from __future__ import annotations

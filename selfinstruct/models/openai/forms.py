@@ -44,9 +44,9 @@ def weaker_forms(
     return sorted(found, key=lambda change: _rank(change, words))
 
 
-def single_parts(body: Mapping[str, Any]) -> list[Change]:
-    """The forms without a single part. Values stay as they are."""
-    return [change for change in (*_without(body), _other_length(body)) if change]
+def single_parts(body: Mapping[str, Any], stage: str, *, is_length_free: bool) -> list[Change]:
+    """The forms that lack a single part or have another limit to a reply's length."""
+    return [*_without(body), *_far_lengths(body, stage, is_length_free)]
 
 
 def pairs(body: Mapping[str, Any]) -> Iterator[Change]:
@@ -55,15 +55,13 @@ def pairs(body: Mapping[str, Any]) -> Iterator[Change]:
         yield {**first, **second}
 
 
-def barest_forms(body: Mapping[str, Any], *, is_length_free: bool = False) -> list[Change]:
-    """The forms without any optional part. The limit to a reply's length goes if that is free."""
+def barest_forms(body: Mapping[str, Any], stage: str, *, is_length_free: bool) -> list[Change]:
+    """The forms without any optional part, and with other limits to a reply's length."""
     bare: Change = {}
     for change in _without(body):
         bare.update(change)
-    forms = [bare, {**bare, **_other_length(body)}]
-    if is_length_free:
-        forms.append({**bare, **_no_length(body)})
-    return [form for number, form in enumerate(forms) if form and form not in forms[:number]]
+    lengths = _far_lengths(body, stage, is_length_free)
+    return [form for form in (bare, *({**bare, **length} for length in lengths)) if form]
 
 
 def names_all(change: Change, words: str) -> bool:
@@ -126,6 +124,18 @@ def _other_length(body: Mapping[str, Any]) -> Change:
     if "max_tokens" in body:
         return {"max_tokens": "max_completion_tokens"}
     return {"max_tokens": "max_tokens"} if "max_completion_tokens" in body else {}
+
+
+def _far_lengths(body: Mapping[str, Any], stage: str, is_length_free: bool) -> list[Change]:
+    """Limits to a reply's length that are far from the present limit."""
+    value, found = _length(body), [_other_length(body)]
+    if is_length_free:
+        found.append(_no_length(body))
+    if value is not None and value <= _SHORT and is_length_free:
+        found.append({f"{stage}.max_tokens": f"{16 * value}+"})
+    elif value is not None and value // 8 >= _LEAST_TOKENS:
+        found += [{f"{stage}.max_tokens": str(value // part)} for part in (2, 8)]
+    return [change for change in found if change]
 
 
 def _no_length(body: Mapping[str, Any]) -> Change:

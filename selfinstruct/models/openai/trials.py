@@ -82,12 +82,13 @@ class Trials:
 
     def _all_forms(self) -> Iterator[Change]:
         first = self._sent({})
-        barest = barest_forms(first, is_length_free=self._is_length_free)
+        stage, free = self._request.stage, self._is_length_free
+        barest = barest_forms(first, stage, is_length_free=free)
         is_curable = self._suspected in barest  # the bare form was taken, a fuller one may be
         if self._suspected and not is_curable:
             yield self._suspected
         if is_curable:
-            yield from single_parts(first)
+            yield from single_parts(first, stage, is_length_free=free)
             yield from pairs(first)
             yield from barest
         elif self._is_seldom_the_form(first):
