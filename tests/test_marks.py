@@ -170,6 +170,16 @@ def test_marks_are_columns_of_a_table(name: str, tmp_path: Path) -> None:
     ]
 
 
+def test_a_late_mark_has_the_type_of_the_first(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    texts = sentences(10_001)
+    rows = [{"instruction": f"{text} {text[::-1]}"} for text in [*texts, texts[0]]]
+    path, out = written(tmp_path / "a.jsonl", rows), str(tmp_path / "a.parquet")
+    assert dedupe([path], out, Dedupe(mark=True, threshold=0.99)).near_duplicates == 1
+    [*_, last] = Source(out)
+    assert isinstance(last, Record) and last.fields["dedupe_neighbour"] == f"{path}:1"
+
+
 def test_a_warning_needs_more_than_a_twentieth(tmp_path: Path) -> None:
     same, *others = [{"instruction": text} for text in sentences(101)]
     for copies, warned in ((5, False), (7, True)):

@@ -9,14 +9,15 @@ from selfinstruct.records import Record, as_json
 VERDICT, NEIGHBOUR, SCORE = "dedupe_verdict", "dedupe_neighbour", "dedupe_score"
 
 
-def marked(record: Record, neighbour: str | None = None, score: float | None = None) -> Record:
+def marked(record: Record, neighbour: str = "", score: float = 0.0) -> Record:
     """The record with three more fields: "unique", or "near_duplicate" with the place of the
     record that it resembles and the score (ROUGE-L F).
 
-    The rest of a line of JSON keeps its bytes. Fields of these names are written over.
+    A unique record has an empty place and the score 0, so that the fields keep their types. The
+    rest of a line of JSON keeps its bytes. Fields of these names are written over.
     """
     marks = {
-        VERDICT: "unique" if neighbour is None else "near_duplicate",
+        VERDICT: "near_duplicate" if neighbour else "unique",
         NEIGHBOUR: neighbour,
         SCORE: score,
     }

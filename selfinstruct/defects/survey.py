@@ -29,7 +29,7 @@ from selfinstruct.records.values import Unreadable
 
 _STEP = 500  # records between two calls of `progress`
 _KNOWN = ("id", "is_classification", "provenance")  # columns that need not be named
-_ROUNDS = 4  # a repair may bring another defect to light
+_ROUNDS = 12  # a round repairs one field of each defect, and may bring another to light
 
 
 def chosen(only: Collection[str], ignore: Collection[str]) -> frozenset[str]:
