@@ -22,6 +22,7 @@ from selfinstruct.cli.respond_command import respond
 from selfinstruct.cli.screen import Commands
 from selfinstruct.cli.select_command import overlap, select
 from selfinstruct.cli.try_command import try_endpoint
+from selfinstruct.cli.uncertainty_command import uncertainty
 from selfinstruct.recipes.catalogue import RECIPES
 
 
@@ -43,7 +44,7 @@ def cli() -> None:
 
 for _command in (
     *(generate, respond, resume, try_endpoint, init, status, verify),
-    *(check, judge, stats, report, export, dedupe, mix, select, overlap),
+    *(check, judge, uncertainty, stats, report, export, dedupe, mix, select, overlap),
 ):
     cli.add_command(_command)
 

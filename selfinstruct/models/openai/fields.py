@@ -90,6 +90,8 @@ def for_stage(left_out: Mapping[str, str | None], stage: str) -> Mapping[str, st
 
 def bounds_of(left_out: Mapping[str, str | None], stage: str) -> dict[str, str]:
     """The bounds on values that hold for a stage, by field."""
+    if not any("." in name for name in left_out):
+        return {}
     return {
         field: bound
         for field in BOUNDED
