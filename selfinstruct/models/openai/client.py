@@ -140,7 +140,7 @@ class OpenAI:
     @property
     def left_out(self) -> LeftOut:
         """A copy of the fields that bodies do without at this moment."""
-        return self._discovery.left_out
+        return dict(self._discovery.left_out)
 
     def read(
         self, status: int, record: Any, request: Request, left_out: Mapping[str, str | None]

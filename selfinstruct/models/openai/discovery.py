@@ -56,6 +56,7 @@ class Discovery:
         self._send, self._again = send, again
         self._findings, self._leave_out = findings, leave_out
         self.is_length_free = False
+        self._form: LeftOut | None = None  # made when asked for
         self._answered: set[_Kind] = set()
         self._taken: set[str] = set()  # parts of requests that were answered
         self._in_vain: Counter[_Kind] = Counter()
@@ -69,8 +70,10 @@ class Discovery:
 
     @property
     def left_out(self) -> LeftOut:
-        """The form of a request at this moment, as a copy."""
-        return {**self._findings.left_out, **self._leave_out}
+        """The form of a request at this moment. A new dict after each finding."""
+        if self._form is None:
+            self._form = {**self._findings.left_out, **self._leave_out}
+        return self._form
 
     async def answer(self, request: Request) -> Completion | Exception:
         """The completion, or the error that its refusal means.
@@ -78,13 +81,18 @@ class Discovery:
         Raises as Calls.complete, but neither FormRefused nor FormFailed.
         """
         kind, send = _kind(request), self._send
-        while self._searching and kind not in self._answered:
+        is_answered = kind in self._answered
+        while self._searching and not is_answered:
             await self._changed.wait()
+            is_answered = kind in self._answered
         while True:
             form = self.left_out
-            answer = await self._tried(send, request, form)
-            if isinstance(answer, Completion):
-                return answer
+            try:
+                if is_answered:  # the usual case
+                    return await send(request, form)
+                return await self._first_of(kind, send, request, form)
+            except (FormRefused, FormFailed) as refused:
+                answer = refused.with_traceback(None)
             if not self._is_of_the_form(request, form, answer):
                 return _meant(request, answer)
             if not self._is_named(request, form, answer):
@@ -108,7 +116,7 @@ class Discovery:
         body = body_of(request, form)
         name = rejected_field(answer.refusal, body)
         if name is not None:
-            self._findings.add(scoped({name: INSTEAD[name]}, request.stage, self._taken))
+            self._add(scoped({name: INSTEAD[name]}, request.stage, self._taken))
         return name or ""
 
     # ------------------------------------------------ evidence
@@ -142,18 +150,16 @@ class Discovery:
 
     # ------------------------------------------------ trying
 
-    async def _tried(self, send: Send, request: Request, form: LeftOut) -> Completion | Refusal:
-        kind = _kind(request)
-        is_new = kind not in self._answered
-        self._under_way[kind] += is_new
+    async def _first_of(
+        self, kind: _Kind, send: Send, request: Request, form: LeftOut
+    ) -> Completion:
+        """Make a call for a request of a kind that was not answered yet."""
+        self._under_way[kind] += 1
         try:
             completion = await send(request, form)
-        except (FormRefused, FormFailed) as refused:
-            return refused.with_traceback(None)
         finally:
-            if is_new:
-                self._under_way[kind] -= 1
-                self._wake()
+            self._under_way[kind] -= 1
+            self._wake()
         self.note_answer(request, form)
         return completion
 
@@ -184,7 +190,7 @@ class Discovery:
             self._wake()
 
     async def _weaker(self, request: Request, form: LeftOut) -> Completion | Refusal:
-        """Make a trial. Its answer is no answer to the whole request, so nothing is counted."""
+        """Make a trial. An answer is none to the whole request, so nothing is counted."""
         try:
             return await self._again(request, form)
         except (FormRefused, FormFailed) as refused:
@@ -211,11 +217,15 @@ class Discovery:
         """Learn a change that the server took, or suspect it until a second request needs it."""
         kind = _kind(request)
         if names_all(change, words) or self._suspected.get(kind) == change:
-            self._findings.add(scoped(change, request.stage, self._taken))
+            self._add(scoped(change, request.stage, self._taken))
             self._in_vain.clear()
             self.note_answer(request, self.left_out)
         else:
             self._suspected[kind] = change
+
+    def _add(self, change: Change) -> None:
+        self._findings.add(change)
+        self._form = None
 
     def _wake(self) -> None:
         self._changed.set()
