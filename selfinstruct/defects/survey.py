@@ -27,6 +27,7 @@ from selfinstruct.records.prompts import Prompts, named_columns
 from selfinstruct.records.reading import examples_of
 from selfinstruct.records.values import Unreadable
 
+_NONE = "no example: "
 _STEP = 500  # records between two calls of `progress`
 _KNOWN = ("id", "is_classification", "provenance")  # columns that need not be named
 _ROUNDS = 12  # a round repairs one field of each defect, and may bring another to light
@@ -113,14 +114,14 @@ class _Checking:
         self.survey.unused = self._prompts.unused(*_KNOWN)
         if not self.survey.examples:
             first = next(iter(self.survey.unread), None)
-            why = f": {first.where}: {first.why}" if first else ""
-            raise UserError(f"{source.name}: holds no example{why}")
+            where = f"; record {first.where}: {first.why.removeprefix(_NONE)}" if first else ""
+            raise UserError(f"{source.name}: holds no example{where}")
 
     def _check(self, record: Record) -> Bad | None:
         try:
             read = read_row(record.fields, self._prompts)
         except Unreadable as error:
-            return Bad(record.where, f"no example: {error}", record.piece)
+            return Bad(record.where, f"{_NONE}{error}", record.piece)
         row = read.row
         found = self._findings(row)
         mended = _mended(row, found, self._look)
