@@ -107,6 +107,6 @@ class Survey:
             )
         for slug, defect in DEFECTS.items():
             if count := self.counts[slug]:
-                yield f"{count:>9,}  {slug:<20}{defect.severity:<9}{defect.meaning}"
+                yield f"{count:>9,}  {slug:<24}{defect.severity:<9}{defect.meaning}"
                 for seen in self.shown[slug]:
                     yield f"{'':>11}{seen.where}, {seen.finding.field}: {seen.finding.evidence}"
