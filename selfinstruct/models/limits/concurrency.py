@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from selfinstruct.compat import timeout
 from selfinstruct.errors import ModelError, Transient
-from selfinstruct.models import Completion, Model, Request
+from selfinstruct.models import PROBE, Completion, Model, Request
 from selfinstruct.models.evidence import MINUTE
 from selfinstruct.text import duration
 
@@ -31,6 +31,7 @@ class Paced:
     `hold` is on, nothing new is sent. After `stop`, nothing new is ever sent: calls wait here until
     they are cancelled. An endpoint that refuses the run gets no new calls, but replies under way
     may still come in: they are paid for. A limit that lasts longer than `patience` ends the run.
+    Probes take no place, and have the first turn.
     """
 
     def __init__(
@@ -48,36 +49,53 @@ class Paced:
         self._places = _Places(concurrency)
         self._line = asyncio.Lock()
         self._news = asyncio.Event()  # something has changed for the first in the line
-        self._under_way = 0
+        self._under_way = self._probes = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._held = self._stopped = False
         self._refusal: ModelError | None = None
 
     async def complete(self, request: Request) -> Completion:
+        if request.stage == PROBE:
+            return await self._call(request, await self._turn_of_probe(request))
         await self._places.take(self._rank(request))
         try:
             async with self._line:
                 refusal = await self._turn(request)
-            # Nothing comes between a turn and its call, so that the limits know the call when the
-            # next in the line has its turn.
-            if refusal is None:
-                self._under_way += 1
-                self._idle.clear()
-                try:
-                    return await self._inner.complete(request)
-                except ModelError as error:
-                    self._refusal = refusal = error
-                finally:
-                    self._under_way -= 1
-                    self._news.set()
-                    if not self._under_way:
-                        self._idle.set()
+            return await self._call(request, refusal)
         finally:
             self._places.give_back()
+
+    async def _call(self, request: Request, refusal: ModelError | None) -> Completion:
+        """Make a call that has its turn.
+
+        Nothing comes between a turn and its call, so that the limits know the call when the next in
+        the line has its turn.
+        """
+        if refusal is None:
+            self._under_way += 1
+            self._idle.clear()
+            try:
+                return await self._inner.complete(request)
+            except ModelError as error:
+                self._refusal = refusal = error
+            finally:
+                self._under_way -= 1
+                self._news.set()
+                if not self._under_way:
+                    self._idle.set()
         # Also before a call that was never sent fails: its caller may cancel the others.
         await self._replies(GRACE)
         raise refusal
+
+    async def _turn_of_probe(self, request: Request) -> ModelError | None:
+        """As `_turn`, before the first in the line: a verdict waits for the probe."""
+        self._probes += 1
+        try:
+            return await self._turn(request)
+        finally:
+            self._probes -= 1
+            self._news.set()
 
     async def refuse(self, error: ModelError) -> None:
         """Send nothing new in a run that is over, and wait a moment for the replies under way."""
@@ -97,7 +115,8 @@ class Paced:
         Returns the reason if the request will never be sent.
         """
         while self._refusal is None:
-            may_go = not (self._stopped or self._held)
+            is_second = self._probes and request.stage != PROBE
+            may_go = not (self._stopped or self._held or is_second)
             seconds = self._delay(request) if may_go else math.inf
             if seconds <= 0:
                 return None
