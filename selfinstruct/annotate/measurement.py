@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 
 from selfinstruct.annotate.books import COMPLETIONS, Books, Derived
+from selfinstruct.annotate.measures import LIKELIHOODS, PERPLEXITIES, UNCERTAINTIES
 from selfinstruct.annotate.scorer import FOLDER, Known, Scorer
 from selfinstruct.annotate.scorings import (
     AnswerLine,
@@ -31,10 +32,6 @@ from selfinstruct.models.openai.usage import estimated_tokens
 from selfinstruct.recipes.ordered import in_order
 from selfinstruct.runs.completions import Completions
 
-UNCERTAINTIES, PERPLEXITIES, LIKELIHOODS = (
-    *("uncertainty.jsonl", "perplexity.jsonl"),
-    "likelihoods.jsonl",
-)
 _WINDOW = 4  # calls begun ahead, as a multiple of the concurrency
 
 
@@ -131,7 +128,7 @@ class Measurement:
     ) -> None:
         window = _WINDOW * self.scorer.config.concurrency
         scorings, known = self._scorings(), books.completions.get
-        file = Derived(self.out / self.measured.file)
+        file: Derived | None = None  # until the first line, an earlier file stays
 
         async def ask(step: tuple[Request | None, Scoring]) -> Scoring | None:
             request, scoring = step
@@ -145,12 +142,15 @@ class Measurement:
                 async for scoring in answers:
                     line = None if scoring is None else scoring.line(known)
                     if line is not None:
+                        file = file or Derived(self.out / self.measured.file)
                         await when_there_is_room(partial(file.put, line), notice)
                         self.tally.take(line)
                         changed()
-            file.cut()
+            if file is not None:
+                file.cut()
         finally:
-            file.close()
+            if file is not None:
+                file.close()
 
     def _write_what_there_is(self, known: Known) -> None:
         """Write every line whose replies are on record, also before its turn."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean
 
@@ -19,7 +19,7 @@ class Pick:
     worth: float | None  # higher is chosen first; None: unknown
     tie: int  # decides among equals: drawn from the record's own texts
     stratum: str = ""
-    text: str = ""  # by which `diverse` compares
+    text: str = ""  # by which `diverse` compares; of `fittest` the prompt
 
 
 def counts_of(n: int, sizes: Mapping[str, int], said: Mapping[str, int]) -> dict[str, int]:
@@ -71,6 +71,20 @@ def diverse(picks: Iterable[Pick], counts: Mapping[str, int], threshold: float) 
             left[pick.stratum] -= 1
             chosen.add(pick.place)
     return chosen
+
+
+def fittest(picks: Iterable[Pick]) -> list[Pick]:
+    """Of the outputs of each prompt the likeliest (GRAPE), all worth the same from then on.
+
+    Which prompts are chosen is left to the draw: the likeliest outputs of all would be the
+    shortest answers to the easiest prompts.
+    """
+    found: dict[str, Pick] = {}
+    for pick in picks:
+        before = found.get(pick.text)
+        if before is None or (pick.worth or 0.0) > (before.worth or 0.0):
+            found[pick.text] = pick
+    return [replace(pick, worth=0.0) for pick in found.values()]
 
 
 def _ranked(picks: Iterable[Pick]) -> list[Pick]:

@@ -16,10 +16,10 @@ from selfinstruct.errors import UserError
     "--by",
     default="random",
     show_default=True,
-    help="random, score (a judge's), length (words of the output), diversity, or the name of a "
-    "number in the records, as uncertainty.",
+    help="random, score (a judge's), length (words of the output), diversity, fit (of each prompt "
+    "the likeliest output), or a number in the records or a scorer's, as uncertainty.",
 )
-@click.option("--n", type=int, required=True, help="Records to choose.")
+@click.option("--n", type=int, help="Records to choose; of fit as many as there are prompts.")
 @click.option("--lowest", is_flag=True, help="The lowest numbers first.")
 @click.option(
     "--strata",
@@ -50,7 +50,7 @@ from selfinstruct.errors import UserError
 def select(
     source: str,
     by: str,
-    n: int,
+    n: int | None,
     lowest: bool,
     strata: str,
     threshold: float,
@@ -62,6 +62,7 @@ def select(
     \b
     selfinstruct select runs/night --by score --n 1000 --out best.jsonl
     selfinstruct select runs/night --by diversity --n 1000 --out varied.jsonl
+    selfinstruct select runs/answers --by fit --out fitting.jsonl
     selfinstruct select data.jsonl --by uncertainty --n 68 \\
       --strata is_classification:true=24,false=44 --out next.jsonl
 

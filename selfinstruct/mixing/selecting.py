@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.choose.picks import Overlap, Pick, best, counts_of, diverse, overlap
+from selfinstruct.annotate.measures import numbers_of
+from selfinstruct.choose.picks import Overlap, Pick, best, counts_of, diverse, fittest, overlap
 from selfinstruct.errors import UserError
 from selfinstruct.exports.selection import judgements_of
 from selfinstruct.exports.style import drawn
@@ -20,7 +21,8 @@ from selfinstruct.records.values import Unreadable
 from selfinstruct.runs.view import load_run
 from selfinstruct.text import to_json
 
-WAYS = ("random", "score", "length", "diversity")
+WAYS = ("random", "score", "length", "diversity", "fit")
+_LIKELIHOOD = "likelihood"  # the number by which `fit` goes
 _THRESHOLD = 0.7
 
 
@@ -28,7 +30,7 @@ _THRESHOLD = 0.7
 class Selecting:
     """The settings of a selection. by: one of `WAYS`, or the name of a number in the records."""
 
-    n: int
+    n: int | None  # None: as many as there are, of `fit`
     by: str = "random"
     lowest: bool = False  # the lowest numbers instead of the highest
     strata: str = ""  # FIELD, or FIELD:VALUE=COUNT,VALUE=COUNT
@@ -69,16 +71,15 @@ def select(source: str, out: Path | str, settings: Selecting) -> Selected:
     _check(settings)
     field, said = _strata(settings.strata, settings.n)
     read = list(_picks(source, settings, field, settings.seeds[0]))
-    picks = [pick for pick in read if pick.worth is not None]
+    picks = _candidates(read, settings)
     sizes = Counter(pick.stratum for pick in picks)
-    counts = counts_of(settings.n, sizes, said)
+    counts = counts_of(len(picks) if settings.n is None else settings.n, sizes, said)
     out = Path(out)
     several = len(settings.seeds) > 1
     files, selections = [], []
     for seed in settings.seeds:
         if seed != settings.seeds[0]:
-            again = _picks(source, settings, field, seed)
-            picks = [pick for pick in again if pick.worth is not None]
+            picks = _candidates(_picks(source, settings, field, seed), settings)
         if settings.by == "diversity":
             places = diverse(picks, counts, settings.threshold)
         else:
@@ -98,9 +99,17 @@ def select(source: str, out: Path | str, settings: Selecting) -> Selected:
     )
 
 
+def _candidates(picks: Iterable[Pick], settings: Selecting) -> list[Pick]:
+    """The records that can be chosen: by `fit` the likeliest output of each prompt."""
+    known = [pick for pick in picks if pick.worth is not None]
+    return fittest(known) if settings.by == "fit" else known
+
+
 def _check(settings: Selecting) -> None:
+    if settings.n is None and settings.by != "fit":
+        raise UserError("--n is missing: say how many records are to be chosen")
     for name, holds, wanted in (
-        ("n", settings.n >= 1, "at least 1"),
+        ("n", settings.n is None or settings.n >= 1, "at least 1"),
         ("threshold", 0 <= settings.threshold <= 1, "between 0 and 1"),
     ):
         if not holds:
@@ -109,7 +118,7 @@ def _check(settings: Selecting) -> None:
         raise UserError("--seed: names a seed twice; give each once")
 
 
-def _strata(text: str, n: int) -> tuple[str, dict[str, int]]:
+def _strata(text: str, n: int | None) -> tuple[str, dict[str, int]]:
     """The field that tells strata apart, and the counts that are said. Raises UserError."""
     field, sign, rest = text.partition(":")
     if not sign:
@@ -120,7 +129,7 @@ def _strata(text: str, n: int) -> tuple[str, dict[str, int]]:
         if not equals or not count.isdecimal():
             raise UserError(f"--strata {text}: write FIELD:VALUE=COUNT,VALUE=COUNT")
         counts[value] = int(count)
-    if sum(counts.values()) != n:
+    if n is not None and sum(counts.values()) != n:
         raise UserError(
             f"--strata {text}: the counts sum to {sum(counts.values())}, and --n is {n}"
         )
@@ -128,7 +137,7 @@ def _strata(text: str, n: int) -> tuple[str, dict[str, int]]:
 
 
 def _picks(source: str, settings: Selecting, field: str, seed: int) -> Iterator[Pick]:
-    scores = _scores(source) if settings.by in ("score", "diversity") else {}
+    scores = _scores(source, settings.by)
     for place, record in enumerate(_records(source)):
         try:
             prompt = read_prompt(record.fields, {}) if isinstance(record, Record) else None
@@ -141,6 +150,9 @@ def _picks(source: str, settings: Selecting, field: str, seed: int) -> Iterator[
         question = f"{prompt.instruction}\n{prompt.input}".strip()
         tie = drawn(seed, "select", question, prompt.output or "", *_turns(prompt))
         text = question if settings.by == "diversity" else ""
+        if settings.by == "fit":
+            text = to_json([question, *_turns(prompt)])
+            tie = drawn(seed, "select", text)  # the prompt's, whichever output is kept
         stratum = _plain(_value(record.fields, field)) if field else ""
         yield Pick(place, worth, tie, stratum, text)
 
@@ -158,7 +170,8 @@ def _worth(
         if by == "diversity" and number is None:
             return 0.0  # nothing is judged: the draw decides
     else:
-        number = _value(fields, by)
+        name = _LIKELIHOOD if by == "fit" else by
+        number = scores.get(str(fields.get("id")), _value(fields, name))
     is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
     if not is_number or not math.isfinite(number):
         return None
@@ -180,10 +193,12 @@ def _turns(prompt: Prompt) -> Sequence[str]:
     return [prompt.system, *(part for turn in prompt.history for part in (turn.role, turn.text))]
 
 
-def _scores(source: str) -> dict[str, float]:
-    """The judge's scores of a run, by the example's id."""
-    if not (Path(source) / "run.json").is_file():
+def _scores(source: str, by: str) -> dict[str, float]:
+    """The judge's scores of a run, or a scorer's numbers, by the example's id."""
+    if not (Path(source) / "run.json").is_file() or by in ("random", "length"):
         return {}
+    if by not in ("score", "diversity"):
+        return numbers_of(Path(source), _LIKELIHOOD if by == "fit" else by)
     judged = judgements_of(load_run(source))
     return {id: float(line["score"]) for id, line in judged.items() if "score" in line}
 

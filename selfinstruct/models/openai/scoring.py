@@ -34,11 +34,14 @@ class Scoring:
         self._send, self._again = send, again
         self._address, self._left_out = address, left_out
         self._one = asyncio.Lock()
+        self._over = ""  # why no request is of use
 
     async def answer(self, request: Request) -> Completion | Exception:
         """The completion, or the error that a refusal means. Raises as Calls.complete."""
         if LIKELIHOOD not in self._left_out:
             async with self._one:
+                if self._over:
+                    return ModelError(self._over)
                 if LIKELIHOOD not in self._left_out:
                     return await self._search(request)
         answer = await self._tried(self._send, request, self._left_out[LIKELIHOOD] or "")
@@ -70,10 +73,11 @@ class Scoring:
     def _unable(self, refusals: list[Refusal]) -> ModelError:
         words = [each.refusal.words for each in refusals if each.refusal is not None]
         said = f" ({words[0]})" if words else ""
-        return ModelError(
+        self._over = (
             f"{self._address}: tells no log-probabilities of a given text{said}; name an endpoint "
             "that does: completions of vLLM, SGLang or llama.cpp, or --model local"
         )
+        return ModelError(self._over)
 
 
 def _is_of_the_text(meant: Exception) -> bool:
