@@ -1,4 +1,4 @@
-"""From a completion to its content: thinking and control tokens go, then a parser reads the rest."""
+"""From a completion to its content: thinking and control tokens go, a parser reads the rest."""
 
 from __future__ import annotations
 

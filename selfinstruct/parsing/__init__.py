@@ -42,9 +42,9 @@ class Leftover:
 class Parsed:
     """The content of a reply.
 
-    Each stage fills its own field: `drafts`, `instances` or `is_classification`, which is None where
-    the label was not read. reason: why the reply or its end could not be used, None where nothing
-    was lost.
+    Each stage fills its own field: `drafts`, `instances`, or `is_classification`, which is None
+    where the label was not read. reason: why the reply or its end could not be used, None where
+    nothing was lost.
     """
 
     drafts: tuple[Draft, ...] = ()
