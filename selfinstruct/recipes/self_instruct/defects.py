@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from selfinstruct.data.tasks import Instance, Instruction
-from selfinstruct.defects import Finding, Row, edition1, findings, rejecting, rejects
+from selfinstruct.defects import Finding, Row, findings, rejecting, rejects
 
 
 class Defects:
@@ -18,6 +18,10 @@ class Defects:
     def __init__(self, reject: str, edition: int) -> None:
         self._slugs = rejecting(reject)
         self._reject, self._is_first = reject, edition == 1
+        if self._is_first:
+            from selfinstruct.defects import edition1  # costs a new run a tenth of a second
+
+            self._first = edition1
 
     def of(self, instruction: Instruction, instance: Instance) -> list[Finding]:
         """The findings, in the order of the checks. After edition 1 those that may reject."""
@@ -25,11 +29,11 @@ class Defects:
             return []
         label = instruction.is_classification
         row = Row(instruction.text, instance.input, instance.output, label)
-        return edition1.findings(row) if self._is_first else findings(row, self._slugs)
+        return self._first.findings(row) if self._is_first else findings(row, self._slugs)
 
     def rejecting(self, found: Sequence[Finding]) -> str | None:
         """The slug of the first finding that drops the example."""
-        rejects_by = edition1.rejects if self._is_first else rejects
+        rejects_by = self._first.rejects if self._is_first else rejects
         slugs = (finding.slug for finding in found if rejects_by(finding, self._reject))
         return next(slugs, None)
 
