@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from selfinstruct import __version__
+from selfinstruct.cli.adherence_command import adherence
 from selfinstruct.cli.check_command import check
 from selfinstruct.cli.dedupe_command import dedupe
 from selfinstruct.cli.directory_commands import init, status, verify
@@ -44,7 +45,7 @@ def cli() -> None:
 
 for _command in (
     *(generate, respond, resume, try_endpoint, init, status, verify),
-    *(check, judge, uncertainty, stats, report, export, dedupe, mix, select, overlap),
+    *(check, adherence, judge, uncertainty, stats, report, export, dedupe, mix, select, overlap),
 ):
     cli.add_command(_command)
 
