@@ -21,6 +21,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.report import sections
 from selfinstruct.report.elements import figure
 from selfinstruct.report.figures import Figure, figures
+from selfinstruct.report.maps import balance, map_section, task_maps
 from selfinstruct.report.rows import Packed, packed
 from selfinstruct.runs.view import RunView, load_run
 from selfinstruct.stats import Marks, Stats, find_defects, measure
@@ -77,6 +78,7 @@ def page(runs: Sequence[Stats], rows: Packed) -> str:
     """The page as HTML."""
     script, (drawing, policy) = (_HERE / "page.js").read_text("utf-8"), _plotly()
     drawn, why_not = figures(runs)
+    drawn |= task_maps(runs)
     data = {
         "figures": drawn,
         "runs": [run.name for run in runs],
@@ -115,6 +117,8 @@ def _sections(
         "verbs": sections.verbs(runs, why_not),
         "quality": sections.quality(runs),
         "models": sections.models(runs),
+        "map": map_section(runs),
+        "balance": sections.each(runs, balance, "balance"),
         "lengths": "".join(
             figure(name, caption, why_not.get(name)) for name, caption in _LENGTHS.items()
         ),

@@ -33,7 +33,7 @@ function dressed(figure) {
   const [ink, soft, line, accent, card] = ["ink", "soft", "line", "accent", "card"].map(colour);
   const ways = [accent, ...(isDark() ? ["#e0a458", "#b39ddb", "#e08a9b", "#8ab4e8", "#b5cf6b"] : ["#b26a12", "#7a55a3", "#b3405a", "#3f6fb0", "#5f7f22"])];
   const traces = figure.data.map((one, n) => one.type === "sunburst" ? wedges(one)
-    : one.type === "bar" ? { ...one, marker: { color: ways[n % ways.length] } } : { ...one, line: { ...one.line, color: ways[n % ways.length] } });
+    : one.type === "bar" ? { ...one, marker: { color: ways[n % ways.length] } } : { ...one, line: { ...one.line, color: ways[n % ways.length] }, marker: { ...one.marker, color: ways[n % ways.length] } });
   const axis = given => ({ gridcolor: line, zeroline: false, linecolor: line, automargin: true, ...given });
   const layout = { ...figure.layout, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, color: soft, size: 12.5 }, margin: figure.layout.margin || { t: 12, l: 48, r: 12, b: 44 },

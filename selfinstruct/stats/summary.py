@@ -10,6 +10,7 @@ from typing import Any
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.runs.inputs import FOLDER
 from selfinstruct.runs.view import RunView
+from selfinstruct.stats.balance import Balance, balances, with_verbs
 from selfinstruct.stats.counts import PAPER, Counts, Histogram, count
 from selfinstruct.stats.course import Moment, Stretch, moments, stretches
 from selfinstruct.stats.defects import Defects, Marks, count_defects, find_defects
@@ -24,7 +25,8 @@ from selfinstruct.stats.quality import (
     count_quality,
     judgements_of,
 )
-from selfinstruct.stats.table import model_rows, percent, quality_rows, rows
+from selfinstruct.stats.table import balance_rows, model_rows, percent, quality_rows, rows
+from selfinstruct.stats.task_map import Point, count_kinds, task_map
 from selfinstruct.stats.verbs import SAMPLE, Verbs, count_verbs, sample
 
 SCHEMA = Path(__file__).with_name("schema.json")  # of the record that `to_record` gives
@@ -56,6 +58,8 @@ class Stats:
     defects: tuple[Defects, ...]  # found by the checks in the examples
     quality: Quality | None  # None: nothing is judged
     models: tuple[ModelScore, ...]  # those that wrote the examples
+    balance: tuple[Balance, ...]
+    task_map: tuple[Point, ...]  # empty: no uncertainty was measured
     missing: tuple[str, ...]
 
     @property
@@ -68,6 +72,7 @@ class Stats:
         """The record of `stats --json`, in the form of schema.json, with the paper's columns."""
         return {
             **asdict(self),
+            "balance": [{**asdict(each), "warning": each.warning} for each in self.balance],
             "preset": self.preset,
             "funnel": self.funnel.to_record(),
             "paper": asdict(PAPER),
@@ -93,9 +98,21 @@ class Stats:
             cost = "cost unknown" if last.cost is None else f"${last.cost:,.2f}"
             tokens = f"{last.prompt_tokens:,} prompt, {last.completion_tokens:,} completion"
             yield f"{'tokens':<40}{tokens}, {cost}"
+        yield from self._balance_lines()
         for defect in self.defects:
             yield f"  {defect.severity:<8}{defect.slug:<30}{defect.count:>18,}"
         yield from self.missing
+
+    def _balance_lines(self) -> Iterator[str]:
+        for by, of, parts in balance_rows(self.balance):
+            yield f"{f'by {by}':<40}{of:>18}  {parts}"
+        for balance in self.balance:
+            if balance.warning:
+                yield f"  warning: {balance.warning}"
+        if self.task_map:
+            counts = count_kinds(self.task_map).items()
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts)
+            yield f"{'tasks measured for uncertainty':<40}{len(self.task_map):>18,}  {kinds}"
 
     def _verb_lines(self) -> Iterator[str]:
         if self.verbs is None:
@@ -148,7 +165,8 @@ def measure(
         return replace(found, missing=(MISSING, *found.missing))
     with parsing(asked, model) as parsed:  # at work while everything else is measured
         found = _measure(view, instructions, every=every, look=look)
-        return replace(found, verbs=count_verbs(parsed(), of=len(instructions), model=model))
+        verbs = count_verbs(parsed(), of=len(instructions), model=model)
+        return replace(found, verbs=verbs, balance=with_verbs(found.balance, verbs))
 
 
 def _instructions_of(view: RunView) -> list[str]:
@@ -169,6 +187,7 @@ def _measure(
     compared = instructions if every else instructions[:ASKED]
     close, pairs = closest(compared, tokenizer)
     seeds, judgements = _seeds_of(view), judgements_of(view)
+    labels = count_labels(view.examples())
     return Stats(
         name=view.directory.resolve().name,
         model=config.model,
@@ -185,10 +204,12 @@ def _measure(
         closest=pairs,
         stretches=stretches(view.instructions(), view.rejected(), turns=funnel.turns),
         moments=moments(view.replies(), config),
-        labels=count_labels(view.examples()),
+        labels=labels,
         defects=count_defects(look(view)),
         quality=count_quality((example.id for example in view.examples()), judgements),
         models=count_models(view.examples(), judgements),
+        balance=balances(view.examples(), labels),
+        task_map=task_map(view.directory),
         missing=() if seeds else (NO_SEEDS,),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from selfinstruct.stats.balance import Balance
 from selfinstruct.stats.counts import Counts
 from selfinstruct.stats.quality import QUESTIONS, Answer, ModelScore, Quality
 from selfinstruct.stats.verbs import Verbs
@@ -63,6 +64,15 @@ def model_rows(models: Sequence[ModelScore]) -> Iterator[tuple[str, str, str, st
         for line in models:
             score = _NOTHING if line.mean_score is None else f"{line.mean_score:.2f}"
             yield line.model, f"{line.examples:,}", f"{line.judged:,}", score
+
+
+def balance_rows(balances: Sequence[Balance]) -> Iterator[tuple[str, str, str]]:
+    """The question, the examples that have a component, and the largest components with shares."""
+    for balance in balances:
+        parts = ", ".join(
+            f"{name or '(empty)'} {percent(count, balance.of)}" for name, count in balance.parts[:5]
+        )
+        yield balance.by, f"{balance.of:,}", parts
 
 
 def _share(answer: Answer) -> str:
