@@ -33,6 +33,15 @@ def setting(
     return field(default=default, metadata=metadata)
 
 
+def sources_setting(help: str) -> Any:
+    """The setting of the runs and datasets that a recipe reads: the option --from, repeatable.
+
+    The bytes of the sources are fingerprinted, and their paths recorded as absolute paths.
+    """
+    metadata = {"help": help, "free": True, "choices": (), "under": "The method", "flag": "--from"}
+    return field(default=(), metadata=metadata)
+
+
 def _asked(default: Any, help: str, *, choices: tuple[str, ...] = ()) -> Any:
     return setting(default, help, choices=choices, under="The model")
 

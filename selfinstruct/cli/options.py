@@ -60,13 +60,14 @@ def setting_options(
 def _option(
     name: str, value: Any, metadata: Mapping[str, Any], several: bool
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    flag, help = f"--{name.replace('_', '-')}", metadata["help"]
+    flag, help = metadata.get("flag") or f"--{name.replace('_', '-')}", metadata["help"]
     is_unset = value in ("", -1, ()) or (name == "n" and not value)
     said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
     shown = "" if is_unset else f"  [default: {said}]"
     kind: Any = click.Choice(metadata["choices"]) if metadata["choices"] else type(value)
     if isinstance(value, tuple) or several:
         metavar = "FIELD" if metadata["choices"] else "TEXT"
+        metavar = "SOURCE" if "flag" in metadata else metavar
         return click.option(flag, name, multiple=True, metavar=metavar, help=help + " Repeatable.")
     if isinstance(value, bool):
         flag += f"/--no-{flag[2:]}" if metadata["free"] else ""  # what may change may change back

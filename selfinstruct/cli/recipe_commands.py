@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -149,7 +150,9 @@ def command_of(name: str) -> click.Command:
     @click.command(name, cls=recipe_class(kind), help=kind.__doc__)
     @run_options(kind)
     def command(**given: Any) -> None:
-        make(kind, given, {})
+        paths = (each.name for each in fields(kind) if "flag" in each.metadata)
+        named = {name: tuple(map(os.path.abspath, said)) for name in paths if (said := given[name])}
+        make(kind, given, named)
 
     return command
 

@@ -21,7 +21,7 @@ class Turn:
 class Rejected:
     """A candidate that was dropped: at which stage, for which reason, and its text."""
 
-    stage: str  # propose | classify | instantiate
+    stage: str  # the question that was asked, such as propose
     what: str  # reply | leftover | instruction | label | instance
     reason: str  # a stable slug
     turn: int
@@ -31,6 +31,7 @@ class Rejected:
     output: str | None = None
     similar_to: str | None = None  # the text of the pool item that it resembles
     similarity: float | None = None  # ROUGE-L F with it
+    round: int | None = None  # of a recipe that works in rounds, from 1
 
     def to_line(self) -> str:
         return to_json({name: value for name, value in _fields(self).items() if value is not None})

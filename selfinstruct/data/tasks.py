@@ -41,6 +41,7 @@ class Instruction:
     is_classification: bool | None = None  # None: not asked yet or at all (preset alpaca), or not read
     # On request, as the paper's own runs recorded: max, mean, most_similar (ten).
     similarity: dict[str, Any] | None = None
+    input: str | None = None  # of a recipe that drafts inputs with their instructions
 
     def to_line(self) -> str:
         record = {"id": self.id, "instruction": self.text, **_rest(self, "id", "text")}
@@ -48,7 +49,7 @@ class Instruction:
             {
                 name: value
                 for name, value in record.items()
-                if name != "similarity" or value is not None
+                if name not in ("similarity", "input") or value is not None
             }
         )
 
