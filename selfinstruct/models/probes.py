@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 
+from selfinstruct.compat import timeout
 from selfinstruct.errors import Refused, RequestFailed, Transient
 from selfinstruct.models import PROBE, Completion, Decoding, Message, Model, Request
 from selfinstruct.models.evidence import Evidence
@@ -59,8 +60,10 @@ class Probes:
             if left <= 0:
                 return
             news = self._news = self._news or asyncio.Event()
+            # Not `wait_for`, which may swallow a cancellation that comes with the news.
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(news.wait(), left)
+                async with timeout(left):
+                    await news.wait()
 
     async def _probe(self, probe: Request) -> bool:
         sent = time.monotonic()
