@@ -577,7 +577,8 @@ def test_a_request_that_never_works_is_dropped_and_recorded_and_the_run_goes_on(
     """Alone, at every concurrency, and it is not tried again by a run that goes on."""
 
     def of(number: int) -> Callable[[Any], bool]:
-        return lambda call: zlib.crc32(text_of(call).encode()) % 24 == number
+        """Whether a prompt is of a kind. A probe ("hi") is of none: 18."""
+        return lambda call: zlib.crc32(b"poison " + text_of(call).encode()) % 24 == number
 
     def text_of(call: Any) -> str:
         """The prompt, whose text stays the same in every form of a request."""
