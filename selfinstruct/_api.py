@@ -35,6 +35,7 @@ def generate(
     progress: Progress = True,
     seconds: float | None = None,
     repair: bool = False,
+    ask_again: bool = False,
     accept_change: bool = False,
     **settings: Unpack[Settings],
 ) -> RunView:
@@ -47,7 +48,7 @@ def generate(
     from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 
     said = read_table(_plain(settings), "generate()", SelfInstructConfig)
-    flags = {"repair": repair, "accept_change": accept_change}
+    flags = {"repair": repair, "ask_again": ask_again, "accept_change": accept_change}
     return run_in_thread(_make(Path(out), SelfInstructConfig, said, progress, seconds, **flags))
 
 
@@ -59,6 +60,7 @@ def respond(
     progress: Progress = True,
     seconds: float | None = None,
     repair: bool = False,
+    ask_again: bool = False,
     accept_change: bool = False,
     **settings: Unpack[Responding],
 ) -> RunView:
@@ -77,18 +79,25 @@ def respond(
     said["sources"] = tuple(str(_directory(source).absolute()) for source in several)
     if any(models):
         said |= {"model": models[0], "other_models": tuple(models[1:])}
-    flags = {"repair": repair, "accept_change": accept_change}
+    flags = {"repair": repair, "ask_again": ask_again, "accept_change": accept_change}
     return run_in_thread(_make(Path(out), RespondConfig, said, progress, seconds, **flags))
 
 
 def resume(
-    run: RunView | Place, *, progress: Progress = True, seconds: float | None = None
+    run: RunView | Place,
+    *,
+    progress: Progress = True,
+    seconds: float | None = None,
+    ask_again: bool = False,
 ) -> RunView:
-    """Go on with a run, whatever made it, with its own settings. Raises as `generate`."""
+    """Go on with a run, whatever made it, with its own settings. Raises as `generate`.
+
+    `ask_again`: buy the requests anew that were lost.
+    """
     from selfinstruct.runs.view import load_run
 
     view = load_run(_directory(run))
-    flags = {"repair": False, "accept_change": False}
+    flags = {"repair": False, "ask_again": ask_again, "accept_change": False}
     return run_in_thread(_make(view.directory, type(view.config), {}, progress, seconds, **flags))
 
 
@@ -100,17 +109,21 @@ async def _make(
     seconds: float | None,
     *,
     repair: bool,
+    ask_again: bool,
     accept_change: bool,
 ) -> RunView:
-    from selfinstruct.runs.generation import go_on, settled
+    from selfinstruct.runs.generation import forget_lost, go_on, settled
     from selfinstruct.runs.inputs import Inputs
     from selfinstruct.runs.run import Run
     from selfinstruct.runs.view import load_run
 
     config, kept = await settled(directory, kind, said, notice=lambda text: None)
     inputs = Inputs.read(config, kept=kept, named=said.keys())
-    run = Run(directory, config, inputs, repair=repair, accept_change=accept_change)
+    flags = {"repair": repair, "rebuild": ask_again, "accept_change": accept_change}
+    run = Run(directory, config, inputs, **flags)
     try:
+        if ask_again:
+            forget_lost(run)
         shown = shown_by(progress, run.wanted or 0, run.funnel, run.meter, config, "examples")
         try:
             await go_on(

@@ -6,8 +6,7 @@ retry layer finds out (models/retry.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from selfinstruct.errors import Refused, RequestFailed, Transient
 from selfinstruct.models import Request
@@ -28,11 +27,6 @@ class Blame:
         self._is_known, self._first_answer = is_known, first_answer
         self._doubts = self.DOUBTS if is_known else 0
         self._overflowed: set[str] = set()  # places in the run, before the first answer
-
-    @contextmanager
-    def call(self) -> Iterator[None]:
-        """Count a call as under way."""
-        yield
 
     def note_answer(self) -> None:
         if not self.has_answer:

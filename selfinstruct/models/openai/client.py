@@ -75,9 +75,8 @@ class OpenAI:
 
     async def complete(self, request: Request) -> Completion:
         """Raises Transient, RequestFailed or ModelError."""
-        with self._blame.call():
-            asked = self._scoring if is_scoring(request) else self._discovery
-            answer = await asked.answer(request)
+        asked = self._scoring if is_scoring(request) else self._discovery
+        answer = await asked.answer(request)
         if isinstance(answer, AmbiguousFailure):
             answer = _shorter(await self._blame.settle(answer, request), request)
         if isinstance(answer, Completion):
