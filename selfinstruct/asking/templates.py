@@ -93,6 +93,8 @@ def load(
     Raises UserError for a directory or file that is missing or unreadable, and for unknown or
     missing names in a template.
     """
+    if not questions:
+        return {}
     folders = [*([fallback] if fallback is not None else []), PROMPTS / preset]
     if directory is not None:
         if not directory.is_dir():

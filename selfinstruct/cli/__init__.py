@@ -22,6 +22,7 @@ from selfinstruct.cli.report_commands import report, stats
 from selfinstruct.cli.respond_command import respond
 from selfinstruct.cli.screen import Commands
 from selfinstruct.cli.select_command import overlap, select
+from selfinstruct.cli.source_commands import invert
 from selfinstruct.cli.try_command import try_endpoint
 from selfinstruct.cli.uncertainty_command import uncertainty
 from selfinstruct.recipes.catalogue import RECIPES
@@ -44,7 +45,7 @@ def cli() -> None:
 
 
 for _command in (
-    *(generate, respond, resume, try_endpoint, init, status, verify),
+    *(generate, respond, *map(command_of, ("unnatural", "paraphrase")), invert, resume, try_endpoint, init, status, verify),
     *(check, adherence, judge, uncertainty, stats, report, export, dedupe, mix, select, overlap),
 ):
     cli.add_command(_command)

@@ -46,6 +46,17 @@ RECIPES: dict[str, Kind] = {
     "respond": Kind(
         "selfinstruct.recipes.responses:RespondConfig", "selfinstruct.recipes.responses:Respond"
     ),
+    "unnatural": Kind(
+        "selfinstruct.recipes.unnatural.settings:UnnaturalConfig",
+        "selfinstruct.recipes.unnatural.recipe:Unnatural",
+    ),
+    "paraphrase": Kind(
+        "selfinstruct.recipes.paraphrase:ParaphraseConfig",
+        "selfinstruct.recipes.paraphrase:Paraphrase",
+    ),
+    "invert": Kind(
+        "selfinstruct.recipes.inversion:InvertConfig", "selfinstruct.recipes.inversion:Invert"
+    ),
 }
 
 

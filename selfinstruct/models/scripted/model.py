@@ -16,9 +16,18 @@ from selfinstruct.models import Completion, Request, Usage
 from selfinstruct.models.scripted.answers import answer
 from selfinstruct.models.scripted.chance import any_of, one_of
 from selfinstruct.models.scripted.classification import yes_or_no
+from selfinstruct.models.scripted.constrained import constrained_task
 from selfinstruct.models.scripted.instances import input_first, output_first
 from selfinstruct.models.scripted.instructions import new_instructions
+from selfinstruct.models.scripted.inversion import inverted
 from selfinstruct.models.scripted.prompts import goes_on, whole_tasks
+from selfinstruct.models.scripted.rewriting import (
+    OPERATORS,
+    evolved,
+    output,
+    paraphrase,
+    sameness,
+)
 from selfinstruct.models.scripted.tasks import new_tasks
 from selfinstruct.models.scripted.verdicts import verdict
 
@@ -57,6 +66,13 @@ STAGES: Mapping[str, Callable[[Random, Request], str]] = {
     "input_first": input_first,
     "output_first": output_first,
     "judge": verdict,
+    "elicit": constrained_task,
+    "output": output,
+    "answer": output,
+    "paraphrase": paraphrase,
+    **dict.fromkeys(OPERATORS, evolved),
+    "same": sameness,
+    "invert": inverted,
 }
 
 

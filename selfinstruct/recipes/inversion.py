@@ -1,0 +1,149 @@
+"""Invert: the tasks of a dataset with inputs and outputs swapped.
+
+In: rows with an input and an output, of runs or of any dataset. Out: for each instruction a new one
+whose inputs are the old outputs; equal inputs become one example with all their outputs. Asks:
+`invert` once for each instruction, or nothing with a template. Costs: a request an instruction.
+Differs from inversions written by hand, as in Super-Natural-Instructions (Wang et al., 2022): rows
+whose swap cannot be asked are dropped by counts and patterns, each with its reason (swaps.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+from selfinstruct.asking.config import Config
+from selfinstruct.asking.endpoint import Rule, setting
+from selfinstruct.asking.stage import Ask, Question
+from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.tasks import Instruction
+from selfinstruct.errors import UserError
+from selfinstruct.models import Decoding
+from selfinstruct.parsing.single import instruction
+from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
+from selfinstruct.recipes.filters import why_not_empty, why_not_length_any_script
+from selfinstruct.recipes.sources import Sources
+from selfinstruct.recipes.swaps import SwappedTask, swapped_tasks
+
+Inverted = tuple[Instruction, SwappedTask]
+_OLD = "{instruction}"  # in a template: the instruction of the source
+
+
+@dataclass(frozen=True, slots=True)
+class InvertConfig(Config):
+    """The settings of `invert`."""
+
+    RECIPE: ClassVar[str] = "invert"
+    command: ClassVar[str] = "invert"
+    items: ClassVar[str] = "tasks"
+    STAGES: ClassVar[Mapping[str, Decoding]] = {
+        "invert": Decoding(temperature=0.7, top_p=0.95, max_tokens=256)
+    }
+
+    sources: tuple[str, ...] = setting((), "Runs or datasets.", free=True)  # fingerprinted
+    fields: tuple[str, ...] = setting((), "Which column is which, as instruction=question.")
+    instruction: str = setting(
+        "",
+        "The new instruction, for every task; {instruction} in it is the old one. No model is asked.",
+        under="The method",
+    )
+    most_outputs: int = setting(
+        20, "Drop a new input with more outputs than that; 0: none.", under="The method"
+    )
+
+    def rules(self) -> Iterator[Rule]:
+        yield "most_outputs", self.most_outputs >= 0, "at least 0"
+        yield from Config.rules(self)
+
+
+class Invert(Recipe):
+    """Finite, without a pool: an item is an instruction of the sources with all its rows."""
+
+    config: InvertConfig
+    questions: ClassVar[Sequence[Question]] = (
+        Question("invert", instruction, ("instruction", "examples"), reply_tokens=30.0),
+    )
+    labels: ClassVar[Mapping[str, str]] = {"sources": "the sources hold other bytes"}
+
+    @classmethod
+    def questions_of(cls, config: Any) -> Sequence[Question]:
+        return () if config.instruction else cls.questions
+
+    @classmethod
+    def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
+        if not config.sources:
+            raise UserError(
+                "invert: no source; name runs or files with inputs and outputs (--from)"
+            )
+        sources = Sources(config.sources, config.fields, config.edition)
+        tasks = list(swapped_tasks(sources, config.most_outputs))
+        if not any(task.swaps for task in tasks):
+            reasons = sorted({reason for task in tasks for reason, _ in task.dropped})
+            why = f" (reasons: {', '.join(reasons)})" if reasons else ""
+            raise UserError(
+                f"invert: no row of {', '.join(config.sources)} can be swapped{why}; "
+                "give rows that have an input and an output of free text"
+            )
+        return Materials(tasks, fingerprints={"sources": sources.fingerprints()})
+
+    @classmethod
+    def expected(cls, config: Any, materials: Any) -> int:
+        return sum(len(task.swaps) for task in materials)
+
+    def items(self, start: int) -> Iterator[SwappedTask]:
+        return islice(iter(self.materials), start, None)
+
+    async def draft(self, at: int, item: SwappedTask, ask: Ask) -> Sequence[Any]:
+        dropped = [
+            Rejected("swap", "instance", reason, at, row.instruction, None, row.input, row.output)
+            for reason, row in item.dropped
+        ]
+        if not item.swaps:
+            return dropped
+        if self.config.instruction:
+            text = self.config.instruction.replace(_OLD, item.instruction)
+        else:
+            reply = await ask(
+                "invert", f"t{at}", {"instruction": item.instruction, "examples": item.shown()}
+            )
+            dropped += dropped_replies("invert", at, reply)
+            if reply.parsed.reason is not None:
+                return dropped
+            text = reply.parsed.text
+        return [*dropped, (Instruction(f"i{at + 1:06d}", text, at, ()), item)]
+
+    def admit(self, at: int, draft: Inverted) -> Inverted | Rejected:
+        text, old = draft[0].text, draft[1].instruction
+        if self.config.instruction:  # the user's words are not filtered
+            return draft
+        reason = why_not_empty(text) or why_not_length_any_script(text)
+        if reason is None and text.casefold() == old.casefold():
+            reason = "unchanged"
+        return draft if reason is None else Rejected("invert", "instruction", reason, at, text)
+
+    async def fill(self, at: int, admitted: Inverted, ask: Ask) -> Sequence[Outcome]:
+        (new, task), model = admitted, "none" if self.config.instruction else self.config.model
+        made = {"instruction_id": new.id, "turn": at, "model": model}
+        outcomes: list[Outcome] = [new]
+        for number, swap in enumerate(task.swaps, 1):
+            outputs = list(swap.outputs)
+            provenance = {**made, "outputs": outputs, "source_ids": swap.source_ids}
+            texts = (new.text, swap.input, outputs[0])
+            outcomes.append(Example(f"{new.id}-{number}", *texts, None, provenance))
+        return outcomes
+
+    def per_instruction(self) -> float:
+        asked = sum(bool(task.swaps) for task in self.materials)
+        return self.expected(self.config, self.materials) / asked
+
+    def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
+        instructions = examples / self.per_instruction()
+        return {each.name: instructions for each in self.questions_of(self.config)}
+
+    def described(self) -> Iterator[str]:
+        rows = sum(len(task.dropped) for task in self.materials)
+        yield f"  source       {', '.join(self.config.sources)}, {len(self.materials):,} instructions"
+        yield f"  not swapped  {rows:,} rows"
