@@ -148,7 +148,8 @@ def error_of_refusal(refusal: Refusal, model: str) -> Exception:
         return unexpected(
             refusal.address, f"answers with HTTP {status}, which is no reply ({words})"
         )
-    return _ambiguous(refusal, ModelError(f"{said}; check --base-url"))
+    hint = "write https:// instead of http://" if status == 426 else "check --base-url"
+    return _ambiguous(refusal, ModelError(f"{said}; {hint}"))
 
 
 def _passing(refusal: Refusal) -> Transient:
@@ -159,6 +160,7 @@ def _passing(refusal: Refusal) -> Transient:
         is_server_busy=status == 429,
         is_loading=refusal.is_loading and status in _NOTHING_BEGUN,
         may_be_charged=status >= 500 and status not in _NOTHING_BEGUN,
+        of_run=ModelError(f"{refusal.said}; {ADDRESS_HINT}") if status == 501 else None,
     )
 
 
