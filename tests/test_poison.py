@@ -163,7 +163,8 @@ def test_poison_costs_less_than_two_minutes_with_default_settings(
         respond(server, out, source, *options).done()
         assert met[-1] - met[0] < 120
         invoke("resume", out).done()
-    assert losses(out) == ["server_error"] and examples(out) == count - 1
+    assert losses(out) == ["server_error"]
+    assert count - 1 - count // 100 <= examples(out) < count  # few replies are unreadable
 
 
 # ---------------------------------------------------------------- everything fails from a moment on
