@@ -17,7 +17,7 @@ from selfinstruct.asking.stage import Question
 from selfinstruct.asking.templates import PROMPTS, Template
 from selfinstruct.errors import UserError
 from selfinstruct.models import Message
-from selfinstruct.recipes.responses import Respond
+from selfinstruct.recipes.catalogue import RECIPES
 from selfinstruct.recipes.self_instruct.presets import METHODS
 from selfinstruct.recipes.self_instruct.settings import PRESETS, SelfInstructConfig
 
@@ -92,9 +92,10 @@ def test_every_file_among_the_templates_is_read_by_some_preset() -> None:
             preset, stages=(*stages_of(preset), *judging), as_json=as_json
         ).values():
             used |= {PROMPTS / preset / name for name, _ in template.files}
-    responding = templating.load("respond", questions=Respond.questions)
-    for template in responding.values():
-        used |= {PROMPTS / "respond" / name for name, _ in template.files}
+    for recipe, kind in RECIPES.items():
+        if (PROMPTS / recipe).is_dir() and recipe not in PRESETS:
+            for template in templating.load(recipe, questions=kind.load().questions).values():
+                used |= {PROMPTS / recipe / name for name, _ in template.files}
     assert used == {path for path in PROMPTS.glob("*/*") if path.suffix in (".txt", ".gbnf")}
 
 
