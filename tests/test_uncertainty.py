@@ -311,6 +311,18 @@ def test_a_cap_ends_the_sitting_and_more_goes_on(tasks: Path, tmp_path: Path) ->
         assert len(lines(tmp_path / "out" / "uncertainty.jsonl")) == 3 and not server.bought_twice
 
 
+def test_calls_that_find_out_the_form_count_as_spent(tasks: Path, tmp_path: Path) -> None:
+    with LoopbackServer(telling_of_prompts) as server:
+        words = ("--out", tmp_path / "out", "--price-in", 1, "--price-out", 1, "--max-cost", 1)
+        invoke("uncertainty", tasks, *at(server), *QUICK, *words).done()
+        calls = len(server.calls)
+    (spending,) = (tmp_path / "out" / "uncertainty").glob("*/spending.jsonl")
+    (replies,) = (tmp_path / "out" / "uncertainty").glob("*/completions.jsonl")
+    assert len(lines(replies)) == calls - 1  # the call whose echo was overlooked
+    ends = [line for line in lines(spending) if "ended" in line]
+    assert [line["is_charged"] for line in ends] == [True]
+
+
 def test_a_dry_run_sends_and_writes_nothing(tasks: Path, tmp_path: Path) -> None:
     with LoopbackServer(echoing) as server:
         words = ("--out", tmp_path / "out", "--dry-run", "--price-in", 1, "--price-out", 1)
@@ -461,7 +473,9 @@ def echo(tokens: list[str], numbers: list[Any], **more: Any) -> dict[str, Any]:
         (echo(["Say: ", "yes", " and"], [None, -2, -9]), (1, -2)),  # a new token
         (echo(["Say: ", "yes"], [None, -9999.0]), (1, -9999.0)),
         (echo(["Say: ", "yes"], [-1, None]), None),
-        (echo(["Say: ", "yes"], [-1, float("-inf")]), None),
+        (echo(["Say: ", "yes"], [-1, float("-inf")]), (1, -9999.0)),
+        (echo(["Say: ", "yes"], [-1, float("nan")]), None),
+        (echo(["Say: ", "yes"], [-1, 2.0]), None),
         (echo(["Say: ", "yes"], [-1]), None),
         (echo(["no"], [-1]), None),
         ({"choices": []}, None),

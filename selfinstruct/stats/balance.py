@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from selfinstruct.data.examples import Example
 from selfinstruct.defects.languages import language_of
 from selfinstruct.stats.counts import words
 from selfinstruct.stats.labels import Labels
-from selfinstruct.stats.verbs import Verbs, sample
+from selfinstruct.stats.verbs import Verbs
 
 SHOWN = 8  # components of a question
 HALF = 0.5  # a component with a larger share stands out
@@ -55,15 +57,18 @@ class Balance:
 def balances(examples: Iterable[Example], labels: Labels) -> tuple[Balance, ...]:
     """The balances that need no parser; of a question that nothing answers there is none."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("source", "topic", "length")}
-    texts: list[str] = []
+    texts: list[tuple[int, str]] = []  # a heap of those with the lowest ranks
     for example in examples:
         for name in ("source", "topic"):
             component = example.provenance.get(name)
             if isinstance(component, str) and component:
                 counts[name][component] += 1
         counts["length"][_length(example.output)] += 1
-        texts.append(f"{example.instruction}\n{example.output}")
-    spoken = map(language_of, sample(texts, _SAMPLE))
+        text = f"{example.instruction}\n{example.output}"
+        heapq.heappush(texts, (-_rank(text), text))
+        if len(texts) > _SAMPLE:
+            heapq.heappop(texts)
+    spoken = (language_of(text) for _, text in texts)
     found = [
         _balance("source", counts["source"]),
         _balance("topic", counts["topic"]),
@@ -94,6 +99,11 @@ def _balance(by: str, counts: Counter[str]) -> Balance:
     effective = math.exp(-math.fsum(share * math.log(share) for share in shares))
     parts = tuple(sorted(counts.items(), key=lambda part: (-part[1], part[0]))[:SHOWN])
     return Balance(by, total, parts, len(counts), effective if total else None)
+
+
+def _rank(text: str) -> int:
+    """64 bits that the text decides, so that the order of the examples has no part in a sample."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")
 
 
 def _length(output: str) -> str:

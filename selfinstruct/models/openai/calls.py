@@ -110,8 +110,8 @@ class Calls:
 
     def _scored(self, record: dict[str, Any], request: Request, form: str) -> Completion:
         completion = scored(record, request, form)
-        if completion is None:
-            raise FormRefused(self._no_likelihood())
+        if completion is None:  # the server has done work of another kind
+            raise FormFailed(self._no_likelihood())
         return completion
 
     def _no_likelihood(self) -> AmbiguousFailure:

@@ -32,6 +32,7 @@ ECHO, ECHO_AND_TOKEN, PROMPT_LOGPROBS, TOKENS = (
     *("prompt_logprobs", "tokens"),
 )
 FORMS = (ECHO, ECHO_AND_TOKEN, PROMPT_LOGPROBS, TOKENS)
+_LEAST = -9999.0  # nats, for a token that cannot be; as vLLM has them
 _OF_LLAMA_CPP = "cache_prompt"  # a field that this server alone knows
 
 
@@ -104,7 +105,7 @@ def scored(record: Mapping[str, Any], request: Request, form: str) -> Completion
         found = _of_echo(choice, request.text, len(continuation))
     if not found or any(not _is_logprob(logprob) for logprob in found):
         return None
-    likelihood = Likelihood(len(found), math.fsum(found))
+    likelihood = Likelihood(len(found), math.fsum(max(each, _LEAST) for each in found))
     usage = usage_of(record.get("usage"), request, "")
     return Completion(likelihood.to_text(), "stop", usage)
 
@@ -170,4 +171,4 @@ def _dicts(values: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
 
 def _is_logprob(value: Any) -> bool:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value <= 1e-3
+    return is_number and value <= 1e-3  # which NaN is not
