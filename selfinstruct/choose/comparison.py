@@ -105,7 +105,7 @@ class Together:
     def _filled(self, texts: Sequence[str]) -> tuple[tuple[bool, ...], list[str]]:
         """Which texts are not blank, and these texts; a blank text where all are."""
         if self._last[0] is not texts:  # `nearest` and then `add` is the usual course
-            filled = tuple([text != "" and not text.isspace() for text in texts])
+            filled = tuple([not text.isspace() if text else False for text in texts])
             self._last = texts, (filled, [*compress(texts, filled)] or [""])
         return self._last[1]
 

@@ -9,6 +9,8 @@ from typing import IO
 
 from selfinstruct.records.record import Bad, Piece, Record
 
+_decode = json.JSONDecoder().raw_decode  # without the checks of json.loads, in half the time
+
 
 def read_jsonl(file: IO[bytes], pieces: bool) -> Generator[Record | Bad, None, bytes]:
     """An object a line; blank lines are passed over. Returns the bytes behind the last record."""
@@ -20,7 +22,9 @@ def read_jsonl(file: IO[bytes], pieces: bool) -> Generator[Record | Bad, None, b
             if not line or line.isspace():
                 before += raw if pieces else b""
                 continue
-            value = json.loads(line)
+            value, end = _decode(line) if line[0] == "{" else (None, -1)
+            if end != len(line):  # white space around the object, or no object
+                value = json.loads(line)
         except UnicodeDecodeError as error:
             yield Bad(number, _not_utf8(error), piece)
         except (ValueError, RecursionError) as error:

@@ -25,7 +25,7 @@ class Prompts:
     ) -> None:
         self._named, self._lenient, self._edition = named, lenient, edition
         self._missing = dict(named)
-        self._plain: dict[tuple[str, ...], dict[str, str] | None] = {}
+        self._plain: dict[tuple[str, ...], tuple[str | None, ...] | None] = {}
         self._unused: dict[str, None] = {}
         self._columns: dict[str, None] = {}
 
@@ -55,20 +55,29 @@ class Prompts:
         if names not in self._plain:
             if len(self._plain) == _SHAPES:
                 self._plain.clear()
-            self._plain[names] = plain_columns(names, self._named)
+            found = plain_columns(names, self._named)
+            self._plain[names] = found and tuple(map(found.get, _TEXTS))
             return None
         columns = self._plain[names]
         if columns is None:
             return None
-        texts = [(record[columns[part]] or "") if part in columns else "" for part in _TEXTS]
-        system, instruction, given, output = texts
+        own, asked, beside, said = columns
+        system = (record[own] or "") if own is not None else ""
+        instruction = (record[asked] or "") if asked is not None else ""
+        given = (record[beside] or "") if beside is not None else ""
+        output = (record[said] or "") if said is not None else ""
         if type(system) is type(instruction) is type(given) is type(output) is str:
             return system, instruction, given, output
         return None
 
     def places(self, record: Mapping[str, Any]) -> dict[str, Place]:
         """Where the texts of a record stand that `plain_texts` has read."""
-        return {part: (column,) for part, column in (self._plain[tuple(record)] or {}).items()}
+        columns = self._plain[tuple(record)] or ()
+        return {
+            part: (column,)
+            for part, column in zip(_TEXTS, columns, strict=False)
+            if column is not None
+        }
 
     def unused(self, *known: str) -> list[str]:
         """The columns that no prompt used, in the order of their appearance, but the known."""

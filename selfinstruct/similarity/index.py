@@ -67,8 +67,9 @@ class RougeIndex:
         self._bounds: dict[float, Bounds] = {}
         self._postings: Postings | None = None
         self._sketches = Sketches()
-        self._last: tuple[str, list[str]] = ("", [])
-        self._last_ids: tuple[str, list[int]] = ("", [])
+        # `nearest` and then `add` of the same text is the usual course.
+        self._last: tuple[str, list[str], list[int]] = ("", [], [])  # with its tokens and their ids
+        self._signed: tuple[list[int], int] = ([], 0)
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -82,8 +83,8 @@ class RougeIndex:
         position = len(self._texts)
         ids = self._known(text)
         if _UNKNOWN in ids:
-            ids = [self._ids.get(token) or self._learn(token) for token in self._split(text)]
-            self._last_ids = (text, ids)
+            ids = [self._ids.get(token) or self._learn(token) for token in self._last[1]]
+            self._last = (text, self._last[1], ids)
         if position == len(self._signatures):
             self._signatures = np.concatenate([self._signatures, np.zeros(position, np.uint64)])
             self._kinds = np.concatenate([self._kinds, np.zeros(position, np.uint16)])
@@ -154,18 +155,16 @@ class RougeIndex:
 
     def _known(self, text: str) -> list[int]:
         """The ids of a text's tokens."""
-        if self._last_ids[0] is not text:  # `nearest` and then `add`, as for the tokens
-            self._last_ids = text, [self._ids.get(each, _UNKNOWN) for each in self._split(text)]
-        return self._last_ids[1]
-
-    def _split(self, text: str) -> list[str]:
-        if self._last[0] != text:  # `nearest` and then `add` of the same text is the usual course
-            self._last = (text, self._tokens(text))
-        return self._last[1]
+        if self._last[0] is not text:
+            tokens = self._tokens(text)
+            self._last = text, tokens, [self._ids.get(token, _UNKNOWN) for token in tokens]
+        return self._last[2]
 
     def _signature(self, ids: list[int]) -> int:
         """64 bits, of which each token sets a bit. Texts with shared tokens have shared bits."""
-        return reduce(or_, map(self._bits.__getitem__, ids), 0)
+        if self._signed[0] is not ids:
+            self._signed = ids, reduce(or_, map(self._bits.__getitem__, ids), 0)
+        return self._signed[1]
 
     def _learn(self, token: str) -> int:
         if self._next_id in SURROGATES:

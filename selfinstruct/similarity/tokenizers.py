@@ -65,6 +65,8 @@ def unicode_tokens(text: str) -> list[str]:
     without spaces, such as Chinese, Japanese, Thai, Lao, Khmer and Burmese, each character is a
     token. Only a text without any letter or digit has no tokens.
     """
+    if text.isascii():  # the same, in half the time
+        return text.lower().encode().translate(_ASCII, b"'").decode("ascii").split()
     return unicodedata.normalize("NFKC", text).casefold().translate(_separated).split()
 
 
