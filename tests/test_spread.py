@@ -50,6 +50,19 @@ def test_a_server_that_refuses_or_is_gone_is_left_out_and_the_other_does_all(
     assert dataset(tmp_path / "run") == dataset(undisturbed)
 
 
+@pytest.mark.parametrize("kind", ["400", "403", "quota"])
+def test_a_server_whose_account_runs_dry_is_left_out_and_no_request_is_lost(
+    kind: str, tmp_path: Path, undisturbed: Path
+) -> None:
+    def is_dry(call: Any) -> bool:
+        return len(dry.calls) > 20
+
+    with LoopbackServer(failing(kind, when=is_dry)) as dry, LoopbackServer() as good:
+        invoke("generate", "--n", N, "--out", tmp_path / "run", *addresses(dry, good)).done()
+    assert '"error"' not in (tmp_path / "run/completions.jsonl").read_text()
+    assert dataset(tmp_path / "run") == dataset(undisturbed)
+
+
 @pytest.mark.slow
 def test_a_server_that_comes_back_takes_its_share_again(tmp_path: Path) -> None:
     n = 400

@@ -162,6 +162,7 @@ class Retried:
         text = str(failure.of_run or self._why_given_up(failure, tries))
         if isinstance(failure, Refused) and self._has_served:
             text += "; it has answered others, and now refuses every request"
+            text += "" if "top up" in text else ": is the account empty, or a limit reached?"
         if not await self._refused(failure.server, ModelError(text)):
             return None
         self._over = text
