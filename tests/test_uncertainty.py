@@ -405,6 +405,8 @@ def test_of_several_answers_the_likeliest_is_kept(tmp_path: Path) -> None:
     assert [each["model"] for each in lines(fit)] == ["a"] * 2
     ran = invoke("select", source, "--by", "random", "--out", fit)
     assert "--n is missing" in ran.error
+    ran = invoke("select", source, "--by", "fit", "--out", fit)
+    assert "no record has a likelihood" in ran.error
 
 
 # ---------------------------------------------------------------- pure parts

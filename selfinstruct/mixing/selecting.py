@@ -102,7 +102,14 @@ def select(source: str, out: Path | str, settings: Selecting) -> Selected:
 def _candidates(picks: Iterable[Pick], settings: Selecting) -> list[Pick]:
     """The records that can be chosen: by `fit` the likeliest output of each prompt."""
     known = [pick for pick in picks if pick.worth is not None]
-    return fittest(known) if settings.by == "fit" else known
+    if settings.by != "fit":
+        return known
+    if not known:
+        raise UserError(
+            "--by fit: no record has a likelihood; 'selfinstruct uncertainty SOURCE --likelihood' "
+            "measures them"
+        )
+    return fittest(known)
 
 
 def _check(settings: Selecting) -> None:
