@@ -98,7 +98,7 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float |
     ranks = [_ranks(first), _ranks(second)]
     around = [[rank - fmean(row) for rank in row] for row in ranks]
     spread = math.prod(math.sqrt(math.fsum(each * each for each in row)) for row in around)
-    together = math.fsum(one * other for one, other in zip(*around, strict=True))
+    together = math.fsum(x * y for x, y in zip(*around, strict=True))
     return together / spread if spread else None
 
 
