@@ -56,7 +56,7 @@ class Prompts:
             if len(self._plain) == _SHAPES:
                 self._plain.clear()
             found = plain_columns(names, self._named)
-            self._plain[names] = found and tuple(map(found.get, _TEXTS))
+            self._plain[names] = tuple(map(found.get, _TEXTS)) if found is not None else None
             return None
         columns = self._plain[names]
         if columns is None:
