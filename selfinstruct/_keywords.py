@@ -118,7 +118,7 @@ class Checking(TypedDict, total=False):
 class Exporting(TypedDict, total=False):
     """The keywords of `export`."""
 
-    format: str  # alpaca | messages | sharegpt | prompt-completion | preference | parquet | hf
+    format: str  # alpaca | messages | sharegpt | prompt-completion | preference | unnatural | ...
     split: str
     keep: str | Sequence[str]
     best: bool

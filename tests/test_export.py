@@ -114,7 +114,7 @@ def expected(format: str, row: tuple[str, str, str]) -> tuple[str, ...]:
     return (question(row[0], row[1]), row[2]) if format in ("messages", "sharegpt") else row
 
 
-UNPAIRED = [name for name, form in FORMS.items() if not form.is_paired]
+UNPAIRED = [name for name, form in FORMS.items() if not form.is_paired and form.joined is None]
 CASES = [
     ("alpaca", ".json"),
     *((name, ".jsonl") for name in UNPAIRED if FORMS[name].suffixes[0] == ".jsonl"),

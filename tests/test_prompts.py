@@ -94,8 +94,12 @@ def test_every_file_among_the_templates_is_read_by_some_preset() -> None:
             used |= {PROMPTS / preset / name for name, _ in template.files}
     for recipe, kind in RECIPES.items():
         if (PROMPTS / recipe).is_dir() and recipe not in PRESETS:
-            for template in templating.load(recipe, questions=kind.load().questions).values():
-                used |= {PROMPTS / recipe / name for name, _ in template.files}
+            for as_json in (False, True):
+                questions = kind.load().questions
+                for template in templating.load(
+                    recipe, questions=questions, as_json=as_json
+                ).values():
+                    used |= {PROMPTS / recipe / name for name, _ in template.files}
     assert used == {path for path in PROMPTS.glob("*/*") if path.suffix in (".txt", ".gbnf")}
 
 

@@ -45,7 +45,17 @@ def cli() -> None:
 
 
 for _command in (
-    *(generate, respond, *map(command_of, ("unnatural", "paraphrase")), invert, resume, try_endpoint, init, status, verify),
+    *(
+        generate,
+        respond,
+        *map(command_of, ("unnatural", "paraphrase")),
+        invert,
+        resume,
+        try_endpoint,
+        init,
+        status,
+        verify,
+    ),
     *(check, adherence, judge, uncertainty, stats, report, export, dedupe, mix, select, overlap),
 ):
     cli.add_command(_command)

@@ -17,7 +17,16 @@ from selfinstruct.cli.screen import show
 @click.option(
     "--format",
     type=click.Choice(
-        ["alpaca", "messages", "sharegpt", "prompt-completion", "preference", "parquet", "hf"]
+        [
+            "alpaca",
+            "messages",
+            "sharegpt",
+            "prompt-completion",
+            "preference",
+            "unnatural",
+            "parquet",
+            "hf",
+        ]
     ),
     required=True,
     help="messages is the chat form of OpenAI and TRL; preference has pairs of a chosen and a "

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selfinstruct.choose.candidate import Candidate
 from selfinstruct.errors import UserError
-from selfinstruct.exports import alpaca, completion, messages, preference, sharegpt, table
+from selfinstruct.exports import (
+    alpaca,
+    completion,
+    messages,
+    preference,
+    sharegpt,
+    table,
+    unnatural,
+)
 from selfinstruct.exports.style import Style
 
 _FILES = (".json", ".jsonl", ".ndjson", ".parquet", ".csv", ".tsv", ".txt", ".gz", ".zst")
@@ -28,6 +36,8 @@ class Form:
     trainer_entry: Callable[[Style], dict[str, Any]] | None = None
     is_dataset: bool = False  # a folder for the Hub, with a card
     is_paired: bool = False  # a row is a pair of outputs
+    # A row is an instruction with all its examples.
+    joined: Callable[[Sequence[Candidate], Style], dict[str, Any]] | None = None
 
 
 def _takes(*names: str) -> frozenset[str]:
@@ -48,6 +58,7 @@ FORMS = {
         sharegpt.record, _takes("best", "system"), trainer_entry=sharegpt.trainer_entry
     ),
     "prompt-completion": Form(completion.record, _takes("best", "drop_labels")),
+    "unnatural": Form(unnatural.record, _takes("best"), joined=unnatural.joined),
     "preference": Form(
         preference.record,
         _takes("margin", "system"),

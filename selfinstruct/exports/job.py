@@ -16,12 +16,13 @@ from selfinstruct.choose.keep import keep
 from selfinstruct.errors import UserError
 from selfinstruct.exports.card import card
 from selfinstruct.exports.forms import FORMS, Form, is_file
+from selfinstruct.exports.order import groups, ordered
 from selfinstruct.exports.place import MARK, placed
 from selfinstruct.exports.selection import Selection, find_turns, is_judged, names_of
 from selfinstruct.exports.settings import Export, form_of
 from selfinstruct.exports.sinks import sink
 from selfinstruct.exports.splits import Splits, splits
-from selfinstruct.exports.style import Style, drawn
+from selfinstruct.exports.style import Style
 from selfinstruct.exports.tally import Tally
 from selfinstruct.records import hub
 from selfinstruct.runs.view import RunView, load_run
@@ -91,7 +92,8 @@ def export(
     selection, style = _selection(runs, form, settings), _style(runs, form, settings)
     with placed(out, is_file=single, force=settings.force) as aside:
         files = {name: _file_of(aside, name, form, single) for name in parts.bounds}
-        tallies = _write(_ordered(selection, settings.shuffle_seed), files, form, style, parts)
+        rows = ordered(selection, settings.shuffle_seed, is_joined=form.joined is not None)
+        tallies = _write(rows, files, form, style, parts)
         _check_full(selection, tallies, settings.split)
         if not single:
             _describe(aside, out.absolute().name, settings, style, selection, tallies)
@@ -151,22 +153,6 @@ def _file_of(aside: Path, split: str, form: Form, single: bool) -> Path:
     return folder / f"{split}{form.suffixes[0]}"
 
 
-def _ordered(rows: Iterable[Candidate], shuffle_seed: int | None) -> Iterable[Candidate]:
-    """Sorted by a hash of the seed and each row's texts: the order of the runs has no part in it.
-
-    Without a seed the rows come as they are.
-    """
-    if shuffle_seed is None:
-        return rows
-
-    def key(row: Candidate) -> int:
-        turns = [part for turn in row.history for part in (turn.role, turn.text)]
-        before = [row.system, *turns] if row.system or turns else []
-        return drawn(shuffle_seed, "order", row.instruction, row.input, row.output, *before)
-
-    return sorted(rows, key=key)
-
-
 def _write(
     rows: Iterable[Candidate],
     files: Mapping[str, Path],
@@ -178,10 +164,13 @@ def _write(
     tallies = {name: Tally() for name in files}
     with ExitStack() as stack:
         writers = {name: stack.enter_context(sink(path, columns)) for name, path in files.items()}
-        for row in rows:
-            split = parts.of(row.instruction)
-            writers[split](form.record(row, style))
-            tallies[split].take(row)
+        for group in groups(rows, form):
+            split = parts.of(group[0].instruction)
+            writers[split](
+                form.joined(group, style) if form.joined else form.record(group[0], style)
+            )
+            for row in group:
+                tallies[split].take(row)
     return tallies
 
 

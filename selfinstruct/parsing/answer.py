@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from selfinstruct.parsing import Leftover
 from selfinstruct.parsing.endings import cut_of
+from selfinstruct.parsing.values import value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,13 @@ def answer(reply: str, finish_reason: str) -> Answer:
     if cut is not None:
         return Answer(reason=cut)
     return Answer(text) if text else Answer(reason="empty_reply")
+
+
+def output(reply: str, finish_reason: str) -> Answer:
+    """As `answer`; of a reply that is a JSON object with the field "output" alone, its text."""
+    found = answer(reply, finish_reason)
+    value = value_of(found.text) if found.text.startswith("{") else None
+    if isinstance(value, dict) and list(value) == ["output"] and isinstance(value["output"], str):
+        text = value["output"].strip()
+        return Answer(text) if text else Answer(reason="empty_reply")
+    return found

@@ -16,7 +16,7 @@ from selfinstruct.models import Completion, Request, Usage
 from selfinstruct.models.scripted.answers import answer
 from selfinstruct.models.scripted.chance import any_of, one_of
 from selfinstruct.models.scripted.classification import yes_or_no
-from selfinstruct.models.scripted.constrained import constrained_task
+from selfinstruct.models.scripted.elicited import elicited_task
 from selfinstruct.models.scripted.instances import input_first, output_first
 from selfinstruct.models.scripted.instructions import new_instructions
 from selfinstruct.models.scripted.inversion import inverted
@@ -66,7 +66,7 @@ STAGES: Mapping[str, Callable[[Random, Request], str]] = {
     "input_first": input_first,
     "output_first": output_first,
     "judge": verdict,
-    "elicit": constrained_task,
+    "elicit": elicited_task,
     "output": output,
     "answer": output,
     "paraphrase": paraphrase,

@@ -1,0 +1,157 @@
+"""Paraphrase: other wordings of instructions that have outputs (Honovich et al., 2022, section 2.3).
+
+In: examples of runs or of any dataset. Out: an example for every other wording of an instruction,
+with the output of the source. Asks: `paraphrase` once for each wording, and `answer` once for a row
+without an output. Costs: a request an example. Differs from the paper: two equal wordings of an
+instruction are dropped, and every drop has a line in rejected.jsonl.
+
+    row -> instruction with {INPUT} -> paraphrase, K times -> filters -> the input put in -> example
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from selfinstruct.asking.config import Config
+from selfinstruct.asking.endpoint import Rule, setting, sources_setting
+from selfinstruct.asking.stage import Ask, Question
+from selfinstruct.data.collected import Collected
+from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.tasks import Instruction
+from selfinstruct.models import Decoding
+from selfinstruct.parsing.answer import Answer, output
+from selfinstruct.parsing.rewriting import rewritten
+from selfinstruct.parsing.tokens import why_not_control_token
+from selfinstruct.recipes import Outcome, dropped_replies
+from selfinstruct.recipes.sources import Rows
+
+MARK = "{INPUT}"  # the place of the input in a wording
+QUESTION = Question(
+    "paraphrase", rewritten, ("task",), {"prompt": {"type": "string"}}, Answer, 45.0
+)
+DECODING = Decoding(temperature=1.0, top_p=0.95, max_tokens=512)
+_ANSWER = Question("answer", output, ("prompt",), {"output": {"type": "string"}}, Answer, 250.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Another wording of an instruction; the mark stands for the input, if there is any."""
+
+    text: str
+    number: int  # from 1
+
+    def filled(self, given: str) -> str:
+        """The wording with the input in its place."""
+        return self.text.replace(MARK, given)
+
+
+@dataclass(frozen=True, slots=True)
+class ParaphraseConfig(Config):
+    """Word the instructions of a dataset anew, and keep their outputs.
+
+    \b
+    selfinstruct paraphrase --from runs/first --model gpt-4o-mini --out runs/reworded
+
+    Every row of the sources gets --paraphrases other wordings.
+    """
+
+    RECIPE: ClassVar[str] = "paraphrase"
+    command: ClassVar[str] = "paraphrase"
+    items: ClassVar[str] = "rows"
+    STAGES: ClassVar[Mapping[str, Decoding]] = {
+        "paraphrase": DECODING,
+        "answer": Decoding(temperature=0.7, top_p=0.95, max_tokens=2048),
+    }
+
+    sources: tuple[str, ...] = sources_setting("A run or a file of examples.")
+    paraphrases: int = setting(1, "Wordings asked for of each instruction.", under="The method")
+
+    def rules(self) -> Iterator[Rule]:
+        yield "paraphrases", self.paraphrases >= 1, "at least 1"
+        yield from Config.rules(self)
+
+
+class Paraphrase(Rows):
+    """Finite, without a pool: an item is a row."""
+
+    config: ParaphraseConfig
+    questions: ClassVar[Sequence[Question]] = (QUESTION, _ANSWER)
+
+    async def fill(
+        self, at: int, admitted: tuple[Instruction, Collected], ask: Ask
+    ) -> Sequence[Outcome]:
+        instruction, row = admitted
+        asked = with_mark(row.instruction, row.input)
+        wordings, dropped = await reworded(instruction, asked, self.config.paraphrases, ask)
+        known, outcomes = row.output, list[Outcome]([instruction, *dropped])
+        if known is None and wordings:
+            reply = await ask("answer", instruction.id, {"prompt": asked.replace(MARK, row.input)})
+            outcomes += dropped_replies("answer", at, reply, instruction)
+            known = reply.parsed.text
+        if known:
+            outcomes += (self._example(instruction, row, each, known) for each in wordings)
+        return outcomes
+
+    def _example(
+        self, instruction: Instruction, row: Collected, wording: Wording, output: str
+    ) -> Example:
+        return Example(
+            f"{instruction.id}-{wording.number}",
+            *(wording.filled(row.input), "", output, None),
+            {
+                "instruction_id": instruction.id,
+                "turn": instruction.turn,
+                "model": self.config.model,
+                "source_id": row.id,
+                "paraphrase": wording.text,
+            },
+        )
+
+    def per_instruction(self) -> float:
+        return float(self.config.paraphrases)
+
+    def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
+        return {"paraphrase": examples * (1.0 if lucky else 1.3), "answer": 0.0}
+
+
+def with_mark(instruction: str, given: str) -> str:
+    """The instruction with the place of its input; alone where the task takes none."""
+    return f"{instruction}\n\n{MARK}" if given else instruction
+
+
+async def reworded(
+    instruction: Instruction, asked: str, count: int, ask: Ask
+) -> tuple[list[Wording], list[Rejected]]:
+    """Up to `count` other wordings of `asked`, and the dropped replies and wordings."""
+    places = [f"{instruction.id}-{number}" for number in range(1, count + 1)]
+    replies = await asyncio.gather(*(ask("paraphrase", at, {"task": asked}) for at in places))
+    wordings, dropped, known = list[Wording](), list[Rejected](), {_letters(asked): "unchanged"}
+    for number, reply in enumerate(replies, 1):
+        dropped += dropped_replies("paraphrase", instruction.turn, reply, instruction)
+        if reply.parsed.reason is not None:
+            continue
+        text = reply.parsed.text
+        reason = known.get(_letters(text)) or why_not_wording(text, asked)
+        if reason is None:
+            known[_letters(text)] = "duplicate_paraphrase"
+            wordings.append(Wording(text, number))
+        else:
+            place = (instruction.turn, text, instruction.id)
+            dropped.append(Rejected("paraphrase", "instance", reason, *place))
+    return wordings, dropped
+
+
+def why_not_wording(text: str, asked: str) -> str | None:
+    """The reason to drop a wording: its marks are not those of the task, or a control token."""
+    if (MARK in text) != (MARK in asked):
+        return "missing_input_mark" if MARK in asked else "stray_input_mark"
+    return why_not_control_token(text)
+
+
+def _letters(text: str) -> str:
+    """The letters and digits of a text, in lower case."""
+    return re.sub(r"[\W_]+", " ", text.casefold()).strip()
