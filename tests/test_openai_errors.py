@@ -103,16 +103,17 @@ def classes(library: str, *roots: type[BaseException]) -> set[str]:
 EITHER = "the run | this one: bad_request"
 STATUSES = {  # a bare one, without words that say more
     **dict.fromkeys((101, 300, 301, 304), "the run | again charged"),
-    **dict.fromkeys((401, 407, 511), "the run"),
+    **dict.fromkeys((407, 426, 511), "the run"),
+    **dict.fromkeys((401, 501), "the run | again"),
     **dict.fromkeys(
-        (402, 403, 404, 405, 406, 410, 411, 414, 415, 418, 421, 426, 428, 431, 451),
+        (402, 403, 404, 405, 406, 410, 411, 414, 415, 418, 421, 428, 431, 451),
         "the run | this one: bad_request",
     ),
     **dict.fromkeys((400, 422), "the run | this one: bad_request"),
     413: "the run | this one: context_overflow",
     **dict.fromkeys((408, 409, 425), "again"),
     429: "again busy",
-    **dict.fromkeys((500, 501, 502, 504, 505, 507, 508, 520, 522, 524, 599), "again charged"),
+    **dict.fromkeys((500, 502, 504, 505, 507, 508, 520, 522, 524, 599), "again charged"),
     **dict.fromkeys((503, 529), "again"),  # they say that nothing was begun
 }
 OF_OPENAI = {

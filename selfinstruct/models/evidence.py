@@ -84,6 +84,22 @@ class Evidence:
         self._witnesses: defaultdict[str, _Witness] = defaultdict(_Witness)
         self._silent_at: dict[str, float] = {}  # the sending of the last probe without an answer
         self._pause, self._next = self.PAUSE, -math.inf
+        self.failures = 0  # of all calls
+        self._first_failure = math.inf
+
+    def failed(self, now: float) -> None:
+        """Note a failure of any request."""
+        self.failures += 1
+        self._first_failure = min(self._first_failure, now)
+
+    def waited(self, begun: float, now: float) -> float:
+        """Seconds without an answer for a request that began at `begun`.
+
+        Before the first answer: since the first failure of any request.
+        """
+        if not self.has_answered():
+            return now - min(begun, self._first_failure)
+        return now - max(begun, self.last_answer())
 
     def answered(self, server: str, sent: float, now: float) -> None:
         """Note an answer to a call that was sent at `sent`."""
@@ -127,7 +143,8 @@ def judge(
     """
     if isinstance(failure, Refused):
         return Verdict.ASK
-    waited = now - max(tries.begun, evidence.last_answer())
+    evidence.failed(now)
+    waited = evidence.waited(tries.begun, now)
     if failure.is_server_busy:
         return _judge_busy(failure, tries, evidence, waited, patience)
     if evidence.last_answer(failure.server) > tries.counted_at:
@@ -155,7 +172,7 @@ def judge_silence(
     if not evidence.has_answered():
         is_over = failure.of_run is not None or tries.failed >= FIRST_TRIES
     else:
-        is_over = now - max(tries.begun, evidence.last_answer()) > patience
+        is_over = evidence.waited(tries.begun, now) > patience
     return Verdict.OVER if is_over else Verdict.AGAIN
 
 
@@ -170,7 +187,9 @@ def _judge_busy(
         return Verdict.OVER if waited >= min(MINUTE, patience) else Verdict.AGAIN
     if evidence.has_answered() or _asks_to_wait(failure):
         return Verdict.OVER if waited > patience else Verdict.AGAIN
-    return Verdict.OVER if tries.failed >= FIRST_TRIES else Verdict.AGAIN
+    # Requests that take turns at such a server have few tries each.
+    is_long = waited > min(MINUTE, patience)
+    return Verdict.OVER if tries.failed >= FIRST_TRIES or is_long else Verdict.AGAIN
 
 
 def _asks_to_wait(failure: Transient) -> bool:

@@ -7,7 +7,7 @@ import contextlib
 import time
 
 from selfinstruct.compat import timeout
-from selfinstruct.errors import Refused, RequestFailed, Transient
+from selfinstruct.errors import RequestFailed, Transient
 from selfinstruct.models import PROBE, Completion, Decoding, Message, Model, Request
 from selfinstruct.models.evidence import Evidence
 
@@ -70,7 +70,8 @@ class Probes:
         try:
             await self.complete(probe)
         except (Transient, RequestFailed) as error:
-            self.was_refused = isinstance(error, (Refused, RequestFailed))
+            is_passing = isinstance(error, Transient) and error.of_run is None
+            self.was_refused = not is_passing
             self._evidence.was_silent(probe.server, sent, time.monotonic())
             return False
         self._evidence.answered(probe.server, sent, time.monotonic())

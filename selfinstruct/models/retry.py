@@ -125,23 +125,29 @@ class Retried:
         if verdict is Verdict.ASK:
             if await self._calls.serves_others(request, failure.server, now):
                 if tries.would_end(failure):
-                    return await self._lose(failure, tries)
+                    return await self._lose(request, failure, tries)
                 tries.count(failure)
                 return None
             verdict = judge_silence(failure, tries, evidence, time.monotonic(), self._patience)
-            if isinstance(failure, Refused) and self._calls.was_refused:
+            if failure.of_run is not None and self._calls.was_refused:
                 verdict = Verdict.OVER  # everything is refused
         return await self._end(failure, tries) if verdict is Verdict.OVER else None
 
-    async def _lose(self, failure: Transient, tries: Tries) -> RequestFailed | ModelError | None:
-        """The error of a request that the server never answers, though it answers others."""
+    async def _lose(
+        self, request: Request, failure: Transient, tries: Tries
+    ) -> RequestFailed | ModelError | None:
+        """The error of a request that the server never answers, though it answers others.
+
+        A stage that can shorten its prompt does so: that prompt may be answered.
+        """
         self._doubts -= not self._has_served
         if self._doubts < 0:
             return await self._end(failure, tries)
         if isinstance(failure, Refused):
             lost = failure.of_request
         else:
-            lost = RequestFailed("server_error", str(failure))
+            slug = "context_overflow" if request.shrinks else "server_error"
+            lost = RequestFailed(slug, str(failure))
         await self._note_loss(lost.reason)
         return lost
 

@@ -36,16 +36,16 @@ class Blame:
     async def settle(self, failure: AmbiguousFailure, request: Request) -> Exception:
         """The error to raise for a live request.
 
-        An endpoint that has never answered, and whose refusal is of a kind that concerns all
-        requests (a key, a model, a path), refuses the run.
+        An endpoint that has never answered and does not know the key or has no money refuses the
+        run.
         """
         of_request = failure.of_request
         if self._will_shrink(failure, request):
             return of_request
         is_new = not self.has_answer and not self._is_known
-        if is_new and failure.is_likely_of_run:
-            return failure.of_run
         if isinstance(of_request, Transient):
+            if is_new and failure.is_likely_of_run:
+                return failure.of_run
             of_request.of_run = failure.of_run if is_new else of_request.of_run
             return of_request
         return Refused(failure.of_run, of_request, retry_after=failure.retry_after)

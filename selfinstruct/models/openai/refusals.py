@@ -68,8 +68,9 @@ _NO_CREDIT = "the account has no credit left: top up the account, then go on"
 _NO_KEY = (
     "the key is missing or wrong: set OPENAI_API_KEY, or name a file that holds it with --key-file"
 )
+_RARELY_OF_REQUEST = {401: _NO_KEY, 501: ADDRESS_HINT}  # a later try may be answered
 _OF_RUN = {
-    401: _NO_KEY,
+    426: "write https:// instead of http://, or check --base-url",
     407: "the proxy wants a password: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
     511: "a login page stands between: log in to this network first",
 }
@@ -132,6 +133,10 @@ def error_of_refusal(refusal: Refusal, model: str) -> Exception:
     status, words, said = refusal.status, refusal.words, refusal.said
     if status in _OF_RUN:
         return ModelError(f"{said}; {_OF_RUN[status]}")
+    if status in _RARELY_OF_REQUEST:
+        of_run = ModelError(f"{said}; {_RARELY_OF_REQUEST[status]}")
+        passing = Transient(said, may_be_charged=False, of_run=of_run)
+        return AmbiguousFailure(of_run, passing, is_likely_of_run=True)
     if status == 402 or (status in (400, 403, 429) and _MONEY.search(words + refusal.code)):
         return _without_money(refusal)
     if status == 403:
