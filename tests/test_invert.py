@@ -110,10 +110,9 @@ def test_it_is_killed_and_resumed_to_the_same_bytes(tmp_path: Path) -> None:
     chance, source = Random(5), written(tmp_path / "rows.jsonl", rows(30))
     with LoopbackServer(latency(0.01, spread=0.01, seed=3), stage_of=lambda _: "answer") as server:
         words = ("--from", source, *at(server), "--concurrency", 2)
-        key = {"OPENAI_API_KEY": "none"}
-        invert(*words, "--out", tmp_path / "whole", **key).done()
+        invert(*words, "--out", tmp_path / "whole", OPENAI_API_KEY="none").done()
         code, said, kills = kill_until_done(
-            lambda *words: start(*words, **key),
+            lambda *words: start(*words, OPENAI_API_KEY="none"),
             ("invert", *words, "--out", tmp_path / "killed"),
             tmp_path / "killed",
             lambda: len(server.calls),

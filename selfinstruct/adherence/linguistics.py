@@ -35,6 +35,12 @@ def language(text: str) -> str | None:
     return found
 
 
+def check_libraries() -> None:
+    """Raises UserError where a library of the extra `adherence` is missing."""
+    _library("punkt")
+    _library("langdetect")
+
+
 @cache
 def _factory() -> Any:
     library = _library("langdetect.detector_factory")

@@ -14,6 +14,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.records import Bad, Record, Source
 from selfinstruct.records.collected import file_of
 from selfinstruct.records.columns import listed
+from selfinstruct.text import to_json
 
 Fields = Mapping[str, Any]
 Read = TypeVar("Read")
@@ -49,6 +50,12 @@ def scores(answers: str, prompts: str | None = None) -> Scores:
     for text, constraints in known.items():
         found.add(constraints, given.get(text))
     return found
+
+
+def recorded(constraints: Sequence[Imposed]) -> dict[str, Any]:
+    """The fields of a record: the types, and the arguments as a text of JSON."""
+    arguments = [dict(each.arguments) for each in constraints]
+    return {IDS: [each.constraint.id for each in constraints], ARGUMENTS: to_json(arguments)}
 
 
 def _answers(path: str) -> dict[str, str]:

@@ -48,7 +48,7 @@ for _command in (
     *(
         generate,
         respond,
-        *map(command_of, ("unnatural", "paraphrase")),
+        *map(command_of, ("unnatural", "evolve", "paraphrase", "constrain")),
         invert,
         resume,
         try_endpoint,

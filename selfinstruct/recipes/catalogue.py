@@ -50,12 +50,20 @@ RECIPES: dict[str, Kind] = {
         "selfinstruct.recipes.unnatural.settings:UnnaturalConfig",
         "selfinstruct.recipes.unnatural.recipe:Unnatural",
     ),
+    "evolve": Kind(
+        "selfinstruct.recipes.evolve.settings:EvolveConfig",
+        "selfinstruct.recipes.evolve.recipe:Evolve",
+    ),
     "paraphrase": Kind(
         "selfinstruct.recipes.paraphrase:ParaphraseConfig",
         "selfinstruct.recipes.paraphrase:Paraphrase",
     ),
     "invert": Kind(
         "selfinstruct.recipes.inversion:InvertConfig", "selfinstruct.recipes.inversion:Invert"
+    ),
+    "constrain": Kind(
+        "selfinstruct.recipes.constraints:ConstrainConfig",
+        "selfinstruct.recipes.constraints:Constrain",
     ),
 }
 

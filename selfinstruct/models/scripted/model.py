@@ -28,6 +28,7 @@ from selfinstruct.models.scripted.rewriting import (
     paraphrase,
     sameness,
 )
+from selfinstruct.models.scripted.rules import constrained, reworded
 from selfinstruct.models.scripted.tasks import new_tasks
 from selfinstruct.models.scripted.verdicts import verdict
 
@@ -73,6 +74,8 @@ STAGES: Mapping[str, Callable[[Random, Request], str]] = {
     **dict.fromkeys(OPERATORS, evolved),
     "same": sameness,
     "invert": inverted,
+    "follow": constrained,
+    "reword": reworded,
 }
 
 

@@ -1,0 +1,150 @@
+"""Constrain: instructions with verifiable constraints, answers that a program has verified.
+
+In: instructions of runs or of any dataset. Out: the instruction with one to three constraints in
+words, and an answer that follows all of them; types and arguments are in the provenance. Asks:
+`reword` once a row with --wording model, `follow` up to --tries times, each with another seed.
+Costs: a request an example, and more where answers fail. Differs from IFEval (Zhou et al., 2023),
+which scores answers: here an answer that does not follow is dropped, and --hold-out keeps types for
+the evaluation of a model that was trained on the others (adherence/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from selfinstruct.adherence.choice import chosen_types, constraints_for, lost_argument
+from selfinstruct.adherence.constraint import Imposed
+from selfinstruct.adherence.linguistics import check_libraries
+from selfinstruct.adherence.recordings import recorded
+from selfinstruct.asking.config import Config
+from selfinstruct.asking.endpoint import Rule, setting, sources_setting
+from selfinstruct.asking.stage import Ask, Question
+from selfinstruct.data.collected import Collected
+from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.tasks import Instruction
+from selfinstruct.models import Decoding
+from selfinstruct.parsing.answer import answer
+from selfinstruct.parsing.single import instruction as single
+from selfinstruct.recipes import Materials, Outcome, dropped_replies
+from selfinstruct.recipes.sources import Rows
+from selfinstruct.seeding import generator
+
+_method = partial(setting, under="The method")
+_FOLLOW = Question("follow", answer, ("prompt",), reply_tokens=200.0)
+_REWORD = Question("reword", single, ("constraints", "task"), reply_tokens=50.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ConstrainConfig(Config):
+    """Add verifiable constraints to instructions, and keep the answers that follow them.
+
+    \b
+    selfinstruct constrain --from runs/first --model gpt-4o-mini --out runs/constrained
+    selfinstruct adherence runs/constrained
+
+    A program verifies every answer. An answer that does not follow is asked for again with another
+    seed; rejected.jsonl names the constraint. docs/adherence.md lists the types.
+    """
+
+    RECIPE: ClassVar[str] = "constrain"
+    command: ClassVar[str] = "constrain"
+    items: ClassVar[str] = "rows"
+    STAGES: ClassVar[Mapping[str, Decoding]] = {
+        "reword": Decoding(temperature=1.0, top_p=0.95, max_tokens=512),
+        "follow": Decoding(temperature=0.7, top_p=0.95, max_tokens=2048),
+    }
+
+    sources: tuple[str, ...] = sources_setting("A run or a file of instructions.")
+    most: int = _method(3, "Constraints of an instruction at most.")
+    constraint: tuple[str, ...] = _method((), "A type for every instruction; none is drawn then.")
+    hold_out: tuple[str, ...] = _method((), "Types or families never drawn, with commas between.")
+    tries: int = _method(3, "Answers asked for until one follows; one at temperature 0.")
+    wording: str = _method("template", "Who words them.", choices=("template", "model"))
+
+    def rules(self) -> Iterator[Rule]:
+        yield "most", 1 <= self.most <= 5, "from 1 to 5"
+        yield "tries", self.tries >= 1, "at least 1"
+        yield from Config.rules(self)
+
+
+class Constrain(Rows):
+    """Finite, without a pool: an item is a row."""
+
+    config: ConstrainConfig
+    questions: ClassVar[Sequence[Question]] = (_REWORD, _FOLLOW)
+
+    @classmethod
+    def questions_of(cls, config: Any) -> Sequence[Question]:
+        return cls.questions if config.wording == "model" else (_FOLLOW,)
+
+    @classmethod
+    def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
+        chosen_types(config.constraint, config.hold_out)
+        check_libraries()
+        return super().read(config, kept, named)
+
+    def why_not(self, at: int, row: Collected) -> str | None:
+        is_label = row.rest.get("is_classification") is True
+        reason = super().why_not(at, row) or ("is_classification" if is_label else None)
+        return reason or (None if self._drawn(at, row) else "no_constraint_fits")
+
+    def _drawn(self, at: int, row: Collected) -> list[Imposed]:
+        """The constraints of row number `at`, drawn by a generator of the row's own."""
+        chance = generator(self.config.seed, "constrain", at)
+        wanted, kinds = chosen_types(self.config.constraint, self.config.hold_out)
+        count = len(wanted) or chance.randint(1, self.config.most)
+        found = constraints_for(row.instruction, row.input, wanted or kinds, count, chance)
+        return found if len(found) >= len(wanted) else []
+
+    async def fill(
+        self, at: int, admitted: tuple[Instruction, Collected], ask: Ask
+    ) -> Sequence[Outcome]:
+        plain, row = admitted
+        constraints, chance = self._drawn(at, row), generator(self.config.seed, "words", at)
+        words = " ".join(each.in_words(chance) for each in constraints)
+        joint, dropped = chance.choice((" ", "\n", "\n\n")), list[Rejected]()
+        if self.config.wording == "model":
+            reply = await ask("reword", plain.id, {"task": plain.text, "constraints": words})
+            dropped, text = dropped_replies("reword", at, reply, plain), reply.parsed.text
+            if text and lost_argument(constraints, words, text):
+                dropped.append(Rejected("reword", "reply", "lost_argument", at, text, plain.id))
+            elif text:
+                words = text
+        new = replace(plain, text=f"{plain.text}{joint}{words}")
+        return [new, *dropped, *await self._answers(new, row, constraints, ask)]
+
+    async def _answers(
+        self, instruction: Instruction, row: Collected, constraints: list[Imposed], ask: Ask
+    ) -> list[Outcome]:
+        """Answers that fail, as rejected instances, and the first that follows."""
+        text, outcomes = instruction.text, list[Outcome]()
+        tries = 1 if self.config.decoding("follow").temperature == 0 else self.config.tries
+        prompt = f"{text}\n\n{row.input}" if row.input else text
+        for number in range(1, tries + 1):
+            place = instruction.id if number == 1 else f"{instruction.id}-{number}"
+            reply = await ask("follow", place, {"prompt": prompt})
+            outcomes += dropped_replies("follow", instruction.turn, reply, instruction)
+            if not (output := reply.parsed.text):
+                continue
+            failed = [each for each in constraints if not each.is_followed_by(output)]
+            if not failed:
+                return [*outcomes, self._example(instruction, row, constraints, output)]
+            of = (instruction.turn, text, instruction.id, row.input, output)
+            outcomes.append(Rejected("follow", "instance", failed[0].constraint.id, *of))
+        return outcomes
+
+    def _example(
+        self, instruction: Instruction, row: Collected, constraints: list[Imposed], output: str
+    ) -> Example:
+        made = {"instruction_id": instruction.id, "turn": instruction.turn}
+        source = {"source_id": row.id, "source_instruction": row.instruction}
+        provenance = {**made, "model": self.config.model, **source, **recorded(constraints)}
+        return Example(f"{instruction.id}-1", instruction.text, row.input, output, None, provenance)
+
+    def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
+        more = {"reword": 1.0, "follow": 1.0 if lucky else 2.0}
+        return {each.name: examples * more[each.name] for each in self.questions_of(self.config)}
