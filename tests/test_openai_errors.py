@@ -104,7 +104,8 @@ EITHER = "the run | this one: bad_request"
 STATUSES = {  # a bare one, without words that say more
     **dict.fromkeys((101, 300, 301, 304), "the run | again charged"),
     **dict.fromkeys((407, 426, 511), "the run"),
-    **dict.fromkeys((401, 501), "the run | again"),
+    401: "the run | again",
+    501: "again charged",  # often of a field: it is looked for after the second try
     **dict.fromkeys(
         (402, 403, 404, 405, 406, 410, 411, 414, 415, 418, 421, 428, 431, 451),
         "the run | this one: bad_request",

@@ -68,7 +68,7 @@ _NO_CREDIT = "the account has no credit left: top up the account, then go on"
 _NO_KEY = (
     "the key is missing or wrong: set OPENAI_API_KEY, or name a file that holds it with --key-file"
 )
-_RARELY_OF_REQUEST = {401: _NO_KEY, 501: ADDRESS_HINT}  # a later try may be answered
+_RARELY_OF_REQUEST = {401: _NO_KEY}  # a later try may be answered
 _OF_RUN = {
     426: "write https:// instead of http://, or check --base-url",
     407: "the proxy wants a password: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
