@@ -33,6 +33,7 @@ _CLOSING = re.compile(
 _DECLINED = re.compile(
     r"\W*(?:i(?:['\u2019]m| am) (?:very |so )?sorry|i apologi[sz]e|as an ai\b)", re.I
 )
+_TAGGED = re.compile(r"<(?P<tag>[a-z_]{1,20})>(?P<text>.*)</(?P=tag)>", re.I | re.S)
 _QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb"}
 _EQUAL = re.compile(
     r"[\s*_\"'#]*(?P<no>not[ \t]+(?:equal|the same)|different)|[\s*_\"'#]*(?:equal|the same)\b",
@@ -121,11 +122,13 @@ def _without_remarks(reply: str) -> tuple[str, list[str]]:
 
 
 def _bare(text: str) -> str:
-    """The text without a code fence, a label and quotes around the whole."""
+    """The text without a code fence, tags, a label and quotes around the whole."""
     text = text.strip()
     lines = text.split("\n")
     if len(lines) > 2 and lines[0].startswith("```") and lines[-1].strip() == "```":
         text = "\n".join(lines[1:-1]).strip()
+    if tagged := _TAGGED.fullmatch(text):
+        text = tagged["text"].strip()
     if label := _LABEL.match(text):
         text = text[label.end() :].strip()
     if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and text[0] not in text[1:-1]:

@@ -81,6 +81,10 @@ class Paraphrase(Rows):
     config: ParaphraseConfig
     questions: ClassVar[Sequence[Question]] = (QUESTION, _ANSWER)
 
+    def why_not(self, at: int, row: Collected) -> str | None:
+        """As every recipe over rows; the mark would stand for the input twice."""
+        return super().why_not(at, row) or ("has_input_mark" if MARK in row.instruction else None)
+
     async def fill(
         self, at: int, admitted: tuple[Instruction, Collected], ask: Ask
     ) -> Sequence[Outcome]:

@@ -51,12 +51,14 @@ class Sources:
         names = (name for source in self._sources for name in source.unused)
         return list(dict.fromkeys(names))
 
-    def described(self) -> Iterator[str]:
+    def described(self, *, keeps: bool = True) -> Iterator[str]:
+        """Lines of the plan. keeps: the recipe keeps the columns that no prompt uses."""
         for path, source in zip(self._paths, self._sources, strict=True):
             count = sum(1 for _ in source)
             yield f"  source       {path}, {count:,} rows"
         if unused := self.unused():
-            yield f"  not used     {', '.join(unused)} (kept in the provenance)"
+            kept = " (kept in the provenance)" if keeps else ""
+            yield f"  not used     {', '.join(unused)}{kept}"
 
 
 class Rows(Recipe):
@@ -115,7 +117,7 @@ class Rows(Recipe):
         return None if is_first else "exact_duplicate"
 
     def described(self) -> Iterator[str]:
-        yield from self.materials.described()
+        yield from self.materials.described(keeps=False)
 
 
 def _id(at: int) -> str:

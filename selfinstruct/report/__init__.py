@@ -117,6 +117,7 @@ def _sections(
         "verbs": sections.verbs(runs, why_not),
         "quality": sections.quality(runs),
         "models": sections.models(runs),
+        "rounds": sections.rounds(runs),
         "map": map_section(runs),
         "balance": sections.each(runs, balance, "balance"),
         "lengths": "".join(

@@ -7,7 +7,7 @@ from html import escape
 
 from selfinstruct.report.elements import bar, figure, narrowing, table
 from selfinstruct.stats import PAPER, PAPER_QUALITY, Stats
-from selfinstruct.stats.table import model_rows, percent, quality_rows, rows
+from selfinstruct.stats.table import model_rows, percent, quality_rows, round_rows, rows
 
 _PAIRS, _LABELS = 12, 12  # shown
 
@@ -195,6 +195,25 @@ def models(runs: Sequence[Stats]) -> str:
         return table(head, lines) if lines else '<p class="none">A single model.</p>'
 
     return f"<section><h2>Models</h2>{each(runs, section, 'models')}</section>"
+
+
+def rounds(runs: Sequence[Stats]) -> str:
+    """The rounds of each run that evolves instructions; nothing where no run has rounds."""
+    if not any(run.rounds for run in runs):
+        return ""
+
+    def section(at: int, run: Stats) -> str:
+        head = ["", "survived", "words asked", "words answered", "mean score", "fallen"]
+        fallen = (
+            ", ".join(
+                f"{reason.replace('_', ' ')} {times:,}" for reason, times in line.fallen.items()
+            )
+            for line in run.rounds
+        )
+        lines = [[*row, why] for row, why in zip(round_rows(run.rounds), fallen, strict=True)]
+        return table(head, lines) if lines else '<p class="none">No rounds.</p>'
+
+    return f"<section><h2>Rounds</h2>{each(runs, section, 'models')}</section>"
 
 
 def neighbours(at: int, run: Stats) -> str:

@@ -25,7 +25,15 @@ from selfinstruct.stats.quality import (
     count_quality,
     judgements_of,
 )
-from selfinstruct.stats.table import balance_rows, model_rows, percent, quality_rows, rows
+from selfinstruct.stats.rounds import Round, rounds_of
+from selfinstruct.stats.table import (
+    balance_rows,
+    model_rows,
+    percent,
+    quality_rows,
+    round_rows,
+    rows,
+)
 from selfinstruct.stats.task_map import Point, count_kinds, task_map
 from selfinstruct.stats.verbs import SAMPLE, Verbs, count_verbs, sample
 
@@ -60,6 +68,7 @@ class Stats:
     models: tuple[ModelScore, ...]  # those that wrote the examples
     balance: tuple[Balance, ...]
     task_map: tuple[Point, ...]  # empty: no uncertainty was measured
+    rounds: tuple[Round, ...]  # of a recipe that evolves instructions
     missing: tuple[str, ...]
 
     @property
@@ -98,6 +107,9 @@ class Stats:
             cost = "cost unknown" if last.cost is None else f"${last.cost:,.2f}"
             tokens = f"{last.prompt_tokens:,} prompt, {last.completion_tokens:,} completion"
             yield f"{'tokens':<40}{tokens}, {cost}"
+        for name, survived, asked, answered, score in round_rows(self.rounds):
+            words = f"{asked} words asked, {answered} answered, mean score {score}"
+            yield f"  {name:<38}{survived:>18} survived, {words}"
         yield from self._balance_lines()
         for defect in self.defects:
             yield f"  {defect.severity:<8}{defect.slug:<30}{defect.count:>18,}"
@@ -210,6 +222,7 @@ def _measure(
         models=count_models(view.examples(), judgements),
         balance=balances(view.examples(), labels),
         task_map=task_map(view.directory),
+        rounds=rounds_of(view.examples(), view.rejected(), judgements),
         missing=() if seeds else (NO_SEEDS,),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from selfinstruct.stats.balance import Balance
 from selfinstruct.stats.counts import Counts
 from selfinstruct.stats.quality import QUESTIONS, Answer, ModelScore, Quality
+from selfinstruct.stats.rounds import Round
 from selfinstruct.stats.verbs import Verbs
 
 Row = tuple[str, str, str]  # label, the paper's value, ours
@@ -64,6 +65,16 @@ def model_rows(models: Sequence[ModelScore]) -> Iterator[tuple[str, str, str, st
         for line in models:
             score = _NOTHING if line.mean_score is None else f"{line.mean_score:.2f}"
             yield line.model, f"{line.examples:,}", f"{line.judged:,}", score
+
+
+def round_rows(rounds: Sequence[Round]) -> Iterator[tuple[str, str, str, str, str]]:
+    """Round, survivors, mean words of their instructions and of their answers, mean score."""
+    for line in rounds:
+        tried = line.survived + sum(line.fallen.values())
+        survived = f"{line.survived:,} ({percent(line.survived, tried)})"
+        score = _NOTHING if line.mean_score is None else f"{line.mean_score:.2f}"
+        asked, answered = _number(line.instruction_words, None), _number(line.output_words, None)
+        yield f"round {line.number}", survived, asked, answered, score
 
 
 def balance_rows(balances: Sequence[Balance]) -> Iterator[tuple[str, str, str]]:

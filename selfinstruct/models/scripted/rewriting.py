@@ -48,7 +48,7 @@ _STEPS = {
         "First estimate the {aspect}, then derive the {aspect} from it.",
     ),
     "complicate": (
-        'Use this record: {{"place": "{name}", "{field}": {number}, "{field}": {small}}}',
+        'Use this record: {"place": "{name}", "{field}": {number}, "size": {small}}',
         "Use this table:\n\n| {field} | {field} |\n|---|---|\n| {number} | {small} |",
     ),
 }
