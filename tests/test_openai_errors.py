@@ -19,7 +19,12 @@ from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Decoding, Message, Request
 from selfinstruct.models.openai.client import OpenAI
 from selfinstruct.models.openai.errors import AmbiguousFailure
-from selfinstruct.models.openai.refusals import Refusal, error_of_refusal, rejected_field
+from selfinstruct.models.openai.refusals import (
+    Refusal,
+    error_of_refusal,
+    rejected_field,
+    status_within,
+)
 
 REQUEST = Request(
     "propose", "t0", "mentor", "chat", (Message("user", "Go on."),), Decoding(max_tokens=10), 5
@@ -374,3 +379,23 @@ def test_a_field_that_is_refused_outright_is_named() -> None:
     refusal = Refusal("http://there/v1", 400, "Unsupported parameter: 'seed'", param="seed")
     assert rejected_field(refusal, {"seed": 1}) == "seed"
     assert rejected_field(refusal, {"top_p": 1}) is None
+
+
+def test_a_field_is_named_by_a_whole_word() -> None:
+    refusal = Refusal("http://there/v1", 500, "Unexpected error, worker stopped")
+    assert rejected_field(refusal, {"stop": ["x"]}) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"error": {"code": 429, "message": "words"}}, 429),
+        ({"error": {"code": "503", "message": "words"}}, 503),
+        ({"status": 400, "title": "words"}, 400),
+        ({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, 402),
+        ({"code": 1214, "msg": "words"}, None),
+        ({"status": 200, "message": "words"}, None),
+    ],
+)
+def test_the_status_inside_of_a_200(body: dict[str, object], status: int | None) -> None:
+    assert status_within(body) == status

@@ -21,7 +21,7 @@ from selfinstruct.models import Completion, Usage
 from selfinstruct.models.openai.access import Access
 from selfinstruct.models.openai.client import OpenAI
 from selfinstruct.models.openai.failures import TooLarge
-from selfinstruct.models.openai.stream import BrokenStream, Events, gathered, read_stream
+from selfinstruct.models.openai.stream import BrokenStream, Endings, Events, gathered, read_stream
 
 MOST = 100_000
 USAGE = {"prompt_tokens": 20, "completion_tokens": 7, "total_tokens": 27}
@@ -34,7 +34,7 @@ def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more
 
 
 def whole(*texts: str) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(gathered("".join(texts), MOST))
+    record: dict[str, Any] = json.loads(gathered("".join(texts), MOST, Endings()))
     return record
 
 
@@ -69,7 +69,7 @@ def test_the_last_event_needs_no_blank_line() -> None:
 
 def test_a_text_that_is_no_stream_stays() -> None:
     for text in ('{"choices": []}', "<html>data: x</html>", "", "database: 5"):
-        assert gathered(text, MOST) == text
+        assert gathered(text, MOST, Endings()) == text
 
 
 # ---------------------------------------------------------------- from events to a record
@@ -133,11 +133,41 @@ def test_an_error_among_the_events_is_the_reply() -> None:
 )
 def test_a_stream_that_is_cut_is_no_reply(texts: Iterable[str], words: str) -> None:
     with pytest.raises(BrokenStream, match=words):
-        gathered("".join(texts), MOST)
+        gathered("".join(texts), MOST, Endings())
 
 
 def test_usage_and_done_are_an_end_of_a_server_that_names_no_finish_reason() -> None:
     assert whole(*HELLO, chunk(usage=USAGE), DONE)["choices"][0]["finish_reason"] is None
+
+
+@pytest.mark.parametrize("blank", ["", "null"])
+def test_a_blank_finish_reason_in_every_chunk_is_none(blank: str) -> None:
+    began = chunk({"content": "Hel"}, blank)
+    with pytest.raises(BrokenStream, match="without a finish reason"):
+        gathered(began, MOST, Endings())
+    assert whole(began, chunk({"content": "lo"}, blank), *END)["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": "Hello",
+    }
+
+
+def test_events_without_blank_lines_between_them_are_told_apart() -> None:
+    text = "".join((*HELLO, *END))
+    assert gathered(text.replace("\n\n", "\n"), MOST, Endings()) == gathered(text, MOST, Endings())
+
+
+def test_done_alone_is_an_end_of_a_server_that_never_names_a_finish_reason() -> None:
+    cut, never, once = "".join((*HELLO, DONE)), Endings(), Endings()
+    for _ in range(3):
+        with pytest.raises(BrokenStream, match="without a finish reason"):
+            gathered(cut, MOST, never)
+    assert json.loads(gathered(cut, MOST, never))["choices"][0]["finish_reason"] is None
+    gathered("".join((*HELLO, *END)), MOST, once)
+    for _ in range(9):
+        with pytest.raises(BrokenStream, match="without a finish reason"):
+            gathered(cut, MOST, once)
+    with pytest.raises(BrokenStream):  # the connection broke
+        gathered("".join(HELLO), MOST, never)
 
 
 async def _pieces(texts: Iterable[str]) -> AsyncIterator[bytes]:
@@ -152,7 +182,7 @@ async def _pieces(texts: Iterable[str]) -> AsyncIterator[bytes]:
 )
 def test_no_stream_is_endless(text: str) -> None:
     with pytest.raises(TooLarge):
-        asyncio.run(read_stream(_pieces(text for _ in range(10**6)), MOST))
+        asyncio.run(read_stream(_pieces(text for _ in range(10**6)), MOST, Endings()))
 
 
 # ---------------------------------------------------------------- a server that streams

@@ -191,6 +191,29 @@ def said(message: Any, reason: Any = "stop", **choice: Any) -> Completion:
     return found
 
 
+BODY = {"choices": [{"message": {"content": "Yes"}, "finish_reason": "stop"}]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": BODY["choices"][0]},
+        {"choices": [{"delta": {"content": "Yes"}}]},
+        {"choices": [{"message": "Yes"}]},
+        *({name: BODY} for name in ("data", "result", "response")),
+    ],
+)
+def test_a_reply_in_another_frame_is_read(body: dict[str, Any]) -> None:
+    found = completion_of(body, REQUEST)
+    assert found is not None
+    assert (found.text, found.finish_reason) == ("Yes", "stop")
+
+
+@pytest.mark.parametrize("body", [{}, {"data": [BODY]}, {"data": {"id": "x"}}, {"choices": []}])
+def test_a_body_without_choices_is_no_reply(body: dict[str, Any]) -> None:
+    assert completion_of(body, REQUEST) is None
+
+
 @pytest.mark.parametrize(
     ("message", "text", "reasoning"),
     [

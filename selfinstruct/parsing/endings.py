@@ -25,6 +25,11 @@ _WHOLE = frozenset(
             "end_turn",
             "end_of_turn",
             "end_of_text",
+            "end_of_sequence",
+            "natural",
+            "natural_stop",
+            "normal_stop",
+            "model_stop",
         ),
         *("complete", "completed", "finish", "finished", "done", "success", "none", "null"),
     )
@@ -36,6 +41,7 @@ _FILTER = re.compile(
 _REFUSAL = re.compile(r"refus")
 _TOOL = re.compile(r"tool|function_call")
 _PREFIX = re.compile(r"finish_?reason_|stop_?reason_")
+_TOKEN = re.compile(r"<[^<>]{1,40}>")  # the control token that ended a reply: "stop: </s>"
 _LONGEST_SLUG = 40
 
 
@@ -44,7 +50,8 @@ def cut_of(finish_reason: str) -> str | None:
 
     Slugs: cut_by_length, cut_by_filter, cut_by_refusal, cut_by_tool_call, cut_by_ and the reason.
     """
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", finish_reason.strip())  # maxTokens, EndTurn
+    words = _TOKEN.sub("", finish_reason)
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", words.strip())  # maxTokens, EndTurn
     name = re.sub(r"[\W_]+", "_", words.lower()).strip("_")
     name = name[match.end() :] if (match := _PREFIX.match(name)) else name
     if name in _WHOLE:

@@ -38,7 +38,7 @@ from selfinstruct.models.openai.session import Session
 # the request alone, whose key stays the same in every form.
 FORM: ContextVar[Mapping[str, str | None]] = ContextVar("FORM")
 # Statuses of refusals that may be about the form of a request, and those that mostly are not.
-OF_THE_FORM, OF_THE_SERVER = (200, 400, 404, 415, 422), (500, 501)
+OF_THE_FORM, OF_THE_SERVER = (200, 400, 404, 405, 406, 412, 415, 418, 422), (500, 501)
 _ERROR_FIELDS = ("error", "errors", "detail", "message", "msg", "error_msg")
 
 

@@ -121,11 +121,12 @@ def status_within(record: Mapping[str, Any]) -> int | None:
 
     Routers send such replies when a provider refuses after the router has begun to answer.
     """
-    error = record.get("error")
-    code = error.get("code") if isinstance(error, dict) else None
-    if isinstance(code, int) and 400 <= code <= 599:
-        return code
-    return 402 if error and _MONEY.search(str(error)) else None
+    error = record.get("error") or record
+    for name in ("code", "status", "status_code"):
+        code = str(error.get(name)) if isinstance(error, dict) else ""
+        if re.fullmatch(r"[45]\d\d", code):
+            return int(code)
+    return 402 if _MONEY.search(str(error)) else None
 
 
 def error_of_refusal(refusal: Refusal, model: str) -> Exception:
@@ -248,7 +249,7 @@ def rejected_field(refusal: Refusal, body: Mapping[str, Any]) -> str | None:
             continue  # has no other name there, and the caps on spending rest on this field
         if (
             field in body
-            and (named == field or (not named and field in words))
+            and (named == field or (not named and re.search(rf"\b{field}\b", words)))
             and _UNSUPPORTED.search(words)
         ):
             return str(body[field]["type"]) if field == "response_format" else field

@@ -20,6 +20,7 @@ AT_THE_LIMIT = "unnamed_at_max_tokens"
 _TEXT_PARTS = ("text", "output_text")
 _THINKING_PARTS = ("thinking", "reasoning", "reasoning_content", "reasoning_text")
 _REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
+_ENVELOPES = ("data", "result", "response")  # of gateways that put the reply into a field
 
 
 def completion_of(record: Mapping[str, Any], request: Request) -> Completion | None:
@@ -29,11 +30,14 @@ def completion_of(record: Mapping[str, Any], request: Request) -> Completion | N
     reason `message.refusal` or `message.tool_calls`. Content that is empty because of a filter
     gives the error `content_filter`.
     """
+    record = _opened(record)
     choices = record.get("choices")
+    choices = [choices] if isinstance(choices, dict) else choices
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
     choice = choices[0]
-    message = choice.get("message")
+    message = choice.get("message") or choice.get("delta")
+    message = {"content": message} if isinstance(message, str) else message
     message = message if isinstance(message, dict) else {}
     text = _text(message.get("content"), _TEXT_PARTS) or _text(choice.get("text"), _TEXT_PARTS)
     reasoning, reason = _reasoning(message), choice.get("finish_reason")
@@ -47,6 +51,14 @@ def completion_of(record: Mapping[str, Any], request: Request) -> Completion | N
         said = _completion_tokens(record.get("usage"))
         reason = AT_THE_LIMIT if most and said and said >= most else "stop"
     return Completion(text, reason, usage, error, reasoning)
+
+
+def _opened(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The record with the choices, which may be inside another record."""
+    if "choices" in record:
+        return record
+    inner = (record.get(name) for name in _ENVELOPES)
+    return next((each for each in inner if isinstance(each, dict) and "choices" in each), record)
 
 
 def _beside(message: Mapping[str, Any]) -> tuple[str, str] | None:

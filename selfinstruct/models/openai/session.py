@@ -89,9 +89,9 @@ class Session:
         target = self._targets[api]
         if not self._access.streams:
             return await self._heard(self._http.post_json(target, body))
-        counted = self._counted
-        options = {} if counted is False else {"stream_options": {"include_usage": True}}
-        sent = {**body, "stream": True, **options}
+        counted, sent = self._counted, {**body, "stream": True}
+        if counted is not False:
+            sent["stream_options"] = {"include_usage": True}
         reply = await self._heard(self._http.post_json(target, sent))
         if self._takes_usage(reply, counted):
             return reply
@@ -178,9 +178,8 @@ class Session:
 
     def refusal(self, reply: Reply) -> Refusal:
         """A reply that says no, read."""
-        record = _parsed(reply.text)
+        record, after = _parsed(reply.text), retry_after(reply.headers, time.time())
         body = record if isinstance(record, dict) else reply.text
-        after = retry_after(reply.headers, time.time())
         refusal = read_refusal(body, self.address, reply.status, self.words, after)
         if reply.status in _OF_A_BODY and not self._access.streams:
             words = _STREAM.sub(r"\g<0>; try --stream", refusal.words)
@@ -219,11 +218,12 @@ class Session:
 
 
 def _parsed(text: str) -> Any:
-    """None for text that is not JSON."""
+    """None for text that is not JSON. Gemini sends an object as a list of one."""
     try:
-        return json.loads(text)
+        record = json.loads(text)
     except (ValueError, RecursionError):
         return None
+    return record[0] if isinstance(record, list) and len(record) == 1 else record
 
 
 def _openai_client(

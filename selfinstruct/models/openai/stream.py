@@ -20,6 +20,7 @@ from selfinstruct.models.openai.failures import HTTP_ERRORS, TooLarge
 
 _END_OF_LINE = re.compile(r"\r\n|\n|\r")
 _BEGINS = re.compile(r"\s*(?:data|event|id|retry)?:")
+_NO_REASON = (None, "", "null")  # in the chunks before the last
 _SHOWN = 80  # characters of an event in a message
 _BYTES_A_CHARACTER = 16  # at most on the wire, where each piece of a text has an event of its own
 _LAST_WORDS = 0.2  # seconds after [DONE] for the end of a stream, to use the connection again
@@ -29,12 +30,28 @@ class BrokenStream(Exception):
     """A stream ended before its reply was whole, or holds an event that nobody can read."""
 
 
+class Endings:
+    """Whether [DONE] alone ends a reply: after a few such streams, if no finish reason ever came."""
+
+    _MOST_CUT = 3
+
+    def __init__(self) -> None:
+        self._names, self._nameless = False, 0
+
+    def take(self, gathering: Gathering) -> None:
+        """Learn from a stream, and settle whether its reply is whole."""
+        self._names = self._names or gathering.finish_reason is not None
+        if gathering.is_done and gathering.has_choices and not gathering.is_whole:
+            self._nameless += 1
+            gathering.ends_at_done = self._nameless > self._MOST_CUT and not self._names
+
+
 def is_stream(headers: Mapping[str, str]) -> bool:
     """headers: by name in lower case."""
     return headers.get("content-type", "").strip().lower().startswith("text/event-stream")
 
 
-async def read_stream(pieces: AsyncIterator[bytes], most: int) -> str:
+async def read_stream(pieces: AsyncIterator[bytes], most: int, endings: Endings) -> str:
     """The JSON text of a whole reply. most: its length, in characters.
 
     Raises BrokenStream, TooLarge or an exception of failures.HTTP_ERRORS. A connection that breaks
@@ -57,10 +74,11 @@ async def read_stream(pieces: AsyncIterator[bytes], most: int) -> str:
         async with timeout(_LAST_WORDS):
             async for _ in pieces:
                 pass
+    endings.take(gathering)
     return gathering.text()
 
 
-def gathered(text: str, most: int) -> str:
+def gathered(text: str, most: int, endings: Endings) -> str:
     """The text of a body; put together if the server sent events under another name.
 
     Raises BrokenStream or TooLarge.
@@ -69,6 +87,7 @@ def gathered(text: str, most: int) -> str:
         return text
     gathering = Gathering(most)
     gathering.feed(text.encode("utf-8", "replace"), is_last=True)
+    endings.take(gathering)
     return gathering.text()
 
 
@@ -117,30 +136,30 @@ class Gathering:
         self._parts: list[Any] = []  # of a content that comes in parts
         self._tools: dict[int, dict[str, Any]] = {}
         self._role = "assistant"
-        self._finish_reason: Any = None
-        self._is_chat, self._has_choices, self._length = True, False, 0
+        self.finish_reason: Any = None
+        self._is_chat, self._length = True, 0
+        self.has_choices = self.ends_at_done = False
         self.is_done = False  # [DONE] has come, or an error
 
     def feed(self, piece: bytes, *, is_last: bool = False) -> None:
         """Raises BrokenStream or TooLarge."""
         for data in self._events.feed(piece, is_last=is_last):
-            self._take(data)
+            are_several = "\n" in data and _object(data) is None  # without blank lines between
+            for event in data.split("\n") if are_several else (data,):
+                self._take(event)
         if self._events.pending > self._most:
             raise TooLarge
 
     @property
     def is_whole(self) -> bool:
         """Whether the reply has come to its end; an error is an end as well."""
-        return (
-            self._finish_reason is not None
-            or "error" in self._record
-            or (self.is_done and "usage" in self._record)
-        )
+        is_end = self.is_done and (self.ends_at_done or "usage" in self._record)
+        return self.finish_reason is not None or "error" in self._record or is_end
 
     def text(self) -> str:
         """The JSON text of the whole reply, as without a stream. Raises BrokenStream."""
         if not self.is_whole:
-            held = "a reply" if self._has_choices else "nothing"
+            held = "a reply" if self.has_choices else "nothing"
             raise BrokenStream(f"the stream ended with {held} and without a finish reason")
         if "error" in self._record:
             return json.dumps(self._record)
@@ -148,7 +167,7 @@ class Gathering:
 
     def _choice(self) -> dict[str, Any]:
         texts = {name: "".join(pieces) for name, pieces in self._message.items()}
-        choice: dict[str, Any] = {"index": 0, "finish_reason": self._finish_reason}
+        choice: dict[str, Any] = {"index": 0, "finish_reason": self.finish_reason}
         if not self._is_chat:
             return {**choice, "text": texts.get("text", "")}
         message: dict[str, Any] = {"role": self._role, "content": "", **texts}
@@ -184,9 +203,9 @@ class Gathering:
                 self._add(choice)
 
     def _add(self, choice: Mapping[str, Any]) -> None:
-        self._has_choices = True
-        if choice.get("finish_reason") is not None:
-            self._finish_reason = choice["finish_reason"]
+        self.has_choices = True
+        if choice.get("finish_reason") not in _NO_REASON:
+            self.finish_reason = choice["finish_reason"]
         delta = choice.get("delta") or choice.get("message")
         self._is_chat = self._is_chat and "text" not in choice
         if isinstance(choice.get("text"), str):

@@ -11,6 +11,7 @@ import codecs
 import json
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx2
@@ -18,7 +19,7 @@ import openai
 
 from selfinstruct.compat import timeout
 from selfinstruct.models.openai.failures import TooLarge
-from selfinstruct.models.openai.stream import gathered, is_stream, read_stream
+from selfinstruct.models.openai.stream import Endings, gathered, is_stream, read_stream
 
 MOST_BYTES = 16 * 2**20  # of a reply, unpacked; a reply of a million tokens has 4 to 6 MB
 MOST_BYTES_OF_FILE = 2**31  # a batch's replies come in one file
@@ -86,6 +87,7 @@ class HttpClient(openai.DefaultAioHttpClient):
     def __init__(self, *, seconds: float, dropped: Iterable[str] = ()) -> None:
         super().__init__(timeout=seconds)
         self._seconds, self._dropped = seconds, tuple(dropped)
+        self._endings = Endings()
 
     def build_request(self, *arguments: Any, **named: Any) -> httpx2.Request:
         """As the library's, without the dropped headers."""
@@ -129,7 +131,7 @@ class HttpClient(openai.DefaultAioHttpClient):
 
         async def sent() -> Reply:
             response = await super(HttpClient, self).send(request, stream=True)
-            return await _close_if_failed(response, _read_reply)
+            return await _close_if_failed(response, partial(_read_reply, endings=self._endings))
 
         return await self._in_time(request, sent())
 
@@ -154,14 +156,14 @@ async def _close_if_failed(
         raise
 
 
-async def _read_reply(response: httpx2.Response) -> Reply:
+async def _read_reply(response: httpx2.Response, endings: Endings) -> Reply:
     """The same as Reply.of(await _read(response)), with a fast path.
 
     Nearly every reply has a declared length and is UTF-8, and needs few of the library's layers.
     """
     headers = _headers(response)
     if response.status_code == 200 and is_stream(headers):
-        text = await read_stream(response.aiter_bytes(), MOST_BYTES)
+        text = await read_stream(response.aiter_bytes(), MOST_BYTES, endings)
         await response.aclose()
         return Reply(200, headers, text)
     if _length(headers, response) is None or _has_charset(headers):
@@ -172,7 +174,7 @@ async def _read_reply(response: httpx2.Response) -> Reply:
         await response.aclose()
         text = content.decode("utf-8-sig", "replace")
         reply = Reply(response.status_code, headers, text)
-    text = gathered(reply.text, MOST_BYTES) if reply.status == 200 else reply.text
+    text = gathered(reply.text, MOST_BYTES, endings) if reply.status == 200 else reply.text
     return reply if text is reply.text else replace(reply, text=text)
 
 

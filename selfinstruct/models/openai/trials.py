@@ -30,7 +30,7 @@ from selfinstruct.models.openai.hints import is_about_another, likeness, names
 from selfinstruct.models.openai.refusals import Refusal, rejected_field
 
 Body: TypeAlias = dict[str, object]
-_SELDOM = (404, 500, 501)  # statuses that are seldom about the form of a request
+_SELDOM = (404, 405, 500, 501)  # statuses that are seldom about the form of a request
 
 
 class Trials:
