@@ -53,6 +53,7 @@ OWNERS = {
     "pyarrow": "records",
     "rapidfuzz": "similarity",
     "spacy": "stats",
+    "tenacity": "models",
     "thinc": "stats",  # under spaCy
     "tokenizers": "mixing",
     "tomli": "asking",
@@ -104,6 +105,7 @@ HEAVY = {
     "pydantic",
     "rapidfuzz",
     "spacy",
+    "tenacity",
     "thinc",
     "tqdm",
     "xllamacpp",

@@ -10,7 +10,8 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from random import Random
+
+import tenacity
 
 from selfinstruct.errors import ModelError, Refused, RequestFailed, Transient
 from selfinstruct.models import Completion, Model, Request
@@ -75,33 +76,63 @@ class Retried:
         self._over = ""  # why the run ends
         self._asleep: dict[int, tuple[Transient, float]] = {}  # with the time of the next try
         self._said = 0.0
-        self._chance = Random(time.monotonic_ns())
+        self._jitter = tenacity.wait_random_exponential(
+            multiplier=self.PAUSE, max=self.LONGEST_PAUSE
+        )
 
     async def complete(self, request: Request) -> Completion:
         """Raises RequestFailed or ModelError, never Transient."""
-        begun, tries = time.monotonic(), None
-        while True:
-            if self._over:
-                raise ModelError(self._over)
-            try:
-                completion = await self._calls.complete(request)
-            except Transient as error:
-                failure = error.with_traceback(None)  # or frame and error would hold each other
-            except RequestFailed as lost:
-                await self._note_loss(lost.reason)
-                raise
-            else:
-                self._has_served = True
-                self._ends.append(completion.error)
-                return completion
-            tries = tries or Tries(begun, self._retries)
-            end = await self._judge(request, failure, tries)
-            if end is not None:
-                try:
-                    raise end
-                finally:
-                    del end, failure
-            await self._sleep(failure, tries)
+        begun = time.monotonic()
+        try:
+            # Enough for nearly every request, and without the price of the loop below.
+            return await self._try(request)
+        except Transient as error:
+            failure: Transient | None = error.with_traceback(None)
+        return await self._try_again(request, failure, Tries(begun, self._retries))
+
+    async def _try_again(
+        self, request: Request, failure: Transient | None, tries: Tries
+    ) -> Completion:
+        """Go on after the first failure until an answer or the end of the request."""
+        attempts = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(Transient),
+            wait=self._pause,
+            before_sleep=lambda state: self._wait_begins(state, tries),
+            sleep=lambda seconds: self._sleep(seconds, tries),
+            reraise=True,
+        )
+        try:
+            async for attempt in attempts:
+                with attempt:
+                    if failure is None:
+                        try:
+                            return await self._try(request)
+                        except Transient as error:
+                            failure = error.with_traceback(None)
+                    end = await self._judge(request, failure, tries)
+                    try:
+                        raise failure if end is None else end
+                    finally:
+                        del end
+                        failure = None
+        finally:
+            # Or the last error and this frame would hold each other, and the rare garbage
+            # collection (cli/heap.py) would leave both in memory.
+            del attempts
+        raise AssertionError("tenacity neither returned nor raised")
+
+    async def _try(self, request: Request) -> Completion:
+        """A call. Raises Transient, RequestFailed or ModelError."""
+        if self._over:
+            raise ModelError(self._over)
+        try:
+            completion = await self._calls.complete(request)
+        except RequestFailed as lost:
+            await self._note_loss(lost.reason)
+            raise
+        self._has_served = True
+        self._ends.append(completion.error)
+        return completion
 
     async def close(self) -> None:
         await self._inner.close()
@@ -186,21 +217,23 @@ class Retried:
 
     # ------------------------------------------------ the pause
 
-    async def _sleep(self, failure: Transient, tries: Tries) -> None:
-        seconds = self._pause(failure, tries.failed)
-        self._say(failure, tries.failed, seconds)
-        self._asleep[id(tries)] = (failure, time.monotonic() + seconds)
+    def _wait_begins(self, state: tenacity.RetryCallState, tries: Tries) -> None:
+        failure = _failure_of(state)
+        self._say(failure, tries.failed, state.upcoming_sleep)
+        self._asleep[id(tries)] = (failure, time.monotonic() + state.upcoming_sleep)
+
+    async def _sleep(self, seconds: float, tries: Tries) -> None:
         try:
             await asyncio.sleep(seconds)
         finally:
             del self._asleep[id(tries)]
 
-    def _pause(self, failure: Transient, failed: int) -> float:
+    def _pause(self, state: tenacity.RetryCallState) -> float:
         """Seconds until the next try: random, up to a bound that doubles with each failure."""
-        most = min(self.LONGEST_PAUSE, self.PAUSE * 2.0 ** min(failed - 1, 50))
+        failure, pause = _failure_of(state), float(self._jitter(state))
         if failure.is_loading:
-            most = min(most, _LONGEST_LOADING)
-        pause, asked = self._chance.uniform(0.0, most), failure.retry_after
+            pause = min(pause, _LONGEST_LOADING)
+        asked = failure.retry_after
         if asked is None and failure.is_server_busy:
             asked = 0.0  # the endpoint's own limits hold all calls: see limits/limits.py
         return pause if asked is None else asked + min(pause, 1.0)
@@ -212,3 +245,10 @@ class Retried:
             self._said = now
             again = f" (again in {seconds:.0f} s)" if seconds > 10 else ""
             self._notice(f"waiting: {failure}{again}")
+
+
+def _failure_of(state: tenacity.RetryCallState) -> Transient:
+    """The failure that an attempt of tenacity's ended with."""
+    failure = state.outcome.exception() if state.outcome else None
+    assert isinstance(failure, Transient)
+    return failure
