@@ -48,7 +48,7 @@ def elicited_task(rng: Random, request: Request) -> str:
         text += f"\n\nExample 5\n{_lines(_new(rng), None)}"
     if flaw == "solves":
         text += f"\nOutput: {fill(rng, '{quality}')}"
-    if rng.random() < 0.5:
+    if rng.random() < 0.2:
         text = f"Example 4\n{text}"
     return dressed(text, flaw, "Here is a fourth task:")
 

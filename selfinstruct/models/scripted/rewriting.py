@@ -54,12 +54,12 @@ _STEPS = {
 }
 OPERATORS = (*_STEPS, "breadth")  # stages of `evolve`
 _LEAKS = ("As in the #Given Prompt#, {}", "{} This rewritten prompt adds a condition.")
-_ASKED = re.compile(r"<prompt>\n?(.*?)\n?</prompt>", re.S)
+_ASKED = re.compile(r"<(prompt|task)>\n?(.*?)\n?</\1>", re.S)
 
 
 def paraphrase(rng: Random, request: Request) -> str:
     """The task of the last message in another frame."""
-    task = request.messages[-1].text.strip()
+    task = _asked(request)
     flaw = one_of(rng, WORDING_FLAWS)
     text = task if flaw == "unchanged" else any_of(rng, _FRAMES).replace("{}", task)
     if flaw == "lost_mark":
@@ -71,8 +71,7 @@ def paraphrase(rng: Random, request: Request) -> str:
 
 def evolved(rng: Random, request: Request) -> str:
     """The prompt with a further demand; a new prompt for the stage `breadth`."""
-    found = _ASKED.findall(request.messages[-1].text)
-    prompt = found[-1].strip() if found else request.messages[-1].text.strip()
+    prompt = _asked(request)
     flaw = one_of(rng, EVOLUTION_FLAWS)
     if request.stage == "breadth":
         text = new_instruction(rng, (), ())
@@ -100,6 +99,12 @@ def output(rng: Random, request: Request) -> str:
     text = answer(rng, request)
     has_form = request.response_format != "text" and "output" in (request.schema or {})
     return as_json(rng, request, "output", text) if has_form else text
+
+
+def _asked(request: Request) -> str:
+    """The text between the tags of the last message, or the whole message."""
+    last = request.messages[-1].text
+    return next((text for _, text in _ASKED.findall(last)), last).strip()
 
 
 def _said(rng: Random, request: Request, text: str, flaw: str | None) -> str:

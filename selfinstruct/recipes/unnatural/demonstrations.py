@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.asking.templates import SEED_TASKS
+from selfinstruct.asking.templates import PROMPTS
 from selfinstruct.data.collected import Collected
 from selfinstruct.errors import UserError
 from selfinstruct.parsing.elicited import NONE
@@ -18,6 +18,7 @@ from selfinstruct.recipes.sources import Sources
 from selfinstruct.text import to_json
 
 FILE = "demonstrations.jsonl"  # in the folder of a run's inputs
+PACKAGED = PROMPTS / "unnatural" / FILE
 _LONGEST = 1500  # characters of an input that is shown
 
 
@@ -31,10 +32,10 @@ class Demonstration:
     constraints: str
 
 
-def as_text(shown: Demonstration, number: int) -> str:
+def as_text(shown: Demonstration) -> str:
     """The demonstration as it stands in a prompt."""
     return (
-        f"Example {number}\nInstruction: {shown.instruction}\n"
+        f"Instruction: {shown.instruction}\n"
         f"Input: {shown.input or 'None'}\nConstraints: {shown.constraints}"
     )
 
@@ -42,7 +43,7 @@ def as_text(shown: Demonstration, number: int) -> str:
 def read_materials(paths: Sequence[str], kept: Path | None, *, at_least: int) -> Materials:
     """The demonstrations of sources, or of a run's own copy in the folder `kept`.
 
-    paths: runs or files; none: the packaged seed tasks. Chats, very long inputs and all but the
+    paths: runs or files; none: the packaged tasks. Chats, very long inputs and all but the
     first of equal tasks are left out. Raises UserError for an unreadable source, and for fewer
     demonstrations than `at_least`.
     """
@@ -57,7 +58,7 @@ def read_materials(paths: Sequence[str], kept: Path | None, *, at_least: int) ->
 
 
 def _collected(paths: Sequence[str], at_least: int) -> list[Demonstration]:
-    rows = Sources(paths or (str(SEED_TASKS),))
+    rows = Sources(paths or (str(PACKAGED),))
     tasks = (_task(row) for row in rows if not row.history and not row.system)
     found = {(task.instruction, task.input): task for task in tasks if len(task.input) <= _LONGEST}
     if len(found) < at_least:

@@ -3,8 +3,8 @@
 In: tasks to show. Out: tasks with an input and constraints on the output, the output, and other
 wordings. Asks: `elicit` once a draw; `output` once a task, `paraphrase` once a wording.
 Costs: two requests a task, and one a wording for as many further examples.
-Differs from the paper: the tasks shown are those of --from, or the packaged seeds, in place of
-fifteen fixed ones; every draw has its own three.
+Differs from the paper: every draw has its own three of the packaged tasks, or of those of --from, in
+place of five fixed sets; the tasks are shown as earlier turns of a conversation.
 
     tasks -> three at random -> elicit -> parse -> filters -> admit       draws, in order
                                                                 |
@@ -57,8 +57,8 @@ class Unnatural(Recipe):
             yield generator(self.config.seed, "demonstrations", at).sample(self.materials, SHOWN)
 
     async def draft(self, at: int, item: list[Demonstration], ask: Ask) -> Sequence[Any]:
-        shown = "\n\n".join(as_text(each, number) for number, each in enumerate(item, 1))
-        reply = await ask("elicit", f"t{at}", {"demonstrations": shown})
+        values = dict(zip(ELICIT.names, map(as_text, item), strict=True))
+        reply = await ask("elicit", f"t{at}", values)
         task = reply.parsed
         ids = tuple(each.id for each in item)
         drafts = [] if task.is_empty else [(task, ids)]
@@ -84,6 +84,8 @@ class Unnatural(Recipe):
             return "equals_demonstration"
         if digest in self._known:
             return "exact_duplicate"
+        if rewording.MARK in task.instruction:
+            return "stray_input_mark"
         return why_not_control_token(task.instruction + "\n" + task.input)
 
     def restore(self, instructions: Iterable[Instruction], ended: int) -> int:

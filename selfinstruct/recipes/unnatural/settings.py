@@ -17,7 +17,13 @@ from selfinstruct.recipes.paraphrase import DECODING as PARAPHRASE
 SHOWN = 3  # demonstrations in a prompt
 _FIELDS = {name: {"type": "string"} for name in ("instruction", "input", "constraints")}
 ELICIT = Question(
-    "elicit", constrained_task, ("demonstrations",), _FIELDS, ConstrainedTask, 130.0, goes_on=True
+    "elicit",
+    constrained_task,
+    ("first", "second", "third"),
+    _FIELDS,
+    ConstrainedTask,
+    130.0,
+    goes_on=True,
 )
 OUTPUT = Question(
     "output", output, ("task", "constraints"), {"output": {"type": "string"}}, Answer, 70.0
@@ -45,7 +51,9 @@ class UnnaturalConfig(Config):
     }
 
     n: int = setting(100, "Examples in the finished dataset.", free=True, under="The run")
-    sources: tuple[str, ...] = sources_setting("Tasks to show: a run or a file of examples.")
+    sources: tuple[str, ...] = sources_setting(
+        "Tasks to show: a run or a file of examples; default: 24 packaged tasks."
+    )
     paraphrases: int = setting(0, "Wordings asked for of each task.", under="The method")
 
     def rules(self) -> Iterator[Rule]:
