@@ -83,8 +83,9 @@ class Transient(SelfInstructError):
 
     retry_after: seconds, as the server asks. is_server_gone: the server did not answer at all.
     is_server_busy: the server wants fewer calls, for any request. is_loading: the server says that
-    it will answer later. may_be_charged: the server may have done the work, though its answer was
-    lost. enough: failures of this kind that suffice for a verdict, 0: as many as --retries.
+    it will answer later. is_unready: a proxy answers, while the server behind may be starting.
+    may_be_charged: the server may have done the work, though its answer was lost. enough: failures
+    of this kind that suffice for a verdict, 0: as many as --retries.
     of_run: the error of the run if the server answers nobody; None: the same text.
     """
 
@@ -96,6 +97,7 @@ class Transient(SelfInstructError):
         is_server_gone: bool = False,
         is_server_busy: bool = False,
         is_loading: bool = False,
+        is_unready: bool = False,
         may_be_charged: bool = True,
         enough: int = 0,
         of_run: ModelError | None = None,
@@ -105,6 +107,7 @@ class Transient(SelfInstructError):
         self.is_server_gone = is_server_gone
         self.is_server_busy = is_server_busy
         self.is_loading = is_loading
+        self.is_unready = is_unready
         self.may_be_charged = may_be_charged
         self.enough = enough
         self.of_run = of_run

@@ -452,9 +452,8 @@ def test_a_wrong_key_and_a_wrong_model(tmp_path: Path) -> None:
 )
 def test_an_endpoint_that_serves_nobody(tmp_path: Path, kind: str, wanted: str) -> None:
     with LoopbackServer(failing(kind)) as server:
-        error = generate(
-            tmp_path / "run", *at(server), "--timeout", "0.2" if kind == "hang" else "30"
-        ).error
+        options = ("--patience", "3", "--timeout", "0.2" if kind == "hang" else "30")
+        error = generate(tmp_path / "run", *at(server), *options).error
         address = server.base_url
     assert wanted in error and address in error
     assert not (tmp_path / "run").exists()

@@ -121,6 +121,25 @@ def test_a_server_that_has_never_answered_gets_few_tries_unless_it_says_that_it_
         assert failed(int(PATIENCE) + 2, waits, after()) is Verdict.OVER
 
 
+def test_a_proxy_that_answers_for_a_server_that_starts_is_waited_for_a_while() -> None:
+    unready = Transient("502", is_unready=True)
+    assert failed(50, unready, after()) is Verdict.AGAIN
+    assert failed(int(MINUTE) + 2, unready, after()) is Verdict.ASK
+    assert failed(50, Transient("500"), after()) is Verdict.ASK
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [502, 503])
+def test_a_server_that_starts_is_waited_for_whatever_its_words(tmp_path: Path, status: int) -> None:
+    async def start(call: Call, go_on: Answer) -> web.StreamResponse:
+        if len(server.calls) <= FIRST_TRIES:
+            return web.Response(status=status, text="modellen indlæses")
+        return await go_on(call)
+
+    with LoopbackServer(start) as server:
+        generate(server, tmp_path / "run", "--concurrency", 1).done()
+
+
 def test_a_quota_is_waited_for_as_long_as_a_limit_of_a_minute_may_take() -> None:
     quota = Transient("429", is_server_busy=True, of_run=ModelError("no credit left"))
     assert failed(FIRST_TRIES + 1, quota, after(90.0)) is Verdict.AGAIN

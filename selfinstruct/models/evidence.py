@@ -159,6 +159,8 @@ def judge(
         return Verdict.OVER if waited > patience else Verdict.AGAIN
     if _asks_to_wait(failure):
         return Verdict.AGAIN if waited <= patience else Verdict.OVER
+    if failure.is_unready and waited <= min(MINUTE, patience):
+        return Verdict.AGAIN
     if failure.is_server_gone:
         return Verdict.OVER if tries.failed >= FIRST_TRIES else Verdict.AGAIN
     few = 1 if failure.of_run is not None else failure.enough or FIRST_TRIES

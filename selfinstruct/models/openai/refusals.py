@@ -64,6 +64,7 @@ _WANTS_TLS = re.compile(
 )
 _PASSING = (408, 409, 425, 429)
 _NOTHING_BEGUN = (503, 529)  # the server had no capacity, so the call costs nothing
+_UNREADY = (502, 503)  # of proxies, while the server behind starts
 _NO_CREDIT = "the account has no credit left: top up the account, then go on"
 _NO_KEY = (
     "the key is missing or wrong: set OPENAI_API_KEY, or name a file that holds it with --key-file"
@@ -165,6 +166,7 @@ def _passing(refusal: Refusal) -> Transient:
         retry_after=refusal.retry_after,
         is_server_busy=status == 429,
         is_loading=refusal.is_loading and status in _NOTHING_BEGUN,
+        is_unready=status in _UNREADY,
         may_be_charged=status >= 500 and status not in _NOTHING_BEGUN,
         of_run=ModelError(f"{refusal.said}; {ADDRESS_HINT}") if status == 501 else None,
     )
