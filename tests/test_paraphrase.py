@@ -16,7 +16,7 @@ from server import LoopbackServer, latency
 from selfinstruct.asking.reading import Reply
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.parsing.answer import Answer
-from selfinstruct.recipes.paraphrase import reworded, why_not_wording, with_mark
+from selfinstruct.recipes.wordings import reworded, why_not_wording, with_mark
 
 MODEL = ("--model", "scripted")
 

@@ -25,10 +25,9 @@ from selfinstruct.data.tasks import Instruction
 from selfinstruct.parsing.elicited import ConstrainedTask
 from selfinstruct.parsing.tokens import why_not_control_token
 from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
-from selfinstruct.recipes import paraphrase as rewording
-from selfinstruct.recipes.paraphrase import Wording
 from selfinstruct.recipes.unnatural.demonstrations import Demonstration, as_text, read_materials
 from selfinstruct.recipes.unnatural.settings import ELICIT, OUTPUT, SHOWN, UnnaturalConfig
+from selfinstruct.recipes.wordings import MARK, QUESTION, Wording, reworded, with_mark
 from selfinstruct.seeding import generator
 
 
@@ -36,7 +35,7 @@ class Unnatural(Recipe):
     """Endless, without a pool: an item is a draw of three demonstrations."""
 
     config: UnnaturalConfig
-    questions: ClassVar[Sequence[Question]] = (ELICIT, OUTPUT, rewording.QUESTION)
+    questions: ClassVar[Sequence[Question]] = (ELICIT, OUTPUT, QUESTION)
     is_endless: ClassVar[bool] = True
     labels: ClassVar[Mapping[str, str]] = {"demonstrations": "the tasks to show are others"}
 
@@ -84,7 +83,7 @@ class Unnatural(Recipe):
             return "equals_demonstration"
         if digest in self._known:
             return "exact_duplicate"
-        if rewording.MARK in task.instruction:
+        if MARK in task.instruction:
             return "stray_input_mark"
         return why_not_control_token(task.instruction + "\n" + task.input)
 
@@ -98,15 +97,15 @@ class Unnatural(Recipe):
         self, at: int, admitted: tuple[Instruction, ConstrainedTask], ask: Ask
     ) -> Sequence[Outcome]:
         instruction, task = admitted
-        asked = rewording.with_mark(task.instruction, task.input)
-        values = {"task": asked.replace(rewording.MARK, task.input)}
+        asked = with_mark(task.instruction, task.input)
+        values = {"task": asked.replace(MARK, task.input)}
         reply = await ask("output", instruction.id, values | {"constraints": task.constraints})
         outcomes: list[Outcome] = [instruction]
         outcomes += dropped_replies("output", at, reply, instruction)
         if reply.parsed.is_empty:
             return outcomes
         wanted, first = self.config.paraphrases, Wording(task.instruction, 0)
-        wordings, dropped = await rewording.reworded(instruction, asked, wanted, ask)
+        wordings, dropped = await reworded(instruction, asked, wanted, ask)
         made = [
             self._example(instruction, task, wording, reply.parsed.text)
             for wording in (first, *wordings)

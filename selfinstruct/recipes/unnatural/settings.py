@@ -12,7 +12,7 @@ from selfinstruct.asking.stage import Question
 from selfinstruct.models import Decoding
 from selfinstruct.parsing.answer import Answer, output
 from selfinstruct.parsing.elicited import ConstrainedTask, constrained_task
-from selfinstruct.recipes.paraphrase import DECODING as PARAPHRASE
+from selfinstruct.recipes.wordings import DECODING
 
 SHOWN = 3  # demonstrations in a prompt
 _FIELDS = {name: {"type": "string"} for name in ("instruction", "input", "constraints")}
@@ -47,7 +47,7 @@ class UnnaturalConfig(Config):
     STAGES: ClassVar[Mapping[str, Decoding]] = {
         "elicit": Decoding(temperature=1.0, top_p=0.99, max_tokens=1024),
         "output": Decoding(temperature=0.0, max_tokens=1024),
-        "paraphrase": PARAPHRASE,
+        "paraphrase": DECODING,
     }
 
     n: int = setting(100, "Examples in the finished dataset.", free=True, under="The run")
