@@ -71,6 +71,7 @@ class BatchServer(LoopbackServer):
         self.batches: dict[str, dict[str, Any]] = {}
         self.sizes: list[int] = []  # of the batches, in requests
         self.keeps_metadata = self.lists = True
+        self.listing = "data"  # the field of a list with the batches
         self.strange: dict[str, Any] = {}  # what it says of every batch instead
         self.live = 0  # calls outside of batches
         self.charged: list[
@@ -159,9 +160,8 @@ class BatchServer(LoopbackServer):
         found = self.shape.listed([*reversed(self.batches.values())], self.times["list"])
         after = http.query.get("after")
         begin = 1 + next((at for at, one in enumerate(found) if one["id"] == after), -1)
-        return web.json_response(
-            {"object": "list", "data": found[begin : begin + 2], "has_more": len(found) > begin + 2}
-        )
+        page = {self.listing: found[begin : begin + 2], "has_more": len(found) > begin + 2}
+        return web.json_response({"object": "list", **page})
 
     async def _look(self, http: web.Request) -> web.Response:
         self.on("look")

@@ -367,15 +367,16 @@ def test_lines_that_never_come_count_as_paid_and_are_asked_for_again(
     assert dataset(tmp_path / "run") == live and told(tmp_path / "run")["unknown_calls"] > 0
 
 
+@pytest.mark.parametrize(("lists", "listing"), [(False, "data"), (True, "batches")])
 def test_an_endpoint_that_lists_no_batches_says_that_one_may_have_been_made(
-    tmp_path: Path,
+    lists: bool, listing: str, tmp_path: Path
 ) -> None:
     with BatchServer(shape=Shape(created=without("id"))) as server:
-        server.lists = False
+        server.lists, server.listing = lists, listing
         said = invoke(*words(server, tmp_path / "run")).error
         assert "a batch of the file file-0 may have been made and is not listed" in said
         assert len(server.batches) == 1
-        server.lists = True
+        server.lists, server.listing = True, "data"
         invoke(*words(server, tmp_path / "run")).done()
         assert not server.bought_twice
 

@@ -25,6 +25,7 @@ from selfinstruct.models.openai.refusals import (
     rejected_field,
     status_within,
 )
+from selfinstruct.models.openai.replies import parsed
 
 REQUEST = Request(
     "propose", "t0", "mentor", "chat", (Message("user", "Go on."),), Decoding(max_tokens=10), 5
@@ -379,6 +380,12 @@ def test_a_field_that_is_refused_outright_is_named() -> None:
     refusal = Refusal("http://there/v1", 400, "Unsupported parameter: 'seed'", param="seed")
     assert rejected_field(refusal, {"seed": 1}) == "seed"
     assert rejected_field(refusal, {"top_p": 1}) is None
+
+
+def test_a_reply_or_an_error_in_a_list_of_one_is_taken_out() -> None:
+    assert parsed('[{"error": {"code": 400}}]') == {"error": {"code": 400}}
+    for text in ('[{"id": "batch_1"}]', "[1]", "[]", '[{"error": 1}, {"error": 2}]'):
+        assert isinstance(parsed(text), list)
 
 
 def test_a_field_is_named_by_a_whole_word() -> None:

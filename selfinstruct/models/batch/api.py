@@ -88,12 +88,15 @@ class BatchApi:
     async def find(self, sent: SentBatch) -> list[str]:
         """The ids of the batch at the endpoint, newest first; more than one if it was made twice.
 
-        Known by the token, or by the file, since some endpoints keep no metadata.
+        Known by the token, or by the file, since some endpoints keep no metadata. Raises NotThere
+        if the endpoint lists no batches.
         """
         found: list[str] = []
         after: dict[str, Any] = {}
         while True:
             page = await self._record(partial(_list, after=after))
+            if "data" not in page:  # nobody knows, and a batch may not be made twice
+                raise NotThere(f"{self.address}: lists its batches in no form that is known")
             listed = [batch for batch in page.get("data") or () if isinstance(batch, dict)]
             for batch in listed:
                 metadata = batch.get("metadata")

@@ -23,6 +23,16 @@ _REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
 _ENVELOPES = ("data", "result", "response")  # of gateways that put the reply into a field
 
 
+def parsed(text: str) -> Any:
+    """None for text that is not JSON. Gemini sends a reply or an error as a list of one."""
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    is_boxed = isinstance(record, list) and len(record) == 1 and isinstance(record[0], dict)
+    return record[0] if is_boxed and {"choices", "error"} & record[0].keys() else record
+
+
 def completion_of(record: Mapping[str, Any], request: Request) -> Completion | None:
     """The reply in the body of a response; None without `choices`.
 

@@ -6,7 +6,6 @@ other calls: models, files, batches.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 import urllib.request
@@ -24,6 +23,7 @@ from selfinstruct.models.openai.failures import HTTP_ERRORS, error_of_failure, f
 from selfinstruct.models.openai.headers import basic, retry_after
 from selfinstruct.models.openai.keys import Secrets
 from selfinstruct.models.openai.refusals import Refusal, error_of_refusal, read_refusal
+from selfinstruct.models.openai.replies import parsed
 from selfinstruct.models.openai.stream import BrokenStream
 from selfinstruct.models.openai.transport import HttpClient, Reply, Target
 from selfinstruct.text import redacted
@@ -166,7 +166,7 @@ class Session:
 
     def record(self, text: str) -> dict[str, Any]:
         """The JSON object of a reply. Raises AmbiguousFailure."""
-        record = _parsed(text)
+        record = parsed(text)
         if not isinstance(record, dict):
             raise not_json(self.address, text, self.words(text))
         return record
@@ -178,7 +178,7 @@ class Session:
 
     def refusal(self, reply: Reply) -> Refusal:
         """A reply that says no, read."""
-        record, after = _parsed(reply.text), retry_after(reply.headers, time.time())
+        record, after = parsed(reply.text), retry_after(reply.headers, time.time())
         body = record if isinstance(record, dict) else reply.text
         refusal = read_refusal(body, self.address, reply.status, self.words, after)
         if reply.status in _OF_A_BODY and not self._access.streams:
@@ -215,15 +215,6 @@ class Session:
         if isinstance(error, openai.APIResponseValidationError):
             return unexpected(self.address, "answers in an unexpected form")
         return ModelError(f"{self.address}: {self.words(str(error))}")
-
-
-def _parsed(text: str) -> Any:
-    """None for text that is not JSON. Gemini sends an object as a list of one."""
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return record[0] if isinstance(record, list) and len(record) == 1 else record
 
 
 def _openai_client(
