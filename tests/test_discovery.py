@@ -109,7 +109,7 @@ WORDS = (
     "リクエストの形式が正しくありません。",
     {"detail": [{"type": "extra_forbidden", "msg": "Zusätzliche Eingaben sind nicht erlaubt"}]},
 )
-FIELDS = {
+FIELDS: dict[str, dict[str, str | None]] = {
     "top_p": {"top_p": None},
     "temperature": {"temperature": None},
     "presence_penalty": {"presence_penalty": None},

@@ -44,7 +44,8 @@ SHARED_FOLDER = settings(
 
 def repairs(old: str, new: str) -> list[str] | None:
     """The repairs that lead from a text to another, by name; None if they are not named ones."""
-    found, at = [], 0
+    found: list[str] = []
+    at = 0
     while old:
         sign, rest = old[0], new[at:]
         color = ANSI.match(old)

@@ -194,7 +194,7 @@ def test_a_run_of_the_first_edition_answers_every_row(tmp_path: Path) -> None:
     assert row.output is None and row.rest == {"chosen": "La", "rejected": "."}
 
 
-LATE = [
+LATE: list[dict[str, Any]] = [
     {"instruction": "Sing."},
     {"instruction": "Hum.", "topic": "music"},
     {"instruction": "And?", "system": "Be brief.", "history": [["Hi", "Ho"]], "topic": {"a": 1}},

@@ -35,7 +35,8 @@ class Draw:
     def _missed(self, value: Fraction) -> Fraction:
         steps = [1, 2, -1, 10, -10, 5]
         if value.denominator != 1:
-            return value + self.random.choice([Fraction(11, 10), Fraction(-3, 2), 2, 7])
+            missed = [Fraction(11, 10), Fraction(-3, 2), Fraction(2), Fraction(7)]
+            return value + self.random.choice(missed)
         if value > 20 and self.random.random() < 0.2:
             return value * 10
         return value + self.random.choice(steps)

@@ -17,8 +17,8 @@ MARK = "export.json"  # in every exported folder: its origin, and leave to repla
 def placed(out: Path, *, is_file: bool, force: bool, mark: str = MARK) -> Iterator[Path]:
     """Gives a scratch path of the same name, which takes the place of `out` in the end.
 
-    mark: the file that every such folder has. After an error in the block, `out` stays as before. Raises UserError where `out` is no export,
-    or cannot be written.
+    mark: the file that every such folder has. After an error in the block, `out` stays as before.
+    Raises UserError where `out` is no export, or cannot be written.
     """
     out = out.absolute()
     if why := _why_not(out, is_file, force, mark):
