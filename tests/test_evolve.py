@@ -177,6 +177,7 @@ def test_only_the_named_operators_are_drawn(tmp_path: Path) -> None:
         (("--from", "rows.jsonl", "--operator", "harder"), "must be one of constraints, deepen"),
         (("--from", "rows.jsonl", "--rounds", 0), "at least 1"),
         (("--from", "broken.jsonl"), "broken.jsonl:1"),
+        (("--from", "rows.jsonl", "--model", "local"), "a larger model than the embedded one"),
     ],
 )
 def test_bad_input_is_a_line(
@@ -187,7 +188,7 @@ def test_bad_input_is_a_line(
     written(tmp_path / "broken.jsonl", [{"number": 1}])
     turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello."}]
     written(tmp_path / "chats.jsonl", [{"messages": turns}])
-    ran = evolve(*words, *MODEL, "--out", "run")
+    ran = evolve(*MODEL, *words, "--out", "run")
     assert ran.code == 2 and fault in ran.error and not Path("run").exists()
 
 

@@ -63,6 +63,12 @@ class Config(Endpoint):
         yield from Endpoint.rules(self)
 
 
+def larger_model(config: Config) -> Rule:
+    """The rule of a recipe whose replies the embedded model cannot write."""
+    wanted = "a larger model than the embedded one: an endpoint's, or local:FILE.gguf"
+    return "model", config.model != "local", wanted
+
+
 def from_record(kind: type[C], record: Mapping[str, Any], older: Mapping[str, Any]) -> C:
     """The settings that `Endpoint.record` wrote; `older`: values of runs that knew no such setting.
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from selfinstruct.asking.config import Config
+from selfinstruct.asking.config import Config, larger_model
 from selfinstruct.asking.endpoint import Rule, setting, sources_setting
 from selfinstruct.asking.stage import Ask, Question
 from selfinstruct.data.collected import Collected
@@ -52,6 +52,7 @@ class ParaphraseConfig(Config):
 
     def rules(self) -> Iterator[Rule]:
         yield "paraphrases", self.paraphrases >= 1, "at least 1"
+        yield larger_model(self)
         yield from Config.rules(self)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from selfinstruct.asking.config import Config
+from selfinstruct.asking.config import Config, larger_model
 from selfinstruct.asking.endpoint import Rule, setting, sources_setting
 from selfinstruct.asking.stage import Question
 from selfinstruct.models import Decoding
@@ -63,4 +63,5 @@ class EvolveConfig(Config):
         yield "new_words", self.new_words >= 0, "at least 0"
         distinct = len(set(self.operator)) == len(self.operator) > 0
         yield "operator", distinct, "each named once"
+        yield larger_model(self)
         yield from Config.rules(self)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from selfinstruct.asking.config import Config
+from selfinstruct.asking.config import Config, larger_model
 from selfinstruct.asking.endpoint import Rule, setting, sources_setting
 from selfinstruct.asking.stage import Question
 from selfinstruct.models import Decoding
@@ -59,4 +59,5 @@ class UnnaturalConfig(Config):
     def rules(self) -> Iterator[Rule]:
         yield "n", self.n >= 1, "at least 1"
         yield "paraphrases", self.paraphrases >= 0, "at least 0"
+        yield larger_model(self)
         yield from Config.rules(self)
