@@ -198,6 +198,7 @@ BODY = {"choices": [{"message": {"content": "Yes"}, "finish_reason": "stop"}]}
     "body",
     [
         {"choices": BODY["choices"][0]},
+        {"choices": [{"index": 1, "text": "No"}, {"index": 0, **BODY["choices"][0]}]},
         {"choices": [{"delta": {"content": "Yes"}}]},
         {"choices": [{"message": "Yes"}]},
         *({name: BODY} for name in ("data", "result", "response")),

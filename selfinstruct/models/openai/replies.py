@@ -42,10 +42,10 @@ def completion_of(record: Mapping[str, Any], request: Request) -> Completion | N
     """
     record = _opened(record)
     choices = record.get("choices")
-    choices = [choices] if isinstance(choices, dict) else choices
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+    choices = _dicts(choices if isinstance(choices, list) else [choices])
+    if not choices:
         return None
-    choice = choices[0]
+    choice = next((each for each in choices if each.get("index") == 0), choices[0])
     message = choice.get("message") or choice.get("delta")
     message = {"content": message} if isinstance(message, str) else message
     message = message if isinstance(message, dict) else {}
