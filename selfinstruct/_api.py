@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from selfinstruct._calls import probes_for, run_in_thread, shown_by
+from selfinstruct._calls import judged, probes_for, run_in_thread, shown_by
 from selfinstruct._keywords import Exporting, Judging, Place, Progress, Responding, Settings
 
 if TYPE_CHECKING:
@@ -156,43 +156,8 @@ def judge(
     Writes judgements.jsonl, which `RunView.judgements` reads. Raises Interrupted, ModelError and other UserErrors.
     """
     return run_in_thread(
-        _judge(_directory(run), _plain(settings), sample, seed, replace, progress, seconds)
+        judged(_directory(run), _plain(settings), sample, seed, replace, progress, seconds)
     )
-
-
-async def _judge(
-    directory: Path,
-    given: dict[str, Any],
-    sample: int | None,
-    seed: int,
-    replace: bool,
-    progress: Progress,
-    seconds: float | None,
-) -> Quality:
-    from selfinstruct.annotate.review import Review
-    from selfinstruct.annotate.settings import settled
-    from selfinstruct.runs.view import load_run
-
-    view = load_run(directory)
-    judge = await settled(directory, given, "judge()")
-    review = Review(view, judge, sample=sample, seed=seed)
-    review.check(replace=replace)
-    books = review.open()
-    try:
-        shown = shown_by(progress, review.wanted, review.tally, books.meter, judge.config, "judged")
-        try:
-            await review.go_on(
-                books,
-                notice=shown.say,
-                changed=shown.update,
-                waiting=shown.wait_for,
-                seconds=seconds,
-            )
-        finally:
-            shown.close()
-    finally:
-        books.close()
-    return review.tally.quality
 
 
 def preflight(*, judge: bool = False, **settings: Unpack[Settings]) -> Rehearsal:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from selfinstruct._keywords import Progress
 
 if TYPE_CHECKING:
+    from selfinstruct.annotate.quality import Quality
     from selfinstruct.asking.endpoint import Endpoint
     from selfinstruct.asking.probes import Probe
     from selfinstruct.models.money.meter import Meter
@@ -108,3 +110,39 @@ def shown_by(
         prices = prices_of(config, (*config.models, *meter.paid.others))
         return Bar(wanted, tally, meter, prices, max_cost=config.max_cost, what=what)
     return _Told(progress or (lambda done, wanted: None), wanted, tally)
+
+
+async def judged(
+    directory: Path,
+    given: dict[str, Any],
+    sample: int | None,
+    seed: int,
+    replace: bool,
+    progress: Progress,
+    seconds: float | None,
+) -> Quality:
+    """The quality of a run, after every example of the sample was judged."""
+    from selfinstruct.annotate.review import Review
+    from selfinstruct.annotate.settings import settled
+    from selfinstruct.runs.view import load_run
+
+    view = load_run(directory)
+    judge = await settled(directory, given, "judge()")
+    review = Review(view, judge, sample=sample, seed=seed)
+    review.check(replace=replace)
+    books = review.open()
+    try:
+        shown = shown_by(progress, review.wanted, review.tally, books.meter, judge.config, "judged")
+        try:
+            await review.go_on(
+                books,
+                notice=shown.say,
+                changed=shown.update,
+                waiting=shown.wait_for,
+                seconds=seconds,
+            )
+        finally:
+            shown.close()
+    finally:
+        books.close()
+    return review.tally.quality

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from selfinstruct.asking import templates as templating
 from selfinstruct.asking.config import Config
 from selfinstruct.asking.providers import extra_fields
 from selfinstruct.asking.settings import check_limited
-from selfinstruct.asking.stage import Stage
+from selfinstruct.asking.stage import Question, Stage
+from selfinstruct.asking.templates import Template
 from selfinstruct.errors import UserError
 from selfinstruct.recipes import Materials, Recipe
 from selfinstruct.recipes.catalogue import kind_of
@@ -56,20 +57,7 @@ class Inputs:
             fallback=kept and kept / _PROMPTS,
             as_json=config.response_format != "text",
         )
-        fields = extra_fields(config)
-        if "grammar" in fields and any(template.grammar for template in templates.values()):
-            raise UserError(
-                "--extra-body: 'grammar' cannot be set there: every template has its own"
-            )
-        extra = tuple(sorted(fields.items()))
-        stages = {
-            each.name: Stage(
-                *(each, templates[each.name], config, config.seed, extra),
-                decoding=config.decoding(each.name),
-                edition=config.edition,
-            )
-            for each in questions
-        }
+        stages = _stages(config, questions, templates)
         check_limited(config, {name: stage.decoding for name, stage in stages.items()})
         files = dict(materials.files)
         for template in templates.values():
@@ -109,3 +97,21 @@ class Inputs:
             path = directory / FOLDER / name
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, text)
+
+
+def _stages(
+    config: Config, questions: Sequence[Question], templates: Mapping[str, Template]
+) -> dict[str, Stage]:
+    """The questions with their templates, as the settings ask them. Raises UserError."""
+    fields = extra_fields(config)
+    if "grammar" in fields and any(template.grammar for template in templates.values()):
+        raise UserError("--extra-body: 'grammar' cannot be set there: every template has its own")
+    extra = tuple(sorted(fields.items()))
+    return {
+        each.name: Stage(
+            *(each, templates[each.name], config, config.seed, extra),
+            decoding=config.decoding(each.name),
+            edition=config.edition,
+        )
+        for each in questions
+    }
