@@ -13,7 +13,7 @@ from command import Ran, at, dataset, invoke, kill_until_done, start
 from server import LoopbackServer, latency
 
 from selfinstruct.adherence.catalogue import CONSTRAINTS, imposed
-from selfinstruct.adherence.choice import chosen_types, constraints_for, lost_argument
+from selfinstruct.adherence.choice import chosen_types, constraints_for, lost_constraint
 from selfinstruct.adherence.combinations import REPEAT
 from selfinstruct.models import Completion
 
@@ -161,7 +161,7 @@ def test_the_model_may_word_the_constraints(tmp_path: Path) -> None:
     reworded = sum("That matters to me." in line["instruction"] for line in instructions)
     assert 5 <= reworded <= 40
     reasons = {line["reason"] for line in lines_of(tmp_path / "run" / "rejected.jsonl")}
-    assert "lost_argument" in reasons
+    assert "lost_constraint" in reasons
 
 
 def test_a_wording_that_loses_an_argument_is_told() -> None:
@@ -169,9 +169,22 @@ def test_a_wording_that_loses_an_argument_is_told() -> None:
         imposed("length_constraints:number_words", {"relation": "at least", "num_words": 80}, "")
     ]
     before = "Answer with at least 80 words."
-    assert not lost_argument([words], before, "I need a minimum of 80 words.")
-    assert lost_argument([words], before, "I need eighty words at least.")
-    assert lost_argument([words], before, "I need fewer than 80 words.")
+    assert not lost_constraint([words], before, "I need a minimum of 80 words.")
+    assert lost_constraint([words], before, "I need eighty words at least.")
+    assert lost_constraint([words], before, "I need fewer than 80 words.")
+
+
+def test_a_wording_that_answers_the_task_is_told() -> None:
+    capitals = imposed("change_case:english_capital", {}, "")
+    before = capitals.in_words(Random(1))
+    assert lost_constraint([capitals], before, "THE CAUSE IS THE LOOP.") == capitals.constraint.id
+    assert lost_constraint([capitals], before, "Capitals only, please.") is None
+    for seed, name in enumerate(CONSTRAINTS):
+        if (draw := CONSTRAINTS[name].draw) is not None:
+            found = imposed(name, draw(Random(seed), ["river", "boat", "garden"]), "Sing.")
+            for wording in range(4):
+                words = found.in_words(Random(wording))
+                assert lost_constraint([found], words, f"Please. {words}") is None, words
 
 
 def test_held_out_types_are_never_drawn(tmp_path: Path) -> None:

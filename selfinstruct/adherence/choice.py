@@ -48,6 +48,11 @@ _RELATIONS = {
     AT_LEAST: (AT_LEAST, "minimum", "or more", "no fewer", "no less"),
     LESS_THAN: (LESS_THAN, "fewer than", "under ", "below "),
 }
+_CUE = re.compile(r"\b(?:[a-z]{5,6})(?=[a-z]*\b)|<<|json|\*+")
+_COMMON = frozenset(
+    "answer respon should entire exactl whole includ contai write followi follow phrase least "
+    "other their there these withou betwee first number using above anythi nothin".split()
+)
 WORDS = tuple(
     "people time example reason often change simple work day world small important careful "
     "together question answer place water light number morning friend story house purpose result "
@@ -94,17 +99,23 @@ def together(kinds: Iterable[Constraint], most: int) -> list[Constraint]:
     return found
 
 
-def lost_argument(constraints: Iterable[Imposed], words: str, text: str) -> bool:
-    """Whether a new wording lacks an argument that the words of a template name."""
+def lost_constraint(constraints: Iterable[Imposed], words: str, text: str) -> str | None:
+    """The first type that a new wording lost: an argument that the words of its template name.
+
+    Unless a text is among them, the wording needs a word of the type's templates as well.
+    """
     before, after = words.lower(), text.lower()
     for imposed in constraints:
+        kind, arguments = imposed.constraint, list[str]()
         for value in imposed.arguments.values():
-            for each in value if isinstance(value, list) else [value]:
-                argument = str(each).lower()
-                ways = _RELATIONS.get(argument, (argument,))
-                if argument in before and not any(way in after for way in ways):
-                    return True
-    return False
+            arguments += map(str, value if isinstance(value, list) else [value])
+        named = [each.lower() for each in arguments if each.lower() in before]
+        kept = [any(way in after for way in _RELATIONS.get(each, (each,))) for each in named]
+        cues = set(_CUE.findall(" ".join(kind.wordings).lower())) - _COMMON
+        tells = any(len(each) > 3 and each not in _RELATIONS for each in named)  # a quoted text
+        if not all(kept) or not (tells or any(cue in after for cue in cues)):
+            return kind.id
+    return None
 
 
 def constraints_for(

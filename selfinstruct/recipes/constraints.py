@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from selfinstruct.adherence.choice import chosen_types, constraints_for, lost_argument
+from selfinstruct.adherence.choice import chosen_types, constraints_for, lost_constraint
 from selfinstruct.adherence.constraint import Imposed
 from selfinstruct.adherence.linguistics import check_libraries
 from selfinstruct.adherence.recordings import recorded
@@ -35,7 +35,7 @@ from selfinstruct.seeding import generator
 
 _method = partial(setting, under="The method")
 _FOLLOW = Question("follow", answer, ("prompt",), reply_tokens=200.0)
-_REWORD = Question("reword", single, ("constraints", "task"), reply_tokens=50.0)
+_REWORD = Question("reword", single, ("constraints",), reply_tokens=50.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +108,10 @@ class Constrain(Rows):
         words = " ".join(each.in_words(chance) for each in constraints)
         joint, dropped = chance.choice((" ", "\n", "\n\n")), list[Rejected]()
         if self.config.wording == "model":
-            reply = await ask("reword", plain.id, {"task": plain.text, "constraints": words})
+            reply = await ask("reword", plain.id, {"constraints": words})
             dropped, text = dropped_replies("reword", at, reply, plain), reply.parsed.text
-            if text and lost_argument(constraints, words, text):
-                dropped.append(Rejected("reword", "reply", "lost_argument", at, text, plain.id))
+            if text and lost_constraint(constraints, words, text):
+                dropped.append(Rejected("reword", "reply", "lost_constraint", at, text, plain.id))
             elif text:
                 words = text
         new = replace(plain, text=f"{plain.text}{joint}{words}")
