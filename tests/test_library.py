@@ -106,7 +106,7 @@ def test_what_the_functions_take_is_what_the_commands_take() -> None:
 
 
 def settings_of(kind: type[Endpoint]) -> set[str]:
-    names = {one.name for one in fields(kind)} - {"decodings"}
+    names = {one.name for one in fields(kind)} - {"decodings", "edition"}
     return names | set(kind.STAGES) | set(DECODING)
 
 
