@@ -295,3 +295,6 @@ def test_two_thousand_examples(tmp_path: Path) -> None:
     assert code == 0 and dataset(parts) == dataset(whole)
     invoke("verify", whole).done()
     assert "round 4" in invoke("stats", whole).done().out
+    pytest.importorskip("plotly")
+    invoke("report", whole, "--out", tmp_path / "page.html").done()
+    assert "<h2>Rounds</h2>" in (tmp_path / "page.html").read_text("utf-8")

@@ -148,6 +148,22 @@ def test_its_own_form_has_instances_and_reformulations(made: Path, tmp_path: Pat
     assert sorted(map(json.dumps, rows)) == sorted(map(json.dumps, lines_of(shuffled)))
 
 
+def test_datasets_loads_its_own_form(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    datasets.disable_progress_bars()
+    out = tmp_path / "unnatural.jsonl"
+    invoke("export", made, "--format", "unnatural", "--out", out).done()
+    loaded = datasets.load_dataset(
+        "json", data_files=str(out), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert [row["instances"][0]["output"] for row in loaded] == [
+        row["instances"][0]["output"] for row in lines_of(out)
+    ]
+
+
 def test_a_run_shows_its_tasks_with_their_constraints(made: Path, tmp_path: Path) -> None:
     shown = read_materials((str(made),), None, at_least=3).value
     assert any(task.constraints != "None." for task in shown)
