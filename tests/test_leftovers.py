@@ -127,6 +127,12 @@ def test_fields_of_json_that_no_candidate_holds_are_left_over() -> None:
     assert [left.text for left in reply.leftovers] == ["topic: letters", "difficulty: easy"]
 
 
+def test_an_item_of_json_that_breaks_off_keeps_its_words() -> None:
+    said = '9. {"instruction": "Sing."} {"broken": "a text that is not closed'
+    (draft,) = chat.propose(said, "stop").drafts
+    assert "a text that is not closed" in draft.instruction
+
+
 def test_text_behind_the_end_of_a_turn_is_another_turn() -> None:
     reply = as_read(chat.propose, "9. Sing a song.<|im_end|>\n<|im_start|>user\nMore!<|im_end|>")
     assert [draft.instruction for draft in reply.parsed.drafts] == ["Sing a song."]

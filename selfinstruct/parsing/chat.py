@@ -176,7 +176,7 @@ def output_first(reply: str, finish_reason: str, wording: Wording = WIDE) -> Par
 def _from_object(text: str, names: tuple[str, ...], listing: Listing) -> str:
     """The instruction of an item that is a JSON object: 9. {"instruction": "..."}."""
     items = embedded.instructions(text) if text.startswith("{") else None
-    if items is None or len(items.values) != 1:
+    if items is None or len(items.values) != 1 or not items.is_whole:
         return text
     listing.leftovers += [*items.leftovers, *rest_of(items.values[0], names)]
     return embedded.text_of(items.values[0], *names)
