@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class Own:
                 column.append(value)
 
     def rows(self, path: Path, *, has_tokens: bool) -> Rows:
-        begins, ends, places, tokens = (column.done() for column in self._columns)
+        maps = list[mmap.mmap]()
+        begins, ends, places, tokens = (column.done(maps) for column in self._columns)
         if not has_tokens:
             tokens = tokens[:0]
-        return Rows(path, begins, ends, places, tokens, tokens.astype(np.float64))
+        return Rows(path, begins, ends, places, tokens, tokens.astype(np.float64), maps)

@@ -6,6 +6,7 @@ which a block is in memory at a time.
 
 from __future__ import annotations
 
+import mmap
 import os
 from array import array
 from dataclasses import dataclass, field
@@ -30,14 +31,16 @@ class Column:
         if len(self._held) >= _FLUSH:
             self._flush()
 
-    def done(self) -> NDArray[Any]:
-        """The numbers, mapped from the file."""
+    def done(self, maps: list[mmap.mmap]) -> NDArray[Any]:
+        """The numbers, mapped from the file; the map joins `maps`."""
         self._flush()
         self._file.close()
         kind = {"Q": np.uint64, "I": np.uint32, "d": np.float64}[self._kind]
         if self._path.stat().st_size == 0:
             return np.zeros(0, kind)
-        return np.memmap(self._path, kind, "r")
+        with self._path.open("rb") as file:
+            maps.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return np.frombuffer(maps[-1], kind)
 
     def _flush(self) -> None:
         self._held.tofile(self._file)
@@ -54,6 +57,7 @@ class Rows:
     places: NDArray[np.uint64]  # of each row in its source, counted from 1
     tokens: NDArray[np.uint32]  # empty where none are counted
     numbers: NDArray[np.float64]  # by which rows are ordered; empty where by none
+    maps: list[mmap.mmap] = field(default_factory=list, repr=False)  # of the columns above
     _file: int | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -67,6 +71,12 @@ class Rows:
         sizes = (ends - begins).tolist()
         places = zip(sizes, begins.tolist(), strict=True)
         return [os.pread(file, size, begin) for size, begin in places]
+
+    def release(self) -> None:
+        """Give the memory of the columns back to the system, which reads them again when asked."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            for column in self.maps:
+                column.madvise(mmap.MADV_DONTNEED)
 
     def close(self) -> None:
         if self._file is not None:
@@ -103,11 +113,15 @@ class Store:
 
     def done(self) -> Rows:
         self._file.close()
-        return Rows(
+        maps = list[mmap.mmap]()
+        rows = Rows(
             self._path,
-            self._begins.done(),
-            self._ends.done(),
-            self._places.done(),
-            self._tokens.done(),
-            self._numbers.done(),
+            self._begins.done(maps),
+            self._ends.done(maps),
+            self._places.done(maps),
+            self._tokens.done(maps),
+            self._numbers.done(maps),
+            maps,
         )
+        rows.release()
+        return rows

@@ -141,6 +141,8 @@ def write(
                 tokens[chosen] = rows.tokens[drawn]
             for at, line in zip(chosen.tolist(), rows.lines(drawn), strict=True):
                 lines[at] = line
+        for take in takes:
+            take.rows.release()
         columns = (number.tolist(), places.tolist(), passes.tolist(), tokens.tolist())
         for line, each, place, turn, count in zip(lines, *columns, strict=True):
             take = takes[each]
