@@ -538,7 +538,7 @@ def test_a_refusal_of_everything_ends_the_run_and_no_request_is_lost() -> None:
     ends = run(main())
     assert {type(end) for end in ends} == {ModelError}
     assert all("no money; it has answered others, and now refuses" in str(end) for end in ends)
-    assert provider.asked.count("probe") == 1
+    assert provider.asked.count("probe") == 2  # of two texts
 
 
 def test_a_run_whose_requests_mostly_fail_for_good_is_told_why() -> None:

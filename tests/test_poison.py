@@ -15,6 +15,7 @@ from command import Ran, dataset, invoke
 from server import Answer, Behaviour, Call, LoopbackServer, error, failing
 
 from selfinstruct.models import PROBE
+from selfinstruct.models.probes import TEXTS
 
 POISON = "POISON"
 QUICK = ("--retries", 2)  # the default of 8 takes half a minute
@@ -30,7 +31,7 @@ def is_poisoned(call: Call) -> bool:
 
 
 def is_probe(call: Call) -> bool:
-    return said(call).endswith('"hi"}]')
+    return said(call).endswith(tuple(f"{json.dumps(text)}}}]" for text in TEXTS))
 
 
 def rows(folder: Path, count: int, *poisoned: int) -> Path:
@@ -129,6 +130,19 @@ def test_a_sitting_that_has_nothing_left_but_poison_passes_over_it(tmp_path: Pat
         server.behaviours = (failing("no choices", when=is_poisoned),)
         invoke("resume", out, *QUICK).done()
     assert losses(out) == ["server_error"] and examples(out) == N - 1
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_server_that_fails_at_the_probe_as_well_gets_another(tmp_path: Path, status: int) -> None:
+    async def fail(call: Call, go_on: Answer) -> web.StreamResponse:
+        is_first_probe = said(call).endswith(f"{json.dumps(TEXTS[0])}}}]")
+        return (
+            error(status, "no", "x") if is_poisoned(call) or is_first_probe else await go_on(call)
+        )
+
+    with LoopbackServer(fail) as server:
+        respond(server, tmp_path / "run", rows(tmp_path, 3, 1, 2), *QUICK).done()
+    assert len(losses(tmp_path / "run")) == 2
 
 
 def test_a_probe_counts_in_the_books_and_is_no_reply(tmp_path: Path) -> None:

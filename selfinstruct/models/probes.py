@@ -12,6 +12,8 @@ from selfinstruct.models import PROBE, Completion, Decoding, Message, Model, Req
 from selfinstruct.models.evidence import Evidence
 
 _TOKENS = 16  # of the longest reply
+# The next text is sent after a probe that was not answered: a server may fail at any single text.
+TEXTS = ("hi", "Say yes.", "What is 1+1?", "Name a color.")
 
 
 class Probes:
@@ -26,6 +28,7 @@ class Probes:
     def __init__(self, inner: Model, evidence: Evidence) -> None:
         self._inner, self._evidence = inner, evidence
         self.was_refused = False  # the last probe
+        self._silent = 0  # probes without an answer
         self._under_way = 0
         self._news: asyncio.Event | None = None  # of calls that end, while somebody waits for news
         self._asking = asyncio.Lock()
@@ -51,7 +54,10 @@ class Probes:
                 return True
             if self._evidence.is_silent_since(server, since):
                 return False
-            return await self._probe(_probe_for(request, server))
+            is_answered = await self._probe(request, server)
+            if not is_answered and self.was_refused:  # which costs nothing, and may be of the text
+                is_answered = await self._probe(request, server)
+            return is_answered
 
     async def _hear_of_others(self, server: str, since: float) -> None:
         deadline = time.monotonic() + self.NATURAL
@@ -65,24 +71,26 @@ class Probes:
                 async with timeout(left):
                     await news.wait()
 
-    async def _probe(self, probe: Request) -> bool:
+    async def _probe(self, request: Request, server: str) -> bool:
+        probe = _probe_for(request, server, TEXTS[self._silent % len(TEXTS)])
         sent = time.monotonic()
         try:
             await self.complete(probe)
         except (Transient, RequestFailed) as error:
             is_passing = isinstance(error, Transient) and error.of_run is None
             self.was_refused = not is_passing
+            self._silent += 1
             self._evidence.was_silent(probe.server, sent, time.monotonic())
             return False
         self._evidence.answered(probe.server, sent, time.monotonic())
         return True
 
 
-def _probe_for(request: Request, server: str) -> Request:
+def _probe_for(request: Request, server: str, text: str) -> Request:
     """A request that costs next to nothing, to the model of `request`."""
     role = "prompt" if request.api == "completions" else "user"
     return Request(
-        *(PROBE, PROBE, request.model, request.api, (Message(role, "hi"),)),
+        *(PROBE, PROBE, request.model, request.api, (Message(role, text),)),
         decoding=Decoding(max_tokens=_TOKENS),
         seed=0,
         extra=request.extra,
