@@ -152,6 +152,7 @@ def test_the_marks_of_a_wording_are_those_of_the_task() -> None:
     assert why_not_wording("What does this say? {INPUT}", asked) is None
     assert why_not_wording("What does this say?", asked) == "missing_input_mark"
     assert why_not_wording("What does this say? {INPUT}", alone) == "stray_input_mark"
+    assert why_not_wording("The text says that " + "and that " * 20, alone) == "too_long"
     assert why_not_wording("Sum this up.<|im_end|>\n{INPUT}", asked) == "control_token"
 
 

@@ -38,7 +38,8 @@ class Instruction:
     text: str
     turn: int  # of the propose stage
     demonstrations: tuple[str, ...]  # ids of the tasks that the prompt showed
-    is_classification: bool | None = None  # None: not asked yet or at all (preset alpaca), or not read
+    # None: not asked yet or at all (preset alpaca), or not read
+    is_classification: bool | None = None
     # On request, as the paper's own runs recorded: max, mean, most_similar (ten).
     similarity: dict[str, Any] | None = None
     input: str | None = None  # of a recipe that drafts inputs with their instructions

@@ -18,6 +18,7 @@ from selfinstruct.parsing.rewriting import rewritten
 from selfinstruct.parsing.tokens import why_not_control_token
 from selfinstruct.recipes import dropped_replies
 
+LONGER = 20  # words that a wording may have beside twice those of the task
 MARK = "{INPUT}"  # the place of the input in a wording
 QUESTION = Question(
     "paraphrase", rewritten, ("task",), {"prompt": {"type": "string"}}, Answer, 45.0
@@ -65,9 +66,15 @@ async def reworded(
 
 
 def why_not_wording(text: str, asked: str) -> str | None:
-    """The reason to drop a wording: its marks are not those of the task, or a control token."""
+    """The reason to drop a wording.
+
+    Its marks are not those of the task, it has a control token, or it is so long that the model has
+    carried out the task.
+    """
     if (MARK in text) != (MARK in asked):
         return "missing_input_mark" if MARK in asked else "stray_input_mark"
+    if len(text.split()) > 2 * len(asked.split()) + LONGER:
+        return "too_long"
     return why_not_control_token(text)
 
 
