@@ -43,9 +43,7 @@ class SwappedTask:
     def shown(self) -> str:
         """The first swapped pairs, for a prompt."""
         pairs = ((swap.input, next(iter(swap.outputs))) for swap in self.swaps[:_SHOWN])
-        return "\n\n".join(
-            f"Given now: {_cut(new)}\nTo be written now: {_cut(old)}" for new, old in pairs
-        )
+        return "\n\n".join(f"Given: {_cut(new)}\nTo write: {_cut(old)}" for new, old in pairs)
 
 
 def swapped_tasks(rows: Iterable[Collected], most_outputs: int) -> Iterator[SwappedTask]:

@@ -16,7 +16,7 @@ INVERSION_FLAWS = {  # shares of the replies
     "explained": 0.03,
     "unchanged": 0.01,
 }
-_OLD = re.compile(r"^Old task: (.*)$", re.MULTILINE)
+_OLD = re.compile(r"^\(The other way round the task is: (.*)\)$", re.MULTILINE | re.DOTALL)
 _NEW = (
     "Write an input about {keyword} for which the given text would be the answer.",
     "Work out which text about {keyword} led to the given result.",
