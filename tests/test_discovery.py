@@ -561,3 +561,11 @@ def test_a_reply_that_may_not_be_so_short_gets_more_room() -> None:
         asyncio.run(outcomes(server))
         assert server.requests[-1]["max_tokens"] == 64
     assert known == {"propose.max_tokens": "64+"}
+
+
+def test_a_501_is_about_a_field_until_the_search_has_shown_otherwise(tmp_path: Path) -> None:
+    with LoopbackServer(refusing(has("seed"), "nicht vorhanden", 501)) as server:
+        generate(tmp_path / "run", 5, *at(server))
+    with LoopbackServer(refusing(lambda body: True, "nicht vorhanden", 501)) as server:
+        said = invoke("generate", "--n", 5, "--out", tmp_path / "none", *at(server)).error
+    assert "check --base-url" in said

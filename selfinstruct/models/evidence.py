@@ -163,7 +163,8 @@ def judge(
         return Verdict.AGAIN
     if failure.is_server_gone:
         return Verdict.OVER if tries.failed >= FIRST_TRIES else Verdict.AGAIN
-    few = 1 if failure.of_run is not None else failure.enough or FIRST_TRIES
+    # A server's error that may be about a field is looked into at the second (discovery.py).
+    few = 2 if failure.of_run is not None else failure.enough or FIRST_TRIES
     return Verdict.ASK if tries.failed >= few else Verdict.AGAIN
 
 
