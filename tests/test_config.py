@@ -19,7 +19,9 @@ from selfinstruct.text import redacted
 FREE = free_names(SelfInstructConfig)
 STAGES = tuple(SelfInstructConfig.STAGES)
 
-SETTINGS = [each.name for each in fields(SelfInstructConfig) if each.name not in ("decodings", "edition")]
+SETTINGS = [
+    each.name for each in fields(SelfInstructConfig) if each.name not in ("decodings", "edition")
+]
 DECIDING = [name for name in SETTINGS if name not in FREE]
 
 
