@@ -113,13 +113,14 @@ def _cells(part: Part, rows: int, tokens: int) -> tuple[str, ...]:
 
 
 def _remarks(parts: Sequence[Part], rows: int) -> Iterator[str]:
+    several = sum(not part.is_text for part in parts) > 1
     for part in parts:
         if part.rows > part.size:
             yield (
                 f"  {part.name}: {part.rows:,} rows of {part.size:,} records: "
                 f"each is there {part.passes:.1f} times on average"
             )
-        if not part.is_text and rows and 2 * part.rows > rows and len(parts) > 1:
+        if not part.is_text and 2 * part.rows > rows and several:
             yield f"  {part.name}: is over half of all rows; a cap or a temperature spreads them"
         for reason, count in sorted(part.dropped.items()):
             yield f"  {part.name}: {count:,} records left out, {reason}"
