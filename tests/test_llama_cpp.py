@@ -13,7 +13,7 @@ import pytest
 from command import dataset, invoke
 from test_endpoint import ask, with_changes
 
-from selfinstruct.errors import ModelError, RequestFailed
+from selfinstruct.errors import Refused
 from selfinstruct.models import Completion, Decoding, Message, Request
 from selfinstruct.models.local import WHEEL, LocalServer, find_weights
 from selfinstruct.models.money.worst import worst
@@ -139,7 +139,7 @@ def test_forms_of_replies_and_further_fields_reach_it(server: LocalServer) -> No
 def test_its_own_words_for_a_prompt_that_does_not_fit_are_understood(server: LocalServer) -> None:
     long = with_changes(CHAT, stage="classify", messages=(Message("user", "fruit " * 3000),))
     [_, found], _ = ask(server, CHAT, long, timeout=300)  # type: ignore[arg-type]
-    assert isinstance(found, RequestFailed) and found.reason == "context_overflow", found
+    assert isinstance(found, Refused) and found.of_request.reason == "context_overflow", found
 
 
 def test_its_own_words_for_a_field_of_nonsense_are_this_requests_alone(server: LocalServer) -> None:
@@ -149,10 +149,11 @@ def test_its_own_words_for_a_field_of_nonsense_are_this_requests_alone(server: L
         with_changes(CHAT, extra=(("grammar", "root ::= ("),)),
         timeout=300,
     )
-    assert isinstance(found, RequestFailed) and found.reason == "bad_request" and not said, found
+    assert isinstance(found, Refused) and found.of_request.reason == "bad_request", found
+    assert not said
 
 
 def test_an_address_without_v1_is_a_wrong_path(server: LocalServer) -> None:
     address = server.base_url.replace("/v1", "/v2")
     [found], _ = ask(server, CHAT, base_url=address)  # type: ignore[arg-type]
-    assert isinstance(found, ModelError) and "usually ends in /v1" in str(found)
+    assert isinstance(found, Refused) and "usually ends in /v1" in str(found.of_run)
