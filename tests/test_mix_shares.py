@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selfinstruct.choose.shares import apportioned, effective, equal, limited, proportional
 from selfinstruct.errors import UserError
 from selfinstruct.mixing import plan
 from selfinstruct.mixing.drawing import Draw, Permutation
 from selfinstruct.mixing.mixture import Component, Mixture
-from selfinstruct.mixing.shares import apportioned, effective, equal, limited, proportional
 
 FLAN = Path(__file__).parents[2] / "shared/data/strategies/flan/num_cases.json"
 NAMES = st.text("abcdefgh", min_size=1, max_size=3)

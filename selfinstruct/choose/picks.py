@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import combinations
 from statistics import fmean
 
+from selfinstruct.choose.shares import apportioned
 from selfinstruct.errors import UserError
 from selfinstruct.similarity import RougeIndex
 
@@ -27,15 +29,8 @@ def counts_of(n: int, sizes: Mapping[str, int], said: Mapping[str, int]) -> dict
 
     Raises UserError where a stratum has fewer records.
     """
-    if said:
-        counts = dict(said)
-    else:
-        total = sum(sizes.values())
-        quotas = {name: n * size / total if total else 0.0 for name, size in sizes.items()}
-        counts = {name: int(quota) for name, quota in quotas.items()}
-        order = sorted(quotas, key=lambda name: (counts[name] - quotas[name], name))
-        for name in order[: n - sum(counts.values())]:
-            counts[name] += 1
+    weights = {name: Fraction(size) for name, size in sizes.items()}
+    counts = dict(said) or apportioned(n, weights)
     if sum(counts.values()) < n:
         raise UserError(f"--n: {n:,} records are wanted, and there are 0 that can be chosen")
     for name, count in counts.items():

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from selfinstruct.choose import shares
 from selfinstruct.errors import UserError
 from selfinstruct.exports.forms import FORMS
 from selfinstruct.exports.place import placed
 from selfinstruct.exports.style import Style
-from selfinstruct.mixing import manifest, plan, shares
+from selfinstruct.mixing import manifest, plan
 from selfinstruct.mixing.manifest import MANIFEST, Part
 from selfinstruct.mixing.mixture import Mixture
 from selfinstruct.mixing.replay import REPLAY, Done, Own
@@ -134,7 +135,7 @@ class _Job:
 
     def _take(self, stored: Stored, wanted: plan.Wanted) -> Take:
         rows, name = stored.rows, stored.component.name
-        size = min(len(rows), stored.component.limit or len(rows))
+        size = stored.size
         if wanted.records is not None:
             return Take(name, rows, wanted.records if size else 0, size)
         return Take(
@@ -178,7 +179,7 @@ class _Job:
             rows = stored[name].rows
             if not len(rows):
                 raise UserError(f"{self._where}: component {name}: holds no text")
-            size = min(len(rows), stored[name].component.limit or len(rows))
+            size = stored[name].size
             draws = near(rows, size, self._mixture.seed, name, tokens)
             found.append(Take(name, rows, draws, size))
         return found
@@ -237,9 +238,8 @@ class _Job:
 def _sizes(stored: dict[str, Stored]) -> dict[str, plan.Size]:
     found = {}
     for name, each in stored.items():
-        size = min(len(each.rows), each.component.limit or len(each.rows))
         tokens = int(each.rows.tokens.sum(dtype=np.int64)) if len(each.rows.tokens) else 0
-        found[name] = plan.Size(size, tokens)
+        found[name] = plan.Size(each.size, tokens)
     return found
 
 

@@ -8,8 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from selfinstruct import __version__
+from selfinstruct.choose.shares import effective
 from selfinstruct.mixing.mixture import Mixture, described
-from selfinstruct.mixing.shares import effective
 from selfinstruct.mixing.tokens import sha256
 from selfinstruct.mixing.writing import File
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from selfinstruct.choose.shares import Shares, apportioned, equal, limited, proportional
 from selfinstruct.errors import UserError
 from selfinstruct.mixing.mixture import Component, Mixture
-from selfinstruct.mixing.shares import Shares, apportioned, equal, limited, proportional
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The records of a component, and the tokens of all of them (0: not counted)."""
+    """The records of a component that may be drawn, and the tokens of all of them (0: not counted)."""
 
     records: int
     tokens: int = 0
@@ -69,10 +69,10 @@ def wanted(mixture: Mixture, sizes: Mapping[str, Size], where: str) -> dict[str,
         most = {name: _most(leaves[name], sizes[name].tokens) for name in shares}
         counts = limited(budget, shares, most)
         return {name: Wanted(share, tokens=counts[name]) for name, share in shares.items()}
-    most = {name: _most(leaves[name], _used(leaves[name], sizes)) for name in shares}
+    most = {name: _most(leaves[name], sizes[name].records) for name in shares}
     total = mixture.n
     if total is None:
-        total = _without_repeat(mixture.group, shares, sizes)
+        total = _without_repeat(shares, sizes)
     else:
         total -= replayed(mixture, total)
     counts = limited(total, shares, most)
@@ -106,14 +106,9 @@ def text_tokens(mixture: Mixture, conversations: int) -> dict[str, int]:
 def _size(part: Component, sizes: Mapping[str, Size]) -> int:
     """Records that count: of a leaf those it uses; of a group those of its parts, capped."""
     if not part.parts:
-        return _used(part, sizes)
+        return sizes[part.name].records
     cap = math.inf if part.cap is None else part.cap
     return sum(int(min(_size(each, sizes), cap)) for each in part.parts if not each.text)
-
-
-def _used(leaf: Component, sizes: Mapping[str, Size]) -> int:
-    records = sizes[leaf.name].records
-    return records if leaf.limit is None else min(records, leaf.limit)
 
 
 def _most(leaf: Component, once: int) -> int | None:
@@ -122,9 +117,6 @@ def _most(leaf: Component, once: int) -> int | None:
     return leaf.repeats * once
 
 
-def _without_repeat(group: Component, shares: Shares, sizes: Mapping[str, Size]) -> int:
-    leaves = {leaf.name: leaf for leaf in group.leaves()}
-    possible = [
-        Fraction(_used(leaves[name], sizes)) / share for name, share in shares.items() if share
-    ]
+def _without_repeat(shares: Shares, sizes: Mapping[str, Size]) -> int:
+    possible = [Fraction(sizes[name].records) / share for name, share in shares.items() if share]
     return max(1, math.floor(min(possible)))

@@ -22,7 +22,8 @@ from selfinstruct.exports.style import Style
 from selfinstruct.mixing.mixture import Component, Mixture
 from selfinstruct.mixing.store import Rows, Store
 from selfinstruct.records.collected import Collection, fingerprint
-from selfinstruct.records.reading import READERS, Source
+from selfinstruct.records.formats import format_of
+from selfinstruct.records.reading import Source
 from selfinstruct.records.record import Bad
 from selfinstruct.runs.view import load_run
 from selfinstruct.text import to_json, well_formed
@@ -44,6 +45,11 @@ class Stored:
     license: str
     read: int = 0
     dropped: Counter[str] = field(default_factory=Counter)  # by reason
+
+    @property
+    def size(self) -> int:
+        """Rows that may be drawn."""
+        return min(len(self.rows), self.component.limit or len(self.rows))
 
 
 def store(
@@ -78,11 +84,7 @@ def files_of(component: Component) -> list[str]:
         if not place.exists():
             raise UserError(f"component {component.name}: {place}: no such run, file or folder")
         return [component.source]
-    names = sorted(
-        str(path)
-        for path in place.rglob("*")
-        if path.is_file() and _suffix(path) in READERS and not path.name.startswith(".")
-    )
+    names = sorted(str(path) for path in place.rglob("*") if path.is_file() and _is_data(path))
     names = [name for name in names if Path(name).name != "dataset_info.json"]
     train = [name for name in names if _TRAIN.match(Path(name).name)]
     names = train or names  # of a dataset with splits, the split to train on
@@ -91,12 +93,12 @@ def files_of(component: Component) -> list[str]:
     return names
 
 
-def _suffix(path: Path) -> str:
-    suffixes = [suffix.lower().lstrip(".") for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in ("gz", "zst"):
-        suffixes.pop()
-    last = suffixes[-1] if suffixes else ""
-    return "jsonl" if last == "ndjson" else last
+def _is_data(path: Path) -> bool:
+    try:
+        format_of(str(path), plain_text=True)
+    except UserError:
+        return False
+    return not path.name.startswith(".")
 
 
 # ---------------------------------------------------------------- conversations
@@ -182,7 +184,7 @@ def _documents(
 ) -> Iterator[tuple[bytes, int, str, float | None]]:
     cut, place = found.component.cut, 0
     for name in files:
-        for record in Source(name, _suffix(Path(name))):
+        for record in Source(name, format_of(name, plain_text=True)):
             place, found.read = place + 1, found.read + 1
             text = None if isinstance(record, Bad) else _document(record.fields)
             if text is None or not text.strip():
