@@ -113,6 +113,17 @@ def kill_until_done(
             words = ("resume", out)
 
 
+def killed_at(
+    server: LoopbackServer, words: tuple[object, ...], out: Path, more: Callable[[], int]
+) -> tuple[int, str, int]:
+    """`kill_until_done` for a command that asks `server`, without a key."""
+
+    def begin(*words: object) -> subprocess.Popen[bytes]:
+        return start(*words, OPENAI_API_KEY="none")
+
+    return kill_until_done(begin, (*words, "--out", out), out, lambda: len(server.calls), more)
+
+
 def finish(process: subprocess.Popen[bytes]) -> Ran:
     try:
         out, err = process.communicate(timeout=PATIENCE)

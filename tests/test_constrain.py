@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from command import Ran, at, dataset, invoke, kill_until_done, start
+from command import Ran, at, dataset, invoke, killed_at
 from server import LoopbackServer, latency
 
 from selfinstruct.adherence.catalogue import CONSTRAINTS, imposed
@@ -138,12 +138,9 @@ def test_it_is_killed_and_resumed_to_the_same_bytes(tmp_path: Path) -> None:
     with LoopbackServer(latency(0.01, spread=0.01, seed=3)) as server:
         words = ("--from", source, *at(server), "--concurrency", 2)
         constrain(*words, "--out", tmp_path / "whole", OPENAI_API_KEY="none").done()
-        code, said, kills = kill_until_done(
-            lambda *words: start(*words, OPENAI_API_KEY="none"),
-            ("constrain", *words, "--out", tmp_path / "killed"),
-            tmp_path / "killed",
-            lambda: len(server.calls),
-            lambda: chance.randint(10, 25),
+        out = tmp_path / "killed"
+        code, said, kills = killed_at(
+            server, ("constrain", *words), out, lambda: chance.randint(10, 25)
         )
     assert code == 0, said
     assert kills >= 1

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from command import Ran, at, dataset, invoke, kill_until_done, start
+from command import Ran, at, dataset, invoke, killed_at
 from server import LoopbackServer, latency
 
 from selfinstruct.asking.reading import Reply
@@ -106,13 +106,8 @@ def test_it_is_killed_and_resumed_to_the_same_bytes(tmp_path: Path) -> None:
     with LoopbackServer(latency(0.002, spread=0.002, seed=3)) as server:
         words = ("paraphrase", "--from", source, *at(server), "--concurrency", 8)
         invoke(*words, "--out", tmp_path / "whole", OPENAI_API_KEY="none").done()
-        code, said, kills = kill_until_done(
-            lambda *words: start(*words, OPENAI_API_KEY="none"),
-            (*words, "--out", tmp_path / "killed"),
-            tmp_path / "killed",
-            lambda: len(server.calls),
-            lambda: chance.randint(25, 40),
-        )
+        out = tmp_path / "killed"
+        code, said, kills = killed_at(server, words, out, lambda: chance.randint(25, 40))
     assert code == 0, said
     assert kills >= 1
     assert dataset(tmp_path / "killed") == dataset(tmp_path / "whole")
