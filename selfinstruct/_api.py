@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from selfinstruct._calls import judged, probes_for, run_in_thread, shown_by
+from selfinstruct._calls import heard, judged, probes_for, run_in_thread, shown_by
 from selfinstruct._keywords import Exporting, Judging, Place, Progress, Responding, Settings
 
 if TYPE_CHECKING:
@@ -125,17 +126,7 @@ async def _make(
         if ask_again:
             forget_lost(run)
         shown = shown_by(progress, run.wanted or 0, run.funnel, run.meter, config, "examples")
-        try:
-            await go_on(
-                run,
-                inputs,
-                notice=shown.say,
-                changed=shown.update,
-                waiting=shown.wait_for,
-                seconds=seconds,
-            )
-        finally:
-            shown.close()
+        await heard(shown, partial(go_on, run, inputs, seconds=seconds))
     finally:
         run.leave()
     return load_run(directory)

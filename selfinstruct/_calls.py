@@ -6,8 +6,9 @@ And what they share with the commands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -112,6 +113,14 @@ def shown_by(
     return _Told(progress or (lambda done, wanted: None), wanted, tally)
 
 
+async def heard(shown: Shown, work: Callable[..., Awaitable[None]]) -> None:
+    """Do the work of a sitting, which tells its progress to `shown`."""
+    try:
+        await work(notice=shown.say, changed=shown.update, waiting=shown.wait_for)
+    finally:
+        shown.close()
+
+
 async def judged(
     directory: Path,
     given: dict[str, Any],
@@ -133,16 +142,7 @@ async def judged(
     books = review.open()
     try:
         shown = shown_by(progress, review.wanted, review.tally, books.meter, judge.config, "judged")
-        try:
-            await review.go_on(
-                books,
-                notice=shown.say,
-                changed=shown.update,
-                waiting=shown.wait_for,
-                seconds=seconds,
-            )
-        finally:
-            shown.close()
+        await heard(shown, partial(review.go_on, books, seconds=seconds))
     finally:
         books.close()
     return review.tally.quality
