@@ -70,16 +70,16 @@ def select(source: str, out: Path | str, settings: Selecting) -> Selected:
     """
     _check(settings)
     field, said = _strata(settings.strata, settings.n)
-    read = list(_picks(source, settings, field, settings.seeds[0]))
+    drawings = list(_picks(source, settings, field))
+    read = [drawing[0] for drawing in drawings]
     picks = _candidates(read, settings)
     sizes = Counter(pick.stratum for pick in picks)
     counts = counts_of(len(picks) if settings.n is None else settings.n, sizes, said)
     out = Path(out)
     several = len(settings.seeds) > 1
     files, selections = [], []
-    for seed in settings.seeds:
-        if seed != settings.seeds[0]:
-            picks = _candidates(_picks(source, settings, field, seed), settings)
+    for number, seed in enumerate(settings.seeds):
+        picks = _candidates((drawing[number] for drawing in drawings), settings)
         if settings.by == "diversity":
             places = diverse(picks, counts, settings.threshold)
         else:
@@ -143,7 +143,8 @@ def _strata(text: str, n: int | None) -> tuple[str, dict[str, int]]:
     return field, counts
 
 
-def _picks(source: str, settings: Selecting, field: str, seed: int) -> Iterator[Pick]:
+def _picks(source: str, settings: Selecting, field: str) -> Iterator[tuple[Pick, ...]]:
+    """Of each record a pick for every seed."""
     scores = _scores(source, settings.by)
     for place, record in enumerate(_records(source)):
         try:
@@ -151,17 +152,20 @@ def _picks(source: str, settings: Selecting, field: str, seed: int) -> Iterator[
         except Unreadable:
             prompt = None
         if not isinstance(record, Record) or prompt is None:
-            yield Pick(place, None, 0)
+            yield tuple(Pick(place, None, 0) for _ in settings.seeds)
             continue
         worth = _worth(settings, record.fields, prompt, scores)
         question = f"{prompt.instruction}\n{prompt.input}".strip()
-        tie = drawn(seed, "select", question, prompt.output or "", *_turns(prompt))
+        parts: Sequence[str] = [question, prompt.output or "", *_turns(prompt)]
         text = question if settings.by == "diversity" else ""
         if settings.by == "fit":
             text = to_json([question, *_turns(prompt)])
-            tie = drawn(seed, "select", text)  # the prompt's, whichever output is kept
+            parts = [text]  # the prompt's draw, whichever output is kept
         stratum = _plain(_value(record.fields, field)) if field else ""
-        yield Pick(place, worth, tie, stratum, text)
+        yield tuple(
+            Pick(place, worth, drawn(seed, "select", *parts), stratum, text)
+            for seed in settings.seeds
+        )
 
 
 def _worth(
