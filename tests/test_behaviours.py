@@ -17,7 +17,7 @@ N = 12
 JUDGED = 12
 BROKEN = 1  # verdicts at most that the scripted model itself does not give
 WAYS = 3
-MOST_REFUSALS = 80  # of two sittings: a burst of calls that were under way, and the search
+MOST_REFUSALS = 64 + 20  # of a sitting: the calls that were under way at once, and the search
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +115,11 @@ def test_a_hundred_examples_with_default_settings(name: str, way: int, tmp_path:
     out = tmp_path / "run"
     with LoopbackServer(row.ways[way]) as server:
         invoke("generate", "--out", out, *at(server)).done()
+        calls = len(server.calls)
         invoke("judge", out, *at(server)).done()
         assert not server.bought_twice
-        assert sum(call.status != 200 for call in server.calls) <= MOST_REFUSALS
+        for sitting in (server.calls[:calls], server.calls[calls:]):
+            assert sum(call.status != 200 for call in sitting) <= MOST_REFUSALS
     assert len(list(load_run(out).examples())) == 100
     assert not lost(out / "completions.jsonl")
     assert all(verdict["score"] for verdict in load_run(out).judgements())
