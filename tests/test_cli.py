@@ -209,6 +209,7 @@ def test_waiting_as_long_as_a_server_asks_and_hanging_calls_change_no_byte(
     assert dataset(tmp_path / "run") == dataset(undisturbed)
 
 
+@pytest.mark.slow
 def test_a_server_that_wants_to_be_called_less_often_is_no_reason_to_drop_a_request(
     tmp_path: Path, undisturbed: Path
 ) -> None:

@@ -107,6 +107,7 @@ def test_a_full_disk_pauses_a_run_which_goes_on_when_there_is_room(
         assert set(server.completed.values()) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
 )

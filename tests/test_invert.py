@@ -106,6 +106,7 @@ def test_a_cap_ends_the_sitting_and_resume_goes_on(inverted: Path, tmp_path: Pat
     assert dataset(out) == dataset(inverted)
 
 
+@pytest.mark.slow
 def test_it_is_killed_and_resumed_to_the_same_bytes(tmp_path: Path) -> None:
     chance, source = Random(5), written(tmp_path / "rows.jsonl", rows(30))
     with LoopbackServer(latency(0.01, spread=0.01, seed=3), stage_of=lambda _: "answer") as server:

@@ -101,6 +101,7 @@ def test_a_longer_run_equals_an_extended_one_after_a_cap(worded: Path, tmp_path:
     assert dataset(out) == dataset(worded)
 
 
+@pytest.mark.slow
 def test_it_is_killed_and_resumed_to_the_same_bytes(tmp_path: Path) -> None:
     chance, source = Random(4), rows(tmp_path / "rows.jsonl", 50)
     with LoopbackServer(latency(0.002, spread=0.002, seed=3)) as server:

@@ -132,6 +132,7 @@ def test_a_sitting_that_has_nothing_left_but_poison_passes_over_it(tmp_path: Pat
     assert losses(out) == ["server_error"] and examples(out) == N - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 500])
 def test_a_server_that_fails_at_the_probe_as_well_gets_another(tmp_path: Path, status: int) -> None:
     async def fail(call: Call, go_on: Answer) -> web.StreamResponse:

@@ -298,6 +298,7 @@ def test_the_library_answers_and_goes_on(tmp_path: Path) -> None:
     assert sum(1 for _ in selfinstruct.resume(made, progress=False).examples()) == 10
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
     chance, rows = Random(7), questions(tmp_path / "rows.jsonl", 150)
     with LoopbackServer(latency(0.01, spread=0.01, seed=3)) as server:

@@ -271,6 +271,7 @@ def test_the_concurrency_decides_nothing(concurrency: int, tasks: Path, tmp_path
     assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.slow
 def test_after_a_kill_the_same_command_goes_on_and_buys_nothing_twice(
     tasks: Path, tmp_path: Path
 ) -> None:

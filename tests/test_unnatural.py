@@ -93,6 +93,7 @@ def test_a_longer_run_equals_an_extended_one_after_a_cap(made: Path, tmp_path: P
     assert dataset(out) == dataset(made)
 
 
+@pytest.mark.slow
 def test_it_is_killed_and_resumed_to_the_same_bytes(tmp_path: Path) -> None:
     chance = Random(3)
     with LoopbackServer(latency(0.002, spread=0.002, seed=3)) as server:
