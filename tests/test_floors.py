@@ -42,6 +42,7 @@ OWNERS = {
     "async_timeout": "compat",  # for Python 3.10
     "backports": "records",  # backports.zstd
     "click": "cli",
+    "datasets": "records",
     "genai_prices": "models",
     "httpx2": "models",  # models/openai/transport.py, under the openai client
     "huggingface_hub": "records",
@@ -60,6 +61,7 @@ OWNERS = {
     "tqdm": "runs",
     "typing_extensions": "_api",  # for type checkers alone
     "xllamacpp": "models",
+    "yaml": "records",  # cards of datasets
 }
 NEWER_PYTHONS = {
     "tomllib",
@@ -94,6 +96,7 @@ GLOBAL_RANDOM = {
 }
 HEAVY = {
     "aiohttp",
+    "datasets",
     "genai_prices",
     "huggingface_hub",
     "langdetect",
@@ -110,6 +113,7 @@ HEAVY = {
     "tqdm",
     "xllamacpp",
     "backports",
+    "yaml",
 }
 
 

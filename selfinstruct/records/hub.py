@@ -58,7 +58,7 @@ def pushed(folder: Path, name: str) -> str:
         ValueError,
         RuntimeError,
         hub.errors.HfHubHTTPError,
-        *_network_errors(),
+        *network_errors(),
     ) as error:
         said = _first_line(error).replace(secret, "...")
         raise UserError(
@@ -73,7 +73,7 @@ def _library(where: str, install: str) -> Any:
         raise UserError(f"{where} needs a package that is not installed: {install}") from None
 
 
-def _network_errors() -> tuple[type[Exception], ...]:
+def network_errors() -> tuple[type[Exception], ...]:
     """The errors of the HTTP library under the hub's, whose name has changed and may again."""
     errors = importlib.import_module("huggingface_hub.errors")
     return tuple(
