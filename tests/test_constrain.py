@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from command import Ran, at, dataset, invoke, killed_at
-from server import LoopbackServer, latency
+from server import Call, LoopbackServer, failing, latency
 
 from selfinstruct.adherence.catalogue import CONSTRAINTS, imposed
 from selfinstruct.adherence.choice import chosen_types, constraints_for, lost_constraint
@@ -159,6 +159,40 @@ def test_the_model_may_word_the_constraints(tmp_path: Path) -> None:
     assert 5 <= reworded <= 40
     reasons = {line["reason"] for line in lines_of(tmp_path / "run" / "rejected.jsonl")}
     assert "lost_constraint" in reasons
+
+
+@pytest.mark.parametrize("form", ["json_object", "json_schema"])
+def test_replies_in_json_are_read(form: str, tmp_path: Path) -> None:
+    source, out = tasks(tmp_path / "rows.jsonl", 40), tmp_path / "run"
+    words = ("--wording", "model", "--response-format", form)
+    constrain("--from", source, *words, *MODEL, "--out", out).done()
+    examples = lines_of(out / "examples.jsonl")
+    assert len(examples) >= 15
+    assert not [line for line in examples if '"output"' in line["output"]]
+    assert not [line for line in examples if '"rules"' in line["instruction"]]
+    assert any("That matters to me." in line["instruction"] for line in examples)
+    invoke("verify", out).done()
+
+
+def test_json_that_a_rule_asks_for_is_no_form_of_the_reply(tmp_path: Path) -> None:
+    source, answer = tasks(tmp_path / "rows.jsonl", 1), '{"output": "The moon."}'
+    with LoopbackServer(model=lambda request: Completion(answer, "stop")) as server:
+        words = ("--constraint", "detectable_format:json_format", *at(server))
+        constrain("--from", source, *words, "--out", tmp_path / "run", OPENAI_API_KEY="none").done()
+    assert lines_of(tmp_path / "run" / "examples.jsonl")[0]["output"] == answer
+
+
+def test_a_request_that_fails_for_good_is_a_dropped_reply(tmp_path: Path) -> None:
+    source = tasks(tmp_path / "rows.jsonl", 3)
+
+    def is_second(call: Call) -> bool:
+        return "place 1." in call.body["messages"][-1]["content"]
+
+    with LoopbackServer(failing("context openai", when=is_second)) as server:
+        words = ("--from", source, *at(server), "--tries", 1, "--concurrency", 1)
+        constrain(*words, "--out", tmp_path / "run", OPENAI_API_KEY="none").done()
+    lines = lines_of(tmp_path / "run" / "rejected.jsonl")
+    assert [line["turn"] for line in lines if line["reason"] == "context_overflow"] == [1]
 
 
 def test_a_wording_that_loses_an_argument_is_told() -> None:

@@ -13,7 +13,7 @@ from command import Ran, at, dataset, invoke, killed_at
 from server import LoopbackServer, latency
 
 from selfinstruct.models import Completion
-from selfinstruct.parsing.single import instruction
+from selfinstruct.parsing.rewriting import instruction
 
 SUPERNI = Path(__file__).resolve().parents[2] / "shared" / "data" / "strategies" / "superni"
 MODEL = ("--model", "scripted")
@@ -86,6 +86,18 @@ def test_the_bytes_depend_on_no_concurrency(
     options = ("--concurrency", concurrency, "--out", tmp_path / "run")
     invert("--from", source, *MODEL, *options).done()
     assert dataset(tmp_path / "run") == dataset(inverted)
+
+
+@pytest.mark.parametrize("form", ["json_object", "json_schema"])
+def test_replies_in_json_are_read(form: str, inverted: Path, tmp_path: Path) -> None:
+    options = ("--response-format", form, "--out", tmp_path / "run")
+    invert("--from", inverted.parent / "rows.jsonl", *MODEL, *options).done()
+    instructions = lines_of(tmp_path / "run" / "instructions.jsonl")
+    assert len(instructions) >= 30
+    assert not [line for line in instructions if "{" in line["instruction"]]
+    replies = lines_of(tmp_path / "run" / "completions.jsonl")
+    assert sum('{"instruction": ' in line["text"] for line in replies) >= 30
+    invoke("verify", tmp_path / "run").done()
 
 
 @pytest.mark.parametrize("n", [20, 22])  # in the midst of a task, and at its end or not
@@ -231,7 +243,13 @@ def test_a_new_instruction_that_is_the_old_one_is_dropped(tmp_path: Path) -> Non
         ("Write it.", "Write it.", []),
         ("Instruction: Write it.", "Write it.", []),
         ('**New instruction:** "Write it."', "Write it.", []),
-        ("Sure, here it is:\n\nWrite it.", "Write it.", ["Sure, here it is:"]),
+        ("Sure, here it is:\n\nWrite it.", "Write it.", ["Sure, here it is"]),
+        ("The inverse task is this:\nWrite it.", "Write it.", ["The inverse task is this"]),
+        ("Rewrite this sentence:\n\nHe go.", "Rewrite this sentence:", ["He go."]),
+        ("Rewrite this sentence:\nHe go.", "Rewrite this sentence:\nHe go.", []),
+        ('{"instruction": "Write it."}', "Write it.", []),
+        ('```json\n{"instruction": "Write it.", "why": "so"}\n```', "Write it.", ["why: so"]),
+        ('{"instruction": "Wri', "", []),
         ("Write it.\n\nThis turns it around.", "Write it.", ["This turns it around."]),
         ("Write a poem\nabout rain.", "Write a poem\nabout rain.", []),
         ('"A" is a letter. Name "B".', '"A" is a letter. Name "B".', []),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from selfinstruct.parsing import Leftover
 from selfinstruct.parsing.endings import cut_of
-from selfinstruct.parsing.values import value_of
+from selfinstruct.parsing.values import found_in, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,23 @@ def output(reply: str, finish_reason: str) -> Answer:
         text = value["output"].strip()
         return Answer(text) if text else Answer(reason="empty_reply")
     return found
+
+
+def output_in_json(reply: str, finish_reason: str) -> Answer:
+    """The single text of a JSON object, whatever its field is called; else the reply as it stands.
+
+    Reasons: as `answer`, and broken_json.
+    """
+    found, json = answer(reply, finish_reason), found_in(reply)
+    if found.is_empty:
+        return found
+    if json is None:
+        return Answer(reason="broken_json") if found.text.startswith("{") else found
+    texts = [value for value in json.values if isinstance(value, dict)]
+    if not json.is_whole or len(texts) != 1 or len(texts[0]) != 1:
+        return Answer(reason="broken_json")
+    [text] = texts[0].values()
+    if not isinstance(text, str):
+        return Answer(reason="broken_json")
+    left = (Leftover(json.outside, "remark"),) if json.outside else ()
+    return Answer(text.strip(), leftovers=left) if text.strip() else Answer(reason="empty_reply")

@@ -1,4 +1,4 @@
-"""Rewritten instructions, and whether two instructions ask for the same."""
+"""Replies that are an instruction, and whether two instructions ask for the same."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from selfinstruct.parsing.reasons import leftovers, why_nothing
 from selfinstruct.parsing.values import found_in
 from selfinstruct.parsing.wording import WIDE
 
-_NAMES = ("prompt", "instruction", "text")  # of the field in JSON
+_NAMES = ("prompt", "instruction", "rules", "text")  # of the field in JSON
 _LABEL = re.compile(
     r"[ \t>*_#]*(?:(?:the|my|your|a)[ \t]+)?"
-    r"(?:(?:rewritten|reworded|new|created|evolved|alternative|improved|revised|harder)[ \t]+)?"
+    r"(?:(?:rewritten|reworded|new|created|evolved|alternative|improved|revised|harder"
+    r"|inverse|inverted|reverse)[ \t]+)?"
     r"(?:prompt|instruction|task|formulation|version|rewording|paraphrase)s?[ \t]*\d*"
     r"[*_#]*[ \t]*[:\uff1a][*_#]*[ \t]*",
     re.I,
@@ -33,8 +34,14 @@ _CLOSING = re.compile(
 _DECLINED = re.compile(
     r"\W*(?:i(?:['\u2019]m| am) (?:very |so )?sorry|i apologi[sz]e|as an ai\b)", re.I
 )
+# A first line that announces the instruction: "The instruction for the swapped task is:"
+_INTRODUCED = re.compile(
+    r"(?=[^\n]{0,120}\b(?:instructions?|task|(?:re)?wording|reworded|rephrased|inverse|inverted"
+    r"|reversed?|version)\b)[^\n]{1,120}[:\uff1a][*_]*[ \t]*\n\s*(?=\S)",
+    re.I,
+)
 _TAGGED = re.compile(r"<(?P<tag>[a-z_]{1,20})>(?P<text>.*)</(?P=tag)>", re.I | re.S)
-_QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb"}
+_QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "'": "'"}
 _EQUAL = re.compile(
     r"[\s*_\"'#]*(?P<no>not[ \t]+(?:equal|the same)|different)|[\s*_\"'#]*(?:equal|the same)\b",
     re.I,
@@ -65,6 +72,18 @@ def rewritten(reply: str, finish_reason: str) -> Answer:
 
     Reasons: a cut, broken_json, empty_reply, refusal.
     """
+    return _read(reply, finish_reason, by_paragraph=False)
+
+
+def instruction(reply: str, finish_reason: str) -> Answer:
+    """As `rewritten`, of a reply that should be a single paragraph.
+
+    A first line that announces the instruction is a remark, and so are later paragraphs.
+    """
+    return _read(reply, finish_reason, by_paragraph=True)
+
+
+def _read(reply: str, finish_reason: str, *, by_paragraph: bool) -> Answer:
     cut = cut_of(finish_reason)
     if cut is not None:
         return Answer(reason=cut)
@@ -77,6 +96,8 @@ def rewritten(reply: str, finish_reason: str) -> Answer:
         text = _bare(text_of(record, *_NAMES))
     else:
         text, beside = _without_remarks(reply)
+        if by_paragraph:
+            text, beside = _first_paragraph(text, beside)
     if _DECLINED.match(text):
         return Answer(reason="refusal")
     if not text:
@@ -119,6 +140,17 @@ def _without_remarks(reply: str) -> tuple[str, list[str]]:
     if closing := _CLOSING.search(text):
         text, beside[1] = text[: closing.start()].strip(), closing.group()
     return _bare(text), beside
+
+
+def _first_paragraph(text: str, beside: list[str]) -> tuple[str, list[str]]:
+    """The first paragraph below a line that introduces the paragraph, and all other texts."""
+    opening, *others = beside
+    if introduced := _INTRODUCED.match(text):
+        opening, text = f"{opening}{introduced.group()}", text[introduced.end() :]
+    first, _, rest = text.partition("\n\n")
+    bare = _bare(first)
+    inner = bare.strip('*_`" ') if bare[:2] in ("**", "__") else bare
+    return inner.strip(), [opening, rest, *others]
 
 
 def _bare(text: str) -> str:

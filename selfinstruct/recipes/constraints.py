@@ -3,9 +3,8 @@
 In: instructions of runs or of any dataset. Out: the instruction with one to three constraints in
 words, and an answer that follows all of them; types and arguments are in the provenance. Asks:
 `reword` once a row with --wording model, `follow` up to --tries times, each with another seed.
-Costs: a request an example, and more where answers fail. Differs from IFEval (Zhou et al., 2023),
-which scores answers: here an answer that does not follow is dropped, and --hold-out keeps types for
-the evaluation of a model that was trained on the others (adherence/).
+Costs: a request an example, more where answers fail. Differs from IFEval (Zhou et al., 2023), which
+scores answers: an answer that fails is dropped here, and --hold-out keeps types for an evaluation.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ from selfinstruct.data.collected import Collected
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.models import Decoding
-from selfinstruct.parsing.answer import answer
-from selfinstruct.parsing.single import instruction as single
+from selfinstruct.parsing.answer import Answer, answer, output_in_json
+from selfinstruct.parsing.rewriting import instruction as single
 from selfinstruct.recipes import Materials, Outcome, dropped_replies
 from selfinstruct.recipes.sources import Rows
 from selfinstruct.seeding import generator
 
 _method = partial(setting, under="The method")
-_FOLLOW = Question("follow", answer, ("prompt",), reply_tokens=200.0)
-_REWORD = Question("reword", single, ("constraints",), reply_tokens=50.0)
+_FOLLOW = Question("follow", answer, ("prompt",), {"output": {"type": "string"}}, Answer, 200.0)
+_REWORD = Question("reword", single, ("constraints",), {"rules": {"type": "string"}}, Answer, 50.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,9 @@ class Constrain(Rows):
 
     @classmethod
     def questions_of(cls, config: Any) -> Sequence[Question]:
-        return cls.questions if config.wording == "model" else (_FOLLOW,)
+        parse = answer if config.response_format == "text" else output_in_json
+        follow = replace(_FOLLOW, parse=parse)
+        return (_REWORD, follow) if config.wording == "model" else (follow,)
 
     @classmethod
     def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
@@ -93,7 +94,6 @@ class Constrain(Rows):
         return reason or (None if self._drawn(at, row) else "no_constraint_fits")
 
     def _drawn(self, at: int, row: Collected) -> list[Imposed]:
-        """The constraints of row number `at`, drawn by a generator of the row's own."""
         chance = generator(self.config.seed, "constrain", at)
         wanted, kinds = chosen_types(self.config.constraint, self.config.hold_out)
         count = len(wanted) or chance.randint(1, self.config.most)
@@ -128,13 +128,13 @@ class Constrain(Rows):
             place = instruction.id if number == 1 else f"{instruction.id}-{number}"
             reply = await ask("follow", place, {"prompt": prompt})
             outcomes += dropped_replies("follow", instruction.turn, reply, instruction)
-            if not (output := reply.parsed.text):
+            if not (said := reply.parsed.text):
                 continue
-            failed = [each for each in constraints if not each.is_followed_by(output)]
+            failed = [each for each in constraints if not each.is_followed_by(said)]
             if not failed:
-                return [*outcomes, self._example(instruction, row, constraints, output)]
-            of = (instruction.turn, text, instruction.id, row.input, output)
-            outcomes.append(Rejected("follow", "instance", failed[0].constraint.id, *of))
+                return [*outcomes, self._example(instruction, row, constraints, said)]
+            why, of = failed[0].constraint.id, (instruction.turn, text, instruction.id)
+            outcomes.append(Rejected("follow", "instance", why, *of, row.input, said))
         return outcomes
 
     def _example(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,13 +23,16 @@ from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
-from selfinstruct.parsing.single import instruction
+from selfinstruct.parsing.answer import Answer
+from selfinstruct.parsing.rewriting import instruction
 from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
 from selfinstruct.recipes.filters import why_not_empty, why_not_length_any_script
 from selfinstruct.recipes.sources import Sources
 from selfinstruct.recipes.swaps import SwappedTask, swapped_tasks
 
 Inverted = tuple[Instruction, SwappedTask]
+_method = partial(setting, under="The method")
+_TEXT = {"instruction": {"type": "string"}}  # the JSON form of a reply
 _OLD = "{instruction}"  # in a template: the instruction of the source
 
 
@@ -45,14 +49,11 @@ class InvertConfig(Config):
 
     sources: tuple[str, ...] = setting((), "Runs or datasets.", free=True)  # fingerprinted
     fields: tuple[str, ...] = setting((), "Which column is which, as instruction=question.")
-    instruction: str = setting(
+    instruction: str = _method(
         "",
         "The new instruction, for every task; {instruction} in it is the old one. No model is asked.",
-        under="The method",
     )
-    most_outputs: int = setting(
-        20, "Drop a new input with more outputs than that; 0: none.", under="The method"
-    )
+    most_outputs: int = _method(20, "Drop a new input with more outputs than that; 0: none.")
 
     def rules(self) -> Iterator[Rule]:
         yield "most_outputs", self.most_outputs >= 0, "at least 0"
@@ -64,7 +65,7 @@ class Invert(Recipe):
 
     config: InvertConfig
     questions: ClassVar[Sequence[Question]] = (
-        Question("invert", instruction, ("instruction", "examples"), reply_tokens=30.0),
+        Question("invert", instruction, ("instruction", "examples"), _TEXT, Answer, 30.0),
     )
     labels: ClassVar[Mapping[str, str]] = {"sources": "the sources hold other bytes"}
 

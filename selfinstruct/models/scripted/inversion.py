@@ -7,6 +7,7 @@ from random import Random
 
 from selfinstruct.models import Request
 from selfinstruct.models.scripted.chance import any_of, one_of
+from selfinstruct.models.scripted.forms import as_json
 from selfinstruct.models.scripted.prompts import keywords
 
 INVERSION_FLAWS = {  # shares of the replies
@@ -31,6 +32,8 @@ def inverted(rng: Random, request: Request) -> str:
     old = str(tasks[-1]) if tasks else ""
     flaw = one_of(rng, INVERSION_FLAWS)
     text = any_of(rng, _NEW).replace("{keyword}", any_of(rng, keywords(old)))
+    if request.response_format != "text":
+        return as_json(rng, request, "instruction", old if flaw == "unchanged" else text)
     forms = {
         "label": f"Instruction: {text}",
         "quoted": f'"{text}"',

@@ -8,6 +8,7 @@ from random import Random
 from selfinstruct.models import Request
 from selfinstruct.models.scripted.answers import answer
 from selfinstruct.models.scripted.chance import any_of
+from selfinstruct.models.scripted.forms import as_json
 
 OBEYED = 0.8  # share of the rules that the model sees and keeps to
 _QUOTED = re.compile(r'"([^"]+)"')
@@ -27,7 +28,8 @@ def constrained(rng: Random, request: Request) -> str:
         found = re.search(cue, rules, re.IGNORECASE)
         if found and rng.random() < OBEYED:
             text = bend(text, found[0])
-    return text
+    has_form = request.response_format != "text" and "output" in (request.schema or {})
+    return as_json(rng, request, "output", text) if has_form else text
 
 
 def reworded(rng: Random, request: Request) -> str:
@@ -35,7 +37,8 @@ def reworded(rng: Random, request: Request) -> str:
     rules = request.messages[-1].text.rpartition("Rules: ")[2]
     if rng.random() < 0.03:
         rules = _COUNT.sub("some", rules)
-    return any_of(rng, _OPENINGS).replace("{rules}", rules)
+    text = any_of(rng, _OPENINGS).replace("{rules}", rules)
+    return text if request.response_format == "text" else as_json(rng, request, "rules", text)
 
 
 def _listed(mark: str, text: str, rule: str) -> str:
