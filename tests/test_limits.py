@@ -239,6 +239,19 @@ def test_most_calls_failing_opens_the_breaker_and_the_first_success_closes_it() 
     assert "HTTP 500 (boom)" in said[0] and "answers again" in said[1]
 
 
+def test_the_breaker_remembers_only_the_latest_requests_that_failed() -> None:
+    breaker, others = Breaker("here", lambda text: None), Breaker.MOST_REQUESTS
+    for number in range(3 * others):
+        breaker.answered()
+        breaker.answered()
+        breaker.failed(number, "HTTP 500 (boom)", 0.0, f"request {number}")
+    assert not breaker.is_open and len(breaker._failed) == others
+    for number in range(40):  # a request that is remembered does not count again
+        breaker.answered()
+        breaker.failed(number, "HTTP 500 (boom)", 0.0, f"request {3 * others - 1}")
+    assert not breaker.is_open
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [

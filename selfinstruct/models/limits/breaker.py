@@ -19,6 +19,7 @@ class Breaker:
 
     SPAN, LEAST = 32, 20  # calls that are looked at; fewer say nothing
     PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between two probes
+    MOST_REQUESTS = 4096  # requests whose failures are remembered; more than are under way at once
 
     def __init__(self, name: str, notice: Callable[[str], None]) -> None:
         self._name, self._notice = name, notice
@@ -71,7 +72,7 @@ class Breaker:
         if not self._has_answered:
             return
         is_counted = not request or self._failed.get(request, self._answers) == self._answers
-        self._failed[request] = self._answers
+        self._remember(request)
         if self.is_open:
             if number == self._probe:
                 self._pause = min(2 * self._pause, self.LONGEST_PAUSE)
@@ -88,3 +89,10 @@ class Breaker:
                 "failed, most of them with: "
                 f"{failures.most_common(1)[0][0]}; asking one at a time until it answers"
             )
+
+    def _remember(self, request: str) -> None:
+        """Note when a request failed; the request whose failure is the oldest is forgotten."""
+        self._failed.pop(request, None)
+        self._failed[request] = self._answers
+        if len(self._failed) > self.MOST_REQUESTS:
+            del self._failed[next(iter(self._failed))]
