@@ -56,7 +56,7 @@ OWNERS = {
     "spacy": "stats",
     "tenacity": "models",
     "thinc": "stats",  # under spaCy
-    "tokenizers": "mixing",
+    "tokenizers": "records",
     "tomli": "asking",
     "tqdm": "runs",
     "typing_extensions": "_api",  # for type checkers alone

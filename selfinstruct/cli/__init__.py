@@ -17,6 +17,7 @@ from selfinstruct.cli.export_command import export
 from selfinstruct.cli.generate_command import generate
 from selfinstruct.cli.judge_command import judge
 from selfinstruct.cli.mix_command import mix
+from selfinstruct.cli.natural_commands import natural
 from selfinstruct.cli.recipe_commands import command_of, resume
 from selfinstruct.cli.report_commands import report, stats
 from selfinstruct.cli.respond_command import respond
@@ -49,6 +50,7 @@ for _command in (
         generate,
         respond,
         *map(command_of, ("unnatural", "evolve", "paraphrase", "constrain")),
+        natural,
         invert,
         resume,
         try_endpoint,

@@ -21,8 +21,8 @@ from selfinstruct.mixing.manifest import MANIFEST, Part
 from selfinstruct.mixing.mixture import Mixture
 from selfinstruct.mixing.replay import REPLAY, Done, Own
 from selfinstruct.mixing.sources import Stored, store
-from selfinstruct.mixing.tokens import Tokenizer
 from selfinstruct.mixing.writing import ORIGINS_HEADER, File, Stream, Take, near, write
+from selfinstruct.records.tokens import Tokenizer
 from selfinstruct.text import to_json
 
 TRAIN, TEXT, ORIGINS, TEXT_ORIGINS = "train.jsonl", "text.jsonl", "origins.tsv", "text_origins.tsv"

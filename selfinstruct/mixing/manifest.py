@@ -10,8 +10,8 @@ from typing import Any
 from selfinstruct import __version__
 from selfinstruct.choose.shares import effective
 from selfinstruct.mixing.mixture import Mixture, described
-from selfinstruct.mixing.tokens import sha256
 from selfinstruct.mixing.writing import File
+from selfinstruct.records.tokens import sha256
 
 MANIFEST = "mixture.json"
 

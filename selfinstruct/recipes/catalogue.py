@@ -65,6 +65,9 @@ RECIPES: dict[str, Kind] = {
         "selfinstruct.recipes.constraints:ConstrainConfig",
         "selfinstruct.recipes.constraints:Constrain",
     ),
+    "natural": Kind(
+        "selfinstruct.recipes.natural:NaturalConfig", "selfinstruct.recipes.natural:Natural"
+    ),
 }
 
 

@@ -1,0 +1,170 @@
+"""Natural: the instances of Natural Instructions and Super-NI tasks (Mishra et al.; Wang et al., 2022).
+
+In: task files, v1 or Super-NI, of the old and the new schema. Out: an instruction for each task, its
+definition, and an example for each instance, with all outputs of the instance in the provenance.
+Asks: nothing. Costs: nothing. Differs from the published loaders: what a task has beside its
+instances is kept in the run, so that `natural export` gives the task back as it was; an instance
+that cannot be read has a line in rejected.jsonl, and a broken task ends nothing with --skip-bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+from selfinstruct.asking.config import Config
+from selfinstruct.asking.endpoint import setting
+from selfinstruct.asking.stage import Ask
+from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.tasks import Instruction
+from selfinstruct.errors import UserError
+from selfinstruct.models import Decoding
+from selfinstruct.recipes import Materials, Outcome, Recipe
+from selfinstruct.records.natural.files import Entry, fingerprints, read_entries, task_files
+from selfinstruct.records.natural.task import Broken, Instance, Task
+from selfinstruct.records.natural.validation import findings
+from selfinstruct.text import to_json
+
+HEADERS = "tasks.jsonl"  # in the run's inputs: what tasks have beside their instances
+
+
+@dataclass(frozen=True, slots=True)
+class NaturalConfig(Config):
+    """The settings of `natural import`."""
+
+    RECIPE: ClassVar[str] = "natural"
+    command: ClassVar[str] = "natural import"
+    items: ClassVar[str] = "tasks"
+    STAGES: ClassVar[Mapping[str, Decoding]] = {}
+
+    tasks: tuple[str, ...] = setting((), "Task files and folders.", free=True)  # fingerprinted
+    positive: bool = setting(
+        False, "Make an example of each positive example as well.", under="The method"
+    )
+    valid_only: bool = setting(
+        False, "Drop tasks that break a rule of the published validator.", under="The method"
+    )
+    skip_bad: bool = setting(
+        False, "Pass over files that hold no task, with a line for each.", under="The method"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """The tasks of files, read anew at every iteration; a file's tasks are held at a time."""
+
+    files: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Entry]:
+        for path in self.files:
+            yield from read_entries(path)
+
+
+class Natural(Recipe):
+    """Finite, without a question: an item is a task, and an instance makes an example."""
+
+    config: NaturalConfig
+    labels: ClassVar[Mapping[str, str]] = {"tasks": "the task files hold other bytes"}
+
+    @classmethod
+    def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
+        if not config.tasks:
+            raise UserError("natural import: no task; name task files, or a folder of them")
+        tasks, headers = Tasks(tuple(task_files(config.tasks))), list[str]()
+        for entry in tasks:
+            try:
+                task = entry.task()
+            except Broken as broken:
+                if config.skip_bad:
+                    continue
+                raise UserError(
+                    f"{entry.where}: {broken}; mend the file, or pass over it with --skip-bad"
+                ) from None
+            headers.append(to_json({"task": task.name, "header": task.header}))
+        if not headers:
+            raise UserError(f"{', '.join(config.tasks)}: holds no task that can be read")
+        files = {HEADERS: "".join(f"{line}\n" for line in headers)}
+        return Materials(tasks, files, {"tasks": fingerprints(tasks.files)})
+
+    @classmethod
+    def expected(cls, config: Any, materials: Any) -> int:
+        recipe = cls(config, materials)
+        admitted = (recipe.admit(at, entry) for at, entry in enumerate(materials))
+        tasks = (draft[1] for draft in admitted if not isinstance(draft, Rejected))
+        return sum(isinstance(read, Instance) for task in tasks for _, read in recipe._read(task))
+
+    def items(self, start: int) -> Iterator[Entry]:
+        return islice(iter(self.materials), start, None)
+
+    def may_open(self, ended: int) -> int:
+        return 2  # a task is held with all its instances
+
+    def admit(self, at: int, draft: Entry) -> tuple[Instruction, Task] | Rejected:
+        try:
+            task = draft.task()
+        except Broken as broken:
+            return Rejected("read", "instruction", "no_task", at, f"{draft.where}: {broken}")
+        text = task.instruction
+        if self.config.valid_only:
+            broken_rules = [each.rule for each in findings(draft) if not each.is_warning]
+            if broken_rules:
+                return Rejected("read", "instruction", broken_rules[0], at, text)
+        if not any(isinstance(read, Instance) for _, read in self._read(task)):
+            return Rejected("read", "instruction", "no_instances", at, text)
+        return Instruction(f"i{at + 1:06d}", text, at, ()), task
+
+    def _read(self, task: Task) -> Iterator[tuple[str, Instance | Broken]]:
+        """Every instance, and positive example if wanted, with the part of the task it is from."""
+        for shown in task.positive if self.config.positive else ():
+            yield "positive", Instance("", shown.input, (shown.output,), {})
+        for instance in task.instances():
+            yield "instance", instance
+
+    async def fill(
+        self, at: int, admitted: tuple[Instruction, Task], ask: Ask
+    ) -> Sequence[Outcome]:
+        instruction, task = admitted
+        outcomes: list[Outcome] = [instruction]
+        numbers = count(1)
+        for part, read in self._read(task):
+            if isinstance(read, Broken):
+                outcomes.append(
+                    Rejected(
+                        *("read", "instance", "unreadable", at, f"{task.name}: {read}"),
+                        instruction_id=instruction.id,
+                    )
+                )
+                continue
+            outcomes.append(_example(instruction, task, read, part, next(numbers)))
+        return outcomes
+
+    def per_instruction(self) -> float:
+        return float(self.expected(self.config, self.materials))
+
+    def described(self) -> Iterator[str]:
+        yield f"  source       {len(self.materials.files):,} files"
+
+
+def _example(
+    instruction: Instruction, task: Task, instance: Instance, part: str, number: int
+) -> Example:
+    return Example(
+        id=f"{instruction.id}-{number}",
+        instruction=instruction.text,
+        input=instance.input,
+        output=next(output for output in instance.outputs if output.strip()),
+        is_classification=None,
+        provenance={
+            "instruction_id": instruction.id,
+            "turn": instruction.turn,
+            "model": "none",
+            "task": task.name,
+            "part": part,
+            "source_id": instance.id,
+            "outputs": list(instance.outputs),
+            "rest": to_json(dict(instance.rest)),
+        },
+    )

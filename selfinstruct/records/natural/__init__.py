@@ -1,0 +1,1 @@
+"""Tasks of Natural Instructions (v1) and Super-Natural-Instructions: files, rules, encodings."""
