@@ -76,6 +76,8 @@ class Settings(_Endpoint, total=False):
     record_similarity: bool
     reject: str
     seed_tasks: Place
+    topics: Place
+    personas: Place
     stall_turns: int
     propose: Mapping[str, Any]
     classify: Mapping[str, Any]

@@ -43,6 +43,7 @@ class Question:
     shrinks: bool = False  # asked again with a shorter prompt if too long
     warmer: float | None = None  # the least temperature of a second attempt
     room: int | None = None  # tokens of a second attempt after a cut reply
+    has_theme: bool = False  # the value "theme", if any, is shown at the end of the prompt
     counts_first: bool = False  # the number of the first attempt is part of its seed
     parse_edition_1: Callable[[str, str], Any] | None = None
 
@@ -155,7 +156,7 @@ class Stage:
             place=place,
             model=endpoint.model if to is None else to,
             api=endpoint.api,
-            messages=self.template.fill(values),
+            messages=self._messages(values),
             decoding=decoding,
             seed=sampling_seed(self.seed, question.name, place, *draw),
             response_format=endpoint.response_format,
@@ -164,6 +165,14 @@ class Stage:
             schema=question.schema,
             shrinks=question.shrinks,
         )
+
+    def _messages(self, values: Mapping[str, object]) -> tuple[Message, ...]:
+        messages = self.template.fill(values)
+        if not (self.question.has_theme and values.get("theme")):
+            return messages
+        last = max(at for at, message in enumerate(messages) if message.role != "assistant")
+        shown = replace(messages[last], text=f"{messages[last].text}\n\n{values['theme']}")
+        return (*messages[:last], shown, *messages[last + 1 :])
 
     def read(self, completion: Completion, messages: tuple[Message, ...]) -> Reply:
         """The content of a completion. Never raises."""

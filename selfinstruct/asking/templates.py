@@ -95,7 +95,8 @@ def load(
     """
     if not questions:
         return {}
-    folders = [*([fallback] if fallback is not None else []), PROMPTS / preset]
+    packaged = (PROMPTS / preset, PROMPTS / "topics")  # the second for recipes of every kind
+    folders = [*([fallback] if fallback is not None else []), *packaged]
     if directory is not None:
         if not directory.is_dir():
             raise UserError(

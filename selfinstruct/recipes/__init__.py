@@ -17,6 +17,7 @@ from selfinstruct.asking.reading import Reply
 from selfinstruct.asking.stage import Ask, Question
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
+from selfinstruct.recipes.topics.themes import Themes
 
 Outcome = Instruction | Rejected | Example
 
@@ -44,6 +45,7 @@ class Recipe:
     questions: ClassVar[Sequence[Question]] = ()
     is_endless: ClassVar[bool] = False  # items never end
     labels: ClassVar[Mapping[str, str]] = {}  # of fingerprints, for messages
+    themes: Themes = Themes()  # set for the recipes whose settings name topics or personas
 
     def __init__(self, config: Any, materials: Any = None) -> None:
         self.config, self.materials = config, materials
@@ -71,6 +73,10 @@ class Recipe:
     def expected(cls, config: Any, materials: Any) -> int | None:
         """How many examples there will be at most; None: nobody knows."""
         return None
+
+    async def begin(self, ask: Ask) -> None:
+        """Ask for what all items need, before the first item of a sitting."""
+        self.themes = await self.themes.written(ask)
 
     def items(self, start: int) -> Iterator[Any]:
         """The items from number `start` on. Item k never depends on replies."""

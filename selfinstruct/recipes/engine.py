@@ -56,6 +56,7 @@ class Engine:
 
     async def steps(self) -> AsyncGenerator[Step, None]:
         """The steps to commit, in order. Raises ModelError."""
+        await self._recipe.begin(self._ask)
         async with aclosing(in_order(self._fill, self._admit(), window=self._pace.steps)) as steps:
             async for step in steps:
                 self._pace.waiting -= 1
@@ -106,13 +107,16 @@ class Engine:
 
     async def _draft(self, numbered: tuple[int, Any]) -> tuple[int, Sequence[Any]]:
         at, item = numbered
-        return at, await self._recipe.draft(at, item, self._ask)
+        ask = self._recipe.themes.asking(self._ask, at)
+        return at, await self._recipe.draft(at, item, ask)
 
     # ------------------------------------------------ the second stream: from drafts to outcomes
 
     async def _fill(self, step: Step) -> Step:
         if step.admitted is not None:
-            filled = await self._recipe.fill(step.turn, step.admitted, self._ask)
+            themes = self._recipe.themes
+            ask = themes.asking(self._ask, step.turn)
+            filled = themes.noted(step.turn, await self._recipe.fill(step.turn, step.admitted, ask))
             step = Step(step.turn, (*step.outcomes, *filled), step.ends_turn)
             self._pace.known += 1
             self._pace.examples += sum(isinstance(each, Example) for each in filled)

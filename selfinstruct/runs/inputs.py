@@ -16,6 +16,9 @@ from selfinstruct.asking.templates import Template
 from selfinstruct.errors import UserError
 from selfinstruct.recipes import Materials, Recipe
 from selfinstruct.recipes.catalogue import kind_of
+from selfinstruct.recipes.topics.settings import LABELS, read_themes
+from selfinstruct.recipes.topics.themes import Themes
+from selfinstruct.recipes.topics.tree import DECODING
 from selfinstruct.runs.journal import write_whole
 
 FOLDER = "inputs"  # in a run directory
@@ -31,6 +34,7 @@ class Inputs:
     stages: dict[str, Stage]
     materials: Materials
     files: dict[str, str]
+    themes: Themes
 
     @classmethod
     def read(
@@ -46,10 +50,11 @@ class Inputs:
             named = ("seed_tasks", "prompts", *named)
         recipe = kind_of(config.recipe).load()
         materials = recipe.read(config, kept, named)
+        themes = read_themes(config, kept, named)
         directory = Path(config.prompts) if config.prompts else None
         if kept is not None and "prompts" not in named:
             directory = kept / _PROMPTS
-        questions = recipe.questions_of(config)
+        questions = [*themes.questions, *recipe.questions_of(config)]
         templates = templating.load(
             recipe.folder_of(config),
             questions=questions,
@@ -59,14 +64,22 @@ class Inputs:
         )
         stages = _stages(config, questions, templates)
         check_limited(config, {name: stage.decoding for name, stage in stages.items()})
-        files = dict(materials.files)
+        files = {**materials.files, **themes.files}
         for template in templates.values():
             files |= {f"{_PROMPTS}/{name}": text for name, text in template.files}
-        return cls(config, recipe, stages, materials, files)
+        return cls(config, recipe, stages, materials, files, themes)
 
     def open(self) -> Recipe:
         """The recipe, before its first item."""
-        return self.recipe(self.config, self.materials.value)
+        recipe = self.recipe(self.config, self.materials.value)
+        recipe.themes = self.themes
+        return recipe
+
+    def reply_tokens(self, recipe: Recipe, stage: str, *, lucky: bool) -> float:
+        """Tokens of a reply of the stage, about."""
+        if stage in self.themes.to_write:
+            return self.stages[stage].question.reply_tokens
+        return recipe.reply_tokens(stage, lucky=lucky)
 
     def expected(self) -> int | None:
         """How many examples there will be at most; None: nobody knows. May read every source."""
@@ -74,7 +87,7 @@ class Inputs:
 
     @property
     def fingerprints(self) -> Mapping[str, Any]:
-        return self.materials.fingerprints
+        return {**self.materials.fingerprints, **self.themes.fingerprints}
 
     @property
     def prompt_fingerprints(self) -> dict[str, str]:
@@ -83,7 +96,7 @@ class Inputs:
     def differences(self, before: Mapping[str, Any]) -> list[str]:
         """The differences from the inputs in `before`, the record of run.json."""
         found = [
-            self.recipe.labels.get(name, f"{name}: another")
+            self.recipe.labels.get(name) or LABELS.get(name, f"{name}: another")
             for name, value in self.fingerprints.items()
             if before.get(name) != value
         ]
@@ -110,7 +123,7 @@ def _stages(
     return {
         each.name: Stage(
             *(each, templates[each.name], config, config.seed, extra),
-            decoding=config.decoding(each.name),
+            decoding=config.decodings.get(each.name, DECODING),
             edition=config.edition,
         )
         for each in questions

@@ -41,10 +41,11 @@ def estimate(
 
     `first`: the first request of a new run.
     """
-    usage, counts = Usage(), recipe.forecast(examples, lucky=lucky)
+    counts = {**inputs.themes.forecast(), **recipe.forecast(examples, lucky=lucky)}
+    usage = Usage()
     for stage, count in counts.items():
         prompt = _characters(inputs, recipe, stage, first) / CHARACTERS_PER_TOKEN
-        reply = recipe.reply_tokens(stage, lucky=lucky)
+        reply = inputs.reply_tokens(recipe, stage, lucky=lucky)
         usage += Usage(round(count * prompt), round(count * reply))
     requests = {stage: max(1, round(count)) for stage, count in counts.items()}
     return Estimate(requests, usage.in_batch() if inputs.config.batch else usage)

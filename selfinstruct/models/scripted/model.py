@@ -15,6 +15,14 @@ from random import Random
 from selfinstruct.models import Completion, Request, Usage
 from selfinstruct.models.scripted.answers import answer
 from selfinstruct.models.scripted.chance import any_of, one_of
+from selfinstruct.models.scripted.chats import (
+    message,
+    opening,
+    personas,
+    topics,
+    transcript,
+    user_turn,
+)
 from selfinstruct.models.scripted.classification import yes_or_no
 from selfinstruct.models.scripted.elicited import elicited_task
 from selfinstruct.models.scripted.instances import input_first, output_first
@@ -76,6 +84,12 @@ STAGES: Mapping[str, Callable[[Random, Request], str]] = {
     "invert": inverted,
     "follow": constrained,
     "reword": reworded,
+    "topics": topics,
+    "personas": personas,
+    "opening": opening,
+    "message": message,
+    "transcript": transcript,
+    "user_turn": user_turn,
 }
 
 

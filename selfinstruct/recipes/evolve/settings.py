@@ -6,18 +6,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from selfinstruct.asking.config import Config, larger_model
+from selfinstruct.asking.config import larger_model
 from selfinstruct.asking.endpoint import Rule, setting, sources_setting
 from selfinstruct.asking.stage import Question
 from selfinstruct.models import Decoding
 from selfinstruct.parsing.answer import Answer, output
 from selfinstruct.parsing.rewriting import Sameness, rewritten, sameness
+from selfinstruct.recipes.topics.settings import ThemedConfig
 
 # Section 3.1: five operators in depth, one in breadth; each a stage with its template.
 OPERATORS = ("constraints", "deepen", "concretize", "reasoning", "complicate", "breadth")
+_THEMED = ("breadth",)  # the others stay with the matter of their prompt
 _PROMPT, _OUTPUT = {"prompt": {"type": "string"}}, {"output": {"type": "string"}}
 QUESTIONS = (
-    *(Question(name, rewritten, ("prompt",), _PROMPT, Answer, 90.0) for name in OPERATORS),
+    *(
+        Question(*(name, rewritten, ("prompt",), _PROMPT, Answer, 90.0), has_theme=name in _THEMED)
+        for name in OPERATORS
+    ),
     Question(
         *("same", sameness, ("child", "parent"), {"same": {"type": "boolean"}}, Sameness, 3.0),
         room=2048,
@@ -27,7 +32,7 @@ QUESTIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class EvolveConfig(Config):
+class EvolveConfig(ThemedConfig):
     """Make the instructions of a dataset harder in rounds, and answer them: Evol-Instruct.
 
     \b
@@ -64,4 +69,4 @@ class EvolveConfig(Config):
         distinct = len(set(self.operator)) == len(self.operator) > 0
         yield "operator", distinct, "each named once"
         yield larger_model(self)
-        yield from Config.rules(self)
+        yield from ThemedConfig.rules(self)

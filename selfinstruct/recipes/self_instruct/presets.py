@@ -65,6 +65,7 @@ def _questions(parsers: ModuleType, *, leads: bool) -> tuple[Question, ...]:
             reply_tokens=_REPLY_TOKENS[name],
             goes_on=leads and name != "classify",
             shrinks=name == "propose",
+            has_theme=name == "propose",
             room=_ROOM.get(name),
             parse_edition_1=_as_edition_1(getattr(parsers, name)),
         )
@@ -103,6 +104,7 @@ _WHOLE_TASKS = Question(
     reply_tokens=_WHOLE_TASK_TOKENS,
     goes_on=True,
     shrinks=True,
+    has_theme=True,
     parse_edition_1=_as_edition_1(alpaca.propose),
 )
 METHODS: dict[str, Method] = {

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from selfinstruct.asking.config import Config
 from selfinstruct.asking.endpoint import Rule, changed, setting
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
+from selfinstruct.recipes.topics.settings import ThemedConfig
 
 _UNUSED = {name: Decoding() for name in ("classify", "input_first", "output_first")}
 _CHAT_STAGES = {
@@ -78,7 +78,7 @@ def _method(default: Any, help: str, *, choices: tuple[str, ...] = ()) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class SelfInstructConfig(Config):
+class SelfInstructConfig(ThemedConfig):
     """The settings of `generate` (paper, section 2.2)."""
 
     STAGES: ClassVar[Mapping[str, Decoding]] = _CHAT_STAGES
@@ -145,7 +145,7 @@ class SelfInstructConfig(Config):
         yield "max_instances_per_task", self.max_instances_per_task >= 1, "at least 1"
         yield "attempts", self.attempts >= 1, "at least 1"
         yield "lag", self.lag >= 1, "at least 1"
-        yield from Config.rules(self)
+        yield from ThemedConfig.rules(self)
         if PRESETS[self.preset].recipe == "alpaca":
             whole = self.machine_demos == 0
             yield "machine_demos", whole, "0 with --preset alpaca, which shows whole seed tasks"

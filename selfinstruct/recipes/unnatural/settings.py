@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from selfinstruct.asking.config import Config, larger_model
+from selfinstruct.asking.config import larger_model
 from selfinstruct.asking.endpoint import Rule, setting, sources_setting
 from selfinstruct.asking.stage import Question
 from selfinstruct.models import Decoding
 from selfinstruct.parsing.answer import Answer, output
 from selfinstruct.parsing.elicited import ConstrainedTask, constrained_task
+from selfinstruct.recipes.topics.settings import ThemedConfig
 from selfinstruct.recipes.wordings import DECODING
 
 SHOWN = 3  # demonstrations in a prompt
@@ -24,6 +25,7 @@ ELICIT = Question(
     ConstrainedTask,
     130.0,
     goes_on=True,
+    has_theme=True,
 )
 OUTPUT = Question(
     "output", output, ("task", "constraints"), {"output": {"type": "string"}}, Answer, 70.0
@@ -31,7 +33,7 @@ OUTPUT = Question(
 
 
 @dataclass(frozen=True, slots=True)
-class UnnaturalConfig(Config):
+class UnnaturalConfig(ThemedConfig):
     """Draft tasks from three that are shown, then their outputs: Unnatural Instructions.
 
     \b
@@ -60,4 +62,4 @@ class UnnaturalConfig(Config):
         yield "n", self.n >= 1, "at least 1"
         yield "paraphrases", self.paraphrases >= 0, "at least 0"
         yield larger_model(self)
-        yield from Config.rules(self)
+        yield from ThemedConfig.rules(self)
