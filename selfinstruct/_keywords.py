@@ -35,6 +35,9 @@ class _Asked(TypedDict, total=False):
     attempts: int
     concurrency: int
     batch: bool
+    by_files: bool
+    files_wait: float
+    requests_per_file: int
     adaptive: bool
     rpm: int
     tpm: int

@@ -10,7 +10,8 @@ SelfInstructError
 |   +-- Stalled          the model's replies give nothing any more
 |       +-- NothingRead  the first replies of a stage hold nothing; exits with 1
 +-- RequestFailed        a request failed for good; the run goes on without its reply
-+-- CapReached           the run may not spend more; a higher cap lets the run go on
++-- NotYet               a sitting ends that can go on later
+|   +-- CapReached       the run may not spend more; a higher cap lets the run go on
 +-- Interrupted          a signal, the clock or a cap ended a sitting; the same command goes on
 +-- Transient            a call failed; the retry layer calls again
     +-- Refused          the server said no: to this request, or to every request
@@ -60,7 +61,11 @@ class RequestFailed(SelfInstructError):
         self.detail = detail
 
 
-class CapReached(SelfInstructError):
+class NotYet(SelfInstructError):
+    """The sitting ends for now: the replies to a round of requests have not come yet."""
+
+
+class CapReached(NotYet):
     """The next call might pass a cap of the user, such as --max-cost.
 
     The text names the cap and the amount that is spent.

@@ -29,7 +29,6 @@ from selfinstruct.models.batch.collector import Collector, PendingRequest
 from selfinstruct.models.batch.log import SentBatch, SentRequest
 from selfinstruct.models.batch.patience import Patience
 from selfinstruct.models.batch.polling import Polling
-from selfinstruct.models.batch.submission import Submission
 from selfinstruct.models.money.meter import Meter, Tokens
 from selfinstruct.models.money.prices import TokenPrice, price_of
 from selfinstruct.recipes.pace import Pace
@@ -42,10 +41,10 @@ PRICED = ("--price-in", 1000, "--price-out", 2000)
 HALF = 0.5  # of these prices, for a batch
 QUICK = [
     (Collector, "IDLE", 0.03),
-    (Polling, "PAUSE", 0.02),
+    (BatchApi, "pauses", (0.02, 60.0)),
     (Polling, "LATE", 0.1),
     (Polling, "GROWING", 0.1),
-    (Submission, "SETTLE", 0.1),
+    (BatchApi, "settle", 0.1),
     (Patience, "PAUSE", 0.02),
 ]
 QUICKLY = "".join(

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from selfinstruct.errors import UserError
+from selfinstruct.models.disk import disk_errors
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.openai.fields import read_learned
 from selfinstruct.runs.batches import NAME as BATCHES
 from selfinstruct.runs.batches import Batches
-from selfinstruct.runs.completions import Completions, append, disk_errors
+from selfinstruct.runs.completions import Completions, append
 from selfinstruct.runs.journal import Journal, Lock, write_whole
 from selfinstruct.runs.spending import NAME as SPENDING
 from selfinstruct.runs.spending import Spending

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
@@ -13,6 +14,8 @@ from selfinstruct.models import Model
 from selfinstruct.models.batch.api import BatchApi
 from selfinstruct.models.batch.batch import Batch
 from selfinstruct.models.batch.log import Log, ReplyRecord
+from selfinstruct.models.batch.place import Place
+from selfinstruct.models.batch.rounds import FOLDER, Rounds
 from selfinstruct.models.disk import Notice
 from selfinstruct.models.money.budget import Budget
 
@@ -35,17 +38,16 @@ async def batching(
     notice: Notice,
     waiting: Callable[[str], None] = lambda what: None,
 ) -> AsyncIterator[Batch | None]:
-    """A Batch on the endpoint that was `found`.
+    """A Batch on the endpoint that was `found`, or in files.
 
-    Without --batch there is a Batch only if batches are open; requests in none of them are asked
-    `live`. Raises UserError if open batches are elsewhere.
+    Without --batch and --by-files there is a Batch only if batches are open; requests in none of them
+    are asked `live`. Raises UserError if open batches are elsewhere.
     """
-    if not config.batch and not log.open:
+    if not config.is_batched and not log.open:
         yield None
         return
-    _check_reachable(config, found, log)
     batch = Batch(
-        BatchApi(cast("OpenAI", found[0].model)),
+        _place(config, log, found, notice),
         log,
         record,
         budget,
@@ -53,7 +55,7 @@ async def batching(
         patience=config.patience,
         notice=notice,
         waiting=waiting,
-        live=None if config.batch else live,
+        live=None if config.is_batched else live,
     )
     batch.start()
     try:
@@ -62,6 +64,26 @@ async def batching(
         await batch.close()
         if log.open:
             notice(f"batches that stay open: {_names(log)}; the same command goes on with them")
+
+
+def _place(config: Endpoint, log: Log, found: Sequence[Provider], notice: Notice) -> Place:
+    """Where the open batches are and new ones go. Raises UserError if these are two places."""
+    kinds = {sent.is_round for sent in log.open.values()}
+    if config.is_batched:
+        kinds.add(config.by_files)
+    if len(kinds) > 1:
+        option = "--batch" if config.by_files else "--by-files"
+        raise UserError(
+            f"batches are open ({_names(log)}); go on with {option} until their replies are there"
+        )
+    if kinds == {False}:
+        _check_reachable(config, found, log)
+    api = BatchApi(cast("OpenAI", found[0].model))
+    if kinds == {False}:
+        return api
+    wait = math.inf if config.files_wait < 0 else config.files_wait
+    size = config.requests_per_file
+    return Rounds(log.home / FOLDER, api, notice, per_file=size, most_waiting=wait)
 
 
 def _check_reachable(config: Endpoint, found: Sequence[Provider], log: Log) -> None:

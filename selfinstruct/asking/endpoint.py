@@ -121,6 +121,16 @@ class Endpoint:
         "Ask through the endpoint's batch API: half the price, hours for seconds.",
     )
     adaptive: bool = _speed(False, "Find out how many of them serve best, --concurrency at most.")
+    by_files: bool = _speed(
+        False,
+        "Ask by files: each round of requests is written under DIR/rounds, for `selfinstruct "
+        "workers`, `vllm run-batch` or others to answer.",
+    )
+    files_wait: float = _speed(
+        -1.0,
+        "With --by-files: seconds without a new reply after which the sitting ends; -1: never.",
+    )
+    requests_per_file: int = _speed(500, "With --by-files: requests in a file, for one worker.")
     rpm: int = _speed(0, "Requests that each endpoint takes in a minute; 0: it will tell.")
     tpm: int = _speed(
         0, "Tokens that each endpoint takes in a minute, prompts and replies; 0: it will tell."
@@ -165,6 +175,11 @@ class Endpoint:
         return (self.model,)
 
     @property
+    @property
+    def is_batched(self) -> bool:
+        """Whether requests are collected and sent together."""
+        return self.batch or self.by_files
+
     def addresses(self) -> str:
         """For a person, without secrets; empty if none was named."""
         return ", ".join(map(redacted, self.base_url))
@@ -186,6 +201,9 @@ class Endpoint:
         yield "timeout", self.timeout > 0, "more than 0 seconds"
         yield "retries", self.retries >= 1, "at least 1"
         yield "patience", self.patience >= 0, "0 seconds or more"
+        wait = self.files_wait == -1 or 0 <= self.files_wait < math.inf
+        yield "files_wait", wait, "0 seconds or more (-1: wait as long as it takes)"
+        yield "requests_per_file", self.requests_per_file >= 1, "at least 1"
         cost = self.max_cost == -1 or 0 < self.max_cost < math.inf
         yield "max_cost", cost, "more than 0 USD (-1: no cap)"
         for name in ("max_tokens_total", "max_requests"):

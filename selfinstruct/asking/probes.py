@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from selfinstruct.asking.advice import Symptoms, is_read, remedy
 from selfinstruct.asking.reading import Reply
@@ -101,6 +102,7 @@ class NoBatches:
     """A log of batches that stays empty."""
 
     open: Mapping[str, SentBatch] = {}
+    home = Path()
 
     def begin(self, sent: SentBatch) -> None: ...
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Notice = Callable[[str], None]
 LOCAL, SCRIPTED = "local", "scripted"
+_NOBODY = "http://rounds/v1"  # nobody is asked there: requests go into files
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,12 @@ async def endpoints(
     UserError if no provider can be had.
     """
     learned = {} if learned is None else learned
-    if is_scripted(config.model):
+    if config.by_files:
+        from selfinstruct.models.local import API_KEY
+
+        async with _closing(_network(config, _NOBODY, API_KEY, notice, learned)) as found:
+            yield found
+    elif is_scripted(config.model):
         from selfinstruct.models.scripted.model import Scripted
 
         yield (Provider(Scripted(), _limits(config, SCRIPTED, notice)),)

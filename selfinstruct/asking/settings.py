@@ -20,7 +20,14 @@ from selfinstruct.asking.decoding import (
     texts_value,
 )
 from selfinstruct.asking.endpoint import Endpoint, changed
-from selfinstruct.asking.providers import LOCAL, check_extra, extra_fields, is_local, is_network
+from selfinstruct.asking.providers import (
+    LOCAL,
+    check_extra,
+    extra_fields,
+    is_local,
+    is_network,
+    is_scripted,
+)
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 
@@ -153,6 +160,12 @@ def resumed(recorded: E, said: Mapping[str, Any]) -> E:
 
 
 def _can_batch(settings: E) -> E:
+    if settings.batch and settings.by_files:
+        raise UserError("--batch and --by-files: two ways to send the same requests; name one")
+    if settings.by_files and is_scripted(settings.model):
+        raise UserError(
+            "--by-files: the scripted model answers within this program; leave --by-files out"
+        )
     if settings.batch and settings.model and not is_network(settings.model):
         raise UserError(
             f"--batch: the model {settings.model!r} is this program's own and has no batch "

@@ -17,7 +17,7 @@ from selfinstruct.asking.batching import batching
 from selfinstruct.asking.endpoint import Endpoint
 from selfinstruct.asking.layers import layers_around
 from selfinstruct.asking.providers import endpoints
-from selfinstruct.errors import CapReached, Interrupted, UserError
+from selfinstruct.errors import Interrupted, NotYet, UserError
 from selfinstruct.models import Model, Request
 from selfinstruct.models.batch.batch import Batch
 from selfinstruct.models.batch.log import Log, ReplyRecord
@@ -117,8 +117,8 @@ async def sitting(
             async with _stopping(at.stop, seconds), _syncing(books), _beside(saying):
                 try:
                     yield at
-                except CapReached as cap:
-                    raise Interrupted(str(cap), NOT_YET) from None
+                except NotYet as why:
+                    raise Interrupted(str(why), NOT_YET) from None
 
 
 @asynccontextmanager

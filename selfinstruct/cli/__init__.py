@@ -21,6 +21,7 @@ from selfinstruct.cli.natural_commands import natural
 from selfinstruct.cli.recipe_commands import command_of, resume
 from selfinstruct.cli.report_commands import report, stats
 from selfinstruct.cli.respond_command import respond
+from selfinstruct.cli.rounds_commands import rounds, workers
 from selfinstruct.cli.screen import Commands
 from selfinstruct.cli.select_command import overlap, select
 from selfinstruct.cli.source_commands import invert
@@ -57,6 +58,8 @@ for _command in (
         init,
         status,
         verify,
+        rounds,
+        workers,
     ),
     *(check, adherence, judge, uncertainty, stats, report, export, dedupe, mix, select, overlap),
 ):

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from selfinstruct.annotate.judges import JudgeSettings
-from selfinstruct.cli.options import higher, number, setting_options
+from selfinstruct.cli.options import ask_again_option, number, setting_options
 from selfinstruct.cli.screen import Sectioned, show
 
-if TYPE_CHECKING:
-    from selfinstruct.annotate.books import Books
-    from selfinstruct.annotate.review import Review
-
 _SECTIONS = {
-    "What is judged": ("sample", "seed", "replace", "dry_run"),
+    "What is judged": ("sample", "seed", "replace", "ask_again", "dry_run"),
     "The judge": (
         "model", "base_url", "key_file", "api", "response_format", "extra_body", "prompts", "temperature", "max_tokens", "attempts",
     ),
     "The server": ("leave_out", "system", "header", "header_env", "query", "stream"),
-    "Speed and patience": ("concurrency", "batch", "adaptive", "rpm", "tpm", "timeout", "retries", "patience"),
+    "Speed and patience": ("concurrency", "batch", "by_files", "files_wait", "requests_per_file", "adaptive", "rpm", "tpm", "timeout", "retries", "patience"),
     "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out", "price_batch"),
 }  # fmt: skip
 _SETTINGS = [
@@ -54,6 +48,7 @@ class Judging(Sectioned):
     is_flag=True,
     help="Let another judge, or other settings, take the place of those before.",
 )
+@ask_again_option
 @click.option(
     "--dry-run", is_flag=True, help="Print what it would take and the first prompt; send nothing."
 )
@@ -71,7 +66,13 @@ class Judging(Sectioned):
 )
 @setting_options(JudgeSettings, _SETTINGS)
 def judge(
-    directory: Path, sample: int | None, seed: int, replace: bool, dry_run: bool, **given: Any
+    directory: Path,
+    sample: int | None,
+    seed: int,
+    replace: bool,
+    ask_again: bool,
+    dry_run: bool,
+    **given: Any,
 ) -> None:
     """Ask a model of every example of the run in DIRECTORY: is it a valid task, does the input fit, is the output right?
 
@@ -87,6 +88,7 @@ def judge(
 
     from selfinstruct.annotate.review import Review
     from selfinstruct.annotate.settings import settled
+    from selfinstruct.cli.sitting import work_on
     from selfinstruct.runs.view import load_run
 
     run = load_run(directory)
@@ -98,58 +100,6 @@ def judge(
         show(review.plan())
         return
     review.check(replace=replace)
-    _sit(review)
+    work_on(review, ask_again=ask_again)
     show(review.lines)
-    show([f"\n{review.wanted:,} examples are judged in {directory / 'judgements.jsonl'}"])
-
-
-def _sit(review: Review) -> None:
-    import asyncio
-
-    from selfinstruct.errors import Interrupted
-    from selfinstruct.models.money.prices import prices_of
-    from selfinstruct.runs.progress import Progress
-
-    config, directory = review.judge.config, review.run.directory
-    books = review.open()
-    before = len(books.completions)
-    if before:
-        show([f"{directory}: goes on, {before} replies of {config.model} on record"])
-    progress = Progress(
-        review.wanted,
-        review.tally,
-        books.meter,
-        prices_of(config),
-        max_cost=config.max_cost,
-        what="judged",
-    )
-    try:
-        asyncio.run(
-            review.go_on(
-                books, notice=progress.say, changed=progress.update, waiting=progress.wait_for
-            )
-        )
-    except Interrupted as stop:
-        progress.close()
-        show([f"stopped ({stop}): {_how_to_go_on(review, books, stop)}"])
-        sys.exit(stop.code)
-    finally:
-        progress.close()
-        books.close()
-
-
-def _how_to_go_on(review: Review, books: Books, stop: Exception) -> str:
-    if not books.is_worth_keeping:
-        return "no reply had come yet, nothing is kept; start the same command again"
-    judged = f"{review.tally.examples} of {review.wanted} examples are judged"
-    directory = shlex.quote(str(review.run.directory))
-    command = f"selfinstruct judge {directory}{_sampled(review)}{higher(str(stop))}"
-    return f"{judged}, {len(books.completions)} replies are saved; go on with: {command}"
-
-
-def _sampled(review: Review) -> str:
-    return "".join(
-        f" --{name} {value}"
-        for name, value in (("sample", review.sample), ("seed", review.seed))
-        if value
-    )
+    show([f"\n{review.wanted:,} examples are judged in {review.file}"])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from selfinstruct.errors import NoRoom
+from selfinstruct.errors import NoRoom, UserError
 
 Notice = Callable[[str], None]
 ROOM_PAUSE = 2.0  # seconds between two tries on a full disk
@@ -37,3 +40,19 @@ async def when_there_is_room(
             if waits:
                 paused(False)
             return
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors about a disk into NoRoom or UserError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoRoom(
+                f"{path}: the disk is full; make room, all that was written is whole"
+            ) from None
+        what = error.strerror or error
+        raise UserError(
+            f"{path}: cannot be written ({what}); mend the disk and start the same command again"
+        ) from None

@@ -14,7 +14,7 @@ the main one. Batches that are not closed go on in the next sitting.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from typing import Any
 from selfinstruct.errors import UserError
 from selfinstruct.models import Usage
 from selfinstruct.models.batch.log import NEVER_MADE, SentBatch, SentRequest
+from selfinstruct.models.disk import disk_errors
 from selfinstruct.models.money.meter import Meter, Tokens
-from selfinstruct.runs.completions import append, disk_errors
+from selfinstruct.runs.completions import append
 from selfinstruct.runs.journal import Journal
 from selfinstruct.text import to_json
 
@@ -51,6 +52,10 @@ class Batches:
     @property
     def open(self) -> Mapping[str, SentBatch]:
         return self._open
+
+    @property
+    def home(self) -> Path:
+        return self._path.parent
 
     def begin(self, sent: SentBatch) -> None:
         requests = [self._entry(request) for request in sent.requests]
@@ -108,10 +113,10 @@ class Batches:
         if record.get("closed") == NEVER_MADE and was_open:
             meter.calls -= len(self._open[record["batch"]].requests)
         if "lost" in record and was_open:
-            calls, prompt, completion = record["lost"]
-            shares = record.get("others", {})
-            others = {model: Usage(*pair).in_batch() for model, pair in shares.items()}
-            meter.unsure += Tokens(Usage(prompt, completion).in_batch(), others)
+            calls, *pair = record["lost"]
+            is_round, shares = self._open[record["batch"]].is_round, record.get("others", {})
+            usages = {model: _usage(tokens, is_round=is_round) for model, tokens in shares.items()}
+            meter.unsure += Tokens(_usage(pair, is_round=is_round), usages)
             meter.unknown_calls += calls
 
     def _write(self, record: dict[str, Any]) -> None:
@@ -125,8 +130,12 @@ class Batches:
     def _take(self, record: dict[str, Any]) -> None:
         token = record["batch"]
         if "requests" in record:
-            requests = tuple(SentRequest(*entry) for entry in record["requests"])
-            self._open[token] = SentBatch(token, requests, record["at"], record["file"])
+            sent = SentBatch(token, (), record["at"], record["file"])
+            requests = tuple(
+                replace(SentRequest(*entry), is_discounted=not sent.is_round)
+                for entry in record["requests"]
+            )
+            self._open[token] = replace(sent, requests=requests)
         elif "id" in record:
             self._open[token] = replace(self._open[token], id=record["id"])
         elif "cancelled" in record:
@@ -140,6 +149,13 @@ def left_open(directory: Path) -> Iterator[SentBatch]:
     log = Batches(directory / NAME, Meter(), read_only=True)
     yield from log.open.values()
     log.leave()
+
+
+def _usage(pair: Sequence[int], *, is_round: bool) -> Usage:
+    """Tokens at the price of their batch."""
+    prompt, completion = pair
+    usage = Usage(prompt, completion)
+    return usage if is_round else usage.in_batch()
 
 
 def _pair(usage: Usage) -> list[int]:

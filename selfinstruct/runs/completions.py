@@ -6,16 +6,15 @@ with "error" is a request that was lost. A later line of the same key takes its 
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.errors import NoRoom, UserError
+from selfinstruct.errors import UserError
 from selfinstruct.models import Completion, Request, Usage
+from selfinstruct.models.disk import disk_errors
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.runs.journal import Journal
 from selfinstruct.text import to_json
@@ -137,22 +136,6 @@ def append(journal: Journal, line: str) -> int:
     """`Journal.append` that raises NoRoom for a full disk, and UserError for a failing disk."""
     with disk_errors(journal.path):
         return journal.append(line)
-
-
-@contextlib.contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's errors about a disk into NoRoom or UserError."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoRoom(
-                f"{path}: the disk is full; make room, all that was written is whole"
-            ) from None
-        what = error.strerror or error
-        raise UserError(
-            f"{path}: cannot be written ({what}); mend the disk and start the same command again"
-        ) from None
 
 
 def _read(line: bytes) -> tuple[str, str, Completion, str] | None:

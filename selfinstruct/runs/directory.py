@@ -6,6 +6,8 @@ run.json            config, fingerprints of seeds and templates, versions; for e
 completions.jsonl   every reply paid for
 spending.jsonl      every call that was sent, and the most that the call can have cost
 batches.jsonl       the same for calls through a batch endpoint, if there were any
+executions.jsonl    what became of every program that was run, if there were any
+rounds/             requests that go out as files, and the replies to them
 instructions.jsonl  admitted instructions
 rejected.jsonl      everything that was dropped, with its reason
 examples.jsonl      the dataset
@@ -32,9 +34,11 @@ from selfinstruct.asking.endpoint import changes
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
+from selfinstruct.models.batch.rounds import FOLDER as ROUNDS
+from selfinstruct.models.disk import disk_errors
 from selfinstruct.recipes.catalogue import config_of
 from selfinstruct.runs.batches import NAME as BATCHES
-from selfinstruct.runs.completions import disk_errors
+from selfinstruct.runs.executions import NAME as EXECUTIONS
 from selfinstruct.runs.inputs import FOLDER, Inputs
 from selfinstruct.runs.journal import digest_of, write_whole
 from selfinstruct.runs.spending import NAME as SPENDING
@@ -52,6 +56,7 @@ OURS = {
     "checkpoint.json",
     "lock",
     FOLDER,
+    ROUNDS,
     *DERIVED,
 }
 

@@ -160,14 +160,14 @@ def _pace(run: Run, recipe: Recipe, instructions: int) -> Pace:
     config = run.config
     return Pace(
         config.stop_after,
-        ROUND if config.batch else config.concurrency,
+        ROUND if config.is_batched else config.concurrency,
         turns=run.funnel.turns,
         admitted=instructions,
         known=instructions,
         examples=run.funnel.examples,
         per_turn=recipe.per_item(),
         most=recipe.per_instruction(),
-        evenly=not config.batch,
+        evenly=not config.is_batched,
     )
 
 

@@ -13,13 +13,15 @@ from pathlib import Path
 from selfinstruct.asking.config import Config
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
+from selfinstruct.models.batch.rounds import FOLDER as ROUNDS
+from selfinstruct.models.disk import disk_errors
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.openai.fields import read_learned
 from selfinstruct.recipes import Outcome, Recipe
 from selfinstruct.recipes.engine import Step
 from selfinstruct.runs.batches import NAME as BATCHES
 from selfinstruct.runs.batches import Batches
-from selfinstruct.runs.completions import Completions, append, disk_errors
+from selfinstruct.runs.completions import Completions, append
 from selfinstruct.runs.directory import (
     DERIVED,
     FILES,
@@ -191,7 +193,9 @@ class Run:
     def discard(self) -> None:
         """Take a directory away again in which nothing has happened."""
         self._close_files()
-        for name in OURS - {FOLDER}:
+        for name in (FOLDER, ROUNDS):
+            shutil.rmtree(self.directory / name, ignore_errors=True)
+        for name in OURS - {FOLDER, ROUNDS}:
             (self.directory / name).unlink(missing_ok=True)
         shutil.rmtree(self.directory / FOLDER, ignore_errors=True)
         with contextlib.suppress(OSError):  # it was there before us, with something in it

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from selfinstruct.models import Usage
+from selfinstruct.models.disk import disk_errors
 from selfinstruct.models.money.meter import Meter, Tokens
-from selfinstruct.runs.completions import append, disk_errors
+from selfinstruct.runs.completions import append
 from selfinstruct.runs.journal import Journal, write_whole
 from selfinstruct.text import to_json
 

@@ -5,7 +5,7 @@ The calls raise Transient or ModelError. The state of a run is kept elsewhere, i
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,8 @@ from selfinstruct.errors import ModelError, Transient
 from selfinstruct.models import Completion, Request
 from selfinstruct.models.batch.lines import Line, read_lines
 from selfinstruct.models.batch.log import SentBatch
+from selfinstruct.models.batch.place import line_of, path_of
 from selfinstruct.models.batch.state import BatchState
-from selfinstruct.models.openai.bodies import body_of
 from selfinstruct.models.openai.errors import AmbiguousFailure
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ class NotThere(ModelError):
 
 
 class BatchApi:
-    """The batch interface of an endpoint."""
+    """The batch interface of an endpoint: an implementation of place.Place."""
+
+    is_discounted, settle = True, 10.0
+    pauses, most_waiting = (5.0, 60.0), math.inf
 
     def __init__(self, endpoint: OpenAI) -> None:
         self._endpoint, self._session = endpoint, endpoint.session
@@ -51,13 +54,7 @@ class BatchApi:
 
     def line(self, request: Request) -> bytes:
         """A request as a line of a batch's file."""
-        record = {
-            "custom_id": request.key,
-            "method": "POST",
-            "url": _path(request),
-            "body": body_of(request, self.left_out),
-        }
-        return json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+        return line_of(request, self.left_out)
 
     async def upload(self, lines: bytes) -> str:
         """Upload a batch's requests as a file. Returns the file's id."""
@@ -74,7 +71,7 @@ class BatchApi:
         like: any of the requests, which are all of the same kind. The endpoint keeps the token as
         the batch's metadata, for `find`.
         """
-        wanted = {"input_file_id": sent.file, "endpoint": _path(like), "completion_window": "24h"}
+        wanted = {"input_file_id": sent.file, "endpoint": path_of(like), "completion_window": "24h"}
         record = await self._record(
             lambda client: client.batches.with_raw_response.create(
                 **wanted,
@@ -201,10 +198,6 @@ async def lines_of(
 
 async def _list(client: Any, after: Mapping[str, Any]) -> Any:
     return await client.batches.with_raw_response.list(limit=100, **after)
-
-
-def _path(request: Request) -> str:
-    return "/v1/chat/completions" if request.api == "chat" else "/v1/completions"
 
 
 def _created_at(batch: Mapping[str, Any]) -> float:

@@ -17,10 +17,10 @@ from typing import Any
 
 from selfinstruct.errors import CapReached, ModelError, RequestFailed, Transient
 from selfinstruct.models import Completion, Model, Request, Usage
-from selfinstruct.models.batch.api import BatchApi
 from selfinstruct.models.batch.collector import Collector, PendingRequest
 from selfinstruct.models.batch.log import Log, ReplyRecord, SentBatch
 from selfinstruct.models.batch.patience import Patience
+from selfinstruct.models.batch.place import Place
 from selfinstruct.models.batch.polling import Polling, count_of
 from selfinstruct.models.batch.replies import Replies
 from selfinstruct.models.batch.result import BatchResult
@@ -42,7 +42,7 @@ class Batch:
 
     def __init__(
         self,
-        api: BatchApi,
+        api: Place,
         log: Log,
         record: ReplyRecord,
         budget: Budget,
@@ -110,7 +110,7 @@ class Batch:
         """Raises Unanswered."""
         if key in self._held:
             return await self._waiters.wait(key, request)
-        most = await self._budget.reserve_in_batch(request)
+        most = await self._budget.reserve_in_batch(request, is_discounted=self._api.is_discounted)
         self._collector.add(key, PendingRequest(request, most))
         try:
             return await self._waiters.wait(key, request)

@@ -42,8 +42,8 @@ class Line:
 
 def read_lines(content: bytes) -> Iterator[Line]:
     """The lines of a file that can be read, each for a request. Some files are a JSON array."""
-    records = _parsed(content) if content.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"[") else None
-    for record in records if isinstance(records, list) else map(_parsed, io.BytesIO(content)):
+    records = parsed(content) if content.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"[") else None
+    for record in records if isinstance(records, list) else map(parsed, io.BytesIO(content)):
         line = Line.of(record) if isinstance(record, dict) else None
         if line is not None:
             yield line
@@ -63,12 +63,12 @@ def _answer(response: Mapping[str, Any]) -> tuple[int | None, Any]:
 def _unpacked(value: Any) -> Any:
     """A JSON value that was sent as a text; other values unchanged."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        parsed = _parsed(value)
-        return value if parsed is None else parsed
+        inner = parsed(value)
+        return value if inner is None else inner
     return value
 
 
-def _parsed(text: bytes | str) -> Any:
+def parsed(text: bytes | str) -> Any:
     """None for a text that is not JSON."""
     try:
         return json.loads(text)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from selfinstruct.models import Completion, Decoding, Request, Usage
 
 # How a batch ended that the endpoint has never heard of: nothing was sent, nothing is charged.
 NEVER_MADE = "never made"
+ROUND = "rounds/"  # begins the ids of batches that are files (rounds.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +24,19 @@ class SentRequest:
     prompt_tokens: int  # at most
     completion_tokens: int  # at most
     model: str = ""  # "": the run's main model
+    is_discounted: bool = True  # costs the batch price
 
     @classmethod
     def of(cls, request: Request, most: Usage) -> SentRequest:
         tokens = (most.prompt_tokens, most.completion_tokens)
-        return cls(request.key, request.stage, request.place, *tokens, request.model)
+        is_discounted = most == most.in_batch()
+        return cls(request.key, request.stage, request.place, *tokens, request.model, is_discounted)
 
     @property
     def most(self) -> Usage:
         """The most tokens that the request can take."""
-        return Usage(self.prompt_tokens, self.completion_tokens).in_batch()
+        most = Usage(self.prompt_tokens, self.completion_tokens)
+        return most.in_batch() if self.is_discounted else most
 
     @property
     def request(self) -> Request:
@@ -50,6 +55,10 @@ class SentBatch:
     id: str | None = None  # None until the endpoint is known to have the batch
     is_cancelled: bool = False  # by us
 
+    @property
+    def is_round(self) -> bool:
+        return self.file.startswith(ROUND)
+
 
 class Log(Protocol):
     """The ledger of batches (runs/batches.py). A batch is written down whole before it is made.
@@ -60,6 +69,11 @@ class Log(Protocol):
     @property
     def open(self) -> Mapping[str, SentBatch]:
         """By token, in the order in which the batches began."""
+        ...
+
+    @property
+    def home(self) -> Path:
+        """The folder in which batches lie that are files."""
         ...
 
     def begin(self, sent: SentBatch) -> None: ...

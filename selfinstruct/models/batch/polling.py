@@ -7,11 +7,12 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 
-from selfinstruct.errors import ModelError
-from selfinstruct.models.batch.api import BatchApi, NotThere, lines_of
+from selfinstruct.errors import ModelError, NotYet
+from selfinstruct.models.batch.api import NotThere, lines_of
 from selfinstruct.models.batch.lines import Line
 from selfinstruct.models.batch.log import Log, SentBatch
 from selfinstruct.models.batch.patience import Patience
+from selfinstruct.models.batch.place import Place
 from selfinstruct.models.batch.state import BatchState
 from selfinstruct.models.disk import Notice
 
@@ -23,14 +24,14 @@ class Polling:
     batches any more, and pauses are short.
     """
 
-    PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds between two looks at a batch
     LATE = 600.0  # seconds until an endpoint shows a new batch, or the files of an ended one
     GROWING = 120.0  # seconds until a file that has an id is there and whole
     _HURRIED_PAUSE = 0.5
+    _LEAST_WAIT = 3.0  # seconds, more than the collector waits for further requests
 
     def __init__(
         self,
-        api: BatchApi,
+        api: Place,
         log: Log,
         patiently: Patience,
         waiting: Callable[[str], None],
@@ -43,17 +44,23 @@ class Polling:
         self.hurry = asyncio.Event()
 
     async def end_of(self, sent: SentBatch) -> BatchState:
-        """Wait until the batch has ended. Raises ModelError."""
-        pause, begun = self.PAUSE, time.monotonic()
+        """Wait until the batch has ended. Raises ModelError, or NotYet after a long silence."""
+        (pause, longest), begun = self._api.pauses, time.monotonic()
+        heard = begun
         while True:
             state = await self._state(sent, begun)
             if state is not None:
+                if state.counts.completed != self._done.get(sent.token):
+                    heard = time.monotonic()
                 self._done[sent.token] = state.counts.completed or 0
                 self.tell_waiting()
                 if state.has_ended:
                     return state
+            # Requests that come at the same time are sent first.
+            if time.monotonic() - heard > max(self._api.most_waiting, self._LEAST_WAIT):
+                raise NotYet(f"waits for the replies to {sent.id}")
             await self.rest(pause)
-            pause = min(pause * 1.5, self.LONGEST_PAUSE)
+            pause = min(pause * 1.5, longest)
 
     async def _state(self, sent: SentBatch, begun: float) -> BatchState | None:
         """None if the batch cannot be seen yet. begun: time of the first look. Raises ModelError."""

@@ -13,9 +13,10 @@ from dataclasses import replace
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Completion, Usage
-from selfinstruct.models.batch.api import BatchApi, NotThere
+from selfinstruct.models.batch.api import NotThere
 from selfinstruct.models.batch.lines import Line
 from selfinstruct.models.batch.log import Log, ReplyRecord, SentBatch, SentRequest
+from selfinstruct.models.batch.place import Place
 from selfinstruct.models.batch.polling import Polling, count_of
 from selfinstruct.models.batch.result import BatchResult
 from selfinstruct.models.batch.state import COMPLETED, EXPIRED, BatchState
@@ -34,7 +35,7 @@ class Replies:
 
     def __init__(
         self,
-        api: BatchApi,
+        api: Place,
         log: Log,
         record: ReplyRecord,
         budget: Budget,
@@ -54,7 +55,9 @@ class Replies:
         left_out: the fields that the bodies did without. In a hurry a batch whose files are late
         stays open, for the next sitting.
         """
-        ended, answered, pause = 0.0, 0, self._polling.PAUSE
+        ended, answered = 0.0, 0
+        first, longest = self._api.pauses
+        pause = first
         while True:
             state = await self._polling.end_of(sent)
             ended = ended or time.monotonic()
@@ -63,11 +66,11 @@ class Replies:
             waited = time.monotonic() - ended
             if not result.is_late or self._is_over(state, waited):
                 return result
-            if pause == self._polling.PAUSE:
+            if pause == first:
                 missing = count_of(len(result.missing), "reply", "replies")
                 self._notice(f"batch {sent.id}: {state.status}; waits for {missing} in its files")
             await self._polling.rest(pause)
-            pause = min(pause * 2.0, self._polling.LONGEST_PAUSE)
+            pause = min(pause * 2.0, longest)
 
     def _is_over(self, state: BatchState, waited: float) -> bool:
         """Whether files that are late after so many seconds will never come.
@@ -78,7 +81,7 @@ class Replies:
             return False
         if not state.has_answers:
             return waited > self._polling.LATE
-        is_over = waited > (self._polling.PAUSE if self._was_in_vain else self._polling.GROWING)
+        is_over = waited > (self._api.pauses[0] if self._was_in_vain else self._polling.GROWING)
         self._was_in_vain |= is_over
         return is_over
 
@@ -184,7 +187,8 @@ class Replies:
             prompt = sent.prompt_tokens // 4 + 1
             estimated = prompt + (usage.completion_tokens if usage.estimated_tokens else 0)
             usage = replace(usage, prompt_tokens=prompt, estimated_tokens=estimated)
-        return replace(completion, usage=usage.in_batch())
+        usage = usage.in_batch() if self._api.is_discounted else usage
+        return replace(completion, usage=usage)
 
     def _leave(self, key: str, error: Exception | None, *, is_counted: bool) -> None:
         is_free_of_fault = (

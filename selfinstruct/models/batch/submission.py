@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from selfinstruct.errors import ModelError, Transient
 from selfinstruct.models import Request, Usage
-from selfinstruct.models.batch.api import BatchApi, NotThere
+from selfinstruct.models.batch.api import NotThere
 from selfinstruct.models.batch.collector import PendingRequest
 from selfinstruct.models.batch.log import NEVER_MADE, Log, SentBatch, SentRequest
 from selfinstruct.models.batch.patience import Patience
+from selfinstruct.models.batch.place import Place
 from selfinstruct.models.batch.waiters import Unanswered, Waiters
 from selfinstruct.models.disk import Notice, when_there_is_room
 from selfinstruct.models.money.budget import Budget
@@ -26,11 +27,9 @@ class Submission:
     held: by key, the tokens reserved for requests in open batches.
     """
 
-    SETTLE = 10.0  # seconds until the endpoint lists a batch that was made when a process died
-
     def __init__(
         self,
-        api: BatchApi,
+        api: Place,
         log: Log,
         budget: Budget,
         waiters: Waiters,
@@ -69,7 +68,7 @@ class Submission:
         """
         batch_id = await self._patiently(lambda: self._find(sent))
         if batch_id is None:
-            await asyncio.sleep(self.SETTLE)
+            await asyncio.sleep(self._api.settle)
             batch_id = await self._patiently(lambda: self._find(sent))
         if batch_id is not None:
             return await self._named(sent, batch_id)
@@ -104,7 +103,7 @@ class Submission:
 
         async def create() -> str:
             if next(trials):
-                for pause in (self.SETTLE, 2 * self.SETTLE):
+                for pause in (self._api.settle, 2 * self._api.settle):
                     await asyncio.sleep(pause)
                     if (found := await self._find(sent)) is not None:
                         return found

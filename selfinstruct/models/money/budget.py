@@ -101,12 +101,13 @@ class Budget:
             raise
         return most
 
-    async def reserve_in_batch(self, request: Request) -> Usage:
-        """As `reserve`, at the batch price and without the ledger.
+    async def reserve_in_batch(self, request: Request, *, is_discounted: bool = True) -> Usage:
+        """As `reserve`, without the ledger. is_discounted: at the batch price.
 
         A batch is written down as a whole (models/batch/submission.py).
         """
-        most = worst(request, self._excess).in_batch()
+        most = worst(request, self._excess)
+        most = most.in_batch() if is_discounted else most
         await self._take_room(most, self.meter.other(request.model))
         return most
 

@@ -1,0 +1,165 @@
+"""Workers: they answer the rounds of a run, file by file (models/batch/rounds.py).
+
+A worker claims a file of requests by a lock that ends with its process. It asks for the requests
+that have no reply yet, and writes each reply as a line of its own file, so that a worker that is
+killed loses none, and the next worker buys none again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import itertools
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfinstruct.asking.endpoint import Endpoint
+from selfinstruct.asking.probes import Scratch
+from selfinstruct.asking.sitting import sitting
+from selfinstruct.errors import UserError
+from selfinstruct.models import Completion, Model, Request
+from selfinstruct.models.batch.folder import REPLIES, RoundFolder, rounds_in
+from selfinstruct.models.batch.wire import reply_line, request_of
+from selfinstruct.models.disk import Notice, disk_errors
+from selfinstruct.text import to_json
+
+_LOOK_EVERY = 2.0  # seconds, between two looks for new rounds
+
+
+@dataclass(slots=True)
+class Answered:
+    """Counts of a worker's sitting. failed: requests that were refused for good."""
+
+    files: int = 0
+    replies: int = 0
+    failed: int = 0
+
+
+class _Passing(Scratch):
+    """Books of a worker, whose replies lie in files of their own."""
+
+    def put(self, key: str, request: Request, completion: Completion, seconds: float) -> None: ...
+
+
+async def answer(
+    folders: Sequence[Path],
+    config: Endpoint,
+    *,
+    notice: Notice,
+    follows: bool = False,
+    seconds: float | None = None,
+) -> Answered:
+    """Answer the rounds in some folders until no request waits; `follows`: wait for more rounds.
+
+    Raises UserError, ModelError or Interrupted. All written replies stay.
+    """
+    done = Answered()
+    async with sitting(config, _Passing(), notice=notice, seconds=seconds) as at:
+        while True:
+            count = done.files
+            for path in _waiting(folders):
+                with _claimed(path) as is_ours:
+                    if is_ours:
+                        await _answer_file(path, at.model, config, done, notice)
+            if done.files == count:
+                if not follows:
+                    return done
+                await asyncio.sleep(_LOOK_EVERY)
+
+
+def _waiting(folders: Sequence[Path]) -> Iterator[Path]:
+    """The files of requests of all open rounds, the oldest round first."""
+    for home in folders:
+        for folder in rounds_in(home):
+            if folder.closed is None:
+                yield from folder.requests
+
+
+@contextlib.contextmanager
+def _claimed(path: Path) -> Iterator[bool]:
+    """Claim a file of requests. False if another worker has the file."""
+    lock = path.with_suffix(".lock")
+    with disk_errors(lock):
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        except OSError as error:
+            raise UserError(
+                f"{lock}: cannot be locked ({error.strerror}); the file system must know flock"
+            ) from None
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+async def _answer_file(
+    path: Path, model: Model, config: Endpoint, done: Answered, notice: Notice
+) -> None:
+    """Answer the requests of a file that have no reply yet."""
+    round_folder = RoundFolder(path.parent)
+    round_folder.read()
+    known = round_folder.answered | round_folder.failed
+    records = [record for record in _records(path, notice) if record["custom_id"] not in known]
+    if not records:
+        return
+    name = f"{path.stem.removeprefix('requests-')}-{uuid.uuid4().hex[:8]}"
+    with disk_errors(path.parent):
+        file = os.open(
+            path.parent / REPLIES.format(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
+        )
+    queue = iter(records)
+
+    async def work() -> None:
+        for record in queue:
+            await _answer_request(record, model, config, done, write)
+
+    def write(line: Mapping[str, Any]) -> None:
+        with disk_errors(path.parent):
+            os.write(file, to_json(line).encode("utf-8") + b"\n")
+
+    tasks = [asyncio.ensure_future(work()) for _ in range(min(config.concurrency, len(records)))]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        os.close(file)
+    done.files += 1
+    notice(f"{path.parent.name}/{path.name}: {len(records):,} requests answered")
+
+
+async def _answer_request(
+    record: Mapping[str, Any],
+    model: Model,
+    config: Endpoint,
+    done: Answered,
+    write: Callable[[Mapping[str, Any]], None],
+) -> None:
+    request = request_of(record, config.model)
+    completion = await model.complete(request)
+    done.replies += completion.error is None
+    done.failed += completion.error is not None
+    write(reply_line(record["custom_id"], request, completion))
+
+
+def _records(path: Path, notice: Notice) -> Iterator[dict[str, Any]]:
+    """The requests of a file. Lines that hold none are named."""
+    with path.open("rb") as file:
+        for number, line in zip(itertools.count(1), file, strict=False):
+            try:
+                record = json.loads(line)
+                request_of(record, "")
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                notice(f"{path}:{number}: no request ({type(error).__name__}); passed over")
+                continue
+            yield record
