@@ -28,14 +28,15 @@ class Question:
 
     `parse` takes the reply's text and its finish reason. `names` are the values that the template
     may use; without the first every request would be the same. `schema` has the properties of a
-    JSON reply. `unread` is the content of a reply that never came. `reply_tokens` is an estimate.
+    JSON reply, or makes them of the values. `unread` is the content of a reply that never came.
+    `reply_tokens` is an estimate.
     `parse_edition_1` reads the replies of runs that began under version 0.1, where that differs.
     """
 
     name: str
     parse: Callable[[str, str], Any]
     names: tuple[str, ...]
-    schema: Mapping[str, Any] | None = None
+    schema: Mapping[str, Any] | Callable[[Mapping[str, object]], Mapping[str, Any]] | None = None
     unread: Callable[..., Any] = Parsed  # called with `reason`
     reply_tokens: float = 150.0
     template: str = ""  # where no file has one
@@ -162,7 +163,7 @@ class Stage:
             response_format=endpoint.response_format,
             grammar=self.template.grammar,
             extra=self.extra,
-            schema=question.schema,
+            schema=question.schema(values) if callable(question.schema) else question.schema,
             shrinks=question.shrinks,
         )
 

@@ -13,6 +13,7 @@ from selfinstruct.cli.adherence_command import adherence
 from selfinstruct.cli.check_command import check
 from selfinstruct.cli.dedupe_command import dedupe
 from selfinstruct.cli.directory_commands import init, status, verify
+from selfinstruct.cli.dynosaur_command import dynosaur
 from selfinstruct.cli.export_command import export
 from selfinstruct.cli.generate_command import generate
 from selfinstruct.cli.judge_command import judge
@@ -51,8 +52,9 @@ for _command in (
         generate,
         respond,
         *map(command_of, ("unnatural", "evolve", "paraphrase", "constrain")),
-        natural,
         invert,
+        dynosaur,
+        natural,
         resume,
         try_endpoint,
         init,

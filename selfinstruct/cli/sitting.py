@@ -48,6 +48,8 @@ def sit(
     show(run.funnel.lines(run.config.items))
     show(_three_examples(directory))
     show([f"\n{run.funnel.examples} examples in {directory / 'examples.jsonl'}"])
+    if inputs.recipe.prices_examples:
+        show([_price(run)])
 
 
 def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
@@ -90,6 +92,17 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
         sys.exit(stop.code)
     finally:
         progress.close()
+
+
+def _price(run: Run) -> str:
+    """The tokens and the price of 1,000 examples, with all calls of the run."""
+    from selfinstruct.models.money.prices import cost_of
+
+    share = 1000 / max(1, run.funnel.examples)
+    usage, cost = run.meter.paid.total, cost_of(run.config, run.meter)
+    tokens = (usage.prompt_tokens + usage.completion_tokens) * share
+    said = "the price is unknown" if cost is None else f"${cost * share:,.4f}"
+    return f"1,000 examples took {tokens:,.0f} tokens: {said}"
 
 
 def _so_far(run: Run) -> str:

@@ -43,6 +43,7 @@ class Instruction:
     # On request, as the paper's own runs recorded: max, mean, most_similar (ten).
     similarity: dict[str, Any] | None = None
     input: str | None = None  # of a recipe that drafts inputs with their instructions
+    source: dict[str, Any] | None = None  # of a recipe over datasets: the dataset and the fields
 
     def to_line(self) -> str:
         record = {"id": self.id, "instruction": self.text, **_rest(self, "id", "text")}
@@ -50,7 +51,7 @@ class Instruction:
             {
                 name: value
                 for name, value in record.items()
-                if name not in ("similarity", "input") or value is not None
+                if name not in ("similarity", "input", "source") or value is not None
             }
         )
 

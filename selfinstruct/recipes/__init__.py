@@ -44,6 +44,7 @@ class Recipe:
 
     questions: ClassVar[Sequence[Question]] = ()
     is_endless: ClassVar[bool] = False  # items never end
+    prices_examples: ClassVar[bool] = False  # plan and end say the price of 1,000 examples
     labels: ClassVar[Mapping[str, str]] = {}  # of fingerprints, for messages
     themes: Themes = Themes()  # set for the recipes whose settings name topics or personas
 
@@ -77,6 +78,10 @@ class Recipe:
     async def begin(self, ask: Ask) -> None:
         """Ask for what all items need, before the first item of a sitting."""
         self.themes = await self.themes.written(ask)
+
+    def typical(self) -> int | None:
+        """How many examples a run will have, about, where `expected` does not know."""
+        return None
 
     def items(self, start: int) -> Iterator[Any]:
         """The items from number `start` on. Item k never depends on replies."""

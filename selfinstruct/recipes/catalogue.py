@@ -65,6 +65,10 @@ RECIPES: dict[str, Kind] = {
         "selfinstruct.recipes.constraints:ConstrainConfig",
         "selfinstruct.recipes.constraints:Constrain",
     ),
+    "dynosaur": Kind(
+        "selfinstruct.recipes.dynosaur.settings:DynosaurConfig",
+        "selfinstruct.recipes.dynosaur.recipe:Dynosaur",
+    ),
     "natural": Kind(
         "selfinstruct.recipes.natural:NaturalConfig", "selfinstruct.recipes.natural:Natural"
     ),

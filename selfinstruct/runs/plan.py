@@ -64,13 +64,14 @@ def _characters(inputs: Inputs, recipe: Recipe, stage: str, first: Request | Non
 def lines(inputs: Inputs, *, done: int) -> Iterator[str]:
     """The plan for a person; `done` examples are there already."""
     config, recipe, first = inputs.config, inputs.open(), first_request(inputs)
-    wanted = config.n or inputs.expected() or 0
+    known = config.n or inputs.expected()
+    wanted = known or recipe.typical() or 0
     left = max(0, wanted - done)
     well, badly = (
         estimate(inputs, recipe, first, examples=left, lucky=lucky) for lucky in (True, False)
     )
     there = f" ({done:,} of {wanted:,} are there already)" if done else ""
-    yield f"plan: {left:,} examples{there}"
+    yield f"plan: {'' if known else 'about '}{left:,} examples{there}"
     where = f" at {config.addresses}" if config.base_url else ""
     names = ", ".join(config.models)
     yield f"  model        {names}{where}, --api {config.api}, {config.method}"
@@ -83,7 +84,7 @@ def lines(inputs: Inputs, *, done: int) -> Iterator[str]:
     yield f"  {'tokens':<12} {few:>11,} to {many:,} prompt"
     few, many = sorted((well.usage.completion_tokens, badly.usage.completion_tokens))
     yield f"  {'':<12} {few:>11,} to {many:,} completion"
-    yield from _cost(config, well.usage, badly.usage)
+    yield from _cost(config, well.usage, badly.usage, left if recipe.prices_examples else 0)
     if first is None:
         yield "nothing is left to be asked"
         return
@@ -94,7 +95,8 @@ def lines(inputs: Inputs, *, done: int) -> Iterator[str]:
     yield "--- end; nothing was sent"
 
 
-def _cost(config: Config, well: Usage, badly: Usage) -> Iterator[str]:
+def _cost(config: Config, well: Usage, badly: Usage, examples: int) -> Iterator[str]:
+    """examples: more than 0 where the price of 1,000 is to be said."""
     _, *others = config.models
     prices = prices_of(config, others)
     if prices is None:
@@ -103,6 +105,9 @@ def _cost(config: Config, well: Usage, badly: Usage) -> Iterator[str]:
     low, high = sorted(prices.cost(_shared(usage, others)) for usage in (well, badly))
     batch = ", at the batch price" if config.batch else ""
     yield f"  {'cost':<12} {f'${low:,.2f}':>11} to ${high:,.2f}{batch}"
+    if examples:
+        each = [f"${cost / examples * 1000:,.4f}" for cost in (low, high)]
+        yield f"  {'per 1,000':<12} {each[0]:>11} to {each[1]} (1,000 examples)"
     if 0 < config.max_cost < high:
         more = "more" if config.max_cost < low else "perhaps more"
         yield f"  {'':<12} {more:>11} than --max-cost ${config.max_cost:,.2f}"

@@ -24,6 +24,7 @@ from selfinstruct.models.scripted.chats import (
     user_turn,
 )
 from selfinstruct.models.scripted.classification import yes_or_no
+from selfinstruct.models.scripted.datasets import dataset_tasks
 from selfinstruct.models.scripted.elicited import elicited_task
 from selfinstruct.models.scripted.instances import input_first, output_first
 from selfinstruct.models.scripted.instructions import new_instructions
@@ -82,6 +83,8 @@ STAGES: Mapping[str, Callable[[Random, Request], str]] = {
     **dict.fromkeys(OPERATORS, evolved),
     "same": sameness,
     "invert": inverted,
+    "aware": dataset_tasks,
+    "unaware": dataset_tasks,
     "follow": constrained,
     "reword": reworded,
     "topics": topics,

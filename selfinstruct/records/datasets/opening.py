@@ -43,6 +43,13 @@ def open_dataset(name: str) -> Dataset:
     return open_named(place, config or "", split or "")
 
 
+def absolute(name: str) -> str:
+    """The name with its path made absolute; a name on the Hub as it stands."""
+    found = _PLACE.fullmatch(name)
+    place = name if found is None or Path(name).exists() else found["place"]
+    return str(Path(place).absolute()) + name[len(place) :] if Path(place).exists() else name
+
+
 def _local(path: Path, config: str, split: str) -> Dataset:
     path = path.absolute()
     if path.is_dir() and (path / EXAMPLES).is_file():

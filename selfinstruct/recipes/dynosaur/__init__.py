@@ -1,0 +1,1 @@
+"""Dynosaur: annotated datasets become tasks. recipe.py is the recipe; its docstring the card."""

@@ -1,0 +1,86 @@
+"""The datasets of a run, and the tasks of a list that are over them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from selfinstruct.errors import UserError
+from selfinstruct.recipes import Materials
+from selfinstruct.recipes.dynosaur.settings import DynosaurConfig
+from selfinstruct.recipes.dynosaur.task_list import (
+    FILE,
+    ListedTask,
+    of_dataset,
+    read_list,
+    to_lines,
+)
+from selfinstruct.records.datasets import Dataset, open_dataset
+
+_TASKS = 2.8  # kept of a dataset on average, in the published list
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """Datasets, and the listed tasks of each. others: tasks of datasets that are not here."""
+
+    datasets: tuple[Dataset, ...]
+    listed: tuple[tuple[ListedTask, ...], ...]
+    others: int = 0
+
+    def typical(self, config: DynosaurConfig) -> int:
+        """How many examples there will be, about. Reads as many rows as may be used."""
+        found = 0.0
+        for dataset, listed in zip(self.datasets, self.listed, strict=True):
+            tasks = float(len(listed)) if config.tasks else _TASKS
+            rows = sum(1 for _ in islice(dataset.read(), config.per_task or None))
+            found += min(tasks * rows, config.per_dataset or tasks * rows)
+        return round(found)
+
+    def described(self, config: DynosaurConfig) -> Iterator[str]:
+        """Lines of the plan."""
+        for dataset, listed in zip(self.datasets, self.listed, strict=True):
+            said = dataset.card.license or "no licence in its card"
+            tasks = f", {len(listed)} listed tasks" if config.tasks else ""
+            yield f"  dataset      {dataset.place} ({said}){tasks}"
+
+    def remarks(self) -> Iterator[str]:
+        """Notices at the beginning of a sitting."""
+        if unlicensed := [each.name for each in self.datasets if not each.card.license]:
+            yield f"no licence is known of {', '.join(unlicensed)}; see to that before you share"
+        for dataset in self.datasets:
+            if dataset.unused:
+                yield f"{dataset.name}: files in no split, not used: {', '.join(dataset.unused)}"
+        if self.others:
+            yield f"{self.others:,} tasks of the list are over datasets that were not named"
+
+
+def read_materials(config: DynosaurConfig, kept: Path | None, named: Collection[str]) -> Materials:
+    """Opens the datasets. Raises UserError."""
+    if not config.datasets:
+        raise UserError("dynosaur: no dataset; name folders, files or names on the Hub")
+    datasets = tuple(map(open_dataset, config.datasets))
+    prints = [dataset.fingerprint for dataset in datasets]
+    for at, dataset in enumerate(datasets):
+        if dataset.fingerprint in prints[:at]:
+            raise UserError(f"{dataset.place}: given twice; name every dataset once")
+    fingerprints: dict[str, object] = {"datasets": prints}
+    if not config.tasks:
+        return Materials(Annotated(datasets, ((),) * len(datasets)), fingerprints=fingerprints)
+    is_kept = kept is not None and "tasks" not in named
+    tasks = read_list(str(kept / FILE) if kept is not None and is_kept else config.tasks)
+    listed = tuple(tuple(of_dataset(tasks, dataset)) for dataset in datasets)
+    if not any(listed):
+        names = ", ".join(dict.fromkeys(task.name for task in tasks[:5]))
+        raise UserError(
+            f"{config.tasks}: has no task over {', '.join(each.name for each in datasets)} "
+            f"(its datasets: {names}, ...); the names of list and folder must be the same"
+        )
+    used = [task for several in listed for task in several]
+    text = to_lines(used)
+    fingerprints["tasks"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    found = Annotated(datasets, listed, 0 if is_kept else len(tasks) - len(used))
+    return Materials(found, {FILE: text}, fingerprints)

@@ -1,0 +1,160 @@
+"""From tasks to rows, without a call: which rows are used, labels, and what a task must not be.
+
+A pass over a dataset decides on all its tasks. A task is a classification if its outputs are few,
+as many as `most_labels` and a quarter of the used rows at most; else it is a generation. Every
+figure is a share of all rows that the task uses, and not of the first hundred.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heappush, heapreplace
+from typing import Any
+
+from selfinstruct.recipes.dynosaur.fields import is_single, is_usable
+from selfinstruct.recipes.dynosaur.rendering import input_of, text_of, values_of
+from selfinstruct.recipes.dynosaur.settings import DynosaurConfig
+from selfinstruct.recipes.dynosaur.tasks import Dropped, Task
+from selfinstruct.records.datasets import Dataset, Row
+from selfinstruct.seeding import sampling_seed
+
+_MASK = (1 << 64) - 1
+_SHARE = 4  # rows for each label at least, on average
+_LONGEST_LABEL = 15  # characters, up to which labels are listed in the instruction
+
+
+@dataclass(frozen=True, slots=True)
+class Organised:
+    """A task with the facts of its used rows. reason: why it is dropped.
+
+    labels: in sorted order, of a classification. below: the draw up to which rows are used; None
+    where all are.
+    """
+
+    task: Task
+    rows: int
+    labels: tuple[str, ...] = ()
+    below: int | None = None
+    reason: str | None = None
+
+    @property
+    def is_classification(self) -> bool:
+        return bool(self.labels)
+
+    @property
+    def dropped(self) -> Dropped:
+        return self.task.dropped(self.reason or "")
+
+    @property
+    def instruction(self) -> str:
+        """The text of the instruction with the label space."""
+        return with_labels(self.task.instruction, self.labels)
+
+
+def with_labels(text: str, labels: Sequence[str]) -> str:
+    """An instruction with its label space, unless labels are long or all named already."""
+    if not labels or max(map(len, labels)) > _LONGEST_LABEL or _names_all(text, labels):
+        return text
+    stop = "" if text.endswith((".", "?", "!", ":")) else "."
+    return f"{text}{stop} Answer with one of these: {', '.join(labels)}."
+
+
+def _names_all(text: str, labels: Sequence[str]) -> bool:
+    folded = text.casefold()
+    return all(label.casefold() in folded for label in labels) and max(map(len, labels)) > 2
+
+
+def organised(dataset: Dataset, tasks: Sequence[Task], config: DynosaurConfig) -> list[Organised]:
+    """Decides on the tasks of a dataset in one pass. Raises UserError if that cannot be read."""
+    uses = [
+        _Use(task, salt_of(config.seed, dataset, task), limit, config.most_labels)
+        for task, limit in zip(tasks, _limits(config, len(tasks)), strict=True)
+    ]
+    for row in dataset:
+        if isinstance(row, Row):
+            for use in uses:
+                use.take(row)
+    return [use.decided(config) for use in uses]
+
+
+def _limits(config: DynosaurConfig, tasks: int) -> Iterator[int]:
+    """The most examples of each task, 0 for all; the first tasks have the rest of a division."""
+    for number in range(tasks):
+        limits = [config.per_task] if config.per_task else []
+        if config.per_dataset:
+            limits.append(max(1, (config.per_dataset + tasks - 1 - number) // tasks))
+        yield min(limits) if limits else 0
+
+
+@dataclass(slots=True)
+class _Use:
+    """A task's rows: all, or those of the lowest draws."""
+
+    task: Task
+    salt: int
+    limit: int
+    most_labels: int
+    rows: int = 0
+    labels: Counter[str] = field(default_factory=Counter)  # up to one too many
+    chosen: list[tuple[int, str]] = field(default_factory=list)  # negative draws, outputs
+
+    def take(self, row: Row) -> None:
+        pair = pair_of(row.fields, self.task.inputs, self.task.output)
+        if isinstance(pair, str):
+            return
+        self.rows += 1
+        output = pair[1][: _LONGEST_LABEL * 20]
+        if self.limit:
+            entry = (-drawn(row.number, self.salt), output)
+            if len(self.chosen) < self.limit:
+                heappush(self.chosen, entry)
+            elif entry > self.chosen[0]:
+                heapreplace(self.chosen, entry)
+        elif len(self.labels) <= self.most_labels or output in self.labels:
+            self.labels[output] += 1
+
+    def decided(self, config: DynosaurConfig) -> Organised:
+        if self.limit:
+            self.labels.update(output for _, output in self.chosen)
+        below = -self.chosen[0][0] if self.limit and self.rows > self.limit else None
+        rows = min(self.rows, self.limit) if self.limit else self.rows
+        few = len(self.labels) <= min(self.most_labels, max(1, rows // _SHARE))
+        reason = "no_rows" if not rows else self._why_not(rows, config) if few else None
+        labels = tuple(sorted(self.labels)) if few and reason is None else ()
+        return Organised(self.task, rows, labels, below, reason)
+
+    def _why_not(self, rows: int, config: DynosaurConfig) -> str | None:
+        """The reason to drop a classification, by shares of the used rows."""
+        if len(self.labels) == 1:
+            return "single_label"
+        bound = config.top_of_two if len(self.labels) == 2 else config.top_of_more
+        return "unbalanced_labels" if max(self.labels.values()) > bound * rows else None
+
+
+def pair_of(fields: Mapping[str, Any], inputs: Sequence[str], output: str) -> tuple[str, str] | str:
+    """The input and the output of an example, or why a row gives none."""
+    values = values_of(fields, (*inputs, output))
+    if values is None:
+        return "blank_field"
+    *given, target = values
+    if not is_single(target) or not all(map(is_usable, inputs, given)):
+        return "nested_value"
+    pair = input_of(inputs, given), text_of(target)
+    return "output_equals_input" if pair[0] == pair[1] else pair
+
+
+def salt_of(seed: int, dataset: Dataset, task: Task) -> int:
+    """An odd number of the task's own, so that tasks draw different rows."""
+    inputs, output = task.fields
+    place = (dataset.fingerprint, *inputs, output, task.instruction)
+    return 2 * sampling_seed(seed, "rows", *place) + 1
+
+
+def drawn(row: int, salt: int) -> int:
+    """The draw of a row for a task: a number of 64 bits that looks random (splitmix64)."""
+    mixed = (row * 0x9E3779B97F4A7C15 + salt * 0xD1342543DE82EF95) & _MASK
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
+    return mixed ^ (mixed >> 31)

@@ -1,0 +1,168 @@
+"""Dynosaur: annotated datasets become tasks (Yin et al., 2023, section 2).
+
+In: datasets with their cards. Out: tasks over their fields, and an example for each row used.
+Asks: twice a dataset, with its description (aware) and without (unaware), about its fields and two
+of its rows. Costs: two short requests a dataset, whatever its size: the published 800,000 examples
+took $11.5. Licence and source go along with every example.
+Differs from the published code: identifiers are known by their values; objects are opened, so that
+their members are fields; generation and classification are told apart by shares of all used rows,
+and labels stand in sorted order; of instructions that are alike for the same fields the first stays.
+
+    dataset -> fields, two rows -> aware ---+-> filters -> rows, labels -> admit     datasets first,
+                                   unaware -+   (tasks.py)  (organising.py)          then their rows
+    rows ------------------------------------------------------------------> examples     in parts
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+from selfinstruct.asking.stage import Ask, Question
+from selfinstruct.data.examples import Rejected
+from selfinstruct.data.tasks import Instruction
+from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
+from selfinstruct.recipes.dynosaur.examples import Admitted, Part, admitted_of, parts_of
+from selfinstruct.recipes.dynosaur.fields import Fields, fields_of
+from selfinstruct.recipes.dynosaur.materials import Annotated, read_materials
+from selfinstruct.recipes.dynosaur.organising import Organised, organised
+from selfinstruct.recipes.dynosaur.settings import QUESTIONS, DynosaurConfig
+from selfinstruct.recipes.dynosaur.tasks import TaskFilter, source_of
+from selfinstruct.records.datasets import Dataset
+from selfinstruct.similarity import RougeIndex
+
+_AHEAD = 4  # parts of rows that are read before they are committed
+
+
+class Dynosaur(Recipe):
+    """Finite: the first items are the datasets, then come their rows, in parts."""
+
+    config: DynosaurConfig
+    materials: Annotated
+    prices_examples: ClassVar[bool] = True
+    labels: ClassVar[Mapping[str, str]] = {
+        "datasets": "the datasets hold other bytes, or have another card",
+        "tasks": "the list of tasks is another",
+    }
+
+    def __init__(self, config: Any, materials: Any = None) -> None:
+        super().__init__(config, materials)
+        self._admitted: dict[int, list[Admitted]] = {}  # by the number of their dataset
+        self._count = 0
+        self._index = RougeIndex("unicode")
+        self._owners: list[int] = []  # the numbers of the datasets of the texts in the index
+
+    @classmethod
+    def questions_of(cls, config: Any) -> Sequence[Question]:
+        return tuple(QUESTIONS[name] for name in config.asked)
+
+    @classmethod
+    def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
+        return read_materials(config, kept, named)
+
+    def items(self, start: int) -> Iterator[int | Part]:
+        datasets = self.materials.datasets
+        yield from range(start, len(datasets))
+        yield from islice(parts_of(datasets), max(0, start - len(datasets)), None)
+
+    def may_open(self, ended: int) -> int:
+        """Rows are read when every task is known."""
+        return max(len(self.materials.datasets) - ended, 0) or _AHEAD
+
+    # ------------------------------------------------ tasks of a dataset
+
+    async def draft(self, at: int, item: int | Part, ask: Ask) -> Sequence[Any]:
+        if isinstance(item, Part):
+            return [item]
+        dataset = self.materials.datasets[item]
+        fields = await asyncio.to_thread(fields_of, dataset, self.config.seed)
+        if len(fields.offered) < 2:
+            return [_too_few(at, dataset, fields)]
+        tasks, dropped = await self._proposed(at, dataset, fields, ask)
+        found = await asyncio.to_thread(organised, dataset, tasks.kept, self.config)
+        unused = [each.dropped for each in found if each.reason is not None]
+        dropped += [each.rejected(at) for each in (*tasks.dropped, *unused)]
+        return [*dropped, *(each for each in found if each.reason is None)]
+
+    async def _proposed(
+        self, at: int, dataset: Dataset, fields: Fields, ask: Ask
+    ) -> tuple[TaskFilter, list[Rejected]]:
+        """The tasks of the replies, or of a list, and the replies that could not be read."""
+        tasks, dropped = TaskFilter(fields, self.config.novelty), list[Rejected]()
+        for listed in self.materials.listed[at]:
+            tasks.take([listed.task], "list", listed.name)
+        shown = fields.for_prompt(dataset)
+        asked = [ask(stage, f"t{at}", shown) for stage in self.config.asked]
+        for stage, reply in zip(self.config.asked, await asyncio.gather(*asked), strict=True):
+            dropped += dropped_replies(stage, at, reply)
+            tasks.take(reply.parsed.tasks, stage)
+        return tasks, dropped
+
+    def admit(self, at: int, draft: Organised | Part) -> Any:
+        if isinstance(draft, Part):
+            return draft
+        text = draft.task.instruction
+        if self.config.novelty_across < 1:
+            for position, score in self._index.matches(text, above=self.config.novelty_across):
+                if self._owners[position] != at:
+                    similar = self._index.texts()[position]
+                    return draft.task.dropped("similar_across", similar, score).rejected(at)
+        dataset = self.materials.datasets[at]
+        source = source_of(draft.task, dataset.name, draft.labels, draft.below)
+        instruction = Instruction(
+            f"i{self._count + 1:06d}",
+            draft.instruction,
+            at,
+            (),
+            draft.is_classification,
+            source=source,
+        )
+        self._take(at, instruction)
+        return instruction
+
+    def _take(self, at: int, instruction: Instruction) -> None:
+        admitted = admitted_of(instruction, self.materials.datasets[at], self.config)
+        self._admitted.setdefault(at, []).append(admitted)
+        self._index.add(admitted.task.instruction)
+        self._owners.append(at)
+        self._count += 1
+
+    def restore(self, instructions: Iterable[Instruction], ended: int) -> int:
+        for instruction in instructions:
+            self._take(instruction.turn, instruction)
+        return self._count
+
+    # ------------------------------------------------ examples
+
+    async def fill(self, at: int, admitted: Instruction | Part, ask: Ask) -> Sequence[Outcome]:
+        if isinstance(admitted, Instruction):
+            return [admitted]
+        return admitted.outcomes(at, self._admitted.get(admitted.number, ()), self.config)
+
+    def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
+        asked = len(self.materials.datasets) * (1.0 if lucky else 1.1)
+        return dict.fromkeys(self.config.asked, asked)
+
+    def specimens(self) -> Mapping[str, Mapping[str, object]]:
+        dataset = self.materials.datasets[0]
+        shown = fields_of(dataset, self.config.seed).for_prompt(dataset)
+        return dict.fromkeys(self.config.asked, shown)
+
+    def typical(self) -> int:
+        return self.materials.typical(self.config)
+
+    def described(self) -> Iterator[str]:
+        return self.materials.described(self.config)
+
+    def remarks(self) -> Iterator[str]:
+        return self.materials.remarks()
+
+
+def _too_few(at: int, dataset: Dataset, fields: Fields) -> Rejected:
+    dropped = ", ".join(f"{path}: {reason}" for path, reason in fields.dropped.items())
+    offered = ", ".join(fields.offered) or "none"
+    text = f"{dataset.name}: fields of use: {offered}" + (f" (not: {dropped})" if dropped else "")
+    return Rejected("read", "instance", "too_few_fields", at, text)
