@@ -25,6 +25,7 @@ ROOMS = (
     "parsing",
     "asking",
     "adherence",
+    "verification",
     "recipes",
     "runs",
     "annotate",
@@ -34,7 +35,7 @@ ROOMS = (
     "exports",
     "mixing",
 )
-ROOF = ("_keywords", "_calls", "_api", "cli", "__main__")
+ROOF = ("_keywords", "_calls", "_making", "_datasets", "_api", "cli", "__main__")
 
 # Every library from outside has one owner; arrays of numbers have two.
 OWNERS = {
@@ -59,7 +60,7 @@ OWNERS = {
     "tokenizers": "records",
     "tomli": "asking",
     "tqdm": "runs",
-    "typing_extensions": "_api",  # for type checkers alone
+    "typing_extensions": "_api _datasets _making",  # for type checkers alone
     "xllamacpp": "models",
     "yaml": "records",  # cards of datasets
 }
@@ -254,7 +255,8 @@ def test_nobody_below_the_command_line_swallows_everything() -> None:
         )
 
     assert {module for module in MODULES if any(map(swallows, ast.walk(tree_of(module))))} <= {
-        "cli"
+        "cli",
+        "verification.cell",  # ends with whatever the program raises that it runs
     }
 
 

@@ -12,6 +12,7 @@ from selfinstruct.asking.endpoint import EDITION, Endpoint, Rule, setting
 from selfinstruct.models import Decoding
 
 C = TypeVar("C", bound="Config")
+GATES = ("arithmetic", "code")  # of --verify-with; every other word is a model's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,37 @@ class Config(Endpoint):
         under="Speed and patience",
     )
 
+    verify_with: tuple[str, ...] = setting(
+        (),
+        "Who checks each example before it is kept: a model's name, 'code' (runs Python with tests "
+        "that a model writes), 'arithmetic' (computes sums again).",
+        under="Verification",
+    )
+    mend: int = setting(
+        1,
+        "Second attempts at an output that fails, with the reason shown: 1 or 0.",
+        under="Verification",
+    )
     edition: int = field(default=EDITION, metadata={"is_recorded_only": True})
 
     @property
     def recipe(self) -> str:
         """The name of the recipe in recipes/catalogue.py."""
         return self.RECIPE
+
+    @property
+    def verifiers(self) -> tuple[str, ...]:
+        """The models that review examples."""
+        return tuple(name for name in self.verify_with if name not in GATES)
+
+    @property
+    def answering(self) -> tuple[str, ...]:
+        """The models that write outputs, the main model first."""
+        return (self.model,)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.answering, *self.verifiers)))
 
     @property
     def stop_after(self) -> int:
@@ -60,6 +86,8 @@ class Config(Endpoint):
     def rules(self) -> Iterator[Rule]:
         yield "n", self.n >= 0, "at least 0 (0: all)"
         yield "stall_turns", self.stall_turns >= 1, "at least 1"
+        yield "mend", self.mend in (0, 1), "1 or 0"
+        yield "verify_with", "" not in self.verify_with, "a model's name, code or arithmetic"
         yield from Endpoint.rules(self)
 
 

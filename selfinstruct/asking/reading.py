@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from selfinstruct.data.examples import Rejected
+from selfinstruct.data.tasks import Instruction
 from selfinstruct.models import Completion
 from selfinstruct.parsing import Leftover
 from selfinstruct.parsing.endings import BESIDE, as_edition_1, cut_of
@@ -20,7 +22,7 @@ ASKED_AGAIN = frozenset(
     (
         *("empty_reply", "refusal", "no_list", "no_tasks", "no_output_label", "no_class_label"),
         *("neither_yes_nor_no", "broken_json", "no_verdict", "bad_score"),
-        *("nothing_but_thinking", "tool_call"),
+        *("nothing_but_thinking", "tool_call", "no_assertions"),
     )
 )
 
@@ -91,3 +93,22 @@ def read_as_edition_1(completion: Completion, lead: str, parse: Parse, unread: U
     if ending == "length" and not text.strip():  # nothing but thinking
         return Reply(text, unread(reason="cut_by_length"))
     return Reply(text, parse(lead + text, ending))
+
+
+def dropped_replies(
+    stage: str, turn: int, reply: Reply, instruction: Instruction | None = None
+) -> list[Rejected]:
+    """Replies, or ends of replies, that could not be read, in the order in which they came.
+
+    Then the texts of the last reply that are in no candidate, each reason with its texts.
+    """
+    of = instruction.id if instruction else None
+    texts = [("reply", each.parsed.reason, each.text) for each in (*reply.before, reply)]
+    for reason in dict.fromkeys(left.reason for left in reply.leftovers):
+        same = [left.text for left in reply.leftovers if left.reason == reason]
+        texts.append(("leftover", reason, "\n".join(same)))
+    return [
+        Rejected(stage, what, reason, turn, text, instruction_id=of)
+        for what, reason, text in texts
+        if reason is not None
+    ]

@@ -32,6 +32,7 @@ class Rejected:
     similar_to: str | None = None  # the text of the pool item that it resembles
     similarity: float | None = None  # ROUGE-L F with it
     round: int | None = None  # of a recipe that works in rounds, from 1
+    evidence: str | None = None  # the reason in the words of a gate (verification/gates.py)
 
     def to_line(self) -> str:
         return to_json({name: value for name, value in _fields(self).items() if value is not None})

@@ -13,7 +13,7 @@ from selfinstruct.parsing.values import value_of
 QUESTIONS = ("is_valid", "input_fits", "output_right")  # the rows of the paper's table 2
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 _SCORE = re.compile(r"([1-5])(?:\.0+)?(?: ?/ ?5)?")
-_LONGEST_REASON = 1000  # characters
+LONGEST_REASON = 1000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def judge(reply: str, finish_reason: str) -> Verdict:
         (value,) = value.values()
     if not isinstance(value, dict):
         return Verdict(reason=cut_of(finish_reason) or "broken_json")
-    is_valid, input_fits, output_right = answers = [_flag(value.get(name)) for name in QUESTIONS]
+    is_valid, input_fits, output_right = answers = [flag_of(value.get(name)) for name in QUESTIONS]
     if None in answers or "score" not in value:
         return Verdict(reason="no_verdict")
     score = _score(value["score"])
@@ -66,11 +66,12 @@ def judge(reply: str, finish_reason: str) -> Verdict:
         is_valid,
         input_fits,
         output_right,
-        said.strip()[:_LONGEST_REASON] if isinstance(said, str) else "",
+        said.strip()[:LONGEST_REASON] if isinstance(said, str) else "",
     )
 
 
-def _flag(value: Any) -> bool | None:
+def flag_of(value: Any) -> bool | None:
+    """A truth value, which may be written as a word; None for any other value."""
     return (
         value
         if isinstance(value, bool)

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from selfinstruct.asking.reading import Reply
+from selfinstruct.asking.reading import dropped_replies as dropped_replies
 from selfinstruct.asking.stage import Ask, Question
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.recipes.topics.themes import Themes
+from selfinstruct.verification.questions import CRITERIA, Criterion
 
 Outcome = Instruction | Rejected | Example
 
@@ -46,6 +47,7 @@ class Recipe:
     is_endless: ClassVar[bool] = False  # items never end
     prices_examples: ClassVar[bool] = False  # plan and end say the price of 1,000 examples
     labels: ClassVar[Mapping[str, str]] = {}  # of fingerprints, for messages
+    criteria: ClassVar[Sequence[Criterion]] = CRITERIA  # of a model that reviews examples
     themes: Themes = Themes()  # set for the recipes whose settings name topics or personas
 
     def __init__(self, config: Any, materials: Any = None) -> None:
@@ -103,6 +105,10 @@ class Recipe:
         """The outcomes of an admitted draft: its instruction first, then the rest."""
         raise NotImplementedError
 
+    def why_not_mended(self, example: Example) -> str | None:
+        """The reason to drop an example whose output was written anew (verification/gates.py)."""
+        return None
+
     def end(self, at: int) -> None:
         """All drafts of item number `at` were admitted or rejected."""
 
@@ -142,21 +148,3 @@ class Recipe:
         """Values of an ordinary request by stage, for an estimate of the prompts' length."""
         return {}
 
-
-def dropped_replies(
-    stage: str, turn: int, reply: Reply, instruction: Instruction | None = None
-) -> list[Rejected]:
-    """Replies, or ends of replies, that could not be read, in the order in which they came.
-
-    Then the texts of the last reply that are in no candidate, each reason with its texts.
-    """
-    of = instruction.id if instruction else None
-    texts = [("reply", each.parsed.reason, each.text) for each in (*reply.before, reply)]
-    for reason in dict.fromkeys(left.reason for left in reply.leftovers):
-        same = [left.text for left in reply.leftovers if left.reason == reason]
-        texts.append(("leftover", reason, "\n".join(same)))
-    return [
-        Rejected(stage, what, reason, turn, text, instruction_id=of)
-        for what, reason, text in texts
-        if reason is not None
-    ]

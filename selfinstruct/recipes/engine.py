@@ -2,6 +2,7 @@
 
     items -> draft (many at once) -> admit (in order, keeps state) -> fill (many at once) -> steps
 
+What is filled passes the gates of the run, if it has any (verification/gates.py).
 The steps are a function of the settings, the inputs and the replies. Two things make them so: a
 recipe draws from its state as it stood some items before, with a generator of the item's own; and
 both streams hand their results on in order, however the replies come in. The stream of steps ends
@@ -24,6 +25,7 @@ from selfinstruct.models import Request
 from selfinstruct.recipes import Outcome, Recipe
 from selfinstruct.recipes.ordered import in_order
 from selfinstruct.recipes.pace import Pace
+from selfinstruct.verification.gates import Gates
 
 _PLACE = re.compile(r"([a-z]*)(\d+)")
 
@@ -48,8 +50,10 @@ class Step:
 class Engine:
     """A sitting's way through a recipe, from item number `start` on."""
 
-    def __init__(self, recipe: Recipe, ask: Ask, pace: Pace, *, start: int = 0) -> None:
-        self._recipe, self._ask, self._pace = recipe, ask, pace
+    def __init__(
+        self, recipe: Recipe, ask: Ask, pace: Pace, *, gates: Gates | None = None, start: int = 0
+    ) -> None:
+        self._recipe, self._ask, self._pace, self._gates = recipe, ask, pace, gates
         self._wanted, self._examples = pace.wanted, pace.examples
         self._ended = start
         self._filled = asyncio.Event()  # a draft was; replaced by a new event each time
@@ -117,6 +121,8 @@ class Engine:
             themes = self._recipe.themes
             ask = themes.asking(self._ask, step.turn)
             filled = themes.noted(step.turn, await self._recipe.fill(step.turn, step.admitted, ask))
+            if self._gates is not None:
+                filled = await self._gates.passed(step.turn, filled, self._ask)
             step = Step(step.turn, (*step.outcomes, *filled), step.ends_turn)
             self._pace.known += 1
             self._pace.examples += sum(isinstance(each, Example) for each in filled)
@@ -142,14 +148,16 @@ class _Asked(Exception):
         self.call = (stage, place, values, to)
 
 
-async def first_call(recipe: Recipe) -> tuple[str, str, Any, str | None] | None:
+async def first_call(
+    recipe: Recipe, gates: Gates | None = None
+) -> tuple[str, str, Any, str | None] | None:
     """The stage, place, values and model of a new run's first request; None if there is none."""
 
     async def ask(stage: str, place: str, values: Any, to: str | None = None) -> Any:
         raise _Asked(stage, place, values, to)
 
     try:
-        async with aclosing(Engine(recipe, ask, Pace(1, 1)).steps()) as steps:
+        async with aclosing(Engine(recipe, ask, Pace(1, 1), gates=gates).steps()) as steps:
             async for _ in steps:
                 pass
     except _Asked as found:

@@ -49,7 +49,7 @@ class RespondConfig(Config):
     fields: tuple[str, ...] = setting((), "Which column is which, as instruction=question.")
 
     @property
-    def models(self) -> tuple[str, ...]:
+    def answering(self) -> tuple[str, ...]:
         return (self.model, *self.other_models)
 
     @property
@@ -86,7 +86,7 @@ class Respond(Recipe):
     def expected(cls, config: Any, materials: Any) -> int:
         rows = _Rows(config)
         open_rows = sum(rows.why_not(at, row) is None for at, row in enumerate(materials))
-        return open_rows * len(config.models)
+        return open_rows * len(config.answering)
 
     def items(self, start: int) -> Iterator[Collected]:
         self._layout()  # reads all rows, so before any request is under way
@@ -115,7 +115,8 @@ class Respond(Recipe):
         self, at: int, admitted: tuple[Instruction, Collected], ask: Ask
     ) -> Sequence[Outcome]:
         instruction, row = admitted
-        calls = [ask("answer", instruction.id, _values(row), model) for model in self.config.models]
+        models = self.config.answering
+        calls = [ask("answer", instruction.id, _values(row), model) for model in models]
         outcomes: list[Outcome] = [instruction]
         for number, reply in enumerate(await asyncio.gather(*calls), 1):
             outcomes += dropped_replies("answer", at, reply, instruction)
@@ -135,7 +136,7 @@ class Respond(Recipe):
             provenance={
                 "instruction_id": instruction.id,
                 "turn": instruction.turn,
-                "model": self.config.models[number - 1],
+                "model": self.config.answering[number - 1],
                 "source_id": row.id,
                 **self._rest(row),
             },
@@ -164,7 +165,7 @@ class Respond(Recipe):
         return self._laid_out
 
     def per_instruction(self) -> float:
-        return float(len(self.config.models))
+        return float(len(self.config.answering))
 
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
         return {"answer": examples * (1.0 if lucky else 1.05)}

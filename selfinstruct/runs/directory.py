@@ -6,7 +6,7 @@ run.json            config, fingerprints of seeds and templates, versions; for e
 completions.jsonl   every reply paid for
 spending.jsonl      every call that was sent, and the most that the call can have cost
 batches.jsonl       the same for calls through a batch endpoint, if there were any
-executions.jsonl    what became of every program that was run, if there were any
+executions.jsonl    the end of every program that was run, if there were any
 rounds/             requests that go out as files, and the replies to them
 instructions.jsonl  admitted instructions
 rejected.jsonl      everything that was dropped, with its reason
@@ -53,6 +53,7 @@ OURS = {
     "completions.jsonl",
     SPENDING,
     BATCHES,
+    EXECUTIONS,
     "checkpoint.json",
     "lock",
     FOLDER,

@@ -31,6 +31,7 @@ from selfinstruct.runs.directory import recorded_config
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.runs.inputs import FOLDER, Inputs
 from selfinstruct.runs.run import Run
+from selfinstruct.verification import sandbox
 
 log = logging.getLogger("selfinstruct")
 _STATUS_EVERY = 5.0  # seconds, at most, for notices
@@ -95,6 +96,8 @@ async def go_on(
     if run.is_finished and not run.batches.open:
         return
     config, noticed = run.config, _noticing(run, notice)
+    if "code" in config.verify_with and not run.is_finished:
+        await sandbox.check()
     async with sitting(
         config, run, notice=noticed, waiting=waiting, seconds=seconds, rank=rank
     ) as at:
@@ -106,7 +109,9 @@ async def go_on(
         for remark in recipe.remarks():
             noticed(remark)
         fresh = Fresh(_watched(at.model, run, inputs), run.completions.__contains__)
-        engine = Engine(recipe, asking(inputs.stages, fresh), pace, start=run.funnel.turns)
+        gates = inputs.gates(recipe, run.executions.run)
+        start, ask = run.funnel.turns, asking(inputs.stages, fresh)
+        engine = Engine(recipe, ask, pace, gates=gates, start=start)
         drought = Drought(
             config.stall_turns, run.funnel, is_endless=recipe.is_endless, is_fresh=fresh.take
         )

@@ -20,6 +20,10 @@ from selfinstruct.recipes.topics.settings import LABELS, read_themes
 from selfinstruct.recipes.topics.themes import Themes
 from selfinstruct.recipes.topics.tree import DECODING
 from selfinstruct.runs.journal import write_whole
+from selfinstruct.verification.code import Execute
+from selfinstruct.verification.gates import Gates
+from selfinstruct.verification.questions import DECODINGS
+from selfinstruct.verification.settings import gates_for, questions_for, templates_for
 
 FOLDER = "inputs"  # in a run directory
 _PROMPTS = "prompts"
@@ -62,7 +66,15 @@ class Inputs:
             fallback=kept and kept / _PROMPTS,
             as_json=config.response_format != "text",
         )
-        stages = _stages(config, questions, templates)
+        checking = questions_for(config, recipe.criteria)
+        templates |= templates_for(
+            checking,
+            recipe.folder_of(config),
+            directory=directory,
+            fallback=kept and kept / _PROMPTS,
+            as_json=config.response_format != "text",
+        )
+        stages = _stages(config, [*questions, *checking], templates)
         check_limited(config, {name: stage.decoding for name, stage in stages.items()})
         files = {**materials.files, **themes.files}
         for template in templates.values():
@@ -75,9 +87,13 @@ class Inputs:
         recipe.themes = self.themes
         return recipe
 
+    def gates(self, recipe: Recipe, execute: Execute) -> Gates | None:
+        """The gates that every example of the recipe passes."""
+        return gates_for(self.config, recipe.criteria, recipe.why_not_mended, execute)
+
     def reply_tokens(self, recipe: Recipe, stage: str, *, lucky: bool) -> float:
         """Tokens of a reply of the stage, about."""
-        if stage in self.themes.to_write:
+        if stage in self.themes.to_write or stage in DECODINGS:
             return self.stages[stage].question.reply_tokens
         return recipe.reply_tokens(stage, lucky=lucky)
 
@@ -123,7 +139,7 @@ def _stages(
     return {
         each.name: Stage(
             *(each, templates[each.name], config, config.seed, extra),
-            decoding=config.decodings.get(each.name, DECODING),
+            decoding=config.decodings.get(each.name) or DECODINGS.get(each.name, DECODING),
             edition=config.edition,
         )
         for each in questions

@@ -13,6 +13,9 @@ from selfinstruct.models.money.prices import no_price, prices_of
 from selfinstruct.recipes import Recipe
 from selfinstruct.recipes.engine import first_call
 from selfinstruct.runs.inputs import Inputs
+from selfinstruct.verification import sandbox
+from selfinstruct.verification.questions import SPECIMENS
+from selfinstruct.verification.settings import forecast
 
 CHARACTERS_PER_TOKEN = 4.0
 
@@ -27,7 +30,8 @@ class Estimate:
 
 def first_request(inputs: Inputs) -> Request | None:
     """The first request of a new run; None if the run asks nothing."""
-    call = asyncio.run(first_call(inputs.open()))
+    recipe = inputs.open()
+    call = asyncio.run(first_call(recipe, inputs.gates(recipe, sandbox.run)))
     if call is None:
         return None
     stage, place, values, to = call
@@ -42,6 +46,7 @@ def estimate(
     `first`: the first request of a new run.
     """
     counts = {**inputs.themes.forecast(), **recipe.forecast(examples, lucky=lucky)}
+    counts |= forecast(inputs.config, examples, lucky=lucky)
     usage = Usage()
     for stage, count in counts.items():
         prompt = _characters(inputs, recipe, stage, first) / CHARACTERS_PER_TOKEN
@@ -53,7 +58,7 @@ def estimate(
 
 def _characters(inputs: Inputs, recipe: Recipe, stage: str, first: Request | None) -> int:
     """Of an ordinary prompt of the stage."""
-    values = recipe.specimens().get(stage)
+    values = {**SPECIMENS, **recipe.specimens()}.get(stage)
     if values is not None:
         return len(inputs.stages[stage].request("i000001", values).text)
     if first is not None and first.stage == stage:

@@ -18,9 +18,11 @@ from selfinstruct.models.money.prices import price_of
 from selfinstruct.models.money.worst import worst
 from selfinstruct.models.openai.fields import Learned
 from selfinstruct.parsing import Parsed
+from selfinstruct.parsing.review import Review
 from selfinstruct.parsing.verdict import Verdict
 from selfinstruct.recipes.engine import first_call
 from selfinstruct.runs.inputs import Inputs
+from selfinstruct.verification.questions import SPECIMENS, Tests
 
 _SHOWN = 90  # characters of a text
 
@@ -66,14 +68,16 @@ class Rehearsal:
 async def probes_of(inputs: Inputs) -> list[Probe]:
     """A probe of every stage that the recipe has values for before a run."""
     recipe = inputs.open()
-    first, specimens = await first_call(recipe), recipe.specimens()
+    first = await first_call(recipe)
+    specimens = {**SPECIMENS, **recipe.specimens()}
     found = []
     for name, stage in inputs.stages.items():
         if first is not None and first[0] == name:
             _, place, values, to = first
             found.append(Probe(stage, place, values, to))
         elif name in specimens:
-            found.append(Probe(stage, "i000001", specimens[name]))
+            to = next(iter(inputs.config.verifiers), None) if name in ("verify", "tests") else None
+            found.append(Probe(stage, "i000001", specimens[name], to))
     return found
 
 
@@ -149,6 +153,10 @@ def _content(parsed: Any) -> str:
     """The content of a reply in a few words, by the parser's type."""
     if isinstance(parsed, Verdict):
         return f"a score of {parsed.score}: {_short(parsed.words)}"
+    if isinstance(parsed, Review):
+        return f"{'all' if all(parsed.answers) else 'not all'} questions yes: {_short(parsed.words)}"
+    if isinstance(parsed, Tests):
+        return _counted(sum(check.counts for check in parsed.checks), "test")
     if not isinstance(parsed, Parsed):
         return _short(parsed.text)
     if parsed.drafts:

@@ -37,6 +37,8 @@ from selfinstruct.runs.directory import (
     recorded,
     write_settings,
 )
+from selfinstruct.runs.executions import NAME as EXECUTIONS
+from selfinstruct.runs.executions import Executions
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.runs.inputs import FOLDER, Inputs
 from selfinstruct.runs.journal import Journal, Lock
@@ -119,6 +121,7 @@ class Run:
             self.batches = Batches(directory / BATCHES, self.meter)
             known = self.completions.__contains__
             self.spending = Spending(directory / SPENDING, self.meter, known)
+            self.executions = Executions(directory / EXECUTIONS)
             self._files = {name: Journal(directory / name) for name in DERIVED}
 
     @property
@@ -168,6 +171,7 @@ class Run:
         """Bring calls and replies to the disk. Raises NoRoom or UserError."""
         self.spending.sync()
         self.completions.sync()
+        self.executions.sync()
 
     def checkpoint(self) -> None:
         """Bring all files to the disk, and note their lengths. Raises NoRoom or UserError."""
@@ -218,6 +222,7 @@ class Run:
         self.completions.close()
         self.spending.close()
         self.batches.leave()
+        self.executions.close()
         for file in self._files.values():
             file.close()
         self._lock.release()

@@ -16,6 +16,8 @@ from selfinstruct.recipes.engine import Engine
 from selfinstruct.recipes.pace import Pace
 from selfinstruct.runs.completions import Completions
 from selfinstruct.runs.directory import DERIVED, differences, file_of, recorded
+from selfinstruct.runs.executions import NAME as EXECUTIONS
+from selfinstruct.runs.executions import Executions
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.runs.inputs import FOLDER, Inputs
 
@@ -67,7 +69,8 @@ async def verify(directory: Path) -> Funnel:
     completions = Completions(directory / "completions.jsonl", Meter(), read_only=True)
     recipe = inputs.open()
     pace = Pace(config.stop_after, _EAGER, per_turn=recipe.per_item())
-    engine = Engine(recipe, asking(inputs.stages, Replay(completions)), pace)
+    gates = inputs.gates(recipe, Executions(directory / EXECUTIONS, read_only=True).run)
+    engine = Engine(recipe, asking(inputs.stages, Replay(completions)), pace, gates=gates)
     with Comparison(directory) as comparison:
         async with aclosing(engine.steps()) as steps:
             while comparison.is_unfinished:

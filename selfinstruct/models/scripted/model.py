@@ -30,6 +30,7 @@ from selfinstruct.models.scripted.instances import input_first, output_first
 from selfinstruct.models.scripted.instructions import new_instructions
 from selfinstruct.models.scripted.inversion import inverted
 from selfinstruct.models.scripted.prompts import goes_on, whole_tasks
+from selfinstruct.models.scripted.reviews import mended, program_tests, review
 from selfinstruct.models.scripted.rewriting import (
     OPERATORS,
     evolved,
@@ -93,6 +94,9 @@ STAGES: Mapping[str, Callable[[Random, Request], str]] = {
     "message": message,
     "transcript": transcript,
     "user_turn": user_turn,
+    "verify": review,
+    "tests": program_tests,
+    "mend": mended,
 }
 
 
