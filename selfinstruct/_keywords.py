@@ -82,6 +82,8 @@ class Settings(_Endpoint, total=False):
     topics: Place
     personas: Place
     stall_turns: int
+    verify_with: str | Sequence[str]
+    mend: int
     propose: Mapping[str, Any]
     classify: Mapping[str, Any]
     input_first: Mapping[str, Any]
@@ -100,11 +102,98 @@ class Responding(_Asked, total=False):
     replace: bool
     fields: Sequence[str]
     stall_turns: int
+    verify_with: str | Sequence[str]
+    mend: int
     answer: Mapping[str, Any]
     top_p: float | str | None
     presence_penalty: float | str | None
     frequency_penalty: float | str | None
     stop: str | Sequence[str] | None
+
+
+class _Sitting(TypedDict, total=False):
+    """The parameters of every function that makes a run."""
+
+    progress: Progress
+    seconds: float | None
+    repair: bool
+    ask_again: bool
+    accept_change: bool
+
+
+class _Run(_Endpoint, _Sitting, total=False):
+    """What the recipes over runs and datasets share."""
+
+    n: int
+    seed: int
+    stall_turns: int
+    verify_with: str | Sequence[str]
+    mend: int
+    top_p: float | str | None
+    presence_penalty: float | str | None
+    frequency_penalty: float | str | None
+    stop: str | Sequence[str] | None
+
+
+class _Themed(_Run, total=False):
+    """The same for recipes that draw topics and personas."""
+
+    topics: Place
+    personas: Place
+
+
+class Eliciting(_Themed, total=False):
+    """The keywords of `unnatural`."""
+
+    paraphrases: int
+    elicit: Mapping[str, Any]
+    output: Mapping[str, Any]
+    paraphrase: Mapping[str, Any]
+
+
+class Evolving(_Themed, total=False):
+    """The keywords of `evolve`."""
+
+    rounds: int
+    operator: str | Sequence[str]
+    new_words: int
+    constraints: Mapping[str, Any]
+    deepen: Mapping[str, Any]
+    concretize: Mapping[str, Any]
+    reasoning: Mapping[str, Any]
+    complicate: Mapping[str, Any]
+    breadth: Mapping[str, Any]
+    same: Mapping[str, Any]
+    answer: Mapping[str, Any]
+
+
+class Paraphrasing(_Run, total=False):
+    """The keywords of `paraphrase`."""
+
+    paraphrases: int
+    paraphrase: Mapping[str, Any]
+    answer: Mapping[str, Any]
+
+
+class Inverting(_Run, total=False):
+    """The keywords of `invert`."""
+
+    fields: Sequence[str]  # as "instruction=question"
+    instruction: str
+    most_outputs: int
+    invert: Mapping[str, Any]
+
+
+class Constraining(_Run, total=False):
+    """The keywords of `constrain`."""
+
+    most: int
+    constraint: str | Sequence[str]
+    hold_out: str | Sequence[str]
+    tries: int
+    wording: str
+    reword: Mapping[str, Any]
+    follow: Mapping[str, Any]
 
 
 class Judging(_Endpoint, total=False):
@@ -132,6 +221,8 @@ class Exporting(TypedDict, total=False):
     shuffle_seed: int | None
     system: str
     drop_labels: bool
+    grouped: bool
+    language: str
     license: str
     push_to_hub: str
     force: bool

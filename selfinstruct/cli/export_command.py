@@ -24,6 +24,7 @@ from selfinstruct.cli.screen import show
             "prompt-completion",
             "preference",
             "unnatural",
+            "super-ni",
             "parquet",
             "hf",
         ]
@@ -83,6 +84,17 @@ from selfinstruct.cli.screen import show
     "--drop-labels",
     is_flag=True,
     help="Half of the inputs lose a label at their beginning, such as 'Text:' (prompt-completion).",
+)
+@click.option(
+    "--grouped",
+    is_flag=True,
+    help="Tasks of up to 6,500 examples of any instruction, not one of each instruction (super-ni).",
+)
+@click.option(
+    "--language",
+    default="English",
+    show_default=True,
+    help="The language of the texts, by its English name (super-ni).",
 )
 @click.option(
     "--license",

@@ -61,6 +61,12 @@ def import_tasks(tasks: tuple[str, ...], **given: Any) -> None:
     is_flag=True,
     help="Tasks of up to 6,500 examples of any instruction, which stands in the input.",
 )
+@click.option(
+    "--language",
+    default="English",
+    show_default=True,
+    help="The language of the texts, by its English name.",
+)
 @click.option("--keep", multiple=True, metavar="EXPR", help="As in `selfinstruct export`.")
 @click.option("--split", default="", metavar="A/B", help="As in `selfinstruct export`.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")

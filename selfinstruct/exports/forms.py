@@ -15,6 +15,7 @@ from selfinstruct.exports import (
     messages,
     preference,
     sharegpt,
+    super_ni,
     table,
     unnatural,
 )
@@ -38,6 +39,7 @@ class Form:
     is_paired: bool = False  # a row is a pair of outputs
     # A row is an instruction with all its examples.
     joined: Callable[[Sequence[Candidate], Style], dict[str, Any]] | None = None
+    has_tasks: bool = False  # a row is a task: in a folder a file, whose name is the task's
 
 
 def _takes(*names: str) -> frozenset[str]:
@@ -59,6 +61,9 @@ FORMS = {
     ),
     "prompt-completion": Form(completion.record, _takes("best", "drop_labels")),
     "unnatural": Form(unnatural.record, _takes("best"), joined=unnatural.joined),
+    "super-ni": Form(
+        super_ni.record, _takes("grouped", "language"), joined=super_ni.joined, has_tasks=True
+    ),
     "preference": Form(
         preference.record,
         _takes("margin", "system"),

@@ -16,13 +16,14 @@ from selfinstruct.choose.keep import keep
 from selfinstruct.errors import UserError
 from selfinstruct.exports.card import card
 from selfinstruct.exports.forms import FORMS, Form, is_file
-from selfinstruct.exports.order import groups, ordered
+from selfinstruct.exports.order import ordered, together
 from selfinstruct.exports.place import MARK, placed
 from selfinstruct.exports.selection import Selection, find_turns, is_judged, names_of
 from selfinstruct.exports.settings import Export, form_of
 from selfinstruct.exports.sinks import sink
 from selfinstruct.exports.splits import Splits, splits
 from selfinstruct.exports.style import Style
+from selfinstruct.exports.super_ni import headers_of
 from selfinstruct.exports.tally import Tally
 from selfinstruct.records import hub
 from selfinstruct.runs.view import RunView, load_run
@@ -116,7 +117,7 @@ def _selection(runs: Sequence[RunView], form: Form, settings: Export) -> Selecti
     """Raises UserError for pairs of runs that nobody judged."""
     filters = [keep(text) for text in settings.keep]
     if not form.is_paired:
-        return Selection(runs, filters, settings.best)
+        return Selection(runs, filters, settings.best, form.has_tasks)
     if not any(map(is_judged, runs)):
         first = shlex.quote(str(runs[0].directory))
         raise UserError(
@@ -134,7 +135,19 @@ def _style(runs: Sequence[RunView], form: Form, settings: Export) -> Style:
         settings.seed,
         system_column=system or bool(settings.system),
         history_column=history,
+        grouped=settings.grouped,
+        language=settings.language,
+        tasks=_tasks(runs) if form.has_tasks else {},
     )
+
+
+def _tasks(runs: Sequence[RunView]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """The imported tasks of all runs, by the name of the run and of the task."""
+    return {
+        (run, name): header
+        for run, view in zip(names_of(runs), runs, strict=True)
+        for name, header in headers_of(view.directory)
+    }
 
 
 def _notes(selection: Selection) -> Iterator[str]:
@@ -150,7 +163,7 @@ def _file_of(aside: Path, split: str, form: Form, single: bool) -> Path:
         return aside
     folder = aside / "data" if form.is_dataset else aside
     folder.mkdir(exist_ok=True)
-    return folder / f"{split}{form.suffixes[0]}"
+    return folder / (split if form.has_tasks else f"{split}{form.suffixes[0]}")
 
 
 def _write(
@@ -164,8 +177,7 @@ def _write(
     tallies = {name: Tally() for name in files}
     with ExitStack() as stack:
         writers = {name: stack.enter_context(sink(path, columns)) for name, path in files.items()}
-        for group in groups(rows, form):
-            split = parts.of(group[0].instruction)
+        for split, group in together(rows, form, parts, grouped=style.grouped):
             writers[split](
                 form.joined(group, style) if form.joined else form.record(group[0], style)
             )

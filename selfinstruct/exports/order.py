@@ -7,7 +7,9 @@ from itertools import groupby
 
 from selfinstruct.choose.candidate import Candidate
 from selfinstruct.exports.forms import Form
+from selfinstruct.exports.splits import Splits
 from selfinstruct.exports.style import drawn
+from selfinstruct.exports.super_ni import MOST
 
 
 def ordered(
@@ -29,6 +31,26 @@ def ordered(
         return drawn(shuffle_seed, "order", row.instruction, row.input, row.output, *before)
 
     return sorted(rows, key=key)
+
+
+def together(
+    rows: Iterable[Candidate], form: Form, parts: Splits, *, grouped: bool
+) -> Iterator[tuple[str, list[Candidate]]]:
+    """The rows that make a record, with their split.
+
+    grouped: as many of a split as a task may have, in tasks of equal size; all rows are held.
+    """
+    if not grouped:
+        for group in groups(rows, form):
+            yield parts.of(group[0].instruction), group
+        return
+    by_split: dict[str, list[Candidate]] = {name: [] for name in parts.bounds}
+    for row in rows:
+        by_split[parts.of(row.instruction)].append(row)
+    for split, held in by_split.items():
+        tasks = -(-len(held) // MOST)
+        for number in range(tasks):
+            yield split, held[number * len(held) // tasks : (number + 1) * len(held) // tasks]
 
 
 def groups(rows: Iterable[Candidate], form: Form) -> Iterator[list[Candidate]]:

@@ -28,6 +28,7 @@ class Selection:
     runs: Sequence[RunView]
     filters: Sequence[Keep]
     best: bool = False  # of each prompt the best output only
+    within_tasks: bool = False  # an example of two instructions is no duplicate
     margin: float | None = None  # of each prompt a pair whose scores are at least so far apart
     read: int = 0
     kept: int = 0
@@ -53,6 +54,8 @@ class Selection:
         seen = set[bytes]()
         for _, example_id, row in self._filtered():
             text = digest(row.output) + row.prompt_digest
+            if self.within_tasks:
+                text += digest(row.run, str(row.provenance.get("instruction_id")))
             if text in seen:
                 self.dropped["duplicate"] += 1
                 continue

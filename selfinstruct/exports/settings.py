@@ -10,7 +10,11 @@ from selfinstruct.errors import UserError
 from selfinstruct.exports.forms import FORMS, Form
 from selfinstruct.records import hub
 
-_FLAGS = ("best", "drop_labels")
+_FLAGS = ("best", "drop_labels", "grouped")
+_OF_SOME = (
+    *("best", "margin", "system", "drop_labels", "grouped", "language"),
+    *("license", "push_to_hub"),
+)  # settings that not every format has
 _ELSEWHERE = ("force", "push_to_hub")  # say where an export goes, not how its rows come about
 
 
@@ -27,6 +31,8 @@ class Export:
     shuffle_seed: int | None = None  # None: the order of the runs
     system: str = ""
     drop_labels: bool = False
+    grouped: bool = False  # tasks of many instructions, which stand in the inputs
+    language: str = "English"  # of the texts of tasks
     license: str = ""  # of a dataset folder
     push_to_hub: str = ""  # OWNER/NAME
     force: bool = False  # replace a file
@@ -42,7 +48,7 @@ class Export:
                 words += [word for text in value for word in (flag, text)]
             elif name in _FLAGS:
                 words += [flag] if value else []
-            elif name == "format" or (value not in ("", None) and (name, value) != ("seed", 0)):
+            elif name == "format" or value not in ("", None, getattr(_DEFAULTS, name)):
                 words += [flag, str(value)]
         return words
 
@@ -55,7 +61,7 @@ def form_of(settings: Export) -> Form:
     form = FORMS.get(settings.format)
     if form is None:
         raise UserError(f"--format {settings.format}: no such format (known: {', '.join(FORMS)})")
-    for name in ("best", "margin", "system", "drop_labels", "license", "push_to_hub"):
+    for name in _OF_SOME:
         is_given = getattr(settings, name) != getattr(_DEFAULTS, name)
         if is_given and name not in form.takes:
             fitting = ", ".join(known for known, other in FORMS.items() if name in other.takes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,33 @@ Columns = Mapping[str, str]  # each name's kind: text, texts, messages, flag, co
 
 
 def sink(path: Path, columns: Columns) -> AbstractContextManager[Write]:
-    """A function that writes a row to `path`, in the format of its suffix.
+    """A function that writes a row to `path`, in the format of its suffix; without one, a folder.
 
     columns: for Parquet, the kinds of the columns; any value may be None.
     """
     suffix = path.suffix.lower()
+    if not suffix:
+        return _tasks(path)
     if suffix == ".parquet":
         return table(path, columns)
     return _list(path) if suffix == ".json" else _lines(path)
+
+
+@contextmanager
+def _tasks(folder: Path) -> Iterator[Write]:
+    """A file for each row, called by the row's task; of equal names the later get a number."""
+    folder.mkdir()
+    taken: set[str] = set()
+
+    def write(row: Row) -> None:
+        name = str(row["task"]).replace("/", "_")
+        numbered = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        name = next(free for free in numbered if free not in taken)
+        taken.add(name)
+        fields = {key: value for key, value in row.items() if key != "task"}
+        (folder / f"{name}.json").write_text(to_json(fields, indent=4) + "\n", "utf-8")
+
+    yield write
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,10 @@ class Style:
     # In formats with a column for each field: the columns that are written beyond the usual.
     system_column: bool = False
     history_column: bool = False
+    # In formats whose rows are tasks.
+    grouped: bool = False
+    language: str = "English"
+    tasks: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)  # imported
 
 
 def drawn(seed: int, *texts: str) -> int:

@@ -23,7 +23,7 @@ from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 from selfinstruct.recipes import Materials, Outcome, Recipe
-from selfinstruct.records.natural.files import Entry, fingerprints, read_entries, task_files
+from selfinstruct.records.natural.files import Entry, TaskFiles, fingerprints, headers, task_files
 from selfinstruct.records.natural.task import Broken, Instance, Task
 from selfinstruct.records.natural.validation import findings
 from selfinstruct.text import to_json
@@ -52,17 +52,6 @@ class NaturalConfig(Config):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Tasks:
-    """The tasks of files, read anew at every iteration; a file's tasks are held at a time."""
-
-    files: tuple[str, ...]
-
-    def __iter__(self) -> Iterator[Entry]:
-        for path in self.files:
-            yield from read_entries(path)
-
-
 class Natural(Recipe):
     """Finite, without a question: an item is a task, and an instance makes an example."""
 
@@ -73,20 +62,8 @@ class Natural(Recipe):
     def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
         if not config.tasks:
             raise UserError("natural import: no task; name task files, or a folder of them")
-        tasks, headers = Tasks(tuple(task_files(config.tasks))), list[str]()
-        for entry in tasks:
-            try:
-                task = entry.task()
-            except Broken as broken:
-                if config.skip_bad:
-                    continue
-                raise UserError(
-                    f"{entry.where}: {broken}; mend the file, or pass over it with --skip-bad"
-                ) from None
-            headers.append(to_json({"task": task.name, "header": task.header}))
-        if not headers:
-            raise UserError(f"{', '.join(config.tasks)}: holds no task that can be read")
-        files = {HEADERS: "".join(f"{line}\n" for line in headers)}
+        tasks = TaskFiles(tuple(task_files(config.tasks)))
+        files = {HEADERS: headers(tasks, skip_bad=config.skip_bad)}
         return Materials(tasks, files, {"tasks": fingerprints(tasks.files)})
 
     @classmethod
@@ -100,25 +77,25 @@ class Natural(Recipe):
         return islice(iter(self.materials), start, None)
 
     def may_open(self, ended: int) -> int:
-        return 2  # a task is held with all its instances
+        return 2  # a task is held whole
 
     def admit(self, at: int, draft: Entry) -> tuple[Instruction, Task] | Rejected:
         try:
             task = draft.task()
         except Broken as broken:
             return Rejected("read", "instruction", "no_task", at, f"{draft.where}: {broken}")
-        text = task.instruction
-        if self.config.valid_only:
-            broken_rules = [each.rule for each in findings(draft) if not each.is_warning]
-            if broken_rules:
-                return Rejected("read", "instruction", broken_rules[0], at, text)
+        found = findings(draft) if self.config.valid_only else ()
+        reasons = [each.rule for each in found if not each.is_warning]
         if not any(isinstance(read, Instance) for _, read in self._read(task)):
-            return Rejected("read", "instruction", "no_instances", at, text)
-        return Instruction(f"i{at + 1:06d}", text, at, ()), task
+            reasons.append("no_instances")
+        if reasons:
+            return Rejected("read", "instruction", reasons[0], at, task.instruction)
+        return Instruction(f"i{at + 1:06d}", task.instruction, at, ()), task
 
     def _read(self, task: Task) -> Iterator[tuple[str, Instance | Broken]]:
         """Every instance, and positive example if wanted, with the part of the task it is from."""
-        for shown in task.positive if self.config.positive else ():
+        shown_too = task.positive if self.config.positive else ()
+        for shown in filter(lambda example: example.output.strip(), shown_too):
             yield "positive", Instance("", shown.input, (shown.output,), {})
         for instance in task.instances():
             yield "instance", instance
@@ -131,18 +108,11 @@ class Natural(Recipe):
         numbers = count(1)
         for part, read in self._read(task):
             if isinstance(read, Broken):
-                outcomes.append(
-                    Rejected(
-                        *("read", "instance", "unreadable", at, f"{task.name}: {read}"),
-                        instruction_id=instruction.id,
-                    )
-                )
-                continue
-            outcomes.append(_example(instruction, task, read, part, next(numbers)))
+                why = f"{task.name}: {read}"
+                outcomes.append(Rejected("read", "instance", "unreadable", at, why, instruction.id))
+            else:
+                outcomes.append(_example(instruction, task, read, part, next(numbers)))
         return outcomes
-
-    def per_instruction(self) -> float:
-        return float(self.expected(self.config, self.materials))
 
     def described(self) -> Iterator[str]:
         yield f"  source       {len(self.materials.files):,} files"

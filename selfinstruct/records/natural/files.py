@@ -13,7 +13,8 @@ from typing import Any
 
 from selfinstruct.errors import UserError
 from selfinstruct.records.formats import compressed, damaged
-from selfinstruct.records.natural.task import Broken, Task, read_task
+from selfinstruct.records.natural.task import Broken, Task, name_of, read_task
+from selfinstruct.text import to_json
 
 _SUFFIXES = (".json", ".jsonl")
 _NAME = re.compile(r"(?:sub)?task\d")
@@ -93,9 +94,49 @@ def read_entries(path: str) -> Iterator[Entry]:
         yield from _lines(path, stem, text)
     elif isinstance(value, list):
         for number, item in enumerate(value, 1):
-            yield Entry(path, f"task {number}", f"{stem}-{number}", item, twice)
+            name = name_of(item) or f"{stem}-{number}"
+            yield Entry(path, f"task {number}", name, item, twice)
     else:
         yield Entry(path, "", stem, value, twice, fault)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFiles:
+    """The tasks of files, read anew at every iteration; a file is held at a time."""
+
+    files: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Entry]:
+        for path in self.files:
+            yield from read_entries(path)
+
+
+def headers(tasks: Iterable[Entry], *, skip_bad: bool) -> str:
+    """A line of JSON for each task: its name, and its record without the instances.
+
+    skip_bad: whether entries that hold no task are passed over. Raises UserError.
+    """
+    places: dict[str, str] = {}
+    lines = []
+    for entry in tasks:
+        try:
+            task = entry.task()
+        except Broken as broken:
+            if skip_bad:
+                continue
+            raise UserError(
+                f"{entry.where}: {broken}; mend the file, or pass over it with --skip-bad"
+            ) from None
+        first = places.setdefault(task.name, entry.where)
+        if first != entry.where:
+            raise UserError(
+                f"{entry.where}: a task is called {task.name}, as in {first}; "
+                "give each its own name"
+            )
+        lines.append(to_json({"task": task.name, "header": task.header}) + "\n")
+    if not lines:
+        raise UserError("natural import: the files hold no task that can be read")
+    return "".join(lines)
 
 
 def _is_lines(text: str) -> bool:
@@ -106,7 +147,8 @@ def _lines(path: str, stem: str, text: str) -> Iterator[Entry]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             value, twice, fault = _parsed(line)
-            yield Entry(path, f"line {number}", f"{stem}-{number}", value, twice, fault)
+            name = name_of(value) or f"{stem}-{number}"
+            yield Entry(path, f"line {number}", name, value, twice, fault)
 
 
 def _parsed(text: str) -> tuple[Any, tuple[str, ...], str]:

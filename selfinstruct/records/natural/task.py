@@ -104,10 +104,13 @@ def read_task(value: Any, default_name: str) -> Task:
         raise Broken(INSTANCES, f"must be a list, not {kind(value[INSTANCES])}")
     header = {name: [] if name == INSTANCES else member for name, member in value.items()}
     positive, negative = (tuple(_shown(value, name)) for name in (POSITIVE, NEGATIVE))
-    return Task(_name(value) or default_name, texts, positive, negative, header, value)
+    return Task(name_of(value) or default_name, texts, positive, negative, header, value)
 
 
-def _name(value: Mapping[str, Any]) -> str:
+def name_of(value: Any) -> str:
+    """The name that a task's record has; "" if none."""
+    if not isinstance(value, Mapping):
+        return ""
     names = (value.get(name) for name in _NAMES)
     return next((name.strip() for name in names if isinstance(name, str) and name.strip()), "")
 
