@@ -92,6 +92,7 @@ def test_files_give_the_live_runs_bytes_and_nothing_is_bought_twice(
     assert list(json.loads(name)) == ["custom_id", "method", "url", "body"]
 
 
+@pytest.mark.slow
 def test_torn_wrong_and_double_lines_are_named_and_harm_nothing(
     live: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -124,6 +125,7 @@ def test_torn_wrong_and_double_lines_are_named_and_harm_nothing(
     assert "0001/replies-0.jsonl:3: no reply (it has no custom_id)" in shown
 
 
+@pytest.mark.slow
 def test_a_lost_file_is_missing_replies_which_are_asked_again(
     live: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -146,6 +148,7 @@ def test_a_lost_file_is_missing_replies_which_are_asked_again(
     assert dataset(out) == live
 
 
+@pytest.mark.slow
 def test_errors_of_workers_send_the_request_into_the_next_round(
     live: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -182,6 +185,7 @@ def test_a_run_changes_between_files_and_live_calls(live: dict[str, bytes], tmp_
     assert dataset(out) == live
 
 
+@pytest.mark.slow
 def test_a_cap_holds_over_rounds(tmp_path: Path) -> None:
     out = tmp_path / "run"
     with LoopbackServer() as server:
@@ -189,7 +193,7 @@ def test_a_cap_holds_over_rounds(tmp_path: Path) -> None:
         for _ in range(10):
             ran = invoke(
                 *(("resume", out) if out.exists() else ("generate", *BY_FILES, "--out", out)),
-                *("--max-requests", cap),
+                *("--n", 60, "--max-requests", cap),
             )
             assert ran.code == NOT_YET
             if "--max-requests" in ran.out.partition("saved in")[0]:
@@ -350,6 +354,7 @@ with open(words["-i"]) as requests, open(words["-o"], "w") as replies:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["answer.sh", "slurm.sh"])
 def test_the_scripts_answer_what_waits(script: str, live: dict[str, bytes], tmp_path: Path) -> None:
     """With a program that takes the words of `vllm run-batch` and asks the server on loopback."""

@@ -35,6 +35,8 @@ class BatchResult:
     @property
     def is_late(self) -> bool:
         """Whether files may still come, or grow: the endpoint has answered more than they hold."""
+        if self.state.is_final:
+            return False
         if not self.missing or self.gone is not None or self._counts_more:
             return bool(self.missing)
         is_clear = bool(self.state.files) and self.state.counts.is_whole

@@ -115,7 +115,7 @@ class Rounds:
             failed = total - answered
         counts = Counts(total, answered, failed)
         names = tuple(f"{batch_id}/{path.name}" for path in files.replies)
-        return BatchState(status, status, True, counts, names, True, ("", ""))
+        return BatchState(status, status, True, counts, names, True, ("", ""), True)
 
     async def content(self, file_id: str) -> bytes:
         with disk_errors(self._folder):

@@ -56,6 +56,7 @@ class BatchState:
     files: tuple[str, ...]  # ids, of the answers first
     has_answers: bool  # the file of the answers has an id
     refusal: tuple[str, str]  # the first error's code and words, for a batch that failed
+    is_final: bool = False  # no file and no line will come any more
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> BatchState:
