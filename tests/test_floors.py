@@ -26,6 +26,7 @@ ROOMS = (
     "asking",
     "adherence",
     "verification",
+    "templates",
     "recipes",
     "runs",
     "annotate",
@@ -47,6 +48,7 @@ OWNERS = {
     "genai_prices": "models",
     "httpx2": "models",  # models/openai/transport.py, under the openai client
     "huggingface_hub": "records",
+    "jinja2": "templates",  # an immutable sandbox, always
     "langdetect": "adherence",
     "numpy": "similarity mixing",
     "openai": "models",
@@ -62,7 +64,7 @@ OWNERS = {
     "tqdm": "runs",
     "typing_extensions": "_api _datasets _making",  # for type checkers alone
     "xllamacpp": "models",
-    "yaml": "records",  # cards of datasets
+    "yaml": "records templates",  # cards of datasets; promptsource's files
 }
 NEWER_PYTHONS = {
     "tomllib",
@@ -100,6 +102,7 @@ HEAVY = {
     "datasets",
     "genai_prices",
     "huggingface_hub",
+    "jinja2",
     "langdetect",
     "numpy",
     "openai",

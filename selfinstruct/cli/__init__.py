@@ -20,6 +20,7 @@ from selfinstruct.cli.judge_command import judge
 from selfinstruct.cli.mix_command import mix
 from selfinstruct.cli.natural_commands import natural
 from selfinstruct.cli.recipe_commands import command_of, resume
+from selfinstruct.cli.render_command import render, templates
 from selfinstruct.cli.report_commands import report, stats
 from selfinstruct.cli.respond_command import respond
 from selfinstruct.cli.rounds_commands import rounds, workers
@@ -54,6 +55,8 @@ for _command in (
         *map(command_of, ("unnatural", "evolve", "paraphrase", "constrain")),
         invert,
         dynosaur,
+        render,
+        templates,
         natural,
         resume,
         try_endpoint,

@@ -69,6 +69,10 @@ RECIPES: dict[str, Kind] = {
         "selfinstruct.recipes.dynosaur.settings:DynosaurConfig",
         "selfinstruct.recipes.dynosaur.recipe:Dynosaur",
     ),
+    "render": Kind(
+        "selfinstruct.recipes.render.settings:RenderConfig",
+        "selfinstruct.recipes.render.recipe:Render",
+    ),
     "natural": Kind(
         "selfinstruct.recipes.natural:NaturalConfig", "selfinstruct.recipes.natural:Natural"
     ),

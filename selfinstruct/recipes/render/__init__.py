@@ -1,0 +1,1 @@
+"""The recipe `render`: templates over the rows of datasets."""

@@ -1,0 +1,244 @@
+"""The sandbox: jinja2 that reaches nothing but a row's data, and counts its steps.
+
+An ImmutableSandboxedEnvironment, tightened: attributes are data or methods of a short list, every
+operator and filter keeps the limits, and a row is never changed. Lists and objects that a template
+makes for itself may grow, since promptsource's templates collect with `append`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any, cast
+
+from jinja2 import Template, Undefined
+from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2.runtime import Context, LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace, missing
+
+from selfinstruct.templates.filters import filters_of, listed
+from selfinstruct.templates.limits import LONGEST, WORK, Refused, Stopped, Work
+from selfinstruct.templates.operators import calculated, called, method_of
+from selfinstruct.templates.syntax import checked
+
+_OF_A_LOOP = frozenset(
+    "depth depth0 first index index0 last length nextitem previtem revindex revindex0".split()
+)
+_MISTAKES = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, TemplateError)
+_FILE = "<template>"  # the name of the compiled code
+
+
+class Compiled:
+    """A template that can be rendered. fields: the names of a row's fields that are used."""
+
+    def __init__(self, sandbox: Sandbox, source: str) -> None:
+        """Raises Refused, also where the template asks too much without any row."""
+        tree, self.fields = checked(sandbox, source)
+        sandbox.work.left = WORK  # constants are calculated at once
+        self._sandbox = sandbox
+        try:
+            code = sandbox.compile(cast(Any, tree))
+        except TemplateSyntaxError as error:
+            raise Refused(error.lineno, f"is no Jinja: {error.message}") from None
+        except (SyntaxError, RecursionError, MemoryError):  # of Python, for the compiled template
+            raise Refused(1, "is nested too deeply") from None
+        self._template = Template.from_code(sandbox, code, {})
+        try:
+            self.text(sandbox.functions, lambda: Random(0), is_strict=False)
+        except Stopped as stop:
+            if stop.reason in ("too_long", "too_much_work", "forbidden"):
+                raise Refused(stop.line or 1, stop.why) from None
+
+    def text(
+        self, values: Mapping[str, Any], chance: Callable[[], Random], *, is_strict: bool
+    ) -> str:
+        """The template with the values of a row. Raises Stopped.
+
+        chance: gives the row's generator. is_strict: nested values that are missing are a fault.
+        """
+        sandbox, pieces, size = self._sandbox, list[str](), 0
+        sandbox.work.left, sandbox.chance, sandbox.is_strict = WORK, chance, is_strict
+        context = Context(sandbox, cast(dict[str, Any], values), None, {})
+        try:
+            for piece in self._template.root_render_func(context):
+                size += len(piece)
+                if size > LONGEST:
+                    raise Stopped("too_long", f"gives more than {LONGEST:,} characters")
+                pieces.append(piece)
+        except Stopped as stop:
+            raise Stopped(stop.reason, stop.why, stop.line or self._line(stop)) from None
+        except (*_MISTAKES, RecursionError) as error:
+            raise _stopped(error, self._line(error)) from None
+        return "".join(pieces)
+
+    def _line(self, error: Exception) -> int:
+        """The line of the template at which rendering ended; 0: unknown."""
+        trace, line = error.__traceback__, 0
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == _FILE:
+                line = self._template.get_corresponding_lineno(trace.tb_lineno)
+            trace = trace.tb_next
+        return line
+
+
+def _stopped(error: Exception, line: int) -> Stopped:
+    match error:
+        case UndefinedError():
+            return Stopped("undefined", str(error.message), line)
+        case SecurityError():
+            return Stopped("forbidden", str(error.message), line)
+        case RecursionError():
+            return Stopped("too_much_work", "values are nested too deeply", line)
+    return Stopped("error", f"{type(error).__name__}: {str(error)[:200]}", line)
+
+
+class Missing(Undefined):
+    """A value that is not there. Inside a list its text is Undefined."""
+
+    __slots__ = ()
+    is_data = True
+
+    def check(self, *, is_strict: bool) -> None:
+        """Raises Stopped for a field that the row lacks; if strict, for a part of a field as well."""
+        if self._undefined_obj is missing:
+            raise Stopped("unknown_field", f"the row has no field {self._undefined_name!r}")
+        if is_strict:
+            raise Stopped("undefined", self._undefined_message)
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Compiles templates, and renders them, a row at a time."""
+
+    intercepted_binops = frozenset(("+", "-", "*", "/", "//", "%", "**"))
+
+    def __init__(self) -> None:
+        self.work, self.is_strict = Work(), False
+        self.chance: Callable[[], Random] = lambda: Random(0)
+        super().__init__(
+            undefined=Missing, finalize=self._text, optimized=False, autoescape=False, cache_size=0
+        )
+        self.filters = filters_of(self.work, self._chance)
+        self.filters |= {
+            "_given": _given,
+            "_counted": self._counted,
+            "_weighed": self._weighed,
+            "_joined": self._joined,
+            "_chosen": self._chosen,
+        }
+        self.globals = {}
+
+    @property
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """The functions that a template may call, by name."""
+        return {"range": self._range, "zip": self._zip, "namespace": Namespace}
+
+    # ------------------------------------------------ data
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A method of the short list, or a value: `value.name`."""
+        method = method_of(obj, attribute)
+        if method is not None:
+            return method
+        if isinstance(obj, LoopContext):
+            return getattr(obj, attribute) if attribute in _OF_A_LOOP else self.undefined(obj=obj)
+        if isinstance(obj, Namespace):
+            return getattr(obj, attribute, self.undefined(obj=obj, name=attribute))
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """A value of the row: `value[argument]`."""
+        if isinstance(argument, Undefined):
+            self._check_known(argument)
+        if isinstance(obj, (str, list, tuple, dict)):
+            try:
+                found = obj[argument]
+            except (TypeError, LookupError):
+                return self.undefined(obj=obj, name=argument)
+            if isinstance(argument, slice):
+                self.work.weigh(found)
+            return found
+        if isinstance(obj, Undefined):
+            self._check_known(obj)
+            return obj[argument]  # raises UndefinedError
+        return self.undefined(obj=obj, name=argument)
+
+    # ------------------------------------------------ work
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        return calculated(self.work, operator, left, right)
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063
+        if __obj is Namespace:
+            return Namespace(*args, **kwargs)
+        if getattr(__obj, "__self__", None) is __self:
+            return __obj(*args, **kwargs)
+        method = method_of(getattr(__obj, "__self__", None), getattr(__obj, "__name__", ""))
+        if method is None:
+            if isinstance(__obj, Undefined):
+                __self._check_known(__obj)
+                __obj()  # raises UndefinedError
+            raise SecurityError(f"{type(__obj).__name__} cannot be called")
+        for name in ("_loop_vars", "_block_vars"):  # of the compiled code
+            kwargs.pop(name, None)
+        return called(__self.work, method, args, kwargs)
+
+    def _chance(self) -> Random:
+        return self.chance()
+
+    def _range(self, *bounds: int) -> list[int]:
+        numbers = range(*bounds)
+        self.work.make_list(max(len(numbers), 0))
+        return list(numbers)
+
+    def _zip(self, *several: Any) -> list[tuple[Any, ...]]:
+        return list(zip(*(listed(self.work, each) for each in several), strict=False))
+
+    def _counted(self, items: Any, weight: int) -> list[Any]:
+        """The items of a loop, whose steps are spent beforehand."""
+        if isinstance(items, Undefined):
+            self._check_known(items)
+            return []
+        found = listed(self.work, items)
+        self.work.spend(weight * len(found))
+        return found
+
+    def _weighed(self, value: Any) -> Any:
+        """A value inside a loop, which may be read many times."""
+        self.work.weigh(value)
+        return value
+
+    def _joined(self, parts: list[Any]) -> str:
+        texts = [self._text(part) for part in parts]
+        self.work.make_room(sum(map(len, texts)))
+        return "".join(texts)
+
+    def _chosen(self, choices: Any, number: Any, is_label: bool) -> Any:
+        """`answer_choices[number]`. A label of -1 means none, and would give the last."""
+        found = self.getitem(choices, number)
+        is_missing = isinstance(found, Undefined) or (is_label and number == -1)
+        if is_missing and isinstance(choices, list):
+            raise Stopped("no_label", f"there is no answer_choices[{number}]")
+        return found
+
+    def _text(self, value: Any) -> str:
+        """The text of a value in the output."""
+        if type(value) is str:
+            self.work.spend(1 + len(value) // 64)
+            return value
+        if isinstance(value, Undefined):
+            self._check_known(value)
+            return str(value)
+        self.work.make_room(self.work.size_of(value))
+        return str(value)
+
+    def _check_known(self, value: Undefined) -> None:
+        if isinstance(value, Missing):
+            value.check(is_strict=self.is_strict)
+
+
+def _given(value: Any) -> Any:
+    """A field that is printed alone."""
+    if value is None:
+        raise Stopped("missing_value", "a field that is printed is null in this row")
+    return value
