@@ -6,9 +6,12 @@
     selfinstruct.export(run, "mine.json", format="alpaca")
 
 generate, respond, judge   ask a model: each goes on where it was stopped and buys nothing twice
+unnatural, evolve, paraphrase, invert, constrain   the other recipes, likewise
 preflight            does this endpoint serve a run? every stage is asked once
 resume               go on with any run
 check, export        look a run over; write it for a trainer
+mix, select, dedupe  datasets into one, into a part, without near-duplicates
+uncertainty, score_adherence   how unsure a model is; whether answers follow their constraints
 load_run             a run directory to read: examples, instructions, rejections, judgements
 RougeIndex, rouge_l  exact ROUGE-L novelty by itself
 
@@ -22,10 +25,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from selfinstruct._api import check, export, generate, judge, preflight, respond, resume
-    from selfinstruct._keywords import Exporting, Judging, Responding, Settings
+    from selfinstruct._datasets import (
+        Deduping,
+        Mixing,
+        Scoring,
+        dedupe,
+        mix,
+        score_adherence,
+        select,
+        uncertainty,
+    )
+    from selfinstruct._keywords import (
+        Constraining,
+        Eliciting,
+        Evolving,
+        Exporting,
+        Inverting,
+        Judging,
+        Paraphrasing,
+        Responding,
+        Settings,
+    )
+    from selfinstruct._making import constrain, evolve, invert, paraphrase, unnatural
+    from selfinstruct.adherence.scoring import Scores
     from selfinstruct.annotate.judgement import Judgement
+    from selfinstruct.annotate.measurement import Measurement
     from selfinstruct.annotate.quality import Quality
     from selfinstruct.asking.config import Config
+    from selfinstruct.choose.deduplication import DedupeCounts
     from selfinstruct.data.examples import Example, Rejected
     from selfinstruct.data.tasks import Instruction, SeedTask
     from selfinstruct.defects import Finding
@@ -40,6 +67,8 @@ if TYPE_CHECKING:
         UserError,
     )
     from selfinstruct.exports import Exported
+    from selfinstruct.mixing.job import Mixed
+    from selfinstruct.mixing.selecting import Selected
     from selfinstruct.models import Decoding
     from selfinstruct.runs.rehearsal import Rehearsal
     from selfinstruct.runs.view import RunView, load_run
@@ -48,26 +77,39 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Config",
+    "Constraining",
     "Decoding",
+    "DedupeCounts",
+    "Deduping",
+    "Eliciting",
+    "Evolving",
     "Example",
     "Exported",
     "Exporting",
     "Finding",
     "Instruction",
     "Interrupted",
+    "Inverting",
     "Judgement",
     "Judging",
     "Match",
+    "Measurement",
+    "Mixed",
+    "Mixing",
     "ModelError",
     "NoRoom",
     "NothingRead",
+    "Paraphrasing",
     "Quality",
     "Rehearsal",
     "Rejected",
     "Responding",
     "RougeIndex",
     "RunView",
+    "Scores",
+    "Scoring",
     "SeedTask",
+    "Selected",
     "SelfInstructError",
     "Settings",
     "Stalled",
@@ -75,21 +117,42 @@ __all__ = [
     "UserError",
     "__version__",
     "check",
+    "constrain",
+    "dedupe",
+    "evolve",
     "export",
     "generate",
+    "invert",
     "judge",
     "load_run",
+    "mix",
+    "paraphrase",
     "preflight",
     "respond",
     "resume",
     "rouge_l",
+    "score_adherence",
+    "select",
+    "uncertainty",
+    "unnatural",
 ]
 _HOMES = {
     "_api": ("check", "export", "generate", "judge", "preflight", "respond", "resume"),
-    "_keywords": ("Exporting", "Judging", "Responding", "Settings"),
+    "_datasets": (
+        *("Deduping", "Mixing", "Scoring"),
+        *("dedupe", "mix", "score_adherence", "select", "uncertainty"),
+    ),
+    "_keywords": (
+        *("Constraining", "Eliciting", "Evolving", "Exporting", "Inverting", "Judging"),
+        *("Paraphrasing", "Responding", "Settings"),
+    ),
+    "_making": ("constrain", "evolve", "invert", "paraphrase", "unnatural"),
+    "adherence.scoring": ("Scores",),
     "annotate.judgement": ("Judgement",),
+    "annotate.measurement": ("Measurement",),
     "annotate.quality": ("Quality",),
     "asking.config": ("Config",),
+    "choose.deduplication": ("DedupeCounts",),
     "data.examples": ("Example", "Rejected"),
     "data.tasks": ("Instruction", "SeedTask"),
     "defects": ("Finding",),
@@ -99,6 +162,8 @@ _HOMES = {
         *("SelfInstructError", "Stalled", "UserError"),
     ),
     "exports": ("Exported",),
+    "mixing.job": ("Mixed",),
+    "mixing.selecting": ("Selected",),
     "models": ("Decoding",),
     "runs.rehearsal": ("Rehearsal",),
     "runs.view": ("RunView", "load_run"),

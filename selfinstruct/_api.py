@@ -8,12 +8,19 @@ stop button) ends it, and the same call goes on.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from selfinstruct._calls import heard, judged, probes_for, run_in_thread, shown_by
+from selfinstruct._calls import (
+    directory_of,
+    judged,
+    made,
+    plain,
+    probes_for,
+    run_in_thread,
+    several_of,
+)
 from selfinstruct._keywords import Exporting, Judging, Place, Progress, Responding, Settings
 
 if TYPE_CHECKING:
@@ -21,13 +28,10 @@ if TYPE_CHECKING:
 
     from selfinstruct._keywords import Checking
     from selfinstruct.annotate.quality import Quality
-    from selfinstruct.asking.config import Config
     from selfinstruct.defects.counts import Survey
     from selfinstruct.exports import Exported
     from selfinstruct.runs.rehearsal import Rehearsal
     from selfinstruct.runs.view import RunView
-
-T = TypeVar("T")
 
 
 def generate(
@@ -48,9 +52,9 @@ def generate(
     from selfinstruct.asking.settings import read_table
     from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 
-    said = read_table(_plain(settings), "generate()", SelfInstructConfig)
+    said = read_table(plain(settings), "generate()", SelfInstructConfig)
     flags = {"repair": repair, "ask_again": ask_again, "accept_change": accept_change}
-    return run_in_thread(_make(Path(out), SelfInstructConfig, said, progress, seconds, **flags))
+    return run_in_thread(made(Path(out), SelfInstructConfig, said, progress, seconds, **flags))
 
 
 def respond(
@@ -72,16 +76,14 @@ def respond(
     from selfinstruct.asking.settings import read_table
     from selfinstruct.recipes.responses import RespondConfig
 
-    several = (
-        [sources] if not isinstance(sources, Sequence) or isinstance(sources, str) else sources
-    )
+    several = several_of(sources)
     models = [model] if isinstance(model, str) else list(model)
-    said = read_table(_plain(settings), "respond()", RespondConfig)
-    said["sources"] = tuple(str(_directory(source).absolute()) for source in several)
+    said = read_table(plain(settings), "respond()", RespondConfig)
+    said["sources"] = tuple(str(directory_of(source).absolute()) for source in several)
     if any(models):
         said |= {"model": models[0], "other_models": tuple(models[1:])}
     flags = {"repair": repair, "ask_again": ask_again, "accept_change": accept_change}
-    return run_in_thread(_make(Path(out), RespondConfig, said, progress, seconds, **flags))
+    return run_in_thread(made(Path(out), RespondConfig, said, progress, seconds, **flags))
 
 
 def resume(
@@ -97,39 +99,9 @@ def resume(
     """
     from selfinstruct.runs.view import load_run
 
-    view = load_run(_directory(run))
+    view = load_run(directory_of(run))
     flags = {"repair": False, "ask_again": ask_again, "accept_change": False}
-    return run_in_thread(_make(view.directory, type(view.config), {}, progress, seconds, **flags))
-
-
-async def _make(
-    directory: Path,
-    kind: type[Config],
-    said: dict[str, Any],
-    progress: Progress,
-    seconds: float | None,
-    *,
-    repair: bool,
-    ask_again: bool,
-    accept_change: bool,
-) -> RunView:
-    from selfinstruct.runs.generation import forget_lost, go_on, settled
-    from selfinstruct.runs.inputs import Inputs
-    from selfinstruct.runs.run import Run
-    from selfinstruct.runs.view import load_run
-
-    config, kept = await settled(directory, kind, said, notice=lambda text: None)
-    inputs = Inputs.read(config, kept=kept, named=said.keys())
-    flags = {"repair": repair, "rebuild": ask_again, "accept_change": accept_change}
-    run = Run(directory, config, inputs, **flags)
-    try:
-        if ask_again:
-            forget_lost(run)
-        shown = shown_by(progress, run.wanted or 0, run.funnel, run.meter, config, "examples")
-        await heard(shown, partial(go_on, run, inputs, seconds=seconds))
-    finally:
-        run.leave()
-    return load_run(directory)
+    return run_in_thread(made(view.directory, type(view.config), {}, progress, seconds, **flags))
 
 
 def judge(
@@ -138,17 +110,20 @@ def judge(
     sample: int | None = None,
     seed: int = 0,
     replace: bool = False,
+    ask_again: bool = False,
     progress: Progress = True,
     seconds: float | None = None,
     **settings: Unpack[Judging],
 ) -> Quality:
     """Ask a model about every example of a run, or about `sample` of them as `seed` draws them; returns the paper's quality table.
 
-    Writes judgements.jsonl, which `RunView.judgements` reads. Raises Interrupted, ModelError and other UserErrors.
+    Writes judgements.jsonl, which `RunView.judgements` reads. `ask_again`: buy the requests anew that
+    were lost. Raises Interrupted, ModelError and other UserErrors.
     """
-    return run_in_thread(
-        judged(_directory(run), _plain(settings), sample, seed, replace, progress, seconds)
-    )
+    drawn = {"sample": sample, "seed": seed}
+    flags = {"replace": replace, "ask_again": ask_again}
+    work = judged(directory_of(run), plain(settings), drawn, progress, seconds, **flags)
+    return run_in_thread(work)
 
 
 def preflight(*, judge: bool = False, **settings: Unpack[Settings]) -> Rehearsal:
@@ -161,7 +136,7 @@ def preflight(*, judge: bool = False, **settings: Unpack[Settings]) -> Rehearsal
     from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
     from selfinstruct.runs.rehearsal import rehearse
 
-    said = read_table(_plain(settings), "preflight()", SelfInstructConfig)
+    said = read_table(plain(settings), "preflight()", SelfInstructConfig)
 
     async def rehearsed() -> Rehearsal:
         return await rehearse(await probes_for(said, judge=judge))
@@ -183,7 +158,7 @@ def check(
     """
     from selfinstruct.defects.survey import chosen, survey
 
-    where, copy = str(_directory(source)), None if out is None else os.fspath(out)
+    where, copy = str(directory_of(source)), None if out is None else os.fspath(out)
     return survey(where, chosen(only, ignore), out=copy, **options)
 
 
@@ -197,7 +172,6 @@ def export(
     from selfinstruct.exports import Export
     from selfinstruct.exports import export as write
 
-    several = [runs] if not isinstance(runs, Sequence) or isinstance(runs, str) else runs
     kept = options.get("keep", ())
     filters = (kept,) if isinstance(kept, str) else tuple(kept)
     settings: dict[str, Any] = {
@@ -205,24 +179,4 @@ def export(
         "keep": filters,
         "license": options.get("license", "").lower(),
     }
-    return write([_directory(run) for run in several], Path(out), Export(**settings))
-
-
-# ---------------------------------------------------------------- what they share
-
-
-def _directory(run: RunView | Place) -> Path:
-    return Path(run) if isinstance(run, str | os.PathLike) else run.directory
-
-
-def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """As a configuration file would say it."""
-    import json
-
-    found = {
-        name: os.fspath(value) if isinstance(value, os.PathLike) else value
-        for name, value in settings.items()
-    }
-    if isinstance(found.get("extra_body"), Mapping):
-        found["extra_body"] = json.dumps(found["extra_body"])
-    return found
+    return write([directory_of(run) for run in several_of(runs)], Path(out), Export(**settings))

@@ -6,20 +6,24 @@ And what they share with the commands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from selfinstruct._keywords import Progress
+from selfinstruct._keywords import Place, Progress
 
 if TYPE_CHECKING:
     from selfinstruct.annotate.quality import Quality
+    from selfinstruct.annotate.work import Work
+    from selfinstruct.asking.config import Config
     from selfinstruct.asking.endpoint import Endpoint
     from selfinstruct.asking.probes import Probe
     from selfinstruct.models.money.meter import Meter
     from selfinstruct.runs.progress import Tally
+    from selfinstruct.runs.view import RunView
 
 T = TypeVar("T")
 _PATIENCE = 60.0  # seconds of a preflight's wait for a server that is gone
@@ -121,14 +125,45 @@ async def heard(shown: Shown, work: Callable[..., Awaitable[None]]) -> None:
         shown.close()
 
 
+async def made(
+    directory: Path,
+    kind: type[Config],
+    said: dict[str, Any],
+    progress: Progress,
+    seconds: float | None,
+    *,
+    repair: bool,
+    ask_again: bool,
+    accept_change: bool,
+) -> RunView:
+    from selfinstruct.runs.generation import forget_lost, go_on, settled
+    from selfinstruct.runs.inputs import Inputs
+    from selfinstruct.runs.run import Run
+    from selfinstruct.runs.view import load_run
+
+    config, kept = await settled(directory, kind, said, notice=lambda text: None)
+    inputs = Inputs.read(config, kept=kept, named=said.keys())
+    flags = {"repair": repair, "rebuild": ask_again, "accept_change": accept_change}
+    run = Run(directory, config, inputs, **flags)
+    try:
+        if ask_again:
+            forget_lost(run)
+        shown = shown_by(progress, run.wanted or 0, run.funnel, run.meter, config, "examples")
+        await heard(shown, partial(go_on, run, inputs, seconds=seconds))
+    finally:
+        run.leave()
+    return load_run(directory)
+
+
 async def judged(
     directory: Path,
     given: dict[str, Any],
-    sample: int | None,
-    seed: int,
-    replace: bool,
+    drawn: Mapping[str, Any],
     progress: Progress,
     seconds: float | None,
+    *,
+    replace: bool,
+    ask_again: bool,
 ) -> Quality:
     """The quality of a run, after every example of the sample was judged."""
     from selfinstruct.annotate.review import Review
@@ -136,13 +171,51 @@ async def judged(
     from selfinstruct.runs.view import load_run
 
     view = load_run(directory)
-    judge = await settled(directory, given, "judge()")
-    review = Review(view, judge, sample=sample, seed=seed)
+    review = Review(view, await settled(directory, given, "judge()"), **drawn)
     review.check(replace=replace)
-    books = review.open()
+    await worked(review, progress, seconds, ask_again=ask_again)
+    return review.tally.quality
+
+
+async def worked(work: Work, progress: Progress, seconds: float | None, *, ask_again: bool) -> None:
+    """A sitting of a judge or a scorer."""
+    from selfinstruct.annotate.work import go_on
+
+    books = work.open()
     try:
-        shown = shown_by(progress, review.wanted, review.tally, books.meter, judge.config, "judged")
-        await heard(shown, partial(review.go_on, books, seconds=seconds))
+        if ask_again:
+            books.completions.forget_lost(lambda place: False)
+        of = (work.wanted, work.tally, books.meter, work.config)
+        shown = shown_by(progress, *of, work.counted)
+        await heard(shown, partial(go_on, work, books, seconds=seconds))
     finally:
         books.close()
-    return review.tally.quality
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def directory_of(run: RunView | Place) -> Path:
+    """The directory of a run, or the path of a dataset."""
+    return Path(run) if isinstance(run, str | os.PathLike) else run.directory
+
+
+def several_of(
+    sources: RunView | Place | Sequence[RunView | Place],
+) -> Sequence[RunView | Place]:
+    """A list, where a single run or path may stand for a list."""
+    is_list = isinstance(sources, Sequence) and not isinstance(sources, str)
+    return sources if is_list else [sources]  # type: ignore[list-item, return-value]
+
+
+def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as a configuration file would say them."""
+    import json
+
+    found = {
+        name: os.fspath(value) if isinstance(value, os.PathLike) else value
+        for name, value in settings.items()
+    }
+    if isinstance(found.get("extra_body"), Mapping):
+        found["extra_body"] = json.dumps(found["extra_body"])
+    return found

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from selfinstruct.annotate.quality import PAPER, Quality, quality, wilson
 from selfinstruct.annotate.sample import sampled
 from selfinstruct.annotate.settings import settled
 from selfinstruct.data.examples import Example
+from selfinstruct.models import Completion
 from selfinstruct.parsing.verdict import judge as read
 from selfinstruct.runs.journal import Lock
 from selfinstruct.runs.view import load_run
@@ -250,7 +252,8 @@ def test_a_cap_holds_over_all_sittings(
         )
         calls = len(server.calls)
         assert 0 < calls <= 15 if cap[0] == "--max-requests" else 0 < calls < N
-        assert len(judgements(directory)) == calls  # also what came before its turn
+        # also what came before its turn; an example may have been asked about twice
+        assert calls - 1 <= len(judgements(directory)) <= calls
         assert invoke("judge", directory).code == 75
         assert (
             len(server.calls) <= calls + 1
@@ -412,6 +415,39 @@ def test_a_reason_in_any_script_comes_back_as_it_was_said(directory: Path) -> No
     assert "输出正确。" in (directory / "judgements.jsonl").read_text("utf-8")
     assert judgements(directory)[0]["reason"] == "输出正确。\u2028 \x1b[31m"
     assert b"\x1b" not in (directory / "judgements.jsonl").read_bytes()
+
+
+def test_what_was_lost_is_asked_for_again_on_request(directory: Path, undisturbed: bytes) -> None:
+    path = directory / "judgements.jsonl"
+
+    def is_third(call: Call) -> bool:
+        return call.body["messages"] == third
+
+    with LoopbackServer() as server:
+        invoke("judge", directory, *at(server)).done()
+        third = server.calls[2].body["messages"]
+    shutil.rmtree(directory / "judge")
+    with LoopbackServer(failing("context openai", when=is_third)) as server:
+        invoke("judge", directory, *at(server)).done()
+        assert path.read_bytes() != undisturbed and len(judgements(directory)) == N
+    with LoopbackServer() as server:
+        invoke("judge", directory, *at(server)).done()
+        assert not server.calls and path.read_bytes() != undisturbed
+        ran = invoke("judge", directory, *at(server), "--ask-again").done()
+        assert "asks again for 1 requests" in ran.out and len(server.calls) == 1
+    assert path.read_bytes() == undisturbed
+
+
+def test_a_judge_whose_first_replies_hold_no_verdict_is_not_asked_on(directory: Path) -> None:
+    with LoopbackServer(model=lambda request: Completion("Maybe.", "stop")) as server:
+        ran = invoke("judge", directory, *at(server), "--attempts", 1, "--concurrency", 4)
+        assert ran.code == 1, ran
+        assert "the first 20 replies of judge hold nothing that can be read" in ran.err
+        assert 20 <= len(server.calls) < 30
+    assert len(judgements(directory)) >= 20  # each says why there is no verdict
+    with LoopbackServer() as server:
+        invoke("judge", directory, *at(server), "--attempts", 1).done()
+    assert len(judgements(directory)) == N
 
 
 # ---------------------------------------------------------------- several judges, and a run that goes on

@@ -17,6 +17,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import click
 import pytest
 from command import ENVIRONMENT, PATIENCE, ROOT, dataset, invoke, wait_for
 from server import LoopbackServer, failing, latency
@@ -26,7 +27,12 @@ import selfinstruct
 from selfinstruct.annotate.judges import NAMES
 from selfinstruct.asking.decoding import DECODING
 from selfinstruct.asking.endpoint import Endpoint
+from selfinstruct.choose.deduplication import Dedupe
+from selfinstruct.cli.mix_command import mix
+from selfinstruct.cli.select_command import select
+from selfinstruct.cli.uncertainty_command import uncertainty
 from selfinstruct.exports import Export
+from selfinstruct.recipes.catalogue import RECIPES
 from selfinstruct.recipes.responses import RespondConfig
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 
@@ -86,10 +92,8 @@ def test_every_name_is_there_and_documented() -> None:
 
 
 def test_no_module_is_called_like_a_public_function() -> None:
-    for module in pkgutil.walk_packages(selfinstruct.__path__, "selfinstruct."):
-        if not module.name.endswith("__main__"):
-            import_module(module.name)
-    modules = {name.rpartition(".")[2] for name in sys.modules if name.startswith("selfinstruct.")}
+    """Of the modules that lie directly in the package, where both would be the same attribute."""
+    modules = {module.name for module in pkgutil.iter_modules(selfinstruct.__path__)}
     functions = {name for name in selfinstruct.__all__ if name.islower() and name != "__version__"}
     assert functions >= {"generate", "respond", "resume", "judge", "check", "export"}
     assert not functions & modules
@@ -103,6 +107,32 @@ def test_what_the_functions_take_is_what_the_commands_take() -> None:
     assert set(get_names(selfinstruct.Exporting)) == {one.name for one in fields(Export)}
     judging = {*NAMES, "temperature", "max_tokens"} - {"preset"}  # a model's, not a user's
     assert set(get_names(selfinstruct.Judging)) == judging
+    assert set(get_names(selfinstruct.Deduping)) == {one.name for one in fields(Dedupe)}
+    assert set(get_names(selfinstruct.Mixing)) == options_of(mix) - {"words", "out", "folder"}
+    measuring = options_of(uncertainty) - {"sources", "out", "ask_again"}
+    assert set(get_names(selfinstruct.Scoring)) == measuring
+    taken = set(signature(selfinstruct.select).parameters)
+    assert taken == options_of(select)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "keywords"),
+    [
+        ("unnatural", selfinstruct.Eliciting),
+        ("evolve", selfinstruct.Evolving),
+        ("paraphrase", selfinstruct.Paraphrasing),
+        ("invert", selfinstruct.Inverting),
+        ("constrain", selfinstruct.Constraining),
+    ],
+)
+def test_a_recipe_s_function_takes_the_settings_of_its_command(recipe: str, keywords: type) -> None:
+    sitting = {"progress", "seconds", "repair", "ask_again", "accept_change"}
+    settings = settings_of(RECIPES[recipe].load_settings()) - {"sources"}
+    assert set(get_names(keywords)) == settings | sitting
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {str(option.name) for option in command.params} - {"dry_run"}
 
 
 def settings_of(kind: type[Endpoint]) -> set[str]:
@@ -167,6 +197,60 @@ def test_a_run_is_the_command_s_byte_for_byte(run: selfinstruct.RunView, tmp_pat
     assert (
         quality.judged == 40 == sum(quality.scores.values()) and len(list(run.judgements())) == 40
     )
+
+
+def test_the_other_recipes_are_the_commands_byte_for_byte(
+    run: selfinstruct.RunView, tmp_path: Path
+) -> None:
+    """mypy reads this as a program of a user's."""
+    made: Mapping[str, selfinstruct.RunView] = {
+        "unnatural": selfinstruct.unnatural(tmp_path / "1", n=6, model="scripted", progress=False),
+        "evolve": selfinstruct.evolve(run, tmp_path / "2", rounds=1, n=6, **QUIET),
+        "paraphrase": selfinstruct.paraphrase([run], tmp_path / "3", n=6, **QUIET),
+        "invert": selfinstruct.invert(run.directory, tmp_path / "4", most_outputs=3, **QUIET),
+        "constrain": selfinstruct.constrain(run, tmp_path / "5", constraint="punctuation:no_comma", **QUIET),
+    }  # fmt: skip
+    said = {
+        "unnatural": ("--n", 6),
+        "evolve": ("--rounds", 1, "--n", 6),
+        "paraphrase": ("--n", 6),
+        "invert": ("--most-outputs", 3),
+        "constrain": ("--constraint", "punctuation:no_comma"),
+    }
+    for name, view in made.items():
+        source = () if name == "unnatural" else ("--from", run.directory)
+        out = ("--out", tmp_path / name, "--model", "scripted")
+        invoke(name, *source, *said[name], *out).done()
+        assert list(view.examples()) and dataset(view.directory) == dataset(tmp_path / name)
+    with pytest.raises(selfinstruct.UserError, match=r"evolve\(\): unknown setting 'demos'"):
+        selfinstruct.evolve(run, tmp_path / "6", demos=3)  # type: ignore[call-arg]
+    with pytest.raises(selfinstruct.UserError, match="evolve: no source"):
+        selfinstruct.evolve([], tmp_path / "6", model="scripted")
+
+
+def test_datasets_are_mixed_selected_deduplicated_and_scored(
+    run: selfinstruct.RunView, tmp_path: Path
+) -> None:
+    """mypy reads this as a program of a user's."""
+    mixed: selfinstruct.Mixed = selfinstruct.mix({"a": run, "b": run}, tmp_path / "mixed", n=20)
+    assert mixed.out == tmp_path / "mixed"
+    invoke("mix", f"a={run.directory}", f"b={run.directory}", "--n", 20, "--out", tmp_path / "m")
+    files = [(tmp_path / name / "train.jsonl").read_bytes() for name in ("mixed", "m")]
+    assert files[0] == files[1] and files[0].count(b"\n") == 20
+    chosen: selfinstruct.Selected = selfinstruct.select(run, tmp_path / "s.jsonl", n=5, by="length")
+    assert (chosen.read, sum(chosen.chosen.values())) == (40, 5)
+    counts: selfinstruct.DedupeCounts = selfinstruct.dedupe(
+        [run, tmp_path / "s.jsonl"], tmp_path / "d.jsonl", threshold=0.9, turns="all"
+    )
+    assert counts.read == 45 and counts.near_duplicates >= 5
+    rules = selfinstruct.constrain(run, tmp_path / "c", n=5, model="scripted", progress=False)
+    scores: selfinstruct.Scores = selfinstruct.score_adherence(rules)
+    assert scores.prompt_strict == scores.prompts == len(list(rules.examples())) > 0
+    with pytest.raises(selfinstruct.UserError, match=r"mix\(\): unknown"):
+        selfinstruct.mix({"a": run}, tmp_path / "x", amount=3)  # type: ignore[call-arg]
+    with pytest.raises(selfinstruct.UserError, match="knows no probabilities"):
+        selfinstruct.uncertainty(run, tmp_path / "u", model="scripted", examples=1)
+    assert not (tmp_path / "x").exists() and not (tmp_path / "u").exists()
 
 
 def test_settings_are_said_in_python_s_types(tmp_path: Path) -> None:

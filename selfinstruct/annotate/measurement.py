@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain, combinations
 from pathlib import Path
 from statistics import fmean
 
-from selfinstruct.annotate.books import COMPLETIONS, Books, Derived
+from selfinstruct.annotate.books import COMPLETIONS, Books
 from selfinstruct.annotate.measures import LIKELIHOODS, PERPLEXITIES, UNCERTAINTIES
-from selfinstruct.annotate.scorer import FOLDER, Known, Scorer
+from selfinstruct.annotate.scorer import FOLDER, Scorer
 from selfinstruct.annotate.scorings import (
     AnswerLine,
     AnswerScoring,
@@ -22,17 +20,14 @@ from selfinstruct.annotate.scorings import (
 )
 from selfinstruct.annotate.tasks import Unused, instances_of, tasks_of
 from selfinstruct.annotate.uncertainty import Perturbing, rank_correlation
-from selfinstruct.asking.sitting import sitting
+from selfinstruct.annotate.work import Known
+from selfinstruct.asking.endpoint import Endpoint
 from selfinstruct.errors import UserError
 from selfinstruct.models import Model, Request, Usage
-from selfinstruct.models.disk import Notice, when_there_is_room
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.money.prices import no_price, price_of
 from selfinstruct.models.openai.usage import estimated_tokens
-from selfinstruct.recipes.ordered import in_order
 from selfinstruct.runs.completions import Completions
-
-_WINDOW = 4  # calls begun ahead, as a multiple of the concurrency
 
 
 @dataclass(slots=True)
@@ -79,6 +74,34 @@ class Measured:
         return UNCERTAINTIES if self.how.variants else PERPLEXITIES
 
 
+def measured_of(
+    sources: tuple[str, ...],
+    *,
+    examples: int = 10,
+    variants: int = 10,
+    rate: float = 0.2,
+    seeds: Sequence[int] = (),
+    perplexity: bool = False,
+    likelihood: bool = False,
+) -> Measured:
+    """As the options of `uncertainty` say. Raises UserError."""
+    if perplexity and likelihood:
+        raise UserError("--perplexity, --likelihood: give one of the two")
+    if len(set(seeds)) < len(seeds):
+        raise UserError("--seed: names a seed twice; give each once")
+    how = Perturbing(0 if perplexity or likelihood else variants, rate, tuple(seeds) or (0,))
+    return Measured(sources, how, examples, of_answers=likelihood)
+
+
+def folder_of(sources: Sequence[str], out: Path | None) -> Path:
+    """The folder of the result: as named, or the directory of a single run. Raises UserError."""
+    if out is not None:
+        return out
+    if len(sources) != 1 or not (Path(sources[0]) / "run.json").is_file():
+        raise UserError("--out is missing: name a folder for the result (of a run it is the run's)")
+    return Path(sources[0])
+
+
 class Measurement:
     """A scorer's work on tasks, or on every output. Replies of earlier sittings are not bought."""
 
@@ -96,73 +119,69 @@ class Measurement:
             said = "; ".join(self.unused.lines())
             raise UserError(f"{measured.sources[0]}: holds no output to measure {said}".strip())
 
+    # ---------------------------------------------------------------- a sitting (work.py)
+
+    @property
+    def config(self) -> Endpoint:
+        return self.scorer.config
+
+    @property
+    def place(self) -> Path:
+        return self.out
+
+    @property
+    def file(self) -> Path:
+        return self.out / self.measured.file
+
+    @property
+    def counted(self) -> str:
+        return "outputs" if self.measured.of_answers else "tasks"
+
+    @property
+    def so_far(self) -> str:
+        return f"{self.tally.examples:,} of {self.wanted:,} lines are there"
+
+    @property
+    def command(self) -> str:
+        return ""
+
     def open(self) -> Books:
-        """Raises UserError if another process measures into the same folder."""
         return Books(self.out, self.scorer, FOLDER)
 
-    async def go_on(
-        self,
-        books: Books,
-        *,
-        notice: Notice,
-        changed: Callable[[], None] = lambda: None,
-        waiting: Callable[[str], None] = lambda what: None,
-    ) -> None:
-        """Ask what is not on record, and write the lines in their order.
+    def remarks(self) -> Iterator[str]:
+        """Notices at the beginning of a sitting."""
+        return iter(())
 
-        Raises ModelError, UserError or Interrupted. Then the file holds the lines so far, and the
-        same call goes on.
-        """
-        config = self.scorer.config
-        try:
-            async with sitting(config, books, notice=notice, waiting=waiting) as at:
-                await self._measure_all(at.model, books, notice, changed)
-                await at.finish()
-        except BaseException:
-            if books.is_worth_keeping:
-                self._write_what_there_is(books.completions.get)
-            raise
+    def steps(self) -> Iterator[tuple[Request | None, Scoring]]:
+        """The requests of each piece of work, and behind them its end."""
+        for scoring in self._scorings():
+            for request in scoring.requests():
+                yield request, scoring
+            yield None, scoring
 
-    async def _measure_all(
-        self, model: Model, books: Books, notice: Notice, changed: Callable[[], None]
-    ) -> None:
-        window = _WINDOW * self.scorer.config.concurrency
-        scorings, known = self._scorings(), books.completions.get
-        file: Derived | None = None  # until the first line, an earlier file stays
+    def watched(self, model: Model, known: Callable[[str], bool]) -> Model:
+        return model
 
-        async def ask(step: tuple[Request | None, Scoring]) -> Scoring | None:
-            request, scoring = step
-            if request is None:
-                return scoring
-            await model.complete(request)
-            return None
+    async def answer(
+        self, model: Model, known: Known, step: tuple[Request | None, Scoring]
+    ) -> Scoring | None:
+        """The work at its end, None before."""
+        request, scoring = step
+        if request is None:
+            return scoring
+        await model.complete(request)
+        return None
 
-        try:
-            async with aclosing(in_order(ask, _steps(scorings), window=lambda: window)) as answers:
-                async for scoring in answers:
-                    line = None if scoring is None else scoring.line(known)
-                    if line is not None:
-                        file = file or Derived(self.out / self.measured.file)
-                        await when_there_is_room(partial(file.put, line), notice)
-                        self.tally.take(line)
-                        changed()
-            if file is not None:
-                file.cut()
-        finally:
-            if file is not None:
-                file.close()
+    def line_of(self, known: Known, answer: Scoring | None) -> TaskLine | AnswerLine | None:
+        return None if answer is None else answer.line(known)
 
-    def _write_what_there_is(self, known: Known) -> None:
-        """Write every line whose replies are on record, also before its turn."""
-        file = Derived(self.out / self.measured.file)
-        try:
-            for scoring in self._scorings():
-                line = scoring.line(known)
-                if line is not None:
-                    file.put(line)
-            file.cut()
-        finally:
-            file.close()
+    def lines_on_record(self, known: Known) -> Iterator[TaskLine | AnswerLine]:
+        lines = (scoring.line(known) for scoring in self._scorings())
+        return (line for line in lines if line is not None)
+
+    def take(self, line: TaskLine | AnswerLine) -> None:
+        """Count a line."""
+        self.tally.take(line)
 
     def _scorings(self, unused: Unused | None = None) -> Iterator[Scoring]:
         if not self.measured.of_answers:
@@ -185,8 +204,8 @@ class Measurement:
             requests, first = requests + 1, first or request
             if known(request.key) is None:
                 left, tokens = left + 1, tokens + estimated_tokens(request.text)
-        what = "outputs" if self.measured.of_answers else "tasks"
-        yield f"plan: {self.wanted:,} {what}, {requests:,} requests; {requests - left:,} on record"
+        found = f"{requests:,} requests; {requests - left:,} on record"
+        yield f"plan: {self.wanted:,} {self.counted}, {found}"
         where = f" at {config.addresses}" if config.base_url else ""
         yield f"  scorer       {config.model}{where}"
         yield f"  {'tokens':<12} {tokens:>11,}, all of prompts"
@@ -214,14 +233,6 @@ class Measurement:
         for coefficient in self.tally.agreement():
             said = "unknown" if coefficient is None else f"{coefficient:.2f}"
             yield f"rank correlation between two seeds: {said}"
-
-
-async def _steps(scorings: Iterator[Scoring]) -> AsyncIterator[tuple[Request | None, Scoring]]:
-    """The requests of each piece of work, and behind them its end."""
-    for scoring in scorings:
-        for request in scoring.requests():
-            yield request, scoring
-        yield None, scoring
 
 
 def _table(tasks: Sequence[TaskLine], most: int) -> Iterator[str]:

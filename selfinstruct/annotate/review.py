@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
-from contextlib import aclosing
+import shlex
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from pathlib import Path
 
-from selfinstruct.annotate.books import COMPLETIONS, FOLDER, Books, Derived, recorded
+from selfinstruct.annotate.books import COMPLETIONS, FOLDER, Books, recorded
 from selfinstruct.annotate.judgement import Judgement
 from selfinstruct.annotate.judges import Judge
 from selfinstruct.annotate.quality import Quality
 from selfinstruct.annotate.sample import sampled
-from selfinstruct.asking.batching import ROUND
-from selfinstruct.asking.sitting import sitting
+from selfinstruct.annotate.work import Known
+from selfinstruct.asking.advice import FirstReplies
+from selfinstruct.asking.endpoint import Endpoint
 from selfinstruct.data.examples import Example
 from selfinstruct.errors import UserError
-from selfinstruct.models import Completion, Model, Usage
-from selfinstruct.models.disk import Notice, when_there_is_room
+from selfinstruct.models import Model, Usage
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.models.money.prices import no_price, price_of
-from selfinstruct.recipes.ordered import in_order
 from selfinstruct.runs.completions import Completions
 from selfinstruct.runs.journal import holder
 from selfinstruct.runs.view import JUDGEMENTS, RunView
 
-_WINDOW = 4  # calls begun ahead, as a multiple of the concurrency
 _CHARACTERS_PER_TOKEN, _REPLY_TOKENS = 4.0, 90  # for an estimate
 
 
@@ -92,94 +90,73 @@ class Review:
             "whose replies stay on record"
         )
 
+    # ---------------------------------------------------------------- a sitting (work.py)
+
+    @property
+    def config(self) -> Endpoint:
+        return self.judge.config
+
+    @property
+    def place(self) -> Path:
+        return self.run.directory
+
+    @property
+    def file(self) -> Path:
+        return self.run.directory / JUDGEMENTS
+
+    @property
+    def counted(self) -> str:
+        return "judged"
+
+    @property
+    def so_far(self) -> str:
+        return f"{self.tally.examples:,} of {self.wanted:,} examples are judged"
+
+    @property
+    def command(self) -> str:
+        given = (("sample", self.sample), ("seed", self.seed))
+        drawn = "".join(f" --{name} {value}" for name, value in given if value)
+        return f"selfinstruct judge {shlex.quote(str(self.run.directory))}{drawn}"
+
     def open(self) -> Books:
-        """Raises UserError if another process judges this run."""
         return Books(self.run.directory, self.judge)
 
-    async def go_on(
-        self,
-        books: Books,
-        *,
-        notice: Notice,
-        changed: Callable[[], None] = lambda: None,
-        waiting: Callable[[str], None] = lambda what: None,
-        seconds: float | None = None,
-    ) -> None:
-        """Ask about the examples not on record, and write judgements.jsonl in their order.
-
-        Raises ModelError, UserError or Interrupted. Then the file holds the judgements so far, and
-        the same call goes on.
-        """
+    def remarks(self) -> Iterator[str]:
+        """Notices at the beginning of a sitting."""
         if owner := holder(self.run.directory / "lock"):
-            notice(
+            yield (
                 f"{self.run.directory}: {owner} is still generating; "
                 "judge again for what comes after this moment"
             )
-        try:
-            async with sitting(
-                self.judge.config, books, notice=notice, waiting=waiting, seconds=seconds
-            ) as at:
-                await self._judge_all(at.model, books, notice, changed)
-                await at.finish()
-        except BaseException:
-            self._write_what_there_is(books)
-            raise
 
-    async def _judge_all(
-        self, model: Model, books: Books, notice: Notice, changed: Callable[[], None]
-    ) -> None:
-        config = self.judge.config
-        window = _WINDOW * (ROUND if config.batch else config.concurrency)
-        work = partial(self._judgement, model, books)
-        # Until the first judgement is written, another judge's lines stay.
-        file: Derived | None = None
-        try:
-            async with aclosing(
-                in_order(work, self._examples(), window=lambda: window)
-            ) as judgements:
-                async for judgement in judgements:
-                    if judgement is not None:
-                        file = file or Derived(self.run.directory / JUDGEMENTS)
-                        await when_there_is_room(partial(file.put, judgement), notice)
-                        self._take(judgement)
-                        changed()
-            if file is not None:
-                file.cut()
-        finally:
-            if file is not None:
-                file.close()
+    def steps(self) -> Iterator[Example]:
+        return iter(self.run.examples())
 
-    async def _judgement(self, model: Model, books: Books, example: Example) -> Judgement | None:
-        known = self.judge.recall(books.completions.get, example)
-        if known is not None or not self._is_chosen(example.id):
-            return known
-        return await self.judge.ask(model, example)
+    def watched(self, model: Model, known: Callable[[str], bool]) -> Model:
+        return FirstReplies(model, {self.judge.stage.name: self.judge.stage}, known)
 
-    def _write_what_there_is(self, books: Books) -> None:
-        """Write every judgement on record, also before its turn: all are paid for."""
-        if not books.is_worth_keeping:
-            return
-        file = Derived(self.run.directory / JUDGEMENTS)
-        try:
-            for example in self.run.examples():
-                judgement = self.judge.recall(books.completions.get, example)
-                if judgement is not None:
-                    file.put(judgement)
-            file.cut()
-        finally:
-            file.close()
+    async def answer(self, model: Model, known: Known, step: Example) -> Judgement | None:
+        """The judgement of an example; None if the example is not in the sample."""
+        found = self.judge.recall(known, step)
+        if found is not None or not self._is_chosen(step.id):
+            return found
+        return await self.judge.ask(model, step)
 
-    async def _examples(self) -> AsyncIterator[Example]:
-        for example in self.run.examples():
-            yield example
+    def line_of(self, known: Known, answer: Judgement | None) -> Judgement | None:
+        return answer
+
+    def lines_on_record(self, known: Known) -> Iterator[Judgement]:
+        found = (self.judge.recall(known, example) for example in self.run.examples())
+        return (judgement for judgement in found if judgement is not None)
+
+    def take(self, line: Judgement) -> None:
+        """Count a judgement, if its example is in the sample."""
+        if self._is_chosen(line.id):
+            self.tally.examples += 1
+            self.tally.quality.take(line.to_record())
 
     def _is_chosen(self, id: str) -> bool:
         return self._chosen is None or id in self._chosen
-
-    def _take(self, judgement: Judgement) -> None:
-        if self._is_chosen(judgement.id):
-            self.tally.examples += 1
-            self.tally.quality.take(judgement.to_record())
 
     # ---------------------------------------------------------------- beforehand
 
@@ -232,6 +209,6 @@ class Review:
                 f"{', at the batch price' if config.batch else ''}"
             )
 
-    def _on_record(self) -> Callable[[str], Completion | None]:
+    def _on_record(self) -> Known:
         path = self.run.directory / FOLDER / self.judge.name / COMPLETIONS
         return Completions(path, Meter(), read_only=True).get if path.exists() else lambda key: None

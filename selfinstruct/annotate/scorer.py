@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -143,9 +143,6 @@ def likelihood_of(completion: Completion | None) -> Likelihood | None:
         return Likelihood.from_text(completion.text)
     except (json.JSONDecodeError, KeyError, TypeError):
         return None
-
-
-Known = Callable[[str], Completion | None]
 
 
 async def settled(out: Path, said: Mapping[str, Any], *, ask: bool = True) -> Scorer:

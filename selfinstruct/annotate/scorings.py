@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from selfinstruct.annotate.scorer import Instance, Known, Scorer, likelihood_of
+from selfinstruct.annotate.scorer import Instance, Scorer, likelihood_of
 from selfinstruct.annotate.tasks import Task
 from selfinstruct.annotate.uncertainty import Perturbing, Scored, Uncertainty, uncertainty
+from selfinstruct.annotate.work import Known
 from selfinstruct.models import Request
 from selfinstruct.models.openai.likelihoods import Likelihood
 from selfinstruct.text import to_json

@@ -75,6 +75,13 @@ def _option(
     return click.option(flag, name, type=kind, default=None, help=help + shown)
 
 
+def ask_again_option(command: Callable[..., None]) -> Callable[..., None]:
+    """--ask-again of the commands over finished examples."""
+    return click.option("--ask-again", is_flag=True, help="Buy the requests anew that were lost.")(
+        command
+    )
+
+
 def higher(why: str) -> str:
     """The advice to raise a cap: unless raised, the cap ends the next sitting as well."""
     option = why.split(maxsplit=1)[0]

@@ -12,8 +12,13 @@ from selfinstruct.cli.options import higher
 from selfinstruct.cli.screen import show
 
 if TYPE_CHECKING:
+    from selfinstruct.annotate.books import Books
+    from selfinstruct.annotate.work import Work
     from selfinstruct.runs.inputs import Inputs
     from selfinstruct.runs.run import Run
+
+
+_NOTHING_KEPT = "no reply had come yet, nothing is kept; start the same command again"
 
 
 def sit(
@@ -94,6 +99,46 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
         progress.close()
 
 
+def work_on(work: Work, *, ask_again: bool = False) -> None:
+    """A sitting of a judge or a scorer: go on with its work, or begin it."""
+    import asyncio
+
+    from selfinstruct.annotate.work import go_on
+    from selfinstruct.errors import Interrupted
+    from selfinstruct.models.money.prices import prices_of
+    from selfinstruct.runs.progress import Progress
+
+    config, books = work.config, work.open()
+    try:
+        if known := len(books.completions):
+            show([f"{work.place}: goes on, {known:,} replies of {config.model} on record"])
+        if ask_again:
+            show([f"asks again for {books.completions.forget_lost(lambda place: False)} requests"])
+        of = (work.wanted, work.tally, books.meter, prices_of(config))
+        progress = Progress(*of, max_cost=config.max_cost, what=work.counted)
+        try:
+            says, hears = (progress.say, progress.wait_for), progress.update
+            asyncio.run(go_on(work, books, notice=says[0], changed=hears, waiting=says[1]))
+        except Interrupted as stop:
+            progress.close()
+            show([f"stopped ({stop}): {_how_to_work_on(work, books, stop)}"])
+            sys.exit(stop.code)
+        finally:
+            progress.close()
+    finally:
+        books.close()
+
+
+def _how_to_work_on(work: Work, books: Books, stop: Exception) -> str:
+    if not books.is_worth_keeping:
+        return _NOTHING_KEPT
+    saved = f"{work.so_far}, {len(books.completions):,} replies are saved"
+    more = higher(str(stop))
+    if work.command:
+        return f"{saved}; go on with: {work.command}{more}"
+    return f"{saved}; the same command goes on{more}"
+
+
 def _price(run: Run) -> str:
     """The tokens and the price of 1,000 examples, with all calls of the run."""
     from selfinstruct.models.money.prices import cost_of
@@ -112,7 +157,7 @@ def _so_far(run: Run) -> str:
 
 def _how_to_go_on(run: Run, stop: Exception) -> str:
     if not run.is_worth_keeping:
-        return "no reply had come yet, nothing is kept; start the same command again"
+        return _NOTHING_KEPT
     saved = f"{_so_far(run)} and {len(run.completions)} replies are saved in {run.directory}"
     command = f"selfinstruct resume {shlex.quote(str(run.directory))}{higher(str(stop))}"
     return f"{saved}; go on with: {command}"
@@ -122,13 +167,10 @@ def _three_examples(directory: Path) -> Iterable[str]:
     import json
 
     with (directory / "examples.jsonl").open("rb") as file:
-        offsets = [0]
-        offsets += [offsets[0] + file.tell() for _ in iter(file.readline, b"")][:-1]
-        for number in sorted({len(offsets) * part // 6 for part in (1, 3, 5)}):
-            file.seek(offsets[number])
-            line = file.readline()
-            if not line:  # a dataset without an example
-                return
+        count = sum(1 for _ in file)
+        wanted = {count * part // 6 for part in (1, 3, 5)}
+        file.seek(0)
+        for line in (line for number, line in enumerate(file) if number in wanted):
             record = json.loads(line)
             yield f"\n{record['id']}"
             for field in ("instruction", "input", "output"):

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from selfinstruct.annotate.scorer import ScorerSettings
-from selfinstruct.cli.options import higher, setting_options
+from selfinstruct.cli.options import ask_again_option, setting_options
 from selfinstruct.cli.screen import Sectioned, show
-from selfinstruct.errors import UserError
-
-if TYPE_CHECKING:
-    from selfinstruct.annotate.books import Books
-    from selfinstruct.annotate.measurement import Measured, Measurement
 
 _SECTIONS = {
     "What is measured": (
-        "out", "examples", "variants", "rate", "seeds", "perplexity", "likelihood", "dry_run",
+        "out", "examples", "variants", "rate", "seeds", "perplexity", "likelihood", "ask_again",
+        "dry_run",
     ),
     "The model": ("model", "base_url", "key_file", "extra_body", "prompts"),
     "The server": ("header", "header_env", "query"),
@@ -31,6 +26,7 @@ _SETTINGS = [
     for heading in ("The model", "The server", "Speed and patience", "Money")
     for name in _SECTIONS[heading]
 ]
+_HOW = ("examples", "variants", "rate", "seeds", "perplexity", "likelihood")
 
 
 class Scoring(Sectioned):
@@ -81,21 +77,13 @@ class Scoring(Sectioned):
     is_flag=True,
     help="The likelihood of every output: likelihoods.jsonl, for 'select --by fit'.",
 )
+@ask_again_option
 @click.option(
     "--dry-run", is_flag=True, help="Print what it would take and a first prompt; send nothing."
 )
 @setting_options(ScorerSettings, _SETTINGS)
 def uncertainty(
-    sources: tuple[str, ...],
-    out: Path | None,
-    examples: int,
-    variants: int,
-    rate: float,
-    seeds: tuple[int, ...],
-    perplexity: bool,
-    likelihood: bool,
-    dry_run: bool,
-    **given: Any,
+    sources: tuple[str, ...], out: Path | None, ask_again: bool, dry_run: bool, **given: Any
 ) -> None:
     """Measure how unsure a model is of each task: by how much the probability of an output changes when
     words of the instruction are dropped (Active Instruction Tuning).
@@ -109,77 +97,19 @@ def uncertainty(
     task is the records with the same instruction. The endpoint must tell log-probabilities of a given
     text. The same command goes on where it was stopped, and nothing is bought twice.
     """
-    from selfinstruct.annotate.measurement import Measured
-    from selfinstruct.annotate.uncertainty import Perturbing
-
-    if perplexity and likelihood:
-        raise UserError("--perplexity, --likelihood: give one of the two")
-    if len(set(seeds)) < len(seeds):
-        raise UserError("--seed: names a seed twice; give each once")
-    how = Perturbing(0 if perplexity or likelihood else variants, rate, seeds or (0,))
-    measured = Measured(sources, how, examples, of_answers=likelihood)
-    said = {name: value for name, value in given.items() if value not in (None, ())}
-    _measure(measured, _folder(sources, out), said, dry_run=dry_run)
-
-
-def _folder(sources: tuple[str, ...], out: Path | None) -> Path:
-    if out is not None:
-        return out
-    if len(sources) > 1 or not (Path(sources[0]) / "run.json").is_file():
-        raise UserError("--out is missing: name a folder for the result (of a run it is the run's)")
-    return Path(sources[0])
-
-
-def _measure(measured: Measured, out: Path, said: dict[str, Any], *, dry_run: bool) -> None:
     import asyncio
 
-    from selfinstruct.annotate.measurement import Measurement
+    from selfinstruct.annotate.measurement import Measurement, folder_of, measured_of
     from selfinstruct.annotate.scorer import settled
+    from selfinstruct.cli.sitting import work_on
 
-    measurement = Measurement(measured, asyncio.run(settled(out, said, ask=not dry_run)), out)
+    how = {name: given.pop(name) for name in _HOW}
+    measured, folder = measured_of(sources, **how), folder_of(sources, out)
+    said = {name: value for name, value in given.items() if value not in (None, ())}
+    measurement = Measurement(measured, asyncio.run(settled(folder, said, ask=not dry_run)), folder)
     if dry_run:
         show(measurement.plan())
         return
-    _sit(measurement)
+    work_on(measurement, ask_again=ask_again)
     show(measurement.lines())
-    show([f"\n{measurement.wanted:,} lines in {out / measured.file}"])
-
-
-def _sit(measurement: Measurement) -> None:
-    import asyncio
-
-    from selfinstruct.errors import Interrupted
-    from selfinstruct.models.money.prices import prices_of
-    from selfinstruct.runs.progress import Progress
-
-    config = measurement.scorer.config
-    books = measurement.open()
-    if len(books.completions):
-        show([f"{measurement.out}: goes on, {len(books.completions):,} replies on record"])
-    prices, cap = prices_of(config), config.max_cost
-    progress = Progress(
-        *(measurement.wanted, measurement.tally, books.meter, prices),
-        max_cost=cap,
-        what="outputs" if measurement.measured.of_answers else "tasks",
-    )
-    try:
-        asyncio.run(
-            measurement.go_on(
-                books, notice=progress.say, changed=progress.update, waiting=progress.wait_for
-            )
-        )
-    except Interrupted as stop:
-        progress.close()
-        show([f"stopped ({stop}): {_how_to_go_on(measurement, books, stop)}"])
-        sys.exit(stop.code)
-    finally:
-        progress.close()
-        books.close()
-
-
-def _how_to_go_on(measurement: Measurement, books: Books, stop: Exception) -> str:
-    if not books.is_worth_keeping:
-        return "no reply had come yet, nothing is kept; start the same command again"
-    done = f"{measurement.tally.examples:,} of {measurement.wanted:,} lines are there"
-    again = f"the same command goes on{higher(str(stop))}"
-    return f"{done}, {len(books.completions):,} replies are saved; {again}"
+    show([f"\n{measurement.wanted:,} lines in {measurement.file}"])

@@ -53,6 +53,12 @@ def of_words(words: Sequence[str], options: Mapping[str, Any]) -> tuple[Mixture,
     return (_mixture({"component": components, **options}, "mix"),)
 
 
+def of_sources(sources: Mapping[str, str], options: Mapping[str, Any]) -> tuple[Mixture, ...]:
+    """A mixture of sources by name, and options. Raises UserError."""
+    components = [{"name": name, "source": source} for name, source in sources.items()]
+    return (_mixture({"component": components, **options}, "mix()"),)
+
+
 def stages_of(records: Sequence[Mapping[str, Any]], where: str) -> tuple[Mixture, ...]:
     """The stages in a manifest. Raises UserError."""
     return tuple(_mixture(record["mixture"], where) for record in records)
