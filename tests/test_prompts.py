@@ -18,6 +18,7 @@ from selfinstruct.asking.templates import PROMPTS, Template
 from selfinstruct.errors import UserError
 from selfinstruct.models import Message
 from selfinstruct.recipes.catalogue import RECIPES
+from selfinstruct.recipes.self_instruct.draws import PACKAGED
 from selfinstruct.recipes.self_instruct.presets import METHODS
 from selfinstruct.recipes.self_instruct.settings import PRESETS, SelfInstructConfig
 
@@ -29,6 +30,8 @@ VALUES = {
     "next": 2,
     "instruction": "Dance.",
     "max_instances": 3,
+    "brief": "1. free",
+    "labels": "yes, then no",
     "example": '{"output": "Yes."}',
 }
 PROPOSE = "What it does.\n--- user\n{{demonstrations}}\nWrite {{n}} more.\n"
@@ -100,7 +103,8 @@ def test_every_file_among_the_templates_is_read_by_some_preset() -> None:
                     recipe, questions=questions, as_json=as_json
                 ).values():
                     used |= {PROMPTS / recipe / name for name, _ in template.files}
-    assert used == {path for path in PROMPTS.glob("*/*") if path.suffix in (".txt", ".gbnf")}
+    found = {path for path in PROMPTS.glob("*/*") if path.suffix in (".txt", ".gbnf")}
+    assert used == found - {PACKAGED}
 
 
 @pytest.mark.parametrize("preset", ["chat", "small"])
@@ -131,7 +135,10 @@ def test_documentation_above_the_first_section_is_never_sent(tmp_path: Path) -> 
 
 def test_an_unknown_name_is_named_with_its_line_and_what_is_known(tmp_path: Path) -> None:
     said = refused(tmp_path, "--- user\nGo on:\n{{taks}}\n{{demonstrations}}")
-    assert said == f"{tmp_path}/propose.txt:3: unknown name 'taks' (known: demonstrations, n, next)"
+    assert (
+        said
+        == f"{tmp_path}/propose.txt:3: unknown name 'taks' (known: demonstrations, n, next, brief)"
+    )
 
 
 @pytest.mark.parametrize(

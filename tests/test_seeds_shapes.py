@@ -60,12 +60,12 @@ def read(path: Path, edition: int = 2) -> tuple[list[SeedTask], str]:
     """The seeds that a run with this file begins with, and the copy that the run keeps."""
     config = replace(SelfInstructConfig.configured({"seed_tasks": str(path)}), edition=edition)
     materials = read_materials(config, None, ("seed_tasks",))
-    seeds, copy = materials.value, materials.files[FILE]
+    seeds, copy = materials.value.seeds, materials.files[FILE]
     kept = path.parent / "kept"
     kept.mkdir(exist_ok=True)
     (kept / FILE).write_text(copy, "utf-8")
     again = read_materials(config, kept, ())
-    assert again.value == seeds == read_seeds(kept / FILE)
+    assert again.value.seeds == seeds == read_seeds(kept / FILE)
     assert (again.fingerprints, again.files) == (materials.fingerprints, materials.files)
     assert isinstance(seeds, list)
     return seeds, copy

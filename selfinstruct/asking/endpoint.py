@@ -20,9 +20,10 @@ from selfinstruct.text import redacted
 
 Rule = tuple[str, bool, str]  # a setting's name, whether its value makes sense, and which would
 E = TypeVar("E", bound="Endpoint")
-# The rules by which replies are read and judged: 1 in version 0.1. A run keeps the edition that it
-# began under, so that a new version of this program reads an old run's replies in the old way.
-EDITION = 2
+# The rules by which replies are asked for, read and judged: 1 in version 0.1. A run keeps the edition
+# that it began under, so that a new version of this program reads an old run's replies in the old
+# way. Edition 3: the preset `chat` has tasks in tags (recipes/self_instruct/presets.py).
+EDITION = 3
 
 
 def setting(
@@ -63,6 +64,7 @@ class Endpoint:
     """Who is asked, how fast, and for how much."""
 
     STAGES: ClassVar[Mapping[str, Decoding]] = {}  # every stage that asks, as it samples by default
+    BESIDE: ClassVar[Mapping[str, Decoding]] = {}  # stages that no setting for all stages means
     EMBEDDED: ClassVar[Mapping[str, Any]] = {}  # settings that the embedded model needs
 
     model: str = _asked(
@@ -120,7 +122,6 @@ class Endpoint:
         False,
         "Ask through the endpoint's batch API: half the price, hours for seconds.",
     )
-    adaptive: bool = _speed(False, "Find out how many of them serve best, --concurrency at most.")
     by_files: bool = _speed(
         False,
         "Ask by files: each round of requests is written under DIR/rounds, for `selfinstruct "
@@ -131,6 +132,7 @@ class Endpoint:
         "With --by-files: seconds without a new reply after which the sitting ends; -1: never.",
     )
     requests_per_file: int = _speed(500, "With --by-files: requests in a file, for one worker.")
+    adaptive: bool = _speed(False, "Find out how many of them serve best, --concurrency at most.")
     rpm: int = _speed(0, "Requests that each endpoint takes in a minute; 0: it will tell.")
     tpm: int = _speed(
         0, "Tokens that each endpoint takes in a minute, prompts and replies; 0: it will tell."
@@ -175,11 +177,11 @@ class Endpoint:
         return (self.model,)
 
     @property
-    @property
     def is_batched(self) -> bool:
         """Whether requests are collected and sent together."""
         return self.batch or self.by_files
 
+    @property
     def addresses(self) -> str:
         """For a person, without secrets; empty if none was named."""
         return ", ".join(map(redacted, self.base_url))
@@ -200,10 +202,10 @@ class Endpoint:
         yield "tpm", self.tpm >= 0, "0 (no limit) or more"
         yield "timeout", self.timeout > 0, "more than 0 seconds"
         yield "retries", self.retries >= 1, "at least 1"
-        yield "patience", self.patience >= 0, "0 seconds or more"
         wait = self.files_wait == -1 or 0 <= self.files_wait < math.inf
         yield "files_wait", wait, "0 seconds or more (-1: wait as long as it takes)"
         yield "requests_per_file", self.requests_per_file >= 1, "at least 1"
+        yield "patience", self.patience >= 0, "0 seconds or more"
         cost = self.max_cost == -1 or 0 < self.max_cost < math.inf
         yield "max_cost", cost, "more than 0 USD (-1: no cap)"
         for name in ("max_tokens_total", "max_requests"):
@@ -246,6 +248,8 @@ def changed(settings: E, *layers: Mapping[str, Any]) -> E:
             names = (name.replace("-", "_") for name in values["leave_out"])
             values["leave_out"] = tuple(name for name in names if name != "none")
         decodings = dict(settings.decodings)
+        for stage in set(settings.BESIDE) & set(values) - set(decodings):
+            decodings[stage] = settings.BESIDE[stage]
         for stage in set(decodings) & set(values):
             decodings[stage] = replace(decodings[stage], **values.pop(stage))
         settings = replace(settings, **values, decodings=decodings)
@@ -268,8 +272,11 @@ def changes(recorded: Endpoint, now: Endpoint) -> list[str]:
         before, after = getattr(recorded, each.name), getattr(now, each.name, None)
         if before != after:
             found.append(f"{each.name} was {before!r} and is now {after!r}")
-    for stage, before in recorded.decodings.items():
-        after = now.decodings.get(stage, Decoding())
+    for stage in dict.fromkeys((*recorded.decodings, *now.decodings)):
+        before, after = (
+            each.decodings.get(stage) or each.BESIDE.get(stage, Decoding())
+            for each in (recorded, now)
+        )
         for part in fields(Decoding):
             then, later = getattr(before, part.name), getattr(after, part.name)
             if then != later:

@@ -1,6 +1,6 @@
 """Parsers: from a model's reply to instructions, a label or instances.
 
-`chat`, `paper` and `alpaca` have a function for each stage, named as the stage:
+`chat`, `marked`, `paper` and `alpaca` have a function for each stage, named as the stage:
 `(reply, finish_reason) -> Parsed`. All are pure and raise nothing. A bad reply gives an empty or
 partial result with a reason, which is a stable slug. finish_reason: as the server names it
 (endings.py).
@@ -20,18 +20,23 @@ from selfinstruct.data.tasks import Instance
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A candidate of the propose stage. instance: set in replies that hold whole tasks."""
+    """A candidate of the propose stage.
+
+    instance: set in replies that hold whole tasks. labels: those of a task that a bare label
+    answers, none for any other task, None where the reply does not tell.
+    """
 
     instruction: str
     instance: Instance | None = None
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
     """A text of a reply that is in no candidate.
 
-    reason: `remark` (words around the candidates), `explanation` (of a label), `next_turn` (the
-    model went on in another role) or `left_over`.
+    reason: `remark` (words around the candidates), `explanation` (of a label), `working` (of an
+    output), `next_turn` (the model went on in another role) or `left_over`.
     """
 
     text: str

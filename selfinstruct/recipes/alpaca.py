@@ -38,8 +38,8 @@ class Alpaca(SelfInstruct):
         if reason is None:
             [reason] = why_not_instances([instance], at_most=1, control=True)
         if reason is None:
-            found = self._defects.of(Instruction("", draft.text, at, ()), instance)
-            reason = self._defects.rejecting(found)
+            found = self.instances.defects.of(Instruction("", draft.text, at, ()), instance)
+            reason = self.instances.defects.rejecting(found)
         if reason is not None:
             given = (at, draft.text)
             return Rejected(
@@ -54,7 +54,8 @@ class Alpaca(SelfInstruct):
         self, at: int, admitted: WholeTask, ask: Ask
     ) -> Sequence[Outcome]:
         instruction = admitted.instruction
-        return [instruction, self.example(instruction, admitted.instance, 1, admitted.found)]
+        example = self.instances.example(instruction, admitted.instance, 1, admitted.found)
+        return [instruction, example]
 
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
         return {"propose": proposals(self.config, examples, lucky=lucky)}

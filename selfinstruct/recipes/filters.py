@@ -29,6 +29,7 @@ CHAT_WORDS = (
     "screenshot",
 )
 MIN_WORDS, MAX_WORDS = 4, 150
+LONG_WORDS = 400  # of an instruction that may hold its own material
 # letters of scripts that write no spaces: Thai and Lao, Myanmar, Khmer, kana, Han
 _NO_SPACES = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
@@ -54,15 +55,24 @@ def why_not_length_any_script(instruction: str) -> str | None:
 
     Such scripts are those of Chinese, Thai and others.
     """
+    words = _words_in(instruction)
+    return _too_short(instruction) or ("too_long" if words > MAX_WORDS else None)
+
+
+def why_not_length_with_material(instruction: str) -> str | None:
+    """As `why_not_length_any_script`, for instructions that may hold their own material."""
+    words = _words_in(instruction)
+    return _too_short(instruction) or ("too_long" if words > LONG_WORDS else None)
+
+
+def _words_in(instruction: str) -> float:
     spaced, unspaced = _NO_SPACES.subn(" ", instruction)
-    words = len(spaced.split()) + unspaced / 2
-    return (
-        "too_short"
-        if words < min(MIN_WORDS, 3 if unspaced else MIN_WORDS)
-        else "too_long"
-        if words > MAX_WORDS
-        else None
-    )
+    return len(spaced.split()) + unspaced / 2
+
+
+def _too_short(instruction: str) -> str | None:
+    fewest = min(MIN_WORDS, 3 if _NO_SPACES.search(instruction) else MIN_WORDS)
+    return "too_short" if _words_in(instruction) < fewest else None
 
 
 def why_not_words(words: Sequence[str]) -> InstructionFilter:
@@ -117,11 +127,21 @@ ALPACA_FILTERS: tuple[InstructionFilter, ...] = (
 CHAT_FILTERS: tuple[InstructionFilter, ...] = (
     why_not_empty, why_not_control, why_not_length_any_script, why_not_words(CHAT_WORDS), why_not_symbol_first,
 )  # fmt: skip
+LONG_CHAT_FILTERS = tuple(
+    why_not_length_with_material if why_not is why_not_length_any_script else why_not
+    for why_not in CHAT_FILTERS
+)
 
 
 def why_not_instruction(instruction: str, filters: Sequence[InstructionFilter]) -> str | None:
     """The first filter's reason, in their order."""
     return next((reason for why_not in filters if (reason := why_not(instruction))), None)
+
+
+def why_not_among(labels: Sequence[str], output: str) -> str | None:
+    """The output is none of the labels that the instruction names, in any case."""
+    known = {label.casefold().strip(" .") for label in labels}
+    return None if output.casefold().strip(" .") in known else "unlisted_label"
 
 
 def why_not_instance(instance: Instance) -> str | None:

@@ -61,16 +61,23 @@ class Pool:
         self._after.append(len(self.machine))
 
     def demonstrations(
-        self, choose: random.Random, *, after_turn: int, demos: int, machine_demos: int
+        self,
+        choose: random.Random,
+        *,
+        after_turn: int,
+        demos: int,
+        machine_demos: int,
+        dealt: Sequence[int] | None = None,
     ) -> list[SeedTask | PoolItem]:
         """`demos` tasks in a random order.
 
         Up to `machine_demos` come from the model, as the pool stood after `after_turn` (none if
-        negative), the rest are seeds.
+        negative), the rest are seeds: the first of those dealt, by number, or any.
         """
         visible = self._after[after_turn] if after_turn >= 0 else 0
         machine = choose.sample(range(visible), min(machine_demos, demos, visible))
-        human = choose.sample(range(len(self.seeds)), min(demos - len(machine), len(self.seeds)))
+        wanted = min(demos - len(machine), len(self.seeds))
+        human = dealt[:wanted] if dealt else choose.sample(range(len(self.seeds)), wanted)
         shown: list[SeedTask | PoolItem] = [
             *(self.machine[number] for number in machine),
             *(self.seeds[number] for number in human),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from random import Random
 from typing import TypeAlias
 
@@ -17,6 +18,8 @@ from selfinstruct.models.scripted.prompts import (
     goes_on,
     keywords,
     most_instances,
+    tagged,
+    wanted_labels,
 )
 
 Fields: TypeAlias = tuple[str, str]  # an input and its output
@@ -32,6 +35,8 @@ INSTANCE_FLAWS = {  # shares of the replies
     "bold": 0.030,  # **Input:**
     "opener": 0.040,
 }
+WORKING = {"working": 0.15}  # shares of the outputs in tags
+_ASKS_FOR_MORE = re.compile(r"\b(?:explain|reason|quote|why)\b", re.IGNORECASE)
 _NEEDS_INPUT = re.compile(r"\b(?:given|following|below|supplied|provided)\b", re.IGNORECASE)
 
 
@@ -48,10 +53,18 @@ def output_first(rng: Random, request: Request) -> str:
 def _instances(rng: Random, request: Request, *, output_first: bool) -> str:
     flaw = one_of(rng, INSTANCE_FLAWS)
     instruction, limit = asked_instruction(request), most_instances(request)
-    fields = _flawed(rng, flaw, pairs(rng, instruction, output_first, limit))
+    labels = wanted_labels(request) if output_first else []
+    fields = _flawed(rng, flaw, pairs(rng, instruction, output_first, limit, labels))
+    is_tagged = bool(tagged(request))
+    if output_first and is_tagged and _ASKS_FOR_MORE.search(instruction):
+        is_text = request.response_format == "text"
+        return "Not a bare label" if is_text else as_json(rng, request, "instances", [])
     if request.response_format != "text":
         records = [{"input": given, "output": output} for given, output in fields]
         return as_json(rng, request, "instances", records)
+    if is_tagged and flaw not in ("bold", "no_output_label"):
+        tags = [_example(rng, pair, output_first) for pair in fields]
+        return dressed("\n".join(tags), flaw, "Certainly! Here is what I would suggest:")
     if request.grammar or (goes_on(request) and flaw in ("bold", "opener")):
         flaw = None
     blocks = [
@@ -67,9 +80,28 @@ def _instances(rng: Random, request: Request, *, output_first: bool) -> str:
     return dressed(text, flaw, "Certainly! Here is what I would suggest:")
 
 
-def pairs(rng: Random, instruction: str, output_first: bool, limit: int) -> list[Fields]:
+def _example(rng: Random, pair: Fields, output_first: bool) -> str:
+    given, output = pair
+    if output_first:
+        return f"<example>\n<label>{output}</label>\n<input>\n{given}\n</input>\n</example>"
+    parts = [f"<input>\n{given}\n</input>"] if given else []
+    if one_of(rng, WORKING):
+        parts.append(
+            f"<working>\n{prose(rng, ANSWERS, [output.split()[0]], 1)}\n</working>"
+            if output
+            else ""
+        )
+    parts.append(f"<output>\n{output}\n</output>")
+    return "\n".join(["<example>", *filter(None, parts), "</example>"])
+
+
+def pairs(
+    rng: Random, instruction: str, output_first: bool, limit: int, wanted: Sequence[str] = ()
+) -> list[Fields]:
     """Inputs with their outputs, which speak of the instruction's own words."""
     words = keywords(instruction)
+    if wanted:
+        return [(prose(rng, SENTENCES, words, 1), label) for label in wanted]
     if output_first:
         labels = labels_of(instruction) or ("yes", "no")
         turn = int(rng.random() * len(labels))

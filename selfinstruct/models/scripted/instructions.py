@@ -7,10 +7,16 @@ from random import Random
 
 from selfinstruct.models import Request
 from selfinstruct.models.scripted.chance import any_of, one_of
+from selfinstruct.models.scripted.classification import labels_of
 from selfinstruct.models.scripted.forms import as_json, dressed
 from selfinstruct.models.scripted.patterns import CLASSIFY, SELF_CONTAINED, WITH_INPUT
 from selfinstruct.models.scripted.phrases import PHRASES, fill
-from selfinstruct.models.scripted.prompts import demonstrations, goes_on, new_numbers
+from selfinstruct.models.scripted.prompts import (
+    demonstrations,
+    goes_on,
+    new_numbers,
+    tagged,
+)
 
 # Shares of the instructions.
 KINDS = {"self_contained": 0.46, "with_input": 0.34, "classify": 0.20}
@@ -33,6 +39,18 @@ LIST_STYLES = {  # shares of the replies in text
     "gap": 0.02,  # a number is left out
     "fence": 0.01,  # ``` around the list
 }
+TAG_STYLES = {  # shares of the replies in tags
+    "opener": 0.04,
+    "list": 0.03,  # a numbered list, without tags
+    "unclosed": 0.02,  # no closing tags
+    "unmarked": 0.05,  # no labels in the tags
+}
+LINES = {"several": 0.15}  # shares of the instructions in tags
+_SITUATIONS = (
+    "I look after {topic} for {audience}.",
+    "We have {number} {objects} and {number} {currency}.",
+    "So far {things} {situation}.",
+)
 _PATTERNS = {"classify": CLASSIFY, "with_input": WITH_INPUT}
 _SHORT = ("Explain {subject}.", "Invent {object}.", "Rewrite this.", "Why {subject}?")
 _UNSEEN = ("an image", "a picture", "a bar graph", "a map", "a text file")
@@ -40,11 +58,13 @@ _UNSEEN = ("an image", "a picture", "a bar graph", "a map", "a text file")
 
 def new_instructions(rng: Random, request: Request) -> str:
     """New instructions, numbered on from the demonstrations."""
-    shown = demonstrations(request.text)
+    shown = tagged(request) or demonstrations(request.text)
     numbers = new_numbers(request.messages[-1].text, len(shown))
     items: list[str] = []
     for _ in numbers:
         items.append(new_instruction(rng, shown, items))
+    if tagged(request) or '"labels"' in request.messages[-1].text:
+        return _marked(rng, request, items)
     if request.response_format != "text":
         return as_json(rng, request, "instructions", items)
     style = None if goes_on(request) or request.grammar else one_of(rng, LIST_STYLES)
@@ -55,6 +75,31 @@ def new_instructions(rng: Random, request: Request) -> str:
         for at, (number, item) in enumerate(zip(numbers, items, strict=False))
     ]
     return dressed("\n".join(lines), style, f"Sure! Here are {len(items)} more instructions:")
+
+
+def _marked(rng: Random, request: Request, items: Sequence[str]) -> str:
+    """The instructions with their labels, some on several lines."""
+    tasks = [
+        fill(rng, any_of(rng, _SITUATIONS)) + "\n\n" + item if one_of(rng, LINES) else item
+        for item in items
+    ]
+    labels = [labels_of(item) for item in items]
+    if request.response_format != "text":
+        records = [
+            {"instruction": task, "labels": list(names)}
+            for task, names in zip(tasks, labels, strict=True)
+        ]
+        return as_json(rng, request, "instructions", records)
+    style = one_of(rng, TAG_STYLES)
+    if style == "list":
+        return "\n".join(f"{number}. {item}" for number, item in enumerate(items, 1))
+    between = "" if style == "unclosed" else "\n</task>"
+    marks = [
+        f' labels="{" | ".join(names)}"' if names and style != "unmarked" else ""
+        for names in labels
+    ]
+    tags = [f"<task{mark}>\n{task}{between}" for mark, task in zip(marks, tasks, strict=True)]
+    return dressed("\n".join(tags), style, f"Sure! Here are {len(items)} more tasks:")
 
 
 def new_instruction(rng: Random, shown: Sequence[str], before: Sequence[str]) -> str:

@@ -8,6 +8,8 @@ from selfinstruct.models import Request
 
 _ITEM = re.compile(r"^[ \t]*(\d{1,3})[.)][ \t]+(\S.*)$", re.MULTILINE)
 _WHOLE_TASK = re.compile(r"^[ \t]*\d{1,3}[.)][ \t]*Instruction:[ \t]*(\S.*)$", re.MULTILINE)
+_TAGGED = re.compile(r"^<task>\n(.*?)\n</task>$", re.MULTILINE | re.DOTALL)
+_LABELS = re.compile(r"^Labels: (.+)$", re.MULTILINE)
 _NEXT = re.compile(r"number(?:ed)?(?: from| at)? (\d{1,3})\b")
 # The last line of a prompt that ends with "9."
 _OPEN_ITEM = re.compile(r"[ \t]*(\d{1,3})[.)][ \t]*(?:Instruction:)?[ \t]*")
@@ -24,6 +26,17 @@ _KEYWORD = re.compile(
     rf"((?:(?!(?:{_SMALL_WORDS})\b)[\w'-]+\s?){{1,4}})"
 )
 _LONG_WORD = re.compile(rf"\b(?!(?:{_SMALL_WORDS})\b)[^\W\d_][\w'-]{{3,}}")
+
+
+def tagged(request: Request) -> list[str]:
+    """The tasks that a prompt of the preset `chat` shows, or the task that the prompt is about."""
+    return [text for message in request.messages for text in _TAGGED.findall(message.text)]
+
+
+def wanted_labels(request: Request) -> list[str]:
+    """The labels that an output-first prompt names: "Labels: spam, then genuine"."""
+    found = _LABELS.findall(request.messages[-1].text)
+    return found[-1].split(", then ") if found and not found[-1].startswith("up to ") else []
 
 
 def demonstrations(text: str) -> list[str]:
@@ -60,6 +73,8 @@ def most_instances(request: Request) -> int:
 def asked_instruction(request: Request) -> str:
     """The instruction that a prompt is about, behind "Task:" or the like; else the last line."""
     text = request.messages[-1].text
+    if tags := _TAGGED.findall(text):
+        return str(tags[-1])
     found = (
         _INSTRUCTION.findall(text) or _INSTRUCTION.findall(request.text) or text.strip().split("\n")
     )

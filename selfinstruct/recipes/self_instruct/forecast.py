@@ -13,6 +13,7 @@ from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 ACCEPTED = (0.35, 0.85)  # of the instructions asked for
 EXAMPLES_PER_INSTRUCTION = {1: (0.85, 0.97), 2: (1.1, 1.7), 3: (1.2, 2.2)}  # by instances kept
 CLASSIFICATION = 0.2  # of instructions
+UNMARKED = (0.1, 0.0)  # of the instructions where a proposal marks them
 
 
 def per_instruction(config: SelfInstructConfig, *, lucky: bool) -> float:
@@ -25,12 +26,15 @@ def proposals(config: SelfInstructConfig, instructions: float, *, lucky: bool) -
     return instructions / (config.new_per_turn * ACCEPTED[lucky])
 
 
-def requests(config: SelfInstructConfig, examples: int, *, lucky: bool) -> Mapping[str, float]:
-    """Requests by stage for so many examples."""
+def requests(
+    config: SelfInstructConfig, examples: int, *, lucky: bool, is_marked: bool
+) -> Mapping[str, float]:
+    """Requests by stage for so many examples. is_marked: proposals tell which tasks have labels."""
     instructions = examples / per_instruction(config, lucky=lucky)
+    asked = UNMARKED[lucky] if is_marked else 1.0
     return {
         "propose": proposals(config, instructions, lucky=lucky),
-        "classify": instructions,
+        "classify": instructions * asked,
         "input_first": instructions * (1 - CLASSIFICATION),
         "output_first": instructions * CLASSIFICATION,
     }

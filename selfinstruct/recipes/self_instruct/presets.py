@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
 from typing import Any
 
 from selfinstruct.asking.stage import Question
 from selfinstruct.data.tasks import SeedTask
-from selfinstruct.parsing import Parsed, alpaca, chat, paper
+from selfinstruct.parsing import Parsed, alpaca, chat, marked, paper
 from selfinstruct.parsing.wording import NARROW
 from selfinstruct.recipes import filters as filtering
 from selfinstruct.recipes.pool import PoolItem
+from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
+from selfinstruct.text import to_json
 
 Shown = Sequence[SeedTask | PoolItem]
 _INSTANCES = {"instances": {"type": "array", "items": {"$ref": "#/$defs/instance"}}}
@@ -32,17 +34,59 @@ _NAMES = {
 # Tokens of a reply: an instruction, a word, an instance.
 _REPLY_TOKENS = {"propose": 28.0, "classify": 2.0, "input_first": 130.0, "output_first": 70.0}
 _WHOLE_TASK_TOKENS = 110.0
+_MARKED_REPLY_TOKENS = {
+    "propose": 75.0,
+    "classify": 2.0,
+    "input_first": 260.0,
+    "output_first": 120.0,
+}
+# What a propose reply in JSON holds where each task is marked.
+_TASK = {
+    "type": "object",
+    "properties": {
+        "instruction": {"type": "string"},
+        "labels": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["instruction", "labels"],
+    "additionalProperties": False,
+}
+_WORKED_INSTANCE = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("input", "working", "output")},
+    "required": ["input", "working", "output"],
+    "additionalProperties": False,
+}
+_MARKED_SCHEMAS: dict[str, Mapping[str, Any]] = {
+    **_SCHEMAS,
+    "propose": {"instructions": {"type": "array", "items": _TASK}},
+    "input_first": {"instances": {"type": "array", "items": _WORKED_INSTANCE}},
+}
+_MARKED_NAMES = {
+    **_NAMES,
+    "propose": (*_NAMES["propose"], "brief"),
+    "output_first": (*_NAMES["output_first"], "labels"),
+}
+# The temperature of a second attempt after a label that could not be read.
+_WARMER = 0.7
 # Tokens of a second attempt after a cut reply: a model that thinks has not said its word in 16.
 _ROOM = {"classify": 2048}
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A preset. `listed`: the text of the demonstrations in a propose prompt."""
+    """A preset.
+
+    listed, as_json: the text of the demonstrations in a propose prompt. is_marked: a propose prompt
+    has a brief that is drawn (draws.py), its reply tells which tasks a bare label answers, and
+    the labels of an output-first prompt are drawn. deals: a stretch of turns shows every seed once.
+    """
 
     questions: Sequence[Question]
     filters: Sequence[filtering.InstructionFilter]
     listed: Callable[[Shown], str]
+    as_json: Callable[[Shown], str] | None = None  # else `listed`
+    is_marked: bool = False
+    deals: bool = False
     drops_control: bool = True  # instances with control characters
     repeats: bool = False  # a task without input may have several instances
 
@@ -73,12 +117,42 @@ def _questions(parsers: ModuleType, *, leads: bool) -> tuple[Question, ...]:
     )
 
 
+def _marked_questions() -> tuple[Question, ...]:
+    """The questions of the preset `chat` since edition 3."""
+    return tuple(
+        replace(
+            question,
+            parse=getattr(marked, question.name),
+            names=_MARKED_NAMES[question.name],
+            schema=_MARKED_SCHEMAS[question.name],
+            reply_tokens=_MARKED_REPLY_TOKENS[question.name],
+            goes_on=False,
+            warmer=_WARMER if question.name == "classify" else None,
+        )
+        for question in _questions(chat, leads=False)
+    )
+
+
+def _texts(shown: Shown) -> list[str]:
+    return [task.instruction if isinstance(task, SeedTask) else task.text for task in shown]
+
+
 def as_list(shown: Shown) -> str:
     """The paper's list: white space collapsed, no colon at the end (section 2.2)."""
-    texts = [task.instruction if isinstance(task, SeedTask) else task.text for task in shown]
     return "\n".join(
-        f"{number}. {' '.join(text.split()).rstrip(':')}" for number, text in enumerate(texts, 1)
+        f"{number}. {' '.join(text.split()).rstrip(':')}"
+        for number, text in enumerate(_texts(shown), 1)
     )
+
+
+def as_tags(shown: Shown) -> str:
+    """Each task in tags, with its lines."""
+    return "\n".join(f"<task>\n{text.strip()}\n</task>" for text in _texts(shown))
+
+
+def as_objects(shown: Shown) -> str:
+    """The tasks as a reply in JSON would hold them."""
+    return to_json({"instructions": [{"instruction": text.strip()} for text in _texts(shown)]})
 
 
 def as_blocks(shown: Shown) -> str:
@@ -107,8 +181,16 @@ _WHOLE_TASKS = Question(
     has_theme=True,
     parse_edition_1=_as_edition_1(alpaca.propose),
 )
+_PRESET_CHAT = Method(_questions(chat, leads=True), filtering.CHAT_FILTERS, as_list)
 METHODS: dict[str, Method] = {
-    "chat": Method(_questions(chat, leads=True), filtering.CHAT_FILTERS, as_list),
+    "chat": Method(
+        _marked_questions(),
+        filtering.LONG_CHAT_FILTERS,
+        as_tags,
+        as_json=as_objects,
+        is_marked=True,
+        deals=True,
+    ),
     "paper": Method(
         _questions(paper, leads=False),
         filtering.PAPER_FILTERS,
@@ -117,5 +199,13 @@ METHODS: dict[str, Method] = {
         repeats=True,
     ),
     "alpaca": Method((_WHOLE_TASKS,), filtering.ALPACA_FILTERS, as_blocks),
-    "small": Method(_questions(chat, leads=True), filtering.CHAT_FILTERS, as_list),
+    "small": replace(_PRESET_CHAT, deals=True),
 }
+# The presets that were others, by the last edition of the runs that keep them.
+_EARLIER = {"chat": (2, _PRESET_CHAT), "small": (2, _PRESET_CHAT)}
+
+
+def method_of(config: SelfInstructConfig) -> Method:
+    """The preset of a run, as it was when the run began."""
+    last, earlier = _EARLIER.get(config.preset, (0, METHODS[config.preset]))
+    return earlier if config.edition <= last else METHODS[config.preset]

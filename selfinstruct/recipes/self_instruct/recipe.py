@@ -22,16 +22,16 @@ from typing import Any, ClassVar
 
 from selfinstruct.asking.reading import Reply
 from selfinstruct.asking.stage import Ask, Question
-from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.examples import Rejected
 from selfinstruct.data.tasks import Instance, Instruction, SeedTask
-from selfinstruct.defects import Finding
 from selfinstruct.parsing.tokens import why_not_control_token
 from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
 from selfinstruct.recipes import filters as filtering
 from selfinstruct.recipes.pool import Pool, PoolItem
 from selfinstruct.recipes.self_instruct import forecast
-from selfinstruct.recipes.self_instruct.defects import Defects
-from selfinstruct.recipes.self_instruct.presets import METHODS
+from selfinstruct.recipes.self_instruct.draws import shuffled
+from selfinstruct.recipes.self_instruct.instances import Admitted, Instances
+from selfinstruct.recipes.self_instruct.presets import method_of
 from selfinstruct.recipes.self_instruct.seeds import read_materials
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 from selfinstruct.seeding import generator
@@ -44,6 +44,7 @@ class Draft:
     text: str
     shown: tuple[str, ...]  # ids of the demonstrations
     instance: Instance | None = None
+    labels: tuple[str, ...] | None = None  # as in parsing.Draft
 
 
 class SelfInstruct(Recipe):
@@ -51,17 +52,20 @@ class SelfInstruct(Recipe):
 
     config: SelfInstructConfig
     is_endless: ClassVar[bool] = True
-    labels: ClassVar[Mapping[str, str]] = {"seeds": "the seed tasks are others"}
+    labels: ClassVar[Mapping[str, str]] = {
+        "seeds": "the seed tasks are others",
+        "draws": "the lists to draw from are others",
+    }
 
     def __init__(self, config: Any, materials: Any = None) -> None:
         super().__init__(config, materials)
-        self.pool = Pool(materials, config.threshold, config.tokenizer)
-        self._method = METHODS[config.preset]
-        self._defects = Defects(config.reject, config.edition)
+        self.pool = Pool(materials.seeds, config.threshold, config.tokenizer)
+        self._method = method_of(config)
+        self.instances = Instances(config, self._method)
 
     @classmethod
     def questions_of(cls, config: SelfInstructConfig) -> Sequence[Question]:
-        return METHODS[config.preset].questions
+        return method_of(config).questions
 
     @classmethod
     def folder_of(cls, config: SelfInstructConfig) -> str:
@@ -92,16 +96,18 @@ class SelfInstruct(Recipe):
                 shorter, before=(*reply.before, replace(reply, before=()), *shorter.before)
             )
         ids = tuple(task.id for task in shown)
-        drafts = [Draft(each.instruction, ids, each.instance) for each in reply.parsed.drafts]
+        drafts = [
+            Draft(each.instruction, ids, each.instance, each.labels) for each in reply.parsed.drafts
+        ]
         return [*dropped_replies("propose", at, reply), *drafts]
 
     async def _propose(self, at: int, shown: Sequence[SeedTask | PoolItem], ask: Ask) -> Reply:
-        demonstrations = self._method.listed(shown)
-        values = {
-            "demonstrations": demonstrations,
-            "n": self.config.new_per_turn,
-            "next": len(shown) + 1,
-        }
+        method, count = self._method, self.config.new_per_turn
+        is_json = self.config.response_format != "text"
+        listed = method.as_json if is_json and method.as_json is not None else method.listed
+        values = {"demonstrations": listed(shown), "n": count, "next": len(shown) + 1}
+        if method.is_marked:
+            values["brief"] = self.materials.lists.brief(self.config.seed, at, count)
         return await ask("propose", f"t{at}", values)
 
     def _demonstrations(self, turn: int) -> list[SeedTask | PoolItem]:
@@ -114,13 +120,26 @@ class SelfInstruct(Recipe):
             after_turn=turn - lag,
             demos=self.config.demos,
             machine_demos=self.config.machine_demos,
+            dealt=self._dealt(turn),
         )
 
-    def admit(self, at: int, draft: Draft) -> Instruction | Rejected:
+    def _dealt(self, turn: int) -> Sequence[int] | None:
+        """The numbers of the seeds that a turn may show, so that a stretch of turns shows each once.
+        None: any of them.
+        """
+        size, demos = len(self.pool.seeds), self.config.demos
+        if not self._method.deals or size < 2 * demos:
+            return None
+        stretch, place = divmod(turn, size // demos)
+        numbers = shuffled(self.config.seed, "seeds", size, stretch)
+        return numbers[place * demos : (place + 1) * demos]
+
+    def admit(self, at: int, draft: Draft) -> Admitted | Rejected:
         reason = self.why_not(draft.text)
         if reason is not None:
             return Rejected("propose", "instruction", reason, at, draft.text)
-        return self.if_novel(at, draft)
+        novel = self.if_novel(at, draft)
+        return novel if isinstance(novel, Rejected) else Admitted(novel, draft.labels)
 
     def why_not(self, text: str) -> str | None:
         """The reason to drop an instruction before it is compared with the pool."""
@@ -173,66 +192,8 @@ class SelfInstruct(Recipe):
 
     # ------------------------------------------------ examples (sections 2.2 and 2.3)
 
-    async def fill(self, at: int, admitted: Instruction, ask: Ask) -> Sequence[Outcome]:
-        values = {
-            "instruction": admitted.text,
-            "max_instances": self.config.max_instances_per_task,
-        }
-        label = await ask("classify", admitted.id, values)
-        known: bool | None = label.parsed.is_classification
-        known = bool(known) if self.config.edition == 1 else known  # version 0.1: unread means no
-        instruction = replace(admitted, is_classification=known)
-        stage = "output_first" if known else "input_first"
-        reply = await ask(stage, admitted.id, values)
-        place = (at, admitted.text, admitted.id)
-        return [
-            instruction,
-            *dropped_replies("classify", at, label, instruction),
-            *([Rejected("classify", "label", "unknown_label", *place)] if known is None else []),
-            *dropped_replies(stage, at, reply, instruction),
-            *self._checked(instruction, stage, reply.parsed.instances),
-        ]
-
-    def _checked(
-        self, instruction: Instruction, stage: str, instances: tuple[Instance, ...]
-    ) -> Iterator[Outcome]:
-        config, method = self.config, self._method
-        reasons = filtering.why_not_instances(
-            instances,
-            at_most=config.max_instances_per_task,
-            control=method.drops_control,
-            repeated=method.repeats,
-        )
-        kept = 0
-        for instance, reason in zip(instances, reasons, strict=True):
-            found = self._defects.of(instruction, instance) if reason is None else []
-            reason = reason or self._defects.rejecting(found)
-            if reason is None:
-                kept += 1
-                yield self.example(instruction, instance, kept, found)
-            else:
-                at = (instruction.turn, instruction.text, instruction.id)
-                given, output = instance.input, instance.output
-                yield Rejected(stage, "instance", reason, *at, input=given, output=output)
-
-    def example(
-        self, instruction: Instruction, instance: Instance, number: int, found: Sequence[Finding]
-    ) -> Example:
-        """An example; of edition 1 with the notes of its defects."""
-        notes = self._defects.notes(found)
-        return Example(
-            id=f"{instruction.id}-{number}",
-            instruction=instruction.text,
-            input=instance.input,
-            output=instance.output,
-            is_classification=instruction.is_classification,
-            provenance={
-                "instruction_id": instruction.id,
-                "turn": instruction.turn,
-                "model": self.config.model,
-                **notes,
-            },
-        )
+    async def fill(self, at: int, admitted: Admitted, ask: Ask) -> Sequence[Outcome]:
+        return await self.instances.of(at, admitted, ask)
 
     # ------------------------------------------------ estimates
 
@@ -244,7 +205,8 @@ class SelfInstruct(Recipe):
         return forecast.per_instruction(self.config, lucky=True)
 
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
-        return forecast.requests(self.config, examples, lucky=lucky)
+        is_marked = self._method.is_marked
+        return forecast.requests(self.config, examples, lucky=lucky, is_marked=is_marked)
 
     def reply_tokens(self, stage: str, *, lucky: bool) -> float:
         each = super().reply_tokens(stage, lucky=lucky)
@@ -255,5 +217,6 @@ class SelfInstruct(Recipe):
 
     def specimens(self) -> Mapping[str, Mapping[str, object]]:
         shown = self.pool.seeds[0].instruction
-        values = {"instruction": shown, "max_instances": self.config.max_instances_per_task}
+        most = self.config.max_instances_per_task
+        values = {"instruction": shown, "max_instances": most, "labels": f"up to {most}"}
         return dict.fromkeys(("classify", "input_first", "output_first"), values)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from selfinstruct.data.tasks import SeedTask
 from selfinstruct.defects import rejecting
 from selfinstruct.errors import UserError
 from selfinstruct.recipes import Materials
+from selfinstruct.recipes.self_instruct import draws
+from selfinstruct.recipes.self_instruct.draws import Lists
+from selfinstruct.recipes.self_instruct.presets import method_of
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 from selfinstruct.records import Bad, Source
 from selfinstruct.records.shapes import read_prompt
@@ -33,10 +37,18 @@ _BESIDE = ("id", "name", "is_classification")  # fields of a seed task beside th
 _LABELS = {"": None, "true": True, "false": False}  # of a table, in lower case
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The materials of a run: seed tasks, and the lists that its propose prompts draw from."""
+
+    seeds: Sequence[SeedTask]
+    lists: Lists = field(default_factory=Lists)
+
+
 def read_materials(
     config: SelfInstructConfig, kept: Path | None, named: Collection[str]
 ) -> Materials:
-    """The seeds that the settings name, else the run's own copy, else the packaged ones.
+    """The seeds and lists that the settings name, else the run's own copies, else the packaged.
 
     Raises UserError for whatever is wrong in them.
     """
@@ -49,7 +61,37 @@ def read_materials(
         seeds, copy = _read(path, is_grouped=config.edition > 1)
     _check_comparable(seeds, path, config.tokenizer)
     digest = hashlib.sha256(repr(list(seeds)).encode("utf-8", "backslashreplace")).hexdigest()
-    return Materials(seeds, {FILE: copy}, {"seeds": digest[:16]})
+    files, fingerprints = {FILE: copy}, {"seeds": digest[:16]}
+    if not method_of(config).is_marked:
+        return Materials(Start(seeds), files, fingerprints)
+    lists = _lists(config, kept, named, seeds)
+    files[draws.FILE] = lists.text
+    fingerprints["draws"] = hashlib.sha256(lists.text.encode()).hexdigest()[:16]
+    return Materials(Start(seeds, lists), files, fingerprints)
+
+
+def _lists(
+    config: SelfInstructConfig,
+    kept: Path | None,
+    named: Collection[str],
+    seeds: Sequence[SeedTask],
+) -> Lists:
+    """The lists to draw from. Raises UserError.
+
+    Seeds of the user's own decide the field themselves, unless the lists are the user's own too.
+    As many tasks are answered by a label as among the seeds.
+    """
+    share = sum(seed.is_classification for seed in seeds) / len(seeds)
+    if kept is not None and not {"draws", "prompts"} & set(named):
+        path = kept / draws.FILE
+        return Lists(draws.read(path) if path.is_file() else {}, share)
+    found = draws.find(config.draws, config.prompts)
+    if found is None:
+        return Lists({}, share)
+    is_own = bool(config.draws) or found != draws.PACKAGED
+    entries = draws.read(found, of_a_field=is_own or not config.seed_tasks)
+    dropped = ["subjects"] * bool(config.topics) + ["askers"] * bool(config.personas)
+    return Lists({name: each for name, each in entries.items() if name not in dropped}, share)
 
 
 def _read(path: Path, *, is_grouped: bool) -> tuple[list[SeedTask], str]:

@@ -13,10 +13,10 @@ from selfinstruct.recipes.topics.settings import ThemedConfig
 
 _UNUSED = {name: Decoding() for name in ("classify", "input_first", "output_first")}
 _CHAT_STAGES = {
-    "propose": Decoding(temperature=1.0, top_p=0.95, max_tokens=1024),
+    "propose": Decoding(temperature=1.0, top_p=0.95, max_tokens=3072),
     "classify": Decoding(temperature=0.0, max_tokens=16),
-    "input_first": Decoding(temperature=0.7, top_p=0.95, max_tokens=1536),
-    "output_first": Decoding(temperature=0.7, top_p=0.95, max_tokens=1024),
+    "input_first": Decoding(temperature=0.7, top_p=0.95, max_tokens=3072),
+    "output_first": Decoding(temperature=0.7, top_p=0.95, max_tokens=2048),
 }
 
 
@@ -90,6 +90,13 @@ class SelfInstructConfig(ThemedConfig):
         "",
         "Seed tasks: JSON Lines, a finished run, or examples in any usual form.",
         free=True,  # what the file holds is fingerprinted
+        under="The method",
+    )
+    draws: str = setting(
+        "",
+        "With --preset chat: the lists of forms, subjects, askers and others that each propose "
+        "prompt draws from; none: nothing is drawn.",
+        free=True,  # the lists are fingerprinted
         under="The method",
     )
     threshold: float = _method(

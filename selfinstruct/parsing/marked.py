@@ -1,0 +1,104 @@
+"""Replies to the prompts of the preset `chat`, whose tasks and examples stand in tags.
+
+Every other form is read as `chat` reads replies. A task keeps its lines, and its tag tells whether
+a bare label answers the task. Tags are not translated, and hold texts with labels of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from selfinstruct.parsing import Draft, Parsed, chat, embedded
+from selfinstruct.parsing.chat import classify
+from selfinstruct.parsing.endings import cut_of
+from selfinstruct.parsing.reasons import finished, leftovers
+from selfinstruct.parsing.tagged import input_first, output_first
+from selfinstruct.parsing.wording import WIDE
+
+__all__ = ["classify", "input_first", "output_first", "propose"]
+
+_OPENING = re.compile(
+    r"^[ \t]*(?:(?:[-*]|\d{1,3}[.)])[ \t]*)?<(?:task|instruction)\b(?P<marks>[^<>\n]{0,600})>",
+    re.M | re.I,
+)
+_CLOSING = re.compile(r"</(?:task|instruction)>", re.I)
+_BETWEEN = re.compile(r"(</(?:task|instruction)>)[ \t]*(?=<(?:task|instruction)\b)", re.I)
+_OUTER = re.compile(r"</?(?:tasks|instructions)>", re.I)
+_LABELS = re.compile(r"labels?[ \t]*=[ \t]*(?P<quote>[\"'\u201c])(?P<labels>[^\"\u201d]*)", re.I)
+_NO_LABELS = re.compile(r"[\W_]*(?:none|no|n/?a)?[\W_]*", re.I)
+_APART = re.compile(r"[|\uff5c]")
+_COMMAS = re.compile(r"[,;/\uff0c\u3001\uff1b]")
+_MOST_LABELS, _FEWEST_LABELS = 12, 2
+_AROUND_LABEL = " \t\"'`*_[](){}.\u201c\u201d"
+_NAMES = ("instruction", "task", "text", "prompt", "question")
+
+
+def propose(reply: str, finish_reason: str) -> Parsed:
+    """Tasks in tags, or in the other forms of `chat.propose`:
+
+        <task labels="spam | genuine">
+        Is the message spam or genuine?
+        </task>
+
+    A draft has the labels that its tag or its JSON object names: none for a task that asks for
+    more than a label, None where the form has no room for labels. Reasons as `chat.propose`.
+    """
+    reply = _BETWEEN.sub(r"\1\n", reply)
+    openings = list(_OPENING.finditer(reply))
+    if openings:
+        return _tagged(reply, openings, finish_reason)
+    items = embedded.instructions(reply)
+    if items is None:
+        return chat.propose(reply, finish_reason)
+    drafts, rest = [], list(items.leftovers)
+    for item in items.values:
+        text = embedded.text_of(item, *_NAMES)
+        rest += embedded.rest_of(item, _NAMES, ("labels",))
+        if text:
+            drafts.append(Draft(text, labels=_labels_of(item)))
+    parsed = Parsed(drafts=tuple(drafts), leftovers=leftovers("", rest, WIDE))
+    return finished(parsed, reply, finish_reason, items, "no_list")
+
+
+def _tagged(reply: str, openings: list[re.Match[str]], finish_reason: str) -> Parsed:
+    drafts, outside = list[Draft](), list[str]()
+    ends = [opening.start() for opening in openings[1:]] + [len(reply)]
+    for opening, end in zip(openings, ends, strict=True):
+        closing = _CLOSING.search(reply, opening.end(), end)
+        text = reply[opening.end() : closing.start() if closing else end].strip()
+        outside.append(reply[closing.end() : end] if closing else "")
+        if closing is None and end == len(reply) and cut_of(finish_reason) is not None:
+            break  # the last task is not whole
+        if text:
+            drafts.append(Draft(text, labels=_labels_in(opening["marks"])))
+    before = _OUTER.sub("", reply[: openings[0].start()])
+    rest = [_OUTER.sub("", text) for text in outside]
+    parsed = Parsed(drafts=tuple(drafts), leftovers=leftovers(before, rest, WIDE))
+    return finished(parsed, reply, finish_reason, None, "no_list")
+
+
+def _labels_in(marks: str) -> tuple[str, ...] | None:
+    """The labels of a tag; None where the tag names a single label."""
+    found = _LABELS.search(marks)
+    if found is None or _NO_LABELS.fullmatch(found["labels"]):
+        return ()
+    apart = _APART if _APART.search(found["labels"]) else _COMMAS
+    return _several(apart.split(found["labels"]))
+
+
+def _labels_of(item: Any) -> tuple[str, ...] | None:
+    """The labels of a JSON object; None where it has no such field, or a single label."""
+    if not isinstance(item, dict) or "labels" not in item:
+        return None
+    labels = item["labels"]
+    if isinstance(labels, list) and labels:
+        return _several([embedded.text_of(label) for label in labels])
+    if isinstance(labels, str):
+        return _labels_in(f'labels="{labels}"')
+    return ()
+
+
+def _several(texts: list[str]) -> tuple[str, ...] | None:
+    labels = dict.fromkeys(filter(None, (text.strip(_AROUND_LABEL) for text in texts)))
+    return tuple(labels) if _FEWEST_LABELS <= len(labels) <= _MOST_LABELS else None
