@@ -48,7 +48,7 @@ OWNERS = {
     "genai_prices": "models",
     "httpx2": "models",  # models/openai/transport.py, under the openai client
     "huggingface_hub": "records",
-    "jinja2": "templates",  # an immutable sandbox, always
+    "jinja2": "recipes templates",  # an immutable sandbox, always
     "langdetect": "adherence",
     "numpy": "similarity mixing",
     "openai": "models",

@@ -24,7 +24,7 @@ _NO_THINKING = '--extra-body \'{"chat_template_kwargs": {"enable_thinking": fals
 _OF_THE_FORM = frozenset(
     (
         *("no_list", "no_tasks", "no_output_label", "no_class_label", "neither_yes_nor_no"),
-        *("broken_json", "no_verdict", "bad_score"),
+        *("broken_json", "no_verdict", "bad_score", "no_message", "no_turns"),
     )
 )
 _OTHERS: Mapping[str, str] = {

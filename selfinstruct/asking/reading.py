@@ -22,7 +22,7 @@ ASKED_AGAIN = frozenset(
     (
         *("empty_reply", "refusal", "no_list", "no_tasks", "no_output_label", "no_class_label"),
         *("neither_yes_nor_no", "broken_json", "no_verdict", "bad_score"),
-        *("nothing_but_thinking", "tool_call", "no_assertions"),
+        *("nothing_but_thinking", "tool_call", "no_assertions", "no_message", "no_turns"),
     )
 )
 

@@ -44,6 +44,7 @@ class Question:
     shrinks: bool = False  # asked again with a shorter prompt if too long
     warmer: float | None = None  # the least temperature of a second attempt
     room: int | None = None  # tokens of a second attempt after a cut reply
+    api: str = ""  # the interface, where the run's does not fit
     has_theme: bool = False  # the value "theme", if any, is shown at the end of the prompt
     counts_first: bool = False  # the number of the first attempt is part of its seed
     parse_edition_1: Callable[[str, str], Any] | None = None
@@ -156,7 +157,7 @@ class Stage:
             stage=question.name,
             place=place,
             model=endpoint.model if to is None else to,
-            api=endpoint.api,
+            api=question.api or endpoint.api,
             messages=self._messages(values),
             decoding=decoding,
             seed=sampling_seed(self.seed, question.name, place, *draw),

@@ -52,7 +52,7 @@ for _command in (
     *(
         generate,
         respond,
-        *map(command_of, ("unnatural", "evolve", "paraphrase", "constrain")),
+        *map(command_of, ("unnatural", "evolve", "paraphrase", "constrain", "chat")),
         invert,
         dynosaur,
         render,

@@ -61,6 +61,9 @@ RECIPES: dict[str, Kind] = {
     "invert": Kind(
         "selfinstruct.recipes.inversion:InvertConfig", "selfinstruct.recipes.inversion:Invert"
     ),
+    "chat": Kind(
+        "selfinstruct.recipes.chats.settings:ChatConfig", "selfinstruct.recipes.chats.recipe:Chat"
+    ),
     "constrain": Kind(
         "selfinstruct.recipes.constraints:ConstrainConfig",
         "selfinstruct.recipes.constraints:Constrain",
