@@ -35,7 +35,7 @@ _SOURCED: dict[str, tuple[tuple[str, ...], Callable[[int], Row], float]] = {
     "invert": (("--from",), _task, 1.0),
     "constrain": (("--from",), _question, 2.0),
 }
-COMMANDS = ("generate", "unnatural", *_SOURCED)
+COMMANDS = ("generate", "unnatural", "chat", *_SOURCED)
 
 
 def words_of(command: str, folder: Path, examples: int, *, spare: float = 1.0) -> list[str]:
