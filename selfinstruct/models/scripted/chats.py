@@ -32,12 +32,14 @@ MESSAGE_FLAWS = {  # shares of the further messages
     "same": 0.03,  # the first message again
     "tiny": 0.01,
 }
+EARLY = 0.1  # of those who would end before they may
 TRANSCRIPT_FLAWS = {  # shares of the whole conversations
     "other_labels": 0.10,
     "bold": 0.05,
     "opener": 0.05,
     "twice": 0.03,  # a role speaks twice in a row
     "hanging": 0.10,  # the last message has no answer
+    "short": 0.05,  # a single exchange
     "unmarked": 0.02,
 }
 USER_FLAWS = {"goes_on": 0.05, "same_twice": 0.02, "ends": 0.10}  # of a message behind a prefix
@@ -71,7 +73,7 @@ _ASSISTANT = (
 _COUNT = re.compile(r"Name (\d+) different")
 _FIRST = re.compile(r"^Person: (.+)$", re.M)
 _GIVEN = re.compile(r"word for word:\s*\n<message>\n(.*?)\n</message>", re.S)
-_MOST = re.compile(r"\b(\d+) messages of the person")
+_COUNTS = re.compile(r"\bwith (\d+)(?: to (\d+))? messages of the person")
 
 
 def topics(rng: Random, request: Request) -> str:
@@ -126,6 +128,8 @@ def message(rng: Random, request: Request) -> str:
         text = first[1]
     text = "?" if flaw == "tiny" else text
     is_over = flaw in ("over", "over_with_thanks")
+    if is_over and "too early" in request.messages[-1].text:
+        is_over = rng.random() < EARLY
     if request.response_format != "text":
         record = {"message": "" if is_over else text, "is_over": is_over}
         return json.dumps(record, ensure_ascii=False)
@@ -142,10 +146,12 @@ def transcript(rng: Random, request: Request) -> str:
     """A whole conversation between marks."""
     flaw = one_of(rng, TRANSCRIPT_FLAWS)
     last = request.messages[-1].text
-    given, most = _GIVEN.search(last), _MOST.search(last)
+    given, counts = _GIVEN.search(last), _COUNTS.search(last)
+    few, many = (int(counts[1]), int(counts[2] or counts[1])) if counts else (2, 4)
+    count = few + int(rng.random() * (many - few + 1))
     first = given[1] if given else new_instruction(rng, (), ())
     turns = [("Person", first), ("Assistant", answer(rng, request))]
-    for _ in range(int(rng.random() * int(most[1] if most else 3))):
+    for _ in range(0 if flaw == "short" else count - 1):
         turns += [("Person", fill(rng, any_of(rng, _MORE))), ("Assistant", answer(rng, request))]
     if flaw == "twice":
         turns.insert(1, ("Person", fill(rng, any_of(rng, _MORE))))

@@ -1,0 +1,1 @@
+"""Daily chat: the recipe, its settings, its three styles, the filters of turns."""
