@@ -16,6 +16,7 @@ from selfinstruct.cli.directory_commands import init, status, verify
 from selfinstruct.cli.dynosaur_command import dynosaur
 from selfinstruct.cli.export_command import export
 from selfinstruct.cli.generate_command import generate
+from selfinstruct.cli.import_command import import_files
 from selfinstruct.cli.judge_command import judge
 from selfinstruct.cli.mix_command import mix
 from selfinstruct.cli.natural_commands import natural
@@ -57,6 +58,7 @@ for _command in (
         dynosaur,
         render,
         templates,
+        import_files,
         natural,
         resume,
         try_endpoint,

@@ -79,6 +79,10 @@ RECIPES: dict[str, Kind] = {
     "natural": Kind(
         "selfinstruct.recipes.natural:NaturalConfig", "selfinstruct.recipes.natural:Natural"
     ),
+    "import": Kind(
+        "selfinstruct.recipes.imports.settings:ImportConfig",
+        "selfinstruct.recipes.imports.recipe:Import",
+    ),
 }
 
 

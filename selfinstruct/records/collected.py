@@ -60,7 +60,7 @@ class Collection:
                 yield record
                 continue
             try:
-                collected = self._read(record)
+                collected = collect(record, self.name, self._fields, edition=self._edition)
             except Unreadable as error:
                 yield Bad(record.where, str(error))
             except RecursionError:
@@ -73,22 +73,6 @@ class Collection:
     def _records(self) -> Iterator[Record | Bad]:
         with closing(iter(Source(self._path, self._format))) as records:
             yield from records
-
-    def _read(self, record: Record) -> Collected:
-        prompt = read_prompt(record.fields, self._fields, edition=self._edition)
-        identity, used = _id(record.fields.get("id")), prompt.used
-        if identity or is_blank(record.fields.get("id")):
-            used |= {"id"}
-        return Collected(
-            id=identity or f"{Path(self.name).name}:{record.where}",
-            instruction=prompt.instruction,
-            input=prompt.input,
-            output=prompt.output,
-            system=prompt.system,
-            history=prompt.history,
-            rest=plain({name: value for name, value in record.fields.items() if name not in used}),
-            where=record.where,
-        )
 
     def _check_fields(self) -> None:
         """Reads on until every column of `fields` was seen: mostly the first record alone."""
@@ -107,6 +91,26 @@ class Collection:
                 f"--field {asked}: no such column in {self.name} (columns: {listed(columns)})"
             )
         self._has_fields = True
+
+
+def collect(
+    record: Record, name: str, fields: Mapping[str, str] = _NO_FIELDS, *, edition: int = 2
+) -> Collected:
+    """The prompt of a record. name: of the source. fields: columns by part. Raises Unreadable."""
+    prompt = read_prompt(record.fields, fields, edition=edition)
+    identity, used = id_of(record.fields.get("id")), prompt.used
+    if identity or is_blank(record.fields.get("id")):
+        used |= {"id"}
+    return Collected(
+        id=identity or f"{Path(name).name}:{record.where}",
+        instruction=prompt.instruction,
+        input=prompt.input,
+        output=prompt.output,
+        system=prompt.system,
+        history=prompt.history,
+        rest=plain({name: value for name, value in record.fields.items() if name not in used}),
+        where=record.where,
+    )
 
 
 def open_source(
@@ -146,7 +150,7 @@ def fingerprint(path: str) -> str:
     return digest.hexdigest()
 
 
-def _id(value: object) -> str:
+def id_of(value: object) -> str:
     """A text or an integer as a text; "" for anything else."""
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         return well_formed(str(value)).strip()

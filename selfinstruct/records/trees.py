@@ -41,6 +41,32 @@ def read_thread(value: Mapping[str, Any], column: str) -> Chat:
     return Chat("", tuple(turns), tuple(places))
 
 
+def read_paths(value: Mapping[str, Any], column: str) -> list[Chat]:
+    """Every path from the first message to an answer that nobody went on from, in order.
+
+    Messages that were deleted are left out with all below them, and questions that nobody
+    answered. Raises Unreadable.
+    """
+    paths: dict[tuple[Turn, ...], None] = {}
+    open_ends: list[tuple[Mapping[str, Any], tuple[Turn, ...]]] = [(value, ())]
+    while open_ends:
+        message, before = open_ends.pop()
+        turns = (*before, _turn(message, f"{column!r}, turn {len(before) + 1}"))
+        replies = message.get("replies")
+        kept = [
+            reply
+            for reply in (replies if isinstance(replies, (list, tuple)) else ())
+            if isinstance(reply, Mapping) and not reply.get("deleted")
+        ]
+        if kept:
+            open_ends += [(reply, turns) for reply in reversed(kept)]
+        else:
+            paths[turns[:-1] if turns[-1].role == "user" else turns] = None
+    found = [path for path in paths if path]
+    longer = {path[:size] for path in found for size in range(1, len(path))}
+    return [Chat("", path) for path in found if path not in longer]
+
+
 def _turn(message: Mapping[str, Any], place: str) -> Turn:
     role, text = message.get("role"), message.get("text")
     if role not in _ROLES:
