@@ -102,8 +102,8 @@ def test_the_bytes_depend_on_no_concurrency_cap_or_extension(
     style: str, runs: dict[str, Path], tmp_path: Path
 ) -> None:
     words, out = (*SCRIPTED, *STYLES[style]), tmp_path / "run"
-    stopped = chat(*words, "--n", 20, "--max-requests", 30, "--concurrency", 1, "--out", out)
-    assert stopped.code == 75 and len(lines_of(out / "completions.jsonl")) <= 30
+    stopped = chat(*words, "--n", 20, "--max-requests", 15, "--concurrency", 1, "--out", out)
+    assert stopped.code == 75 and len(lines_of(out / "completions.jsonl")) <= 15
     invoke("resume", out, "--max-requests", -1).done()
     invoke("resume", out, "--n", 40, "--concurrency", 64).done()
     assert dataset(out) == dataset(runs[style])
@@ -273,6 +273,7 @@ def test_bad_input_is_refused_in_a_line(
     assert fault in ran.error and not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow  # the client asks several times before it believes
 def test_a_server_without_the_raw_interface_is_told_so(tmp_path: Path) -> None:
     raw = failing("404", when=lambda call: call.path == "/v1/completions")
     with LoopbackServer(raw) as server:
