@@ -29,7 +29,7 @@ ENVIRONMENT["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
 )  # as this process finds it
 _NOTICE = re.compile(
-    r"waiting: |paused: |left out: |batch(?:es)? |examples \d+/\d+, |"
+    r"waiting: |paused: |left out: |batch(?:es)? |examples \d+(?:/\d+)?, |"
     r"\S+ does not take '\w+': left out from here on|\S+: \d+ of the last \d+ calls failed"
 )
 PATIENCE = 300.0  # seconds; a process that takes longer hangs, on a busy machine as well

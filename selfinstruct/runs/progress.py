@@ -61,7 +61,7 @@ class Progress:
         self._bar: tqdm[Any] | None = None
         if self._stream.isatty():
             self._bar = tqdm(
-                total=wanted,
+                total=wanted or None,  # nobody knows
                 initial=tally.examples,
                 desc=what,
                 bar_format=_BAR,
@@ -78,7 +78,7 @@ class Progress:
         elif time.monotonic() - self._said >= _LINE_EVERY:
             self._said = time.monotonic()
             self.say(
-                f"{self._what} {self._tally.examples}/{self._wanted}, "
+                f"{self._what} {self._tally.examples}{self._of}, "
                 f"{self._figures()}{self._left()}"
             )
 
@@ -117,9 +117,13 @@ class Progress:
             )
         return ", ".join(filter(None, [*figures, self._waits]))
 
+    @property
+    def _of(self) -> str:
+        return f"/{self._wanted}" if self._wanted else ""
+
     def _left(self) -> str:
         done = self._tally.examples - self._first
-        if not done:
+        if not done or not self._wanted:
             return ""
         seconds = (time.monotonic() - self._begun) / done * (self._wanted - self._tally.examples)
         return f", about {duration(seconds)} left"

@@ -101,11 +101,11 @@ class _Use:
     chosen: list[tuple[int, str]] = field(default_factory=list)  # negative draws, outputs
 
     def take(self, row: Row) -> None:
-        pair = pair_of(row.fields, self.task.inputs, self.task.output)
-        if isinstance(pair, str):
+        values = used_values(row.fields, self.task.inputs, self.task.output)
+        if isinstance(values, str):
             return
         self.rows += 1
-        output = pair[1][: _LONGEST_LABEL * 20]
+        output = values[-1][: _LONGEST_LABEL * 20]
         if self.limit:
             entry = (-drawn(row.number, self.salt), output)
             if len(self.chosen) < self.limit:
@@ -135,14 +135,21 @@ class _Use:
 
 def pair_of(fields: Mapping[str, Any], inputs: Sequence[str], output: str) -> tuple[str, str] | str:
     """The input and the output of an example, or why a row gives none."""
+    values = used_values(fields, inputs, output)
+    return values if isinstance(values, str) else (input_of(inputs, values[:-1]), values[-1])
+
+
+def used_values(fields: Mapping[str, Any], inputs: Sequence[str], output: str) -> list[Any] | str:
+    """The values of the inputs and the text of the output, or why a row gives no example."""
     values = values_of(fields, (*inputs, output))
     if values is None:
         return "blank_field"
-    *given, target = values
-    if not is_single(target) or not all(map(is_usable, inputs, given)):
+    target = values[-1]
+    if not is_single(target) or not all(map(is_usable, inputs, values)):
         return "nested_value"
-    pair = input_of(inputs, given), text_of(target)
-    return "output_equals_input" if pair[0] == pair[1] else pair
+    values[-1] = text_of(target)
+    is_same = len(inputs) == 1 and text_of(values[0]) == values[-1]
+    return "output_equals_input" if is_same else values
 
 
 def salt_of(seed: int, dataset: Dataset, task: Task) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from selfinstruct.records.datasets import value_at
@@ -17,7 +18,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def text_of(value: Any) -> str:
     """A single value as a text: numbers without a needless ".0", lists as A., B., C."""
     if isinstance(value, str):
-        return well_formed(value).strip()
+        return (value if value.isascii() else well_formed(value)).strip()
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -51,7 +52,12 @@ def input_of(paths: Sequence[str], values: Sequence[Any]) -> str:
 
 
 def _named(path: str, value: Any) -> str:
-    name = " ".join(re.findall(r"[^\W_]+", path)) or path
+    name = _words(path)
     if isinstance(value, (list, tuple)):
         return f"The {name} are:\n{text_of(value)}"
     return f"The {name} is '{text_of(value)}'."
+
+
+@lru_cache(maxsize=1024)
+def _words(path: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+", path)) or path

@@ -42,7 +42,9 @@ def read_list(path: str) -> list[ListedTask]:
 
 def _listed(fields: Mapping[str, Any], where: str) -> ListedTask:
     source = fields.get("source")
-    record = {**fields, **source} if isinstance(source, Mapping) else fields
+    record = fields
+    if isinstance(source, Mapping):  # the instruction without its labels
+        record = {**fields, **source, "instruction": source.get("text")}
     name = record.get("task_name") or record.get("dataset")
     instruction, given = record.get("instruction"), record.get("input_fields")
     outputs = record.get("output_field")
