@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 
 from selfinstruct.data.examples import Turn
 from selfinstruct.defects import Row
@@ -15,12 +15,14 @@ from selfinstruct.recipes.filters import why_not_control
 from selfinstruct.similarity import RougeIndex
 
 LEAST = {PERSON: 1, ASSISTANT: 4}  # letters and digits of a turn
-SAME = 0.9  # ROUGE-L F with an earlier turn of the same role, above which a turn says nothing new
-_TIMES, _LONG = 4, 12  # so often a line or sentence of so many letters makes a turn a loop
+SAME = 0.9  # ROUGE-L F with an earlier message of the person, above which nothing new is said
+_TIMES, _LONG = 4, 12  # so often in a row a line or sentence of so many letters is a loop
+_PARTS = re.compile(r"\n|(?<=[.!?])\s+")  # between lines and sentences
+# Case matters: "user:" is a key of many a configuration.
 _ROLE = re.compile(
-    r"^[ \t>*_#]*\[?(?:user|human|person|assistant|ai|chatbot|ai assistant)\]?[*_]*[:\uff1a]"
-    r"|^[ \t]*\[(?:user|human|person|assistant|ai|end)\]",
-    re.I | re.M,
+    r"^[>*_#]{0,4} ?\[?(?:User|Human|Person|Assistant|AI(?: Assistant)?|USER|HUMAN|ASSISTANT)\]?"
+    r"[*_]*[:\uff1a](?=\s|$)|^\[(?:User|Human|Person|Assistant|AI|END)\]",
+    re.M,
 )
 _AS_ASSISTANT = re.compile(
     r"\bas an (?:ai|artificial intelligence)\b|\bas a (?:large )?language model\b"
@@ -58,14 +60,16 @@ def why_not_turn(turn: Turn, before: Sequence[Turn]) -> str | None:
 
 def _why_not_again(turn: Turn, before: Sequence[Turn]) -> str | None:
     """A turn that repeats an earlier turn or itself."""
-    parts = Counter(part.strip() for part in re.split(r"\n|(?<=[.!?])\s", turn.text))
-    if any(times >= _TIMES and len(part) >= _LONG for part, times in parts.items()):
+    parts = [part.strip() for part in _PARTS.split(turn.text)]
+    runs = (len(list(same)) for part, same in groupby(parts) if len(part) >= _LONG)
+    if max(runs, default=0) >= _TIMES:
         return "loop"
     earlier = [each.text for each in before if each.role == turn.role]
-    if not earlier:
+    if turn.text in earlier:
+        return "repeated_turn"
+    if not earlier or turn.role == ASSISTANT:  # an answer may differ by the number that matters
         return None
     index = RougeIndex("unicode")
     for text in earlier:
         index.add(text)
-    is_same = turn.text in earlier or index.nearest(turn.text, above=SAME) is not None
-    return "repeated_turn" if is_same else None
+    return "repeated_turn" if index.nearest(turn.text, above=SAME) is not None else None
