@@ -16,6 +16,7 @@ from typing import Any, Protocol
 PROBE = "probe"  # the stage of a tiny request that tells whether a server answers (retry.py)
 CONTINUATION = "continuation"  # the role of a given text whose likelihood is asked for
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+_READABLE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,39 @@ class Decoding:
     stop: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: a template's messages are encoded once for all requests
 class Message:
     """A part of a prompt. The role `prompt` is raw text that the model continues."""
 
     role: str  # system | user | assistant | prompt | continuation
     text: str
+
+    @property
+    def in_chat(self) -> str:
+        """The role of the message in a chat."""
+        return "user" if self.role == "prompt" else self.role
+
+    @cached_property
+    def _ascii(self) -> str:
+        """The text as a JSON string, in ASCII."""
+        return _ENCODER.encode(self.text)
+
+    @cached_property
+    def canonical(self) -> str:
+        """The JSON of role and text in a request's key."""
+        return f"[{_ENCODER.encode(self.role)},{self._ascii}]"
+
+    @cached_property
+    def as_json(self) -> str:
+        """The JSON of the message in the body of a chat."""
+        is_same = self.text.isascii() and "\x7f" not in self.text  # which ASCII alone escapes
+        text = self._ascii if is_same else _READABLE.encode(self.text)
+        return f'{{"role":{_READABLE.encode(self.in_chat)},"content":{text}}}'
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of the text."""
+        return len(self.text.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True)  # no slots: a key is made once
@@ -63,15 +91,16 @@ class Request:
     def key(self) -> str:
         """32 hex digits, equal for equal requests on every machine and every version of Python."""
         decoding = self.decoding
-        canonical = _ENCODER.encode(
-            [
-                *(self.stage, self.place, self.model, self.api),
-                [(message.role, message.text) for message in self.messages],
+        head = _ENCODER.encode((self.stage, self.place, self.model, self.api))
+        messages = ",".join([message.canonical for message in self.messages])
+        tail = _ENCODER.encode(
+            (
                 *(decoding.temperature, decoding.top_p, decoding.max_tokens),
                 *(decoding.presence_penalty, decoding.frequency_penalty, decoding.stop),
                 *(self.seed, self.response_format, self.grammar, self.extra),
-            ]
+            )
         )
+        canonical = f"{head[:-1]},[{messages}],{tail[1:]}"  # a single JSON list
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()[:32]
 
     @property

@@ -20,10 +20,8 @@ def worst(request: Request, factor: float = 1.0) -> Usage:
     than its limit.
     """
     extra = dict(request.extra)
-    size = _PER_CALL + sum(
-        len(message.text.encode("utf-8", "surrogatepass")) + _PER_MESSAGE
-        for message in request.messages
-    )
+    sizes = [message.size for message in request.messages]
+    size = _PER_CALL + sum(sizes) + len(sizes) * _PER_MESSAGE
     size += len(request.grammar or "") + sum(len(str(value)) for value in extra.values())
     reply = max(_limits(request, extra), default=_REPLY_WITHOUT_LIMIT)
     choices = max(

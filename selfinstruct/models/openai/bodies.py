@@ -5,6 +5,7 @@ left_out: the fields that a server does not take, as in fields.py.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,20 +20,42 @@ _INSTANCE = {
 }
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """The bytes of a body."""
+    return _ENCODER.encode(body).encode("utf-8", "replace")
+
+
+def content_of(request: Request, left_out: Mapping[str, str | None]) -> bytes:
+    """The same as encoded(body_of(...)), from the text that each message keeps of itself."""
+    if request.api != "chat" or "system" in for_stage(left_out, request.stage):
+        return encoded(body_of(request, left_out))
+    messages = ",".join([message.as_json for message in request.messages])
+    head = f'{{"model":{_ENCODER.encode(request.model)},"messages":[{messages}]'
+    rest = _ENCODER.encode(_rest_of(request, left_out))
+    return f"{head}{',' if len(rest) > 2 else ''}{rest[1:]}".encode("utf-8", "replace")
+
+
 def body_of(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any]:
     """The body of a request."""
     body: dict[str, Any] = {"model": request.model}
-    bounds = bounds_of(left_out, request.stage)
-    left_out = for_stage(left_out, request.stage)
     if request.api == "chat":
-        roles = [
-            ("user" if message.role == "prompt" else message.role, message.text)
-            for message in request.messages
-        ]
-        roles = _without_system(roles) if "system" in left_out else roles
+        is_without = "system" in for_stage(left_out, request.stage)
+        roles = [(message.in_chat, message.text) for message in request.messages]
+        roles = _without_system(roles) if is_without else roles
         body["messages"] = [{"role": role, "content": text} for role, text in roles]
     else:
         body["prompt"] = request.text
+    return body | _rest_of(request, left_out)
+
+
+def _rest_of(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any]:
+    """The body of a request without the model and the prompt."""
+    body: dict[str, Any] = {}
+    bounds = bounds_of(left_out, request.stage)
+    left_out = for_stage(left_out, request.stage)
     for field, value in _fields(request, left_out).items():
         name = left_out.get(field, field) or ""
         if name == "max_completion_tokens" and request.api == "completions":

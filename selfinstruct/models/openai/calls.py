@@ -15,7 +15,7 @@ from typing import Any
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Allowance, Completion, Request
-from selfinstruct.models.openai.bodies import body_of
+from selfinstruct.models.openai.bodies import content_of, encoded
 from selfinstruct.models.openai.errors import AmbiguousFailure, unexpected
 from selfinstruct.models.openai.headers import allowance
 from selfinstruct.models.openai.likelihoods import (
@@ -81,9 +81,9 @@ class Calls:
     async def send(self, request: Request, left_out: Mapping[str, str | None]) -> Completion:
         """As `complete`. Raises AmbiguousFailure as well."""
         if is_scoring(request):
-            body = await self._scoring_body(request, left_out[LIKELIHOOD] or "")
+            body = encoded(await self._scoring_body(request, left_out[LIKELIHOOD] or ""))
         else:
-            body = body_of(request, left_out)
+            body = content_of(request, left_out)
         reply = await self._session.post(request.api, body)
         limits = allowance(reply.headers, time.time())
         if limits is not None:

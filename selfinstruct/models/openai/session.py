@@ -1,7 +1,7 @@
 """Calls to an endpoint: credentials, headers, and the errors that failed calls mean.
 
-Chat and completions requests go over the HTTP client (transport.py). The openai client makes the
-other calls: models, files, batches.
+The openai client settles addresses, keys and headers, and makes the calls for models, files and
+batches. Requests for replies go over the connections below that client (transport.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,14 +18,16 @@ import openai
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient, UserError
 from selfinstruct.models.openai.access import Access
+from selfinstruct.models.openai.bodies import encoded
 from selfinstruct.models.openai.errors import AmbiguousFailure, not_json, on_one_line, unexpected
 from selfinstruct.models.openai.failures import HTTP_ERRORS, error_of_failure, failure_of
 from selfinstruct.models.openai.headers import basic, retry_after
 from selfinstruct.models.openai.keys import Secrets
+from selfinstruct.models.openai.received import Reply
 from selfinstruct.models.openai.refusals import Refusal, error_of_refusal, read_refusal
 from selfinstruct.models.openai.replies import parsed
 from selfinstruct.models.openai.stream import BrokenStream
-from selfinstruct.models.openai.transport import HttpClient, Reply, Target
+from selfinstruct.models.openai.transport import HttpClient, Target
 from selfinstruct.text import redacted
 
 _PATHS = {"chat": "chat/completions", "completions": "completions"}  # below the base URL
@@ -81,18 +83,19 @@ class Session:
 
     # ------------------------------------------------ calls
 
-    async def post(self, api: str, body: Mapping[str, Any]) -> Reply:
+    async def post(self, api: str, body: bytes) -> Reply:
         """Send the body of a request. api: chat or completions. A refusal is a reply as well.
 
-        Raises AmbiguousFailure, Transient or ModelError.
+        body: the JSON of an object that is not empty. Raises AmbiguousFailure, Transient or
+        ModelError.
         """
         target = self._targets[api]
         if not self._access.streams:
             return await self._heard(self._http.post_json(target, body))
-        counted, sent = self._counted, {**body, "stream": True}
+        counted, sent = self._counted, body[:-1] + b',"stream":true'
         if counted is not False:
-            sent["stream_options"] = {"include_usage": True}
-        reply = await self._heard(self._http.post_json(target, sent))
+            sent += b',"stream_options":{"include_usage":true}'
+        reply = await self._heard(self._http.post_json(target, sent + b"}"))
         if self._takes_usage(reply, counted):
             return reply
         if counted:  # another field was in the way before: the search for that goes on
@@ -106,7 +109,7 @@ class Session:
     async def tokenize(self, text: str) -> Reply:
         """Ask a llama.cpp server for the tokens of a text. Raises as `post`."""
         body = {"content": text, "add_special": False}
-        return await self._heard(self._http.post_json(self._tokenizer, body))
+        return await self._heard(self._http.post_json(self._tokenizer, encoded(body)))
 
     def _takes_usage(self, reply: Reply, counted: bool | None) -> bool:
         """Learn whether streams may be asked for their usage. False: ask again without.

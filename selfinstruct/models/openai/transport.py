@@ -1,41 +1,29 @@
-"""The HTTP client below the openai client; chat and completions requests use this client alone.
+"""The HTTP client below the openai client.
 
-A reply is read whole, within a limit of time and a limit of bytes, and becomes text whatever
-the server declares. A reply that comes as a stream of events becomes the same text as without.
+Requests for replies go straight to aiohttp's connections. The client's own layers follow redirects,
+find proxies, and build and read messages of their own, which takes more CPU time than all the rest
+of a request (scripts/bench_throughput). They make the openai client's calls, the calls through a
+proxy, and those that a server sends on to another address.
 """
 
 from __future__ import annotations
 
 import asyncio
-import codecs
-import json
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+import aiohttp
 import httpx2
 import openai
 
 from selfinstruct.compat import timeout
-from selfinstruct.models.openai.failures import TooLarge
-from selfinstruct.models.openai.stream import Endings, gathered, is_stream, read_stream
+from selfinstruct.models.openai.received import Reply, read_post, read_reply, read_whole
+from selfinstruct.models.openai.stream import Endings
 
-MOST_BYTES = 16 * 2**20  # of a reply, unpacked; a reply of a million tokens has 4 to 6 MB
-MOST_BYTES_OF_FILE = 2**31  # a batch's replies come in one file
-_TEXT_CODECS = (
-    "ascii",
-    "utf",
-    "iso8859",
-    "cp125",
-    "gb",
-    "big5",
-    "shift_jis",
-    "euc_",
-    "koi8",
-    "iso2022",
-)  # how their names begin; Python's others (rot13, hex, base64, idna) give no text or fail
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_SENT_ON = (301, 302, 303, 307, 308)
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)  # HttpClient has its own around every call
 Result = TypeVar("Result")
 
 
@@ -43,38 +31,21 @@ Result = TypeVar("Result")
 class Target:
     """Everything that the requests to one path share: all but the body."""
 
-    url: httpx2.URL
-    headers: httpx2.Headers
-    extensions: dict[str, Any]
+    bare: httpx2.Request  # without a body
+    address: str
+    headers: dict[str, str]
 
-    def request(self, body: Mapping[str, Any]) -> httpx2.Request:
-        content = _ENCODER.encode(body).encode("utf-8", "replace")
-        # With `content=` the library would walk through all headers again.
-        stream = httpx2.ByteStream(content)
+    def request(self, content: bytes) -> httpx2.Request:
+        """A request for the layers of the HTTP client."""
         request = httpx2.Request(
-            "POST", self.url, headers=self.headers, stream=stream, extensions=self.extensions
+            "POST",
+            self.bare.url,
+            headers={**self.headers, "content-length": str(len(content))},
+            stream=httpx2.ByteStream(content),
+            extensions=self.bare.extensions,
         )
-        request.headers["content-length"] = str(len(content))
         request.read()
         return request
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A whole reply. A refusal is a reply too."""
-
-    status: int
-    headers: dict[str, str]  # names in lower case
-    text: str
-
-    @classmethod
-    def of(cls, response: httpx2.Response) -> Reply:
-        """response: read whole."""
-        return cls(response.status_code, _headers(response), response.text)
-
-    @property
-    def is_refusal(self) -> bool:
-        return not 200 <= self.status < 300
 
 
 class HttpClient(openai.DefaultAioHttpClient):
@@ -88,6 +59,7 @@ class HttpClient(openai.DefaultAioHttpClient):
         super().__init__(timeout=seconds)
         self._seconds, self._dropped = seconds, tuple(dropped)
         self._endings = Endings()
+        self._is_sent_on = False  # by the server, to another address
 
     def build_request(self, *arguments: Any, **named: Any) -> httpx2.Request:
         """As the library's, without the dropped headers."""
@@ -114,36 +86,58 @@ class HttpClient(openai.DefaultAioHttpClient):
 
         async def sent() -> httpx2.Response:
             response = await super(HttpClient, self).send(request, stream=True, **options)
-            return response if stream else await _close_if_failed(response, _read)
+            return response if stream else await _close_if_failed(response, read_whole)
 
-        return await self._in_time(request, sent())
+        asked = request.extensions.get("timeout", {}).get("read") or 0.0
+        return await self._in_time(sent(), asked)
 
     def target(self, url: httpx2.URL, headers: Mapping[str, str]) -> Target:
         """Prepare POST requests to `url`. Raises httpx2.InvalidURL."""
         request = self.build_request("POST", url, headers=headers)
-        shared = request.headers.copy()
-        shared.pop("content-length", None)
-        return Target(request.url, shared, request.extensions)
+        request.headers.pop("content-length", None)
+        return Target(request, str(request.url), dict(request.headers))
 
-    async def post_json(self, target: Target, body: Mapping[str, Any]) -> Reply:
-        """Send a JSON body. Raises an exception of failures.HTTP_ERRORS."""
-        request = target.request(body)
+    async def post_json(self, target: Target, content: bytes) -> Reply:
+        """Send a JSON body. Raises BrokenStream or an exception of failures.HTTP_ERRORS."""
+        return await self._in_time(self._posted(target, content))
 
-        async def sent() -> Reply:
-            response = await super(HttpClient, self).send(request, stream=True)
-            return await _close_if_failed(response, partial(_read_reply, endings=self._endings))
+    async def _posted(self, target: Target, content: bytes) -> Reply:
+        pool = self._pool(target)
+        if pool is not None:
+            async with pool.request(
+                "POST",
+                target.address,
+                data=content,
+                headers=target.headers,
+                allow_redirects=False,
+                auto_decompress=False,
+                timeout=_NO_TIMEOUT,
+            ) as response:
+                if response.status not in _SENT_ON or "location" not in response.headers:
+                    return await read_post(response, target.bare, self._endings)
+                self._is_sent_on = True
+        answer = await super().send(target.request(content), stream=True)
+        return await _close_if_failed(answer, partial(read_reply, endings=self._endings))
 
-        return await self._in_time(request, sent())
+    def _pool(self, target: Target) -> aiohttp.ClientSession | None:
+        """aiohttp's session, None where the layers above it have work to do."""
+        transport: Any = self._transport_for_url(target.bare.url)
+        if self._is_sent_on or getattr(transport, "proxy", self) is not None:
+            return None  # or not aiohttp's transport
+        if not isinstance(transport.client, aiohttp.ClientSession):
+            transport.client = transport.get_client()
+        pool: aiohttp.ClientSession = transport.client
+        return pool
 
-    async def _in_time(self, request: httpx2.Request, call: Coroutine[Any, Any, Result]) -> Result:
-        asked = request.extensions.get("timeout", {}).get("read") or 0.0
+    async def _in_time(self, call: Coroutine[Any, Any, Result], asked: float = 0.0) -> Result:
+        """The result of a call within the time, or within the time that the call asks for."""
         try:
             async with timeout(max(self._seconds, asked)):
                 return await call
         except (TimeoutError, asyncio.TimeoutError):
-            raise httpx2.ReadTimeout("no whole reply in time", request=request) from None
+            raise httpx2.ReadTimeout("no whole reply in time") from None
         except ValueError as error:  # about the reply: the request has been encoded before
-            raise httpx2.RemoteProtocolError(str(error), request=request) from error
+            raise httpx2.RemoteProtocolError(str(error)) from error
 
 
 async def _close_if_failed(
@@ -154,93 +148,3 @@ async def _close_if_failed(
     except BaseException:
         await response.aclose()
         raise
-
-
-async def _read_reply(response: httpx2.Response, endings: Endings) -> Reply:
-    """The same as Reply.of(await _read(response)), with a fast path.
-
-    Nearly every reply has a declared length and is UTF-8, and needs few of the library's layers.
-    """
-    headers = _headers(response)
-    if response.status_code == 200 and is_stream(headers):
-        text = await read_stream(response.aiter_bytes(), MOST_BYTES, endings)
-        await response.aclose()
-        return Reply(200, headers, text)
-    if _length(headers, response) is None or _has_charset(headers):
-        reply = Reply.of(await _read(response))
-    else:
-        # An AsyncClient's stream is asynchronous.
-        content = b"".join([chunk async for chunk in response.stream])  # type: ignore[union-attr]
-        await response.aclose()
-        text = content.decode("utf-8-sig", "replace")
-        reply = Reply(response.status_code, headers, text)
-    text = gathered(reply.text, MOST_BYTES, endings) if reply.status == 200 else reply.text
-    return reply if text is reply.text else replace(reply, text=text)
-
-
-async def _read(response: httpx2.Response) -> httpx2.Response:
-    """Read the body and settle its encoding. Raises TooLarge."""
-    headers = _headers(response)
-    if _length(headers, response) is None:
-        response = await _read_counting(response)
-    else:
-        await response.aread()
-    response.encoding = _encoding(response) if _has_charset(headers) else "utf-8-sig"
-    return response
-
-
-async def _read_counting(response: httpx2.Response) -> httpx2.Response:
-    """Read a body of unknown length, unpacked, up to the most bytes. Raises TooLarge."""
-    body, most = bytearray(), _most_bytes(response)
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > most:
-            raise TooLarge
-    await response.aclose()
-    packing = {b"content-encoding", b"transfer-encoding", b"content-length"}
-    return httpx2.Response(
-        response.status_code,
-        headers=[
-            (name, value) for name, value in response.headers.raw if name.lower() not in packing
-        ],
-        content=bytes(body),
-        request=response.request,
-        history=response.history,
-        extensions=response.extensions,
-    )
-
-
-def _headers(response: httpx2.Response) -> dict[str, str]:
-    """By name in lower case. Each lookup in the library's own mapping walks through all names."""
-    return {
-        name.decode("latin-1").lower(): value.decode("latin-1")
-        for name, value in response.headers.raw
-    }
-
-
-def _has_charset(headers: Mapping[str, str]) -> bool:
-    return "charset" in headers.get("content-type", "").lower()
-
-
-def _length(headers: Mapping[str, str], response: httpx2.Response) -> int | None:
-    """Declared length in bytes; None if the body is packed or comes in chunks. Raises TooLarge."""
-    length = headers.get("content-length", "")
-    if not (length.isascii() and length.isdigit()) or "content-encoding" in headers:
-        return None
-    if int(length) > _most_bytes(response):
-        raise TooLarge
-    return int(length)
-
-
-def _most_bytes(response: httpx2.Response) -> int:
-    return MOST_BYTES if response.request.method == "POST" else MOST_BYTES_OF_FILE
-
-
-def _encoding(response: httpx2.Response) -> str:
-    """The declared encoding if it is a text's, else UTF-8."""
-    try:
-        name = codecs.lookup(response.charset_encoding or "utf-8").name.replace("-", "_")
-    except (LookupError, ValueError):
-        name = "utf_8"
-    is_other_text = name.startswith(_TEXT_CODECS) and name not in ("utf_8", "utf_7")
-    return name if is_other_text else "utf-8-sig"
