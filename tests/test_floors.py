@@ -56,6 +56,7 @@ OWNERS = {
     "punkt": "adherence",
     "pyarrow": "records",
     "rapidfuzz": "similarity",
+    "ray": "asking",
     "spacy": "stats",
     "tenacity": "models",
     "thinc": "stats",  # under spaCy

@@ -53,15 +53,25 @@ def rounds(directory: Path, number: int | None, no_scripts: bool) -> None:
 @click.argument("directories", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--follow", is_flag=True, help="Wait for further rounds, until stopped.")
 @click.option("--max-hours", type=float, metavar="HOURS", help="Stop cleanly after so many hours.")
+@click.option(
+    "--ray", metavar="ADDRESS", help="Work in actors of this Ray cluster; local: one of its own."
+)
+@click.option("--actors", type=click.IntRange(0), default=0, help="How many; 0: one for each node.")
 @setting_options(Endpoint, (*_MODEL, *_SERVER, *_SPEED))
 def workers(
-    directories: tuple[Path, ...], follow: bool, max_hours: float | None, **given: Any
+    directories: tuple[Path, ...],
+    follow: bool,
+    max_hours: float | None,
+    ray: str | None,
+    actors: int,
+    **given: Any,
 ) -> None:
     """Answer the rounds of the runs in DIRECTORIES with an endpoint or the embedded model.
 
     \b
     selfinstruct workers run --base-url http://localhost:8000/v1
     selfinstruct workers run --model local --follow
+    selfinstruct workers run --base-url http://vllm:8000/v1 --ray auto --actors 8
 
     Any number of workers may share the rounds, on any machines that see the folder: each claims a
     file of requests at a time. Replies are written one by one, so a worker that is killed loses
@@ -70,18 +80,22 @@ def workers(
     import asyncio
 
     from selfinstruct.asking import settings
+    from selfinstruct.asking.ray_workers import Pool, answer_on
     from selfinstruct.asking.workers import answer
     from selfinstruct.errors import Interrupted, UserError
 
     for directory in directories:
         if not directory.is_dir():
             raise UserError(f"{directory}: no such folder; name a run that asks --by-files")
-    said = {name: value for name, value in given.items() if value not in (None, ())}
-    config = settings.fresh(Endpoint, said)
+    given_settings = {name: value for name, value in given.items() if value not in (None, ())}
+    config = settings.fresh(Endpoint, given_settings)
     seconds = None if max_hours is None else max_hours * 3600
-    work = answer(directories, config, notice=_notice, follows=follow, seconds=seconds)
+    said: dict[str, Any] = {"notice": _notice, "follows": follow, "seconds": seconds}
     try:
-        done = asyncio.run(work)
+        if ray is None:
+            done = asyncio.run(answer(directories, config, **said))
+        else:
+            done = answer_on(Pool(ray, actors), directories, config, **said)
     except Interrupted as stop:
         show([f"stopped ({stop}): all replies so far are written"], err=True)
         sys.exit(stop.code)
