@@ -24,8 +24,18 @@ _SECTION = re.compile(r"---[ \t]*(\w+)[ \t]*")
 _PARTS = ("forms", "labels", "materials", "work", "difficulties", "askers", "subjects")
 # Lists that would steer seeds of another field away from their field.
 _OF_A_FIELD = frozenset(("materials", "askers", "subjects"))
-_MATERIAL = "{material}"
-_ANY_MATERIAL = "piece of material"
+# What a name in a form stands for.
+_LISTS = {
+    "material": "materials",
+    "work": "work",
+    "difficulty": "difficulties",
+    "asker": "askers",
+    "subject": "subjects",
+}
+_NAME = re.compile(rf"\{{(?P<name>{'|'.join(_LISTS)})\}}")
+_OTHERWISE = {"material": "piece of material"}
+_NOTHING = "\0"  # of a list without entries
+_FREE = "free"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +47,23 @@ class Lists:
 
     def brief(self, seed: int, turn: int, count: int) -> str:
         """The lines of a propose prompt, one for each task that is asked for."""
-        if not any(self.entries.values()):
-            return "\n".join(f"{number}. free" for number in range(1, count + 1))
-        chance = generator(seed, "labels", turn)
-        lines = []
+        chance, lines = generator(seed, "labels", turn), list[str]()
         for number in range(count):
-            at, is_label = turn * count + number, chance.random() < self.share
-            parts = self._parts(seed, at, is_label=is_label and bool(self.entries.get("labels")))
-            lines.append(f"{number + 1}. {'; '.join(parts)}")
+            is_label = chance.random() < self.share and bool(self.entries.get("labels"))
+            line = self._line(seed, turn * count + number, "labels" if is_label else "forms")
+            lines.append(f"{number + 1}. {line}")
         return "\n".join(lines)
 
-    def _parts(self, seed: int, at: int, *, is_label: bool) -> list[str]:
-        drawn = {
-            name: _dealt(seed, name, tuple(entries), at) for name, entries in self.entries.items()
-        }
-        form = drawn.get("labels" if is_label else "forms", "")
-        if is_label:
-            form = f"a bare label: {form}, on a supplied {_MATERIAL}"
-        parts = [form.replace(_MATERIAL, drawn.get("materials") or _ANY_MATERIAL)]
-        if not is_label:
-            parts.append(_named("work", drawn.get("work")))
-        parts.append(drawn.get("difficulties", ""))
-        parts.append(_named("about", drawn.get("subjects")))
-        parts.append(_named("asked by", drawn.get("askers")))
-        return [part for part in parts if part]
+    def _line(self, seed: int, at: int, name: str) -> str:
+        """A form, with the entries that its names stand for."""
+
+        def entry(match: re.Match[str]) -> str:
+            found = _dealt(seed, match["name"], self.entries.get(_LISTS[match["name"]], ()), at)
+            return found or _OTHERWISE.get(match["name"], _NOTHING)
+
+        form = _dealt(seed, name, self.entries.get(name, ()), at) or _FREE
+        parts = (_NAME.sub(entry, part.strip()) for part in form.split(";"))
+        return "; ".join(part for part in parts if _NOTHING not in part)
 
     @property
     def text(self) -> str:
@@ -70,12 +73,8 @@ class Lists:
         )
 
 
-def _named(name: str, entry: str | None) -> str:
-    return f"{name}: {entry}" if entry else ""
-
-
-def _dealt(seed: int, name: str, entries: tuple[str, ...], at: int) -> str:
-    """The entry number `at` of an endless deal."""
+def _dealt(seed: int, name: str, entries: Sequence[str], at: int) -> str:
+    """The entry number `at` of an endless deal; an empty text without entries."""
     if not entries:
         return ""
     deal, card = divmod(at, len(entries))
