@@ -157,8 +157,7 @@ def test_system_calls_of_machine_code_are_refused_as_well() -> None:
 
 
 def test_time_memory_and_output_have_limits() -> None:
-    assert outcome("while True:\n    pass").kind == "time"
-    late = Limits(patience=0.5)
+    late = Limits(patience=0.3)
     assert outcome("import time\ntime.sleep(60)", modules=("time",), limits=late).kind == "time"
     assert outcome("kept = []\nwhile True:\n    kept.append(bytearray(1 << 20))").kind == "memory"
     assert outcome("kept = 'a' * (1 << 40)").kind == "memory"
@@ -166,6 +165,17 @@ def test_time_memory_and_output_have_limits() -> None:
     flood += "            os.write(number, b'x' * 65536)\n        except OSError:\n            pass"
     assert outcome(flood, modules=("os",)).kind == "flood"
     assert outcome("for number in range(20000):\n    print('x' * 1000)").kind == "done"
+
+
+@pytest.mark.slow
+def test_a_processor_is_given_for_a_time() -> None:
+    for source in (
+        "while True:\n    pass",
+        "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True:\n    pass",
+        "pow(7, 10 ** 9)",
+        "import re\nre.match('(a+)+b', 'a' * 60)",
+    ):
+        assert outcome(source, modules=("signal", "re")).kind == "time"
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,16 @@ from typing import Any, ClassVar, TypeVar
 
 from selfinstruct.asking.addresses import addresses_of
 from selfinstruct.asking.endpoint import EDITION, Endpoint, Rule, setting
+from selfinstruct.asking.providers import is_local, is_scripted
 from selfinstruct.models import Decoding
 
 C = TypeVar("C", bound="Config")
+# The stages of verification, which runs of every recipe may have, as they sample by default.
+_VERIFYING = {
+    "verify": Decoding(temperature=0.0, max_tokens=1024),
+    "tests": Decoding(temperature=0.0, max_tokens=1024),
+    "mending": Decoding(temperature=0.7, top_p=0.95, max_tokens=2048),
+}
 GATES = ("arithmetic", "code")  # of --verify-with; every other word is a model's name
 
 
@@ -19,6 +26,7 @@ GATES = ("arithmetic", "code")  # of --verify-with; every other word is a model'
 class Config(Endpoint):
     """Everything that decides a run, whatever its recipe."""
 
+    BESIDE: ClassVar[Mapping[str, Decoding]] = _VERIFYING
     RECIPE: ClassVar[str] = ""  # its name in recipes/catalogue.py
     command: ClassVar[str] = "generate"  # the command that makes such a run
     items: ClassVar[str] = "turns"  # what the recipe's items are called
@@ -87,8 +95,19 @@ class Config(Endpoint):
         yield "n", self.n >= 0, "at least 0 (0: all)"
         yield "stall_turns", self.stall_turns >= 1, "at least 1"
         yield "mend", self.mend in (0, 1), "1 or 0"
-        yield "verify_with", "" not in self.verify_with, "a model's name, code or arithmetic"
+        is_named = "" not in self.verify_with
+        yield "verify_with", is_named, "a model's name, code or arithmetic"
+        home = _home_of(self.model)
+        served = not self.model or all(_home_of(name) == home for name in self.verifiers)
+        yield "verify_with", served, f"code, arithmetic or a model beside --model {self.model}"
         yield from Endpoint.rules(self)
+
+
+def _home_of(model: str) -> str:
+    """Where a model is: the scripted one, a local one by its file, or at the endpoint."""
+    if is_scripted(model):
+        return "scripted"
+    return model if is_local(model) else "endpoint"
 
 
 def larger_model(config: Config) -> Rule:

@@ -75,13 +75,20 @@ def checked_value(value: Any, kind: type[Any], where: str) -> Any:
     return float(str(value)) if kind is float else value
 
 
-def for_stages(name: str, values: Sequence[str], known: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """`--temperature 0.7 --temperature propose=1.0` as settings by stage. Raises UserError."""
+def for_stages(
+    name: str, values: Sequence[str], known: Sequence[str], beside: Sequence[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """`--temperature 0.7 --temperature propose=1.0` as settings by stage. Raises UserError.
+
+    beside: stages that must be named, since a value for all stages does not mean them.
+    """
     found: dict[str, dict[str, Any]] = {}
     option = f"--{name.replace('_', '-')}"
     for text in values:
         before, separator, after = text.partition("=")
-        stages, value = ((before,), after) if separator and before in known else (known, text)
+        stages, value = (
+            ((before,), after) if separator and before in (*known, *beside) else (known, text)
+        )
         for stage in stages:
             found.setdefault(stage, {})[name] = _from_text(
                 name, value, f"{option} {text}", found.get(stage, {}), known

@@ -69,7 +69,7 @@ def read_table(
             raise UserError(
                 f"{where}: {key!r} {secrets}; set OPENAI_API_KEY in the environment, or key_file"
             )
-        if name in stages:
+        if name in stages or name in kind.BESIDE:
             found[name] = {**found.get(name, {}), **stage_table(key, value, where)}
         elif name in DECODING:
             for stage in stages:

@@ -23,7 +23,7 @@ _OF_A_SITTING = (
     *("repair", "ask_again", "accept_change"),
 )
 _HEADINGS = (
-    *("The run", "The model", "The server", "The method", "Decoding"),
+    *("The run", "The model", "The server", "The method", "Verification", "Decoding"),
     *("Speed and patience", "Money"),
 )
 
@@ -170,7 +170,8 @@ def said_of(kind: type[Config], given: dict[str, Any], config_file: Path | None)
     from selfinstruct.asking import decoding, settings
 
     known = tuple(kind.STAGES)
-    stages = [decoding.for_stages(name, given.pop(name), known) for name in DECODING]
+    beside = tuple(kind.BESIDE)
+    stages = [decoding.for_stages(name, given.pop(name), known, beside) for name in DECODING]
     values = {name: value for name, value in given.items() if value not in (None, ())}
     table = settings.read_file(config_file, kind) if config_file else {}
     return settings.merged(table, values, *stages)

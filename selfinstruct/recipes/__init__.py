@@ -147,4 +147,3 @@ class Recipe:
     def specimens(self) -> Mapping[str, Mapping[str, object]]:
         """Values of an ordinary request by stage, for an estimate of the prompts' length."""
         return {}
-

@@ -21,6 +21,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.report import sections
 from selfinstruct.report.elements import figure
 from selfinstruct.report.figures import Figure, figures
+from selfinstruct.report.gates import gates_section
 from selfinstruct.report.maps import balance, map_section, task_maps
 from selfinstruct.report.rows import Packed, packed
 from selfinstruct.runs.view import RunView, load_run
@@ -118,6 +119,7 @@ def _sections(
         "quality": sections.quality(runs),
         "models": sections.models(runs),
         "rounds": sections.rounds(runs),
+        "gates": gates_section(runs),
         "map": map_section(runs),
         "balance": sections.each(runs, balance, "balance"),
         "lengths": "".join(

@@ -94,14 +94,17 @@ def _before(example: Example) -> str:
 def rejections(run: int, view: RunView) -> Iterator[Row]:
     """A row for each dropped candidate of the run with this number.
 
-    [run, kind, id, text, input, output, stage, reason, resembles, ROUGE-L, [], 0].
+    [run, kind, id, text, input, output, stage, reason, resembles, ROUGE-L, findings, 0]: a finding
+    holds the reason of a gate in words.
     """
     for number, dropped in enumerate(view.rejected(), 1):
         kind = f"rejected {dropped.what}"
         identity = dropped.instruction_id or f"rejected {number}"
         texts = [dropped.text, dropped.input or "", dropped.output or ""]
         near = [dropped.similar_to or "", round(dropped.similarity or 0, 3)]
-        yield [run, kind, identity, *texts, dropped.stage, dropped.reason, *near, [], 0]
+        evidence = dropped.evidence
+        found = [[dropped.reason, "output", evidence]] if evidence else []
+        yield [run, kind, identity, *texts, dropped.stage, dropped.reason, *near, found, 0]
 
 
 def _judgement(judgement: Judgement) -> list[Any]:

@@ -29,6 +29,7 @@ class Funnel:
     admitted: int = 0
     classification: int = 0  # of the admitted
     examples: int = 0
+    mended: int = 0  # of the examples: kept at the second attempt
     # counts by what, stage and reason
     rejected: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     # counts of unread replies by stage and reason, and form; of this sitting alone
@@ -40,6 +41,7 @@ class Funnel:
             self.classification += bool(record.is_classification)
         elif isinstance(record, Example):
             self.examples += 1
+            self.mended += bool(record.provenance.get("mended"))
         else:
             self.rejected[record.what, record.stage, record.reason] += 1
             if record.what == "reply" and record.reason in _OF_THE_FORM:
@@ -91,6 +93,7 @@ class Funnel:
             "admitted": self.admitted,
             "classification": self.classification,
             "examples": self.examples,
+            **({"mended": self.mended} if self.mended else {}),
             "rejected": counts,
         }
 
@@ -132,3 +135,5 @@ class Funnel:
         for reason, count in self.reasons("instance"):
             yield row(f"  dropped, {reason}", count, self.instances)
         yield row("examples", self.examples, self.instances)
+        if self.mended:
+            yield row("  of them mended", self.mended, self.examples)

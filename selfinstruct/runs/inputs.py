@@ -22,7 +22,6 @@ from selfinstruct.recipes.topics.tree import DECODING
 from selfinstruct.runs.journal import write_whole
 from selfinstruct.verification.code import Execute
 from selfinstruct.verification.gates import Gates
-from selfinstruct.verification.questions import DECODINGS
 from selfinstruct.verification.settings import gates_for, questions_for, templates_for
 
 FOLDER = "inputs"  # in a run directory
@@ -93,7 +92,7 @@ class Inputs:
 
     def reply_tokens(self, recipe: Recipe, stage: str, *, lucky: bool) -> float:
         """Tokens of a reply of the stage, about."""
-        if stage in self.themes.to_write or stage in DECODINGS:
+        if stage in self.themes.to_write or stage in self.config.BESIDE:
             return self.stages[stage].question.reply_tokens
         return recipe.reply_tokens(stage, lucky=lucky)
 
@@ -139,7 +138,7 @@ def _stages(
     return {
         each.name: Stage(
             *(each, templates[each.name], config, config.seed, extra),
-            decoding=config.decodings.get(each.name) or DECODINGS.get(each.name, DECODING),
+            decoding=config.decodings.get(each.name) or config.BESIDE.get(each.name, DECODING),
             edition=config.edition,
         )
         for each in questions

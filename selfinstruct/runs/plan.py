@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from selfinstruct.asking.config import Config
@@ -14,7 +14,7 @@ from selfinstruct.recipes import Recipe
 from selfinstruct.recipes.engine import first_call
 from selfinstruct.runs.inputs import Inputs
 from selfinstruct.verification import sandbox
-from selfinstruct.verification.questions import SPECIMENS
+from selfinstruct.verification.questions import ASKED_OF_VERIFIERS, SPECIMENS
 from selfinstruct.verification.settings import forecast
 
 CHARACTERS_PER_TOKEN = 4.0
@@ -22,10 +22,17 @@ CHARACTERS_PER_TOKEN = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The requests by stage and the tokens of a possible course of a run."""
+    """The requests by stage and the tokens of a possible course of a run.
+
+    reviews: of all tokens, those of the models that verify examples.
+    """
 
     requests: dict[str, int]
     usage: Usage
+    reviews: Usage = Usage()
+
+    def in_batch(self) -> Estimate:
+        return Estimate(self.requests, self.usage.in_batch(), self.reviews.in_batch())
 
 
 def first_request(inputs: Inputs) -> Request | None:
@@ -47,13 +54,17 @@ def estimate(
     """
     counts = {**inputs.themes.forecast(), **recipe.forecast(examples, lucky=lucky)}
     counts |= forecast(inputs.config, examples, lucky=lucky)
-    usage = Usage()
+    usage = reviews = Usage()
     for stage, count in counts.items():
         prompt = _characters(inputs, recipe, stage, first) / CHARACTERS_PER_TOKEN
         reply = inputs.reply_tokens(recipe, stage, lucky=lucky)
-        usage += Usage(round(count * prompt), round(count * reply))
+        tokens = Usage(round(count * prompt), round(count * reply))
+        usage += tokens
+        if stage in ASKED_OF_VERIFIERS and inputs.config.verifiers:
+            reviews += tokens
     requests = {stage: max(1, round(count)) for stage, count in counts.items()}
-    return Estimate(requests, usage.in_batch() if inputs.config.batch else usage)
+    found = Estimate(requests, usage, reviews)
+    return found.in_batch() if inputs.config.batch else found
 
 
 def _characters(inputs: Inputs, recipe: Recipe, stage: str, first: Request | None) -> int:
@@ -89,7 +100,7 @@ def lines(inputs: Inputs, *, done: int) -> Iterator[str]:
     yield f"  {'tokens':<12} {few:>11,} to {many:,} prompt"
     few, many = sorted((well.usage.completion_tokens, badly.usage.completion_tokens))
     yield f"  {'':<12} {few:>11,} to {many:,} completion"
-    yield from _cost(config, well.usage, badly.usage, left if recipe.prices_examples else 0)
+    yield from _cost(config, well, badly, left if recipe.prices_examples else 0)
     if first is None:
         yield "nothing is left to be asked"
         return
@@ -100,14 +111,14 @@ def lines(inputs: Inputs, *, done: int) -> Iterator[str]:
     yield "--- end; nothing was sent"
 
 
-def _cost(config: Config, well: Usage, badly: Usage, examples: int) -> Iterator[str]:
+def _cost(config: Config, well: Estimate, badly: Estimate, examples: int) -> Iterator[str]:
     """examples: more than 0 where the price of 1,000 is to be said."""
     _, *others = config.models
     prices = prices_of(config, others)
     if prices is None:
         yield f"  cost         unknown, {no_price(config, others)}"
         return
-    low, high = sorted(prices.cost(_shared(usage, others)) for usage in (well, badly))
+    low, high = sorted(prices.cost(_tokens(config, each)) for each in (well, badly))
     batch = ", at the batch price" if config.batch else ""
     yield f"  {'cost':<12} {f'${low:,.2f}':>11} to ${high:,.2f}{batch}"
     if examples:
@@ -118,8 +129,14 @@ def _cost(config: Config, well: Usage, badly: Usage, examples: int) -> Iterator[
         yield f"  {'':<12} {more:>11} than --max-cost ${config.max_cost:,.2f}"
 
 
-def _shared(usage: Usage, others: Sequence[str]) -> Tokens:
-    """The tokens of a run in which every model answers equally much."""
-    models = len(others) + 1
-    share = Usage(*(getattr(usage, name) // models for name in Usage.__slots__))
-    return Tokens(usage, dict.fromkeys(others, share))
+def _tokens(config: Config, estimate: Estimate) -> Tokens:
+    """The tokens of a run in which every model answers, or verifies, equally much."""
+    found = Tokens()
+    for models, usage in (
+        (config.answering, estimate.usage - estimate.reviews),
+        (config.verifiers, estimate.reviews),
+    ):
+        for model in models:
+            share = Usage(*(getattr(usage, name) // len(models) for name in Usage.__slots__))
+            found += Tokens.of(share, "" if model == config.model else model)
+    return found

@@ -22,7 +22,7 @@ from selfinstruct.parsing.review import Review
 from selfinstruct.parsing.verdict import Verdict
 from selfinstruct.recipes.engine import first_call
 from selfinstruct.runs.inputs import Inputs
-from selfinstruct.verification.questions import SPECIMENS, Tests
+from selfinstruct.verification.questions import ASKED_OF_VERIFIERS, SPECIMENS, Tests
 
 _SHOWN = 90  # characters of a text
 
@@ -76,7 +76,8 @@ async def probes_of(inputs: Inputs) -> list[Probe]:
             _, place, values, to = first
             found.append(Probe(stage, place, values, to))
         elif name in specimens:
-            to = next(iter(inputs.config.verifiers), None) if name in ("verify", "tests") else None
+            verifier = next(iter(inputs.config.verifiers), None)
+            to = verifier if name in ASKED_OF_VERIFIERS else None
             found.append(Probe(stage, "i000001", specimens[name], to))
     return found
 
@@ -154,7 +155,9 @@ def _content(parsed: Any) -> str:
     if isinstance(parsed, Verdict):
         return f"a score of {parsed.score}: {_short(parsed.words)}"
     if isinstance(parsed, Review):
-        return f"{'all' if all(parsed.answers) else 'not all'} questions yes: {_short(parsed.words)}"
+        return (
+            f"{'all' if all(parsed.answers) else 'not all'} questions yes: {_short(parsed.words)}"
+        )
     if isinstance(parsed, Tests):
         return _counted(sum(check.counts for check in parsed.checks), "test")
     if not isinstance(parsed, Parsed):

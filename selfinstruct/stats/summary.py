@@ -14,6 +14,14 @@ from selfinstruct.stats.balance import Balance, balances, with_verbs
 from selfinstruct.stats.counts import PAPER, Counts, Histogram, count
 from selfinstruct.stats.course import Moment, Stretch, moments, stretches
 from selfinstruct.stats.defects import Defects, Marks, count_defects, find_defects
+from selfinstruct.stats.gates import (
+    GateCounts,
+    StageCost,
+    cost_rows,
+    costs_of,
+    gate_rows,
+    gates_of,
+)
 from selfinstruct.stats.labels import Labels, count_labels
 from selfinstruct.stats.likeness import ASKED, CLOSE, Pair, closest, highest_with_seeds
 from selfinstruct.stats.parser import MISSING, installed_model, parsing
@@ -69,6 +77,8 @@ class Stats:
     balance: tuple[Balance, ...]
     task_map: tuple[Point, ...]  # empty: no uncertainty was measured
     rounds: tuple[Round, ...]  # of a recipe that evolves instructions
+    gates: tuple[GateCounts, ...]  # of verification
+    verifying: tuple[StageCost, ...]
     missing: tuple[str, ...]
 
     @property
@@ -110,6 +120,10 @@ class Stats:
         for name, survived, asked, answered, score in round_rows(self.rounds):
             words = f"{asked} words asked, {answered} answered, mean score {score}"
             yield f"  {name:<38}{survived:>18} survived, {words}"
+        for gate, _, failed, mended, lost, why in gate_rows(self.gates):
+            yield f"  {f'stopped by {gate}':<38}{failed:>18}  {mended} mended, {lost} dropped: {why}"
+        for stage, replies, tokens, cost in cost_rows(self.verifying):
+            yield f"  {f'replies to {stage}':<38}{replies:>18}  {tokens}, {cost}"
         yield from self._balance_lines()
         for defect in self.defects:
             yield f"  {defect.severity:<8}{defect.slug:<30}{defect.count:>18,}"
@@ -223,6 +237,8 @@ def _measure(
         balance=balances(view.examples(), labels),
         task_map=task_map(view.directory),
         rounds=rounds_of(view.examples(), view.rejected(), judgements),
+        gates=gates_of(view.examples(), view.rejected()),
+        verifying=costs_of(view.replies(), config) if config.verify_with else (),
         missing=() if seeds else (NO_SEEDS,),
     )
 

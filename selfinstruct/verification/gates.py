@@ -180,17 +180,17 @@ class Gates:
             "output": example.output,
             "reason": failure.words or failure.reason.replace("_", " "),
         }
-        reply = await ask("mend", example.id, values, to)
-        dropped = dropped_replies("mend", at, reply, _instruction(at, example))
+        reply = await ask("mending", example.id, values, to)
+        dropped = dropped_replies("mending", at, reply, _instruction(at, example))
         if reply.parsed.reason is not None:
             return dropped
         new = replace(example, output=reply.parsed.text)
         reason = self._why_not_new(new, example)
         if reason is not None:
-            return (*dropped, _rejected(at, "mend", new, Finding(reason)))
+            return (*dropped, _rejected(at, "mending", new, Finding(reason)))
         second = await self._try(at, new, f"{example.id}-mended", ask)
         if second.failure is not None:
-            return (*dropped, *second.dropped, _rejected(at, "mend", new, second.failure))
+            return (*dropped, *second.dropped, _rejected(at, "mending", new, second.failure))
         return (*dropped, *second.dropped, _verified(second, failure.reason))
 
     def _why_not_new(self, new: Example, old: Example) -> str | None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from selfinstruct.asking.stage import Question
 from selfinstruct.data.examples import Example
-from selfinstruct.models import Decoding
 from selfinstruct.parsing import Leftover
 from selfinstruct.parsing.answer import Answer, output
 from selfinstruct.parsing.endings import cut_of
@@ -20,11 +19,7 @@ from selfinstruct.verification.programs import checks_of
 from selfinstruct.verification.sandbox import Check
 
 FOLDER = "verify"  # of the packaged templates
-DECODINGS: Mapping[str, Decoding] = {
-    "verify": Decoding(temperature=0.0, max_tokens=1024),
-    "tests": Decoding(temperature=0.0, max_tokens=1024),
-    "mend": Decoding(temperature=0.7, top_p=0.95, max_tokens=2048),
-}
+ASKED_OF_VERIFIERS = ("verify", "tests")  # and "tests" of the main model where there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +90,7 @@ def questions_of(
         named = ("output", "reason", "task")
         found.append(
             Question(
-                "mend", output, named, {"output": {"type": "string"}}, Answer, reply_tokens=200
+                "mending", output, named, {"output": {"type": "string"}}, Answer, reply_tokens=200
             )
         )
     return found
@@ -132,7 +127,7 @@ _SPECIMEN = Example(
 SPECIMENS: Mapping[str, Mapping[str, Any]] = {
     "verify": shown(_SPECIMEN),
     "tests": {"task": task_of(_SPECIMEN), "signatures": "def double(n):"},
-    "mend": {
+    "mending": {
         "task": task_of(_SPECIMEN),
         "output": _SPECIMEN.output,
         "reason": "`assert double(2) == 4` fails: double(2) gives 2",

@@ -154,6 +154,9 @@ async def _exchange(job: bytes, patience: float) -> tuple[bytes, int, bool]:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        assert process.stdout is not None
+        while await process.stdout.read(_FLOOD):  # else asyncio waits for a pipe that is full
+            pass
         await process.wait()
     return bytes(said), process.returncode or 0, is_late
 

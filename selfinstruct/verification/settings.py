@@ -83,4 +83,4 @@ def forecast(config: Config, examples: float, *, lucky: bool) -> Mapping[str, fl
         found["tests"] = examples * _PROGRAMS[lucky]
     if config.verifiers:
         found["verify"] = (examples + mended) * len(config.verifiers)
-    return {**found, "mend": mended} if config.mend else found
+    return {**found, "mending": mended} if config.mend else found

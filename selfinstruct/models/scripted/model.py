@@ -96,7 +96,7 @@ STAGES: Mapping[str, Callable[[Random, Request], str]] = {
     "user_turn": user_turn,
     "verify": review,
     "tests": program_tests,
-    "mend": mended,
+    "mending": mended,
 }
 
 
