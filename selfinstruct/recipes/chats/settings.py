@@ -13,7 +13,7 @@ from selfinstruct.asking.stage import Question
 from selfinstruct.asking.templates import PROMPTS
 from selfinstruct.models import Decoding
 from selfinstruct.parsing import conversation
-from selfinstruct.parsing.answer import Answer, answer, output
+from selfinstruct.parsing.answer import Answer, output
 from selfinstruct.recipes.topics.settings import ThemedConfig
 
 SELF_CHAT, TRANSCRIPT, MAGPIE = STYLES = ("self-chat", "transcript", "magpie")
@@ -40,7 +40,10 @@ WHOLE = Question(
     {"turns": {"type": "array", "items": _TURN}},
     *(conversation.Transcript, 600.0),
 )
-USER_TURN = Question("user_turn", answer, ("prefix",), None, Answer, 40.0, api="completions")
+USER_TURN = Question(
+    *("user_turn", conversation.message, ("prefix",), None, conversation.Message, 40.0),
+    api="completions",
+)
 
 
 @dataclass(frozen=True, slots=True)

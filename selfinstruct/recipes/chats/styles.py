@@ -120,7 +120,7 @@ class Magpie:
                 "/v1/chat/completions; the other styles do not)"
             ) from None
         text = reply.parsed.text
-        begun = [] if reply.parsed.is_empty else [Begun(Opening(text), plan)]
+        begun = [Begun(Opening(text), plan)] if text else []
         return [*dropped_replies("user_turn", at, reply), *begun]
 
     async def go_on(self, course: Course, begun: Begun, ask: Ask) -> None:
