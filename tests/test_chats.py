@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from command import Ran, at, dataset, invoke, killed_at
+from command import ROOT, Ran, at, dataset, invoke, killed_at
 from server import LoopbackServer, failing, latency, stage_by_templates
 
 from selfinstruct.data.examples import Turn
@@ -139,6 +139,21 @@ def test_rows_of_a_source_begin_chats_and_duplicates_and_chats_are_passed_over(
             assert turns_of(line)[0][1] in firsts
         assert "finished" in invoke("status", out).done().out
         invoke("verify", out).done()
+
+
+def test_topics_and_persons_are_the_packaged_ones_or_the_model_s(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    packaged = (ROOT / "prompts/chats/topics.list").read_text("utf-8").splitlines()
+    made = lines_of(runs["self-chat"] / "examples.jsonl")
+    assert {line["provenance"]["topic"] for line in made} <= {*packaged[1:]}
+    out = tmp_path / "run"
+    chat(*SCRIPTED, "--topics", "auto", "--n", 5, "--out", out).done()
+    stages = {line["stage"] for line in lines_of(out / "completions.jsonl")}
+    assert stages == {"topics", "opening", "reply", "message"}
+    assert not {line["provenance"]["topic"] for line in lines_of(out / "examples.jsonl")} & {
+        *packaged
+    }
 
 
 def test_sharegpt_is_read_back_to_the_same_turns(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ from selfinstruct.asking.templates import PROMPTS, Template
 from selfinstruct.errors import UserError
 from selfinstruct.models import Message
 from selfinstruct.recipes.catalogue import RECIPES
+from selfinstruct.recipes.chats.styles import QUESTIONS as CHATS
 from selfinstruct.recipes.self_instruct.draws import PACKAGED
 from selfinstruct.recipes.self_instruct.presets import METHODS
 from selfinstruct.recipes.self_instruct.settings import PRESETS, SelfInstructConfig
+from selfinstruct.recipes.topics.tree import question_of
 
 STAGES = tuple(SelfInstructConfig.STAGES)
 
@@ -103,6 +105,12 @@ def test_every_file_among_the_templates_is_read_by_some_preset() -> None:
                     recipe, questions=questions, as_json=as_json
                 ).values():
                     used |= {PROMPTS / recipe / name for name, _ in template.files}
+    beside = {"chats": [each for style in CHATS.values() for each in style]}
+    beside["topics"] = [question_of(name) for name in ("topics", "personas")]
+    for folder, questions in beside.items():
+        for as_json in (False, True):
+            for template in templating.load(folder, questions=questions, as_json=as_json).values():
+                used |= {PROMPTS / folder / name for name, _ in template.files}
     found = {path for path in PROMPTS.glob("*/*") if path.suffix in (".txt", ".gbnf")}
     assert used == found - {PACKAGED}
 

@@ -110,7 +110,7 @@ class ChatConfig(ThemedConfig):
     @property
     def lists(self) -> Mapping[str, str]:
         """With packaged lists where a chat needs a topic or a person and none is named."""
-        packaged = {name: str(PROMPTS / FOLDER / f"{name}.txt") for name in ("topics", "personas")}
+        packaged = {name: str(PROMPTS / FOLDER / f"{name}.list") for name in ("topics", "personas")}
         if self.style == MAGPIE:
             return {}
         topics = "" if self.sources else self.topics or packaged["topics"]
