@@ -14,11 +14,15 @@ from itertools import pairwise
 _ENOUGH = 10  # values that can tell
 _DISTINCT = 0.97  # share of values that occur once in a field of identifiers
 _ALIKE = 0.95  # share of values that have the form of identifiers
+_YEARS = 3_000  # no year and no small quantity is greater
+_GROUPS = 20  # groups of rows at least that have running numbers
+_LONG = 8  # digits of a number that is no count of things
 _SHAPES = 0.2  # different shapes of codes by value at most; formulas have more
 _HASH = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}|(?=[^\s]*\d)[0-9a-f]{16,}", re.I)
 _ADDRESS = re.compile(r"(?:https?|ftp|doi|urn):\S+|10\.\d{4,9}/\S+", re.I)
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d\d:\d\d.*)?|\d{1,2}:\d\d(?::\d\d)?.*")
 _QUANTITY = re.compile(r"[^\w\s]{0,2}\d[\d.,]*(?:[eE][+-]?\d+)?\s*[^\W\d_]{0,3}[%\u00b0]?")
+_DAY = re.compile(r"(?:1[5-9]|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])")
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
 _DIGITS, _LETTERS = re.compile(r"\d+"), re.compile(r"[^\W\d_]+")
 
@@ -28,11 +32,15 @@ def are_identifiers(values: Sequence[object]) -> bool:
     texts = [str(value).strip() for value in values]
     if len(texts) >= 2 and all(map(_HASH.fullmatch, texts)):
         return True
-    if len(texts) < _ENOUGH or len(set(texts)) < _DISTINCT * len(texts):
+    if len(texts) < _ENOUGH:
         return False
     if any(isinstance(value, (bool, float)) and not float(value).is_integer() for value in values):
         return False
-    numbers = _whole_numbers(values, texts)
+    numbers, count = _whole_numbers(values, texts), len(set(texts))
+    if numbers is not None and _counts_groups(numbers, count):
+        return True
+    if count < _DISTINCT * len(texts):
+        return False
     if numbers is not None:
         return _is_running(numbers) or _has_one_length(numbers)
     if sum(map(_is_code, texts)) < _ALIKE * len(texts):
@@ -47,17 +55,29 @@ def _whole_numbers(values: Sequence[object], texts: Sequence[str]) -> list[int] 
 
 
 def _is_running(numbers: Sequence[int]) -> bool:
-    """Whether nearly every number is the number before it and the same step."""
+    """Whether nearly every number is the number before it and one more or less.
+
+    Years and lengths run as well, but neither from 0 or 1 on nor beyond some thousand.
+    """
     steps = Counter(after - before for before, after in pairwise(numbers))
     step, count = steps.most_common(1)[0]
-    return abs(step) == 1 and count >= 0.9 * len(numbers)
+    least = min(numbers)
+    return abs(step) == 1 and count >= 0.9 * len(numbers) and (least in (0, 1) or least > _YEARS)
+
+
+def _counts_groups(numbers: Sequence[int], count: int) -> bool:
+    """Whether rows are numbered in groups, as the visits of patient 1, patient 2 and so on."""
+    steps = {after - before for before, after in pairwise(numbers)}
+    return numbers[0] in (0, 1) and count >= _GROUPS and steps <= {0, 1}
 
 
 def _has_one_length(numbers: Sequence[int]) -> bool:
-    """Whether the numbers are long and as good as all have the same count of digits."""
+    """Whether the numbers are long, no dates, and as good as all of one length."""
+    if all(map(_DAY.fullmatch, map(str, numbers))):
+        return False
     lengths = Counter(len(str(abs(number))) for number in numbers)
     length, count = lengths.most_common(1)[0]
-    return length >= 6 and count >= _ALIKE * len(numbers)
+    return length >= _LONG and count >= _ALIKE * len(numbers)
 
 
 def _is_code(text: str) -> bool:

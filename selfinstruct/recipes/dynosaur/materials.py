@@ -49,7 +49,8 @@ class Annotated:
 
     def remarks(self) -> Iterator[str]:
         """Notices at the beginning of a sitting."""
-        if unlicensed := [each.name for each in self.datasets if not each.card.license]:
+        unknown = ("", "unknown")
+        if unlicensed := [each.name for each in self.datasets if each.card.license in unknown]:
             yield f"no licence is known of {', '.join(unlicensed)}; see to that before you share"
         for dataset in self.datasets:
             if dataset.unused:

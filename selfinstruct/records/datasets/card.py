@@ -37,8 +37,9 @@ _NOISE = (
         "",
     ),
     (re.compile(r"[ \t]+$", re.M), ""),
-    (re.compile(r"\n{3,}"), "\n\n"),
 )
+_BESIDE = re.compile(r"table of contents|contribut|citation|licen[sc]|author|curator|contact", re.I)
+_BLANKS = re.compile(r"\n{3,}")
 _POINTS = re.compile(
     r"^[ \t]*[-*][ \t]*(?:homepage|repository|paper|leaderboard|point of contact|size)\b.*$\n?",
     re.I | re.M,
@@ -190,27 +191,24 @@ def _default(configs: Any) -> str:
 
 
 def _summary(body: str) -> str:
-    """The text of the first section that describes the dataset and holds a text, else the first text."""
+    """The text of the section that describes the dataset, else the text at the beginning."""
     headings = list(_HEADING.finditer(body))
-    for wanted in _SUMMARIES:
-        for at, heading in enumerate(headings):
-            if heading["title"].strip(" *:").lower() == wanted:
-                text = body[
-                    heading.end() : headings[at + 1].start() if at + 1 < len(headings) else None
-                ]
-                if cleaned := _clean(text):
-                    return cleaned
     ends = [*(heading.start() for heading in headings), len(body)]
     begins = [0, *(heading.end() for heading in headings)]
-    texts = (_clean(body[begin:end]) for begin, end in zip(begins, ends, strict=True))
-    return next((text for text in texts if text), "")
+    titles = ["", *(heading["title"].strip(" *:").lower() for heading in headings)]
+    sections = list(zip(titles, map(body.__getitem__, map(slice, begins, ends)), strict=True))
+    for wanted in _SUMMARIES:
+        for title, text in sections:
+            if title == wanted and (cleaned := _clean(text)):
+                return cleaned
+    first = (_clean(text) for title, text in sections[:3] if not _BESIDE.search(title))
+    return next((text for text in first if text), "")
 
 
 def _clean(text: str) -> str:
-    text = _POINTS.sub("", text)
     for pattern, put in _NOISE:
         text = pattern.sub(put, text)
-    return text.strip()
+    return _BLANKS.sub("\n\n", _POINTS.sub("", text)).strip()
 
 
 def _text(value: Any) -> str:
