@@ -77,6 +77,9 @@ class Settings(_Endpoint, total=False):
     max_instances_per_task: int
     lag: int
     record_similarity: bool
+    draws: Place
+    other_models: Sequence[str]
+    tail: float
     reject: str
     seed_tasks: Place
     topics: Place

@@ -51,6 +51,7 @@ class Subject:
     name: str = STAGE
     names: tuple[str, ...] = ("instruction", "input", "given", "before", "system", "output")
     template: str = _TEMPLATE
+    ending: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from selfinstruct.asking.endpoint import EDITION, Endpoint
 from selfinstruct.asking.reading import Reply, read, read_as_edition_1
-from selfinstruct.asking.templates import Template
+from selfinstruct.asking.templates import Template, ended
 from selfinstruct.models import Completion, Decoding, Message, Model, Request
 from selfinstruct.parsing import Parsed
 from selfinstruct.seeding import sampling_seed
@@ -45,6 +45,7 @@ class Question:
     warmer: float | None = None  # the least temperature of a second attempt
     room: int | None = None  # tokens of a second attempt after a cut reply
     api: str = ""  # the interface, where the run's does not fit
+    ending: str = ""  # the last words of every prompt, behind the template's
     has_theme: bool = False  # the value "theme", if any, is shown at the end of the prompt
     counts_first: bool = False  # the number of the first attempt is part of its seed
     parse_edition_1: Callable[[str, str], Any] | None = None
@@ -172,9 +173,7 @@ class Stage:
         messages = self.template.fill(values)
         if not (self.question.has_theme and values.get("theme")):
             return messages
-        last = max(at for at, message in enumerate(messages) if message.role != "assistant")
-        shown = replace(messages[last], text=f"{messages[last].text}\n\n{values['theme']}")
-        return (*messages[:last], shown, *messages[last + 1 :])
+        return ended(messages, str(values["theme"]))
 
     def read(self, completion: Completion, messages: tuple[Message, ...]) -> Reply:
         """The content of a completion. Never raises."""

@@ -38,6 +38,8 @@ class Asked(Protocol):
     def names(self) -> tuple[str, ...]: ...
     @property
     def template(self) -> str: ...
+    @property
+    def ending(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +170,17 @@ def _made(
     grammar: str | None,
     files: list[tuple[str, str]],
 ) -> Template:
+    messages = ended(messages, question.ending) if question.ending else messages
     sent = "\0".join([*(f"{message.role}\0{message.text}" for message in messages), grammar or ""])
     fingerprint = hashlib.sha256(sent.encode()).hexdigest()[:16]
     return Template(question.name, messages, grammar, fingerprint, tuple(files))
+
+
+def ended(messages: tuple[Message, ...], ending: str) -> tuple[Message, ...]:
+    """The messages with a paragraph more at the end of the last that is no assistant's."""
+    last = max(at for at, message in enumerate(messages) if message.role != "assistant")
+    longer = Message(messages[last].role, f"{messages[last].text}\n\n{ending}")
+    return (*messages[:last], longer, *messages[last + 1 :])
 
 
 def _text(path: Path) -> str:

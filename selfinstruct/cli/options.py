@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -73,6 +73,11 @@ def _option(
         flag += f"/--no-{flag[2:]}" if metadata["free"] else ""  # what may change may change back
         return click.option(flag, name, is_flag=True, default=None, help=help + shown)
     return click.option(flag, name, type=kind, default=None, help=help + shown)
+
+
+def models_of(model: Sequence[str]) -> dict[str, Any]:
+    """The settings of a repeated --model."""
+    return {"model": model[0], "other_models": tuple(model[1:])} if model else {}
 
 
 def ask_again_option(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from selfinstruct.cli.options import models_of
 from selfinstruct.cli.recipe_commands import make, recipe_class, run_options
 from selfinstruct.recipes.responses import RespondConfig
 
@@ -43,9 +44,7 @@ def respond(
     an output are passed over unless --replace is given. With several --model every instruction is
     answered by each.
     """
-    named: dict[str, Any] = {}
+    named = models_of(model)
     if sources or more_sources:
         named["sources"] = tuple(map(os.path.abspath, (*sources, *more_sources)))
-    if model:
-        named |= {"model": model[0], "other_models": model[1:]}
     make(RespondConfig, given, named)

@@ -13,7 +13,7 @@ import click
 
 from selfinstruct._calls import probes_for
 from selfinstruct.asking.endpoint import Endpoint
-from selfinstruct.cli.options import decoding_options, setting_options
+from selfinstruct.cli.options import decoding_options, models_of, setting_options
 from selfinstruct.cli.recipe_commands import said_of, sections_of
 from selfinstruct.cli.screen import Sectioned, show
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
@@ -52,7 +52,13 @@ class Trying(Sectioned):
 )
 @decoding_options
 @setting_options(SelfInstructConfig, (*_ENDPOINT, *_METHOD))
-def try_endpoint(with_judge: bool, dry_run: bool, config_file: Path | None, **given: Any) -> None:
+def try_endpoint(
+    with_judge: bool,
+    dry_run: bool,
+    config_file: Path | None,
+    model: tuple[str, ...],
+    **given: Any,
+) -> None:
     """Ask every stage of `generate` once; show the prompts, the replies and what was read.
 
     \b
@@ -70,7 +76,8 @@ def try_endpoint(with_judge: bool, dry_run: bool, config_file: Path | None, **gi
     from selfinstruct.errors import Interrupted
     from selfinstruct.runs.rehearsal import planned, rehearse
 
-    said = said_of(SelfInstructConfig, given, config_file)
+    models = {name: value for name, value in models_of(model).items() if value}
+    said = said_of(SelfInstructConfig, given, config_file) | models
     for name in SITTING:
         said.pop(name, None)
     try:

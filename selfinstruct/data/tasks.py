@@ -44,6 +44,7 @@ class Instruction:
     similarity: dict[str, Any] | None = None
     input: str | None = None  # of a recipe that drafts inputs with their instructions
     source: dict[str, Any] | None = None  # of a recipe over datasets: the dataset and the fields
+    probability: float | None = None  # by the model's own words, where it was asked for them
 
     def to_line(self) -> str:
         record = {"id": self.id, "instruction": self.text, **_rest(self, "id", "text")}
@@ -51,7 +52,7 @@ class Instruction:
             {
                 name: value
                 for name, value in record.items()
-                if name not in ("similarity", "input", "source") or value is not None
+                if name not in _OPTIONAL or value is not None
             }
         )
 
@@ -62,6 +63,9 @@ class Instruction:
         )
         del record["instruction"]
         return cls(**record)
+
+
+_OPTIONAL = ("similarity", "input", "source", "probability")
 
 
 def _fields(record: Any) -> dict[str, Any]:

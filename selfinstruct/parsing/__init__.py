@@ -23,12 +23,14 @@ class Draft:
     """A candidate of the propose stage.
 
     instance: set in replies that hold whole tasks. labels: those of a task that a bare label
-    answers, none for any other task, None where the reply does not tell.
+    answers, none for any other task, None where the reply does not tell. probability: of the task,
+    by the model's own words.
     """
 
     instruction: str
     instance: Instance | None = None
     labels: tuple[str, ...] | None = None
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

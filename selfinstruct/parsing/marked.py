@@ -31,10 +31,16 @@ _APART = re.compile(r"[|\uff5c]")
 _COMMAS = re.compile(r"[,;/\uff0c\u3001\uff1b]")
 _MOST_LABELS, _FEWEST_LABELS = 12, 2
 _AROUND_LABEL = " \t\"'`*_[](){}.\u201c\u201d"
+_WEIGHTS = ("probability", "prob", "p")
+_NUMBER = re.compile(r"[\s<\u2248~]*(?P<number>\d{0,3}[.,]?\d{1,12})\s*(?P<percent>%?)\s*")
+_WEIGHT = re.compile(rf"\bp(?:rob(?:ability)?)?[ \t]*=[ \t]*[\"'\u201c]?{_NUMBER.pattern}", re.I)
+_WEIGHT_TAG = re.compile(
+    rf"\n?[ \t]*<(?P<tag>p|prob|probability)>{_NUMBER.pattern}</(?P=tag)>[ \t]*", re.I
+)
 _NAMES = ("instruction", "task", "text", "prompt", "question")
 
 
-def propose(reply: str, finish_reason: str) -> Parsed:
+def propose(reply: str, finish_reason: str, *, weighs: bool = False) -> Parsed:
     """Tasks in tags, or in the other forms of `chat.propose`:
 
         <task labels="spam | genuine">
@@ -42,26 +48,30 @@ def propose(reply: str, finish_reason: str) -> Parsed:
         </task>
 
     A draft has the labels that its tag or its JSON object names: none for a task that asks for
-    more than a label, None where the form has no room for labels. Reasons as `chat.propose`.
+    more than a label, None where the form has no room for labels. weighs: it has also the
+    probability that its tag, its object or a tag of its own names. Reasons as `chat.propose`.
     """
     reply = _BETWEEN.sub(r"\1\n", reply)
     openings = list(_OPENING.finditer(reply))
     if openings:
-        return _tagged(reply, openings, finish_reason)
+        return _tagged(reply, openings, finish_reason, weighs=weighs)
     items = embedded.instructions(reply)
     if items is None:
         return chat.propose(reply, finish_reason)
     drafts, rest = [], list(items.leftovers)
     for item in items.values:
         text = embedded.text_of(item, *_NAMES)
-        rest += embedded.rest_of(item, _NAMES, ("labels",))
+        rest += embedded.rest_of(item, _NAMES, ("labels",), *([_WEIGHTS] if weighs else []))
+        weight = _weight_of(item) if weighs else None
         if text:
-            drafts.append(Draft(text, labels=_labels_of(item)))
+            drafts.append(Draft(text, labels=_labels_of(item), probability=weight))
     parsed = Parsed(drafts=tuple(drafts), leftovers=leftovers("", rest, WIDE))
     return finished(parsed, reply, finish_reason, items, "no_list")
 
 
-def _tagged(reply: str, openings: list[re.Match[str]], finish_reason: str) -> Parsed:
+def _tagged(
+    reply: str, openings: list[re.Match[str]], finish_reason: str, *, weighs: bool
+) -> Parsed:
     drafts, outside = list[Draft](), list[str]()
     ends = [opening.start() for opening in openings[1:]] + [len(reply)]
     for opening, end in zip(openings, ends, strict=True):
@@ -70,8 +80,13 @@ def _tagged(reply: str, openings: list[re.Match[str]], finish_reason: str) -> Pa
         outside.append(reply[closing.end() : end] if closing else "")
         if closing is None and end == len(reply) and cut_of(finish_reason) is not None:
             break  # the last task is not whole
+        marks, weight = opening["marks"], None
+        if weighs:
+            apart = _WEIGHT_TAG.search(text)
+            text = _WEIGHT_TAG.sub("", text).strip()
+            weight = _weight(_WEIGHT.search(marks) or apart)
         if text:
-            drafts.append(Draft(text, labels=_labels_in(opening["marks"])))
+            drafts.append(Draft(text, labels=_labels_in(marks), probability=weight))
     before = _OUTER.sub("", reply[: openings[0].start()])
     rest = [_OUTER.sub("", text) for text in outside]
     parsed = Parsed(drafts=tuple(drafts), leftovers=leftovers(before, rest, WIDE))
@@ -97,6 +112,26 @@ def _labels_of(item: Any) -> tuple[str, ...] | None:
     if isinstance(labels, str):
         return _labels_in(f'labels="{labels}"')
     return ()
+
+
+def _weight_of(item: Any) -> float | None:
+    """The probability in a JSON object."""
+    value = (
+        next((item[name] for name in _WEIGHTS if name in item), None)
+        if type(item) is dict
+        else None
+    )
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value) if 0 < value <= 1 else None
+    return _weight(_NUMBER.fullmatch(value)) if isinstance(value, str) else None
+
+
+def _weight(found: re.Match[str] | None) -> float | None:
+    """A probability above 0 and up to 1; None for any other number."""
+    if found is None:
+        return None
+    value = float(found["number"].replace(",", ".")) / (100 if found["percent"] else 1)
+    return value if 0 < value <= 1 else None
 
 
 def _several(texts: list[str]) -> tuple[str, ...] | None:

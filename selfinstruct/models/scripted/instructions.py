@@ -45,6 +45,7 @@ TAG_STYLES = {  # shares of the replies in tags
     "unclosed": 0.02,  # no closing tags
     "unmarked": 0.05,  # no labels in the tags
 }
+UNWEIGHED = {"forgotten": 0.04}  # shares of the instructions whose probability is asked for
 LINES = {"several": 0.15}  # shares of the instructions in tags
 _SITUATIONS = (
     "I look after {topic} for {audience}.",
@@ -84,10 +85,11 @@ def _marked(rng: Random, request: Request, items: Sequence[str]) -> str:
         for item in items
     ]
     labels = [labels_of(item) for item in items]
+    weights = _weights(rng, request, len(items))
     if request.response_format != "text":
         records = [
-            {"instruction": task, "labels": list(names)}
-            for task, names in zip(tasks, labels, strict=True)
+            {"instruction": task, "labels": list(names)} | weight
+            for task, names, weight in zip(tasks, labels, weights, strict=True)
         ]
         return as_json(rng, request, "instructions", records)
     style = one_of(rng, TAG_STYLES)
@@ -98,8 +100,20 @@ def _marked(rng: Random, request: Request, items: Sequence[str]) -> str:
         f' labels="{" | ".join(names)}"' if names and style != "unmarked" else ""
         for names in labels
     ]
+    marks = [
+        mark + "".join(f' {name}="{value}"' for name, value in weight.items())
+        for mark, weight in zip(marks, weights, strict=True)
+    ]
     tags = [f"<task{mark}>\n{task}{between}" for mark, task in zip(marks, tasks, strict=True)]
     return dressed("\n".join(tags), style, f"Sure! Here are {len(items)} more tasks:")
+
+
+def _weights(rng: Random, request: Request, count: int) -> list[dict[str, float]]:
+    """The probability of each instruction as a field of its own, if the prompt asks for it."""
+    if "probability" not in request.messages[-1].text:
+        return [{}] * count
+    drawn = [round(0.01 + 0.2 * rng.random(), 2) for _ in range(count)]
+    return [{} if one_of(rng, UNWEIGHED) else {"probability": value} for value in drawn]
 
 
 def new_instruction(rng: Random, shown: Sequence[str], before: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ class Instances:
 
     def __init__(self, config: SelfInstructConfig, method: Method) -> None:
         self._config, self._method = config, method
-        self.defects = Defects(config.reject, config.edition)
+        self.defects = Defects(config.reject, config.edition, config.verify_with)
 
     async def of(self, at: int, admitted: Admitted, ask: Ask) -> Sequence[Outcome]:
         """The instruction with its label, its examples, and all that is dropped."""
@@ -126,6 +126,16 @@ class Instances:
                 given, output = instance.input, instance.output
                 yield Rejected(stage, "instance", reason, *at, input=given, output=output)
 
+    def why_not(self, example: Example) -> str | None:
+        """The reason to drop an example with a new output: the filters of any instance."""
+        instance, method = Instance(example.input, example.output), self._method
+        [reason] = filtering.why_not_instances(
+            [instance], at_most=1, control=method.drops_control, repeated=method.repeats
+        )
+        label = example.is_classification
+        found = self.defects.of(Instruction("", example.instruction, 0, (), label), instance)
+        return reason or self.defects.rejecting(found)
+
     def example(
         self, instruction: Instruction, instance: Instance, number: int, found: Sequence[Finding]
     ) -> Example:
@@ -140,7 +150,7 @@ class Instances:
             provenance={
                 "instruction_id": instruction.id,
                 "turn": instruction.turn,
-                "model": self._config.model,
+                "model": self._config.model_of(instruction.turn),
                 **notes,
             },
         )

@@ -40,14 +40,15 @@ _MARKED_REPLY_TOKENS = {
     "input_first": 260.0,
     "output_first": 120.0,
 }
+_TASK_FIELDS = {
+    "instruction": {"type": "string"},
+    "labels": {"type": "array", "items": {"type": "string"}},
+}
 # What a propose reply in JSON holds where each task is marked.
 _TASK = {
     "type": "object",
-    "properties": {
-        "instruction": {"type": "string"},
-        "labels": {"type": "array", "items": {"type": "string"}},
-    },
-    "required": ["instruction", "labels"],
+    "properties": _TASK_FIELDS,
+    "required": [*_TASK_FIELDS],
     "additionalProperties": False,
 }
 _WORKED_INSTANCE = {
@@ -61,6 +62,28 @@ _MARKED_SCHEMAS: dict[str, Mapping[str, Any]] = {
     "propose": {"instructions": {"type": "array", "items": _TASK}},
     "input_first": {"instances": {"type": "array", "items": _WORKED_INSTANCE}},
 }
+_WEIGHED_TASK = {
+    **_TASK,
+    "properties": {**_TASK_FIELDS, "probability": {"type": "number"}},
+    "required": [*_TASK_FIELDS, "probability"],
+}
+# Verbalized sampling (2510.01171): the last words of a propose prompt, as text and as JSON.
+_RARE = (
+    "Take tasks that are rare: each such that its probability, among all tasks that could stand at "
+    "its line, is at most {}."
+)
+_ANY = (
+    "Take the tasks from the whole range of those that could stand at their lines, likely and "
+    "unlikely ones."
+)
+_IN_TAGS = (
+    "Say in each opening tag how probable the task is among all of them, as a number from 0 to 1: "
+    '<task probability="0.03">, or <task labels="on time | late | unknown" probability="0.05">.'
+)
+_IN_OBJECTS = (
+    'Each object has one more field, "probability": how probable the task is among all of them, as '
+    'a number from 0 to 1: {"instruction": "...", "labels": [], "probability": 0.03}.'
+)
 _MARKED_NAMES = {
     **_NAMES,
     "propose": (*_NAMES["propose"], "brief"),
@@ -209,3 +232,23 @@ def method_of(config: SelfInstructConfig) -> Method:
     """The preset of a run, as it was when the run began."""
     last, earlier = _EARLIER.get(config.preset, (0, METHODS[config.preset]))
     return earlier if config.edition <= last else METHODS[config.preset]
+
+
+def questions_of(config: SelfInstructConfig) -> Sequence[Question]:
+    """The questions of a run; with --tail tasks are proposed with their probabilities."""
+    method = method_of(config)
+    if not config.tail or not method.is_marked:
+        return method.questions
+    drawn = _ANY if config.tail == 1 else _RARE.format(f"{config.tail:g}")
+    said = _IN_TAGS if config.response_format == "text" else _IN_OBJECTS
+    return [
+        replace(
+            question,
+            parse=partial(marked.propose, weighs=True),
+            schema={"instructions": {"type": "array", "items": _WEIGHED_TASK}},
+            ending=f"{drawn} {said}",
+        )
+        if question.name == "propose"
+        else question
+        for question in method.questions
+    ]

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from selfinstruct.asking.reading import Reply
 from selfinstruct.asking.stage import Ask, Question
-from selfinstruct.data.examples import Rejected
+from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instance, Instruction, SeedTask
 from selfinstruct.parsing.tokens import why_not_control_token
 from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
@@ -31,8 +31,8 @@ from selfinstruct.recipes.pool import Pool, PoolItem
 from selfinstruct.recipes.self_instruct import forecast
 from selfinstruct.recipes.self_instruct.draws import shuffled
 from selfinstruct.recipes.self_instruct.instances import Admitted, Instances
-from selfinstruct.recipes.self_instruct.presets import method_of
-from selfinstruct.recipes.self_instruct.seeds import read_materials
+from selfinstruct.recipes.self_instruct.presets import method_of, questions_of
+from selfinstruct.recipes.self_instruct.seeds import are_english, read_materials
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 from selfinstruct.seeding import generator
 
@@ -44,7 +44,8 @@ class Draft:
     text: str
     shown: tuple[str, ...]  # ids of the demonstrations
     instance: Instance | None = None
-    labels: tuple[str, ...] | None = None  # as in parsing.Draft
+    labels: tuple[str, ...] | None = None  # as in parsing.Draft, like the next
+    probability: float | None = None
 
 
 class SelfInstruct(Recipe):
@@ -65,7 +66,7 @@ class SelfInstruct(Recipe):
 
     @classmethod
     def questions_of(cls, config: SelfInstructConfig) -> Sequence[Question]:
-        return method_of(config).questions
+        return questions_of(config)
 
     @classmethod
     def folder_of(cls, config: SelfInstructConfig) -> str:
@@ -87,7 +88,7 @@ class SelfInstruct(Recipe):
         return min(self.config.lag, ended + 7)
 
     async def draft(self, at: int, item: int, ask: Ask) -> Sequence[Draft | Rejected]:
-        shown = self._demonstrations(at)
+        shown, ask = self._demonstrations(at), self._to_model(at, ask)
         reply = await self._propose(at, shown, ask)
         if reply.parsed.reason == "context_overflow" and len(shown) > 1:
             shown = shown[: (len(shown) + 1) // 2]
@@ -97,9 +98,23 @@ class SelfInstruct(Recipe):
             )
         ids = tuple(task.id for task in shown)
         drafts = [
-            Draft(each.instruction, ids, each.instance, each.labels) for each in reply.parsed.drafts
+            Draft(each.instruction, ids, each.instance, each.labels, each.probability)
+            for each in reply.parsed.drafts
         ]
         return [*dropped_replies("propose", at, reply), *drafts]
+
+    def _to_model(self, at: int, ask: Ask) -> Ask:
+        """The way to the model of a turn."""
+        if not self.config.other_models:
+            return ask
+        drawn = self.config.model_of(at)
+
+        async def to_drawn(
+            stage: str, place: str, values: Mapping[str, object], to: str | None = None
+        ) -> Reply:
+            return await ask(stage, place, values, to or drawn)
+
+        return to_drawn
 
     async def _propose(self, at: int, shown: Sequence[SeedTask | PoolItem], ask: Ask) -> Reply:
         method, count = self._method, self.config.new_per_turn
@@ -166,6 +181,7 @@ class SelfInstruct(Recipe):
             at,
             draft.shown,
             similarity=self._similarity(text),
+            probability=draft.probability,
         )
         self.pool.admit(admitted.id, text)
         return admitted
@@ -193,7 +209,10 @@ class SelfInstruct(Recipe):
     # ------------------------------------------------ examples (sections 2.2 and 2.3)
 
     async def fill(self, at: int, admitted: Admitted, ask: Ask) -> Sequence[Outcome]:
-        return await self.instances.of(at, admitted, ask)
+        return await self.instances.of(at, admitted, self._to_model(at, ask))
+
+    def why_not_mended(self, example: Example) -> str | None:
+        return self.instances.why_not(example)
 
     # ------------------------------------------------ estimates
 
@@ -211,6 +230,14 @@ class SelfInstruct(Recipe):
     def reply_tokens(self, stage: str, *, lucky: bool) -> float:
         each = super().reply_tokens(stage, lucky=lucky)
         return forecast.reply_tokens(self.config, stage, each, lucky=lucky)
+
+    def remarks(self) -> Iterator[str]:
+        is_text = self.config.response_format == "text"
+        if self._method.is_marked and is_text and not are_english(self.pool.seeds):
+            yield (
+                "most seed tasks are not English; replies in JSON keep their form more often in "
+                "other languages: --response-format json_object, where the server takes it"
+            )
 
     def described(self) -> Iterator[str]:
         yield f"  seed tasks   {len(self.pool.seeds)}"

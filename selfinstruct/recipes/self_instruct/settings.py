@@ -10,6 +10,7 @@ from selfinstruct.asking.endpoint import Rule, changed, setting
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 from selfinstruct.recipes.topics.settings import ThemedConfig
+from selfinstruct.seeding import generator
 
 _UNUSED = {name: Decoding() for name in ("classify", "input_first", "output_first")}
 _CHAT_STAGES = {
@@ -118,6 +119,12 @@ class SelfInstructConfig(ThemedConfig):
         "A turn draws its demonstrations from the pool as it stood up to this many turns before; "
         "a larger lag means fewer rounds with --batch.",
     )
+    other_models: tuple[str, ...] = setting((), "The models beside the first.")
+    tail: float = _method(
+        0.0,
+        "With --preset chat: ask for tasks of at most this probability, and for the probability of "
+        "each (verbalized sampling); 1: of any probability; 0: do not ask.",
+    )
     record_similarity: bool = _method(
         False, "Record each instruction's ten most similar pool items (slow in a large pool)."
     )
@@ -125,6 +132,16 @@ class SelfInstructConfig(ThemedConfig):
     @classmethod
     def configured(cls, *layers: Mapping[str, Any]) -> SelfInstructConfig:
         return configure(*layers)
+
+    @property
+    def answering(self) -> tuple[str, ...]:
+        return (self.model, *self.other_models)
+
+    def model_of(self, turn: int) -> str:
+        """The model that proposes in a turn and fills its instructions, drawn if there are several."""
+        if not self.other_models:
+            return self.model
+        return generator(self.seed, "model", turn).choice(self.answering)
 
     @property
     def recipe(self) -> str:  # the preset decides
@@ -153,6 +170,11 @@ class SelfInstructConfig(ThemedConfig):
         yield "attempts", self.attempts >= 1, "at least 1"
         yield "lag", self.lag >= 1, "at least 1"
         yield from ThemedConfig.rules(self)
+        distinct = len(set(self.answering)) == len(self.answering)
+        yield "model", distinct, "named once; several models take turns"
+        yield "tail", 0 <= self.tail <= 1, "between 0 and 1"
+        asked = not self.tail or self.preset == "chat"
+        yield "tail", asked, f"0 with --preset {self.preset}, whose replies have no room for it"
         if PRESETS[self.preset].recipe == "alpaca":
             whole = self.machine_demos == 0
             yield "machine_demos", whole, "0 with --preset alpaca, which shows whole seed tasks"
