@@ -8,6 +8,7 @@ form.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,10 @@ _DATASET = "examples.jsonl"  # of a run
 _TABLES = (".csv", ".tsv", ".parquet")
 _PACKED = (".gz", ".zst")
 _BESIDE = ("id", "name", "is_classification")  # fields of a seed task beside the prompt
+# Words that nearly every English instruction has, and few of other languages.
+_ENGLISH = re.compile(
+    r"\b(?:the|of|and|to|is|are|for|with|what|how|why|this|that|from|your|my|by|each|every)\b", re.I
+)
 _LABELS = {"": None, "true": True, "false": False}  # of a table, in lower case
 
 
@@ -164,6 +169,11 @@ def _line(seed: SeedTask) -> str:
             "is_classification": seed.is_classification,
         }
     )
+
+
+def are_english(seeds: Sequence[SeedTask]) -> bool:
+    """Whether most of the instructions are English."""
+    return 2 * sum(bool(_ENGLISH.search(seed.instruction)) for seed in seeds) > len(seeds)
 
 
 def _check_comparable(seeds: Sequence[SeedTask], path: Path, tokenizer: str) -> None:
