@@ -18,40 +18,18 @@ from typing import Any
 
 from selfinstruct.data.collected import Collected
 from selfinstruct.data.examples import Turn
+from selfinstruct.data.imported import Dropped, ImportedTask, Origin
 from selfinstruct.records.chats import Chat
 from selfinstruct.records.collected import collect, id_of
 from selfinstruct.records.conversations import Conversation, cleaned, pieces, why_not
 from selfinstruct.records.record import Bad, Record
 from selfinstruct.records.trees import is_tree, read_paths, read_thread
 from selfinstruct.records.values import Unreadable, plain, text_of
+from selfinstruct.text import to_json
 
 SHAPES = ("rows", "sharegpt", "unnatural", "oasst", "p3")
 _CHATS = ("conversations", "conversation")
 _PRETOKENIZED = ("inputs_pretokenized", "targets_pretokenized")
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedTask:
-    """An instruction with its rows, each with an output. made: more for a row's provenance."""
-
-    instruction: str
-    rows: tuple[Collected, ...]
-    made: tuple[Mapping[str, Any], ...] = ()
-    is_classification: bool | None = None
-
-    def provenance(self) -> Sequence[Mapping[str, Any]]:
-        """More for the provenance of each row."""
-        return self.made or [{}] * len(self.rows)
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A part of a record that gives no example, with the reason."""
-
-    reason: str
-    text: str
-    input: str | None = None
-    output: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +95,9 @@ class Importer:
             parts = list(pieces(conversation, self.count, self.most))
         for number, part in enumerate(parts, 1):
             if isinstance(part, Conversation):
-                id = row.id if len(parts) == 1 else f"{row.id}_{number}"
-                yield _task(_of_conversation(replace(row, id=id), part))
+                found = row if len(parts) == 1 else replace(row, id=f"{row.id}_{number}")
+                origin = _origin(conversation, number if len(parts) > 1 else 0)
+                yield replace(_task(_of_conversation(found, part)), origin=origin)
             else:
                 yield Dropped("too_long", part[0], output=part[1])
 
@@ -185,6 +164,11 @@ def _put(
 def _of_conversation(row: Collected, conversation: Conversation) -> Collected:
     asked, said = conversation.pairs[-1]
     return _put(row, conversation.system, conversation.history, asked, said)
+
+
+def _origin(conversation: Conversation, part: int) -> Origin:
+    whole = to_json([conversation.system, conversation.pairs])
+    return Origin(whole, to_json(conversation.pairs[0]), part)
 
 
 def _is_answered(chat: Chat) -> bool:

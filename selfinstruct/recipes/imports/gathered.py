@@ -11,10 +11,11 @@ from typing import Any
 
 from selfinstruct.data.collected import Collected
 from selfinstruct.data.examples import Layout
+from selfinstruct.data.imported import Dropped, ImportedTask, Origin
 from selfinstruct.errors import UserError
 from selfinstruct.records.collected import file_of, fingerprint
 from selfinstruct.records.formats import format_of
-from selfinstruct.records.imported import Dropped, ImportedTask, Importer
+from selfinstruct.records.imported import Importer
 from selfinstruct.records.prompts import named_columns
 from selfinstruct.records.reading import Source
 from selfinstruct.records.tokens import Tokenizer, sha256
@@ -37,27 +38,31 @@ class Admission:
 
     def __init__(self, drop: Sequence[str]) -> None:
         self._same_id, self._same_pair = "same-id" in drop, "same-first-pair" in drop
-        self._seen: set[bytes] = set()
+        self._seen: dict[bytes, bytes] = {}  # keys of rows, with the key of their chat
 
     def reasons(self, task: ImportedTask) -> list[str | None]:
         """The reason to pass over each row of a task; tasks come in order."""
-        return [self._why_not(row) for row in task.rows]
+        return [self._why_not(row, task.origin) for row in task.rows]
 
-    def _why_not(self, row: Collected) -> str | None:
+    def _why_not(self, row: Collected, origin: Origin | None) -> str | None:
+        """Parts of a chat are compared as parts of the whole: what a split repeats is no copy."""
         if not row.output:
             return "no_output"
-        keys = {"exact_duplicate": _digest(row.prompt_digest.hex(), row.output)}
-        if self._same_id:
-            keys["same_id"] = _digest("id", row.id)
-        if self._same_pair and row.history:
-            first = [turn.text for turn in row.history[:2]]
-            keys["same_first_pair"] = _digest("pair", *first)
-        elif self._same_pair:
-            keys["same_first_pair"] = _digest("pair", row.instruction, row.output)
-        found = next((reason for reason, key in keys.items() if key in self._seen), None)
-        if found is None:
-            self._seen.update(keys.values())
-        return found
+        own = _digest("row", row.prompt_digest.hex(), row.output)
+        chat = own
+        if origin is not None and origin.part:
+            chat = _digest("chat", origin.whole)
+            own = _digest("part", origin.whole, str(origin.part))
+        if own in self._seen:
+            return "exact_duplicate"
+        keys = {"same_id": _digest("id", row.id)} if self._same_id else {}
+        if self._same_pair and origin is not None:
+            keys["same_first_pair"] = _digest("pair", origin.first_pair)
+        for reason, key in keys.items():
+            if self._seen.get(key, chat) != chat:
+                return reason
+        self._seen |= {own: chat} | dict.fromkeys(keys.values(), chat)
+        return None
 
 
 def _digest(*texts: str) -> bytes:

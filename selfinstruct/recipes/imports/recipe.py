@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 from selfinstruct.asking.stage import Ask
 from selfinstruct.data.collected import Collected
 from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.imported import Dropped, ImportedTask
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.recipes import Materials, Outcome, Recipe
 from selfinstruct.recipes.imports.gathered import Admission, Gathered, gathered
 from selfinstruct.recipes.imports.settings import ImportConfig
-from selfinstruct.records.imported import Dropped, ImportedTask
 from selfinstruct.text import to_json
 
 Admitted = tuple[Instruction, ImportedTask, Sequence[str | None]]
