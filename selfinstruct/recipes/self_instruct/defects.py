@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from selfinstruct.data.tasks import Instance, Instruction
 from selfinstruct.defects import Finding, Row, findings, rejecting, rejects
@@ -12,11 +12,14 @@ class Defects:
     """The checks of one run.
 
     reject: the setting of that name. edition: of the run. Edition 1 has the checks and verdicts of
-    version 0.1, and writes the slugs of its findings into each example.
+    version 0.1, and writes the slugs of its findings into each example. gates: those of the run; a
+    defect that a gate looks for is left to the gate, which may have the output mended.
     """
 
-    def __init__(self, reject: str, edition: int) -> None:
+    def __init__(self, reject: str, edition: int, gates: Collection[str] = ()) -> None:
         self._slugs = rejecting(reject)
+        if self._slugs and edition > 1 and "arithmetic" in gates:
+            self._slugs -= {"wrong_arithmetic"}
         self._reject, self._is_first = reject, edition == 1
         if self._is_first:
             from selfinstruct.defects import edition1  # costs a new run a tenth of a second
