@@ -15,8 +15,10 @@ from command import at, dataset, invoke, killed_at
 from server import LoopbackServer, latency
 
 from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.tasks import Instance, Instruction
 from selfinstruct.models import Completion, Request, Usage
 from selfinstruct.parsing.review import Review, review
+from selfinstruct.recipes.self_instruct.defects import Defects
 from selfinstruct.runs.executions import Executions
 from selfinstruct.verification.programs import checks_of, program_of
 from selfinstruct.verification.questions import tests as read_tests
@@ -155,7 +157,7 @@ def test_twenty_faults_of_each_kind_are_stopped_and_mended(tmp_path: Path) -> No
 def test_the_reason_goes_into_the_second_prompt(verified: Path) -> None:
     said = [each for each in records(verified / "rejected.jsonl") if each["stage"] == "code"]
     assert said[0]["evidence"] == ("a test fails: assert add_0(1) == 1: the left side gives 0")
-    assert "no Python" in said[1]["evidence"]
+    assert "SyntaxError" in said[1]["evidence"]
 
 
 def test_the_funnel_the_figures_and_the_page_tell_of_the_gates(verified: Path) -> None:
@@ -344,3 +346,34 @@ def test_a_damaged_verdict_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "executions.jsonl"
     path.write_text('{"key": "a", "verdict": {"kind": "done"}}\n{"key": "b", "verd\n[1]\n', "utf-8")
     assert len(Executions(path, read_only=True)) == 1
+
+
+def test_a_mended_output_passes_the_recipes_own_checks(tmp_path: Path) -> None:
+    """The second answer is a sentence that breaks the constraint of its row."""
+
+    def model(request: Request) -> Completion:
+        said = "no" if request.stage == "verify" else "yes"
+        texts = {
+            "verify": f'{{"is_valid": true, "input_fits": true, "output_right": "{said}"}}',
+            "mending": "A hill, with a comma.",
+        }
+        return Completion(texts.get(request.stage, "A hill."), "stop", Usage(1, 1))
+
+    (tmp_path / "rows.jsonl").write_text('{"instruction": "Describe a hill."}\n', "utf-8")
+    with LoopbackServer(model=model) as server:
+        words = ("constrain", "--from", tmp_path / "rows.jsonl", *at(server))
+        rule = ("--constraint", "punctuation:no_comma", "--verify-with", "judge")
+        invoke(*words, *rule, "--out", tmp_path / "run").done()
+    reasons = [(line["stage"], line["reason"]) for line in records(tmp_path / "run/rejected.jsonl")]
+    assert reasons == [("verify", "wrong_output"), ("mending", "punctuation:no_comma")]
+    invoke("verify", tmp_path / "run").done()
+
+
+def test_the_arithmetic_gate_takes_the_place_of_the_check_that_only_drops() -> None:
+    defects = [
+        Defects("certain", 2, gates).of(
+            Instruction("i1", "Add the numbers.", 0, ()), Instance("12 and 30", "12 + 30 = 43")
+        )
+        for gates in ((), ("arithmetic",))
+    ]
+    assert [len(found) for found in defects] == [1, 0]

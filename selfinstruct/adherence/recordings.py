@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from selfinstruct.adherence.catalogue import imposed
 from selfinstruct.adherence.constraint import Imposed
 from selfinstruct.adherence.scoring import Scores
+from selfinstruct.data.examples import Example
 from selfinstruct.errors import UserError
 from selfinstruct.records import Bad, Record, Source
 from selfinstruct.records.collected import file_of
@@ -50,6 +51,13 @@ def scores(answers: str, prompts: str | None = None) -> Scores:
     for text, constraints in known.items():
         found.add(constraints, given.get(text))
     return found
+
+
+def unfollowed(example: Example) -> str | None:
+    """The id of the first recorded constraint that the output of an example does not follow."""
+    fields = {"instruction": example.instruction, "provenance": example.provenance}
+    failed = (each for each in _constraints(fields) if not each.is_followed_by(example.output))
+    return next((each.constraint.id for each in failed), None)
 
 
 def recorded(constraints: Sequence[Imposed]) -> dict[str, Any]:

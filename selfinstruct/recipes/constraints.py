@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from selfinstruct.adherence.choice import chosen_types, constraints_for, lost_constraint
 from selfinstruct.adherence.constraint import Imposed
 from selfinstruct.adherence.linguistics import check_libraries
-from selfinstruct.adherence.recordings import recorded
+from selfinstruct.adherence.recordings import recorded, unfollowed
 from selfinstruct.asking.config import Config
 from selfinstruct.asking.endpoint import Rule, setting, sources_setting
 from selfinstruct.asking.stage import Ask, Question
@@ -144,6 +144,9 @@ class Constrain(Rows):
         source = {"source_id": row.id, "source_instruction": row.instruction}
         provenance = {**made, "model": self.config.model, **source, **recorded(constraints)}
         return Example(f"{instruction.id}-1", instruction.text, row.input, output, None, provenance)
+
+    def why_not_mended(self, example: Example) -> str | None:
+        return unfollowed(example)
 
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
         more = {"reword": 1.0, "follow": 1.0 if lucky else 2.0}

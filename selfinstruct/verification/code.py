@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -15,12 +16,14 @@ Execute: TypeAlias = Callable[[Program], Awaitable[Verdict]]
 _SILENT = frozenset(("forbidden", "library", "reads"))
 _REASONS = {
     "assertion": "failed_test",
+    "syntax": "no_python",
     "memory": "out_of_memory",
     "time": "out_of_time",
     "flood": "too_much_output",
     "exit": "ended_early",
     "crash": "crashed",
 }
+_UNKNOWN = re.compile(r"NameError: name '(\w+)' is not defined")
 _SHOWN = 300  # characters of the reason
 
 
@@ -46,19 +49,27 @@ async def why_not_program(
     found = program_of(output, shown)
     if found is None:
         return None
-    if found.error is not None:
-        return Tested("no_python", found.error)
     checks = ()
     if found.signatures:
         reply = await tests("\n".join(found.signatures))
         checks = reply.parsed.checks if reply.parsed.reason is None else ()
     verdict = await execute(joined(found, checks))
-    if verdict.kind in _SILENT:
+    if verdict.kind in _SILENT or _lacks_given(verdict, shown):
         return None
     if verdict.kind == "done":
         return Tested(None) if verdict.passed else None
     reason = "failed_test" if verdict.where == "test" else "program_error"
     return Tested(_REASONS.get(verdict.kind, reason), _words(verdict)[:_SHOWN])
+
+
+def _lacks_given(verdict: Verdict, shown: str) -> bool:
+    """Whether a program ends for want of a name that the task defines: it goes on given code."""
+    name = _UNKNOWN.match(verdict.words)
+    return (
+        name is not None
+        and verdict.where == "program"
+        and re.search(rf"\b(?:def|class) {name[1]}\b|\b{name[1]}\s*=[^=]", shown) is not None
+    )
 
 
 def _words(verdict: Verdict) -> str:

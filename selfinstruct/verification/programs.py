@@ -33,12 +33,11 @@ MOST_CHECKS, _LONGEST = 12, 20_000  # assertions; characters of a program
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The program of an output. error: why the text is no Python, in words."""
+    """The program of an output."""
 
     source: str
     signatures: tuple[str, ...] = ()  # the heads of its functions and classes
     modules: tuple[str, ...] = ()
-    error: str | None = None
 
 
 def program_of(output: str, shown: str = "") -> Found | None:
@@ -67,8 +66,8 @@ def program_of(output: str, shown: str = "") -> Found | None:
 
 def _found(source: str) -> Found:
     tree = _tree(source)
-    if tree is None:
-        return Found(source, error=_why_not(source))
+    if tree is None:  # marked as Python: the sandbox says where it breaks
+        return Found(source)
     modules = tuple(dict.fromkeys(_imported(tree)))
     return Found(source, tuple(_signatures(tree, source)), modules)
 
@@ -170,19 +169,6 @@ def _tree(source: str) -> ast.Module | None:
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-
-
-def _why_not(source: str) -> str:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(source)
-    except SyntaxError as error:
-        line = (error.text or "").strip()[:80]
-        return f"line {error.lineno} is no Python: {line}"
-    except (ValueError, RecursionError, MemoryError):
-        return "the code is no Python"
-    return ""
 
 
 def _flush(text: str) -> str:
