@@ -54,7 +54,8 @@ class FieldTasks:
 def field_tasks(reply: str, finish_reason: str) -> FieldTasks:
     """The tasks of a reply, as JSON, in the notation of Python, or in labelled lines:
 
-        {"instruction": "Answer the question.", "input_fields": ["question"], "output_field": "answer"}
+        {"instruction": "Answer the question.", "input_fields": ["question"],
+         "output_field": "answer"}
 
         Instruction: Answer the question.
         Input fields: question

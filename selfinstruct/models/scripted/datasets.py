@@ -26,7 +26,7 @@ FORM_FLAWS = {  # shares of the replies in text
     "fence": 0.05,
     "opener": 0.05,
 }
-_FIELDS = re.compile(r"^Fields:\n((?:.+\n)+)", re.M)
+_FIELDS = re.compile(r"^Fields:\n((?:.+(?:\n|\Z))+)", re.M)
 _INSTRUCTIONS = (
     "Given the {inputs}, write the {output}.",
     "Read the {inputs} and tell the {output}.",

@@ -28,7 +28,7 @@ _MOST_CHOICES = 26
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What a dataset offers to tasks.
+    """The fields of a dataset, for tasks.
 
     offered: paths of fields of single values, or of choices. dropped: why the others are not
     offered, by path: nested_field, identifier, empty_field. shown: rows for a prompt.
@@ -55,6 +55,12 @@ class Fields:
             "name": dataset.card.title or dataset.name,
             "description": _cut(dataset.card.description, _DESCRIPTION) or "(none)",
         }
+
+    def in_words(self, name: str) -> str:
+        """The fields of the dataset of this name, in a line."""
+        dropped = ", ".join(f"{path}: {reason}" for path, reason in self.dropped.items())
+        offered = ", ".join(self.offered) or "none"
+        return f"{name}: fields of use: {offered}" + (f" (not: {dropped})" if dropped else "")
 
 
 def fields_of(dataset: Dataset, seed: int) -> Fields:

@@ -2,8 +2,8 @@
 
 In: datasets with their cards. Out: tasks over their fields, and an example for each row used.
 Asks: twice a dataset, with its description (aware) and without (unaware), about its fields and two
-of its rows. Costs: two short requests a dataset, whatever its size: the published 800,000 examples
-took $11.5. Licence and source go along with every example.
+of its rows. Costs: two short requests a dataset, of any size; the published 800,000 examples took
+$11.5. Licence and source go along with every example.
 Differs from the published code: identifiers are known by their values; objects are opened, so that
 their members are fields; generation and classification are told apart by shares of all used rows,
 and labels stand in sorted order; of instructions that are alike for the same fields the first stays.
@@ -42,6 +42,7 @@ class Dynosaur(Recipe):
 
     config: DynosaurConfig
     materials: Annotated
+    questions: ClassVar[Sequence[Question]] = tuple(QUESTIONS.values())
     prices_examples: ClassVar[bool] = True
     labels: ClassVar[Mapping[str, str]] = {
         "datasets": "the datasets hold other bytes, or have another card",
@@ -80,7 +81,9 @@ class Dynosaur(Recipe):
         dataset = self.materials.datasets[item]
         fields = await asyncio.to_thread(fields_of, dataset, self.config.seed)
         if len(fields.offered) < 2:
-            return [_too_few(at, dataset, fields)]
+            return [
+                Rejected("read", "instance", "too_few_fields", at, fields.in_words(dataset.name))
+            ]
         tasks, dropped = await self._proposed(at, dataset, fields, ask)
         found = await asyncio.to_thread(organised, dataset, tasks.kept, self.config)
         unused = [each.dropped for each in found if each.reason is not None]
@@ -112,14 +115,8 @@ class Dynosaur(Recipe):
                     return draft.task.dropped("similar_across", similar, score).rejected(at)
         dataset = self.materials.datasets[at]
         source = source_of(draft.task, dataset.name, draft.labels, draft.below)
-        instruction = Instruction(
-            f"i{self._count + 1:06d}",
-            draft.instruction,
-            at,
-            (),
-            draft.is_classification,
-            source=source,
-        )
+        texts = (f"i{self._count + 1:06d}", draft.instruction, at, ())
+        instruction = Instruction(*texts, draft.is_classification, source=source)
         self._take(at, instruction)
         return instruction
 
@@ -159,10 +156,3 @@ class Dynosaur(Recipe):
 
     def remarks(self) -> Iterator[str]:
         return self.materials.remarks()
-
-
-def _too_few(at: int, dataset: Dataset, fields: Fields) -> Rejected:
-    dropped = ", ".join(f"{path}: {reason}" for path, reason in fields.dropped.items())
-    offered = ", ".join(fields.offered) or "none"
-    text = f"{dataset.name}: fields of use: {offered}" + (f" (not: {dropped})" if dropped else "")
-    return Rejected("read", "instance", "too_few_fields", at, text)

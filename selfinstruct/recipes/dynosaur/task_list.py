@@ -83,7 +83,7 @@ def to_lines(tasks: Sequence[ListedTask]) -> str:
 
 
 def figures(tasks: Sequence[ListedTask]) -> Iterator[str]:
-    """Lines for a person: the size of a list, and what is wrong with it."""
+    """Lines for a person: the size of a list, and its faults."""
     by_dataset: dict[str, list[FieldTask]] = {}
     for listed in tasks:
         by_dataset.setdefault(listed.name, []).append(listed.task)
@@ -96,7 +96,8 @@ def figures(tasks: Sequence[ListedTask]) -> Iterator[str]:
         inverse_pairs([(frozenset(each.inputs), frozenset(each.outputs)) for each in several_tasks])
         for several_tasks in by_dataset.values()
     ]
-    yield f"  tasks        {len(tasks):,} of {len(by_dataset):,} datasets, {words:.1f} words on average"
+    datasets = len(by_dataset)
+    yield f"  tasks        {len(tasks):,} of {datasets:,} datasets, {words:.1f} words on average"
     yield f"  unique       {unique:,} pairs of dataset and instruction"
     yield f"  fields       {single:,} with one input field, {several:,} with several output fields"
     yield f"  overlapping  {overlapping:,} with a field that is input and output"
