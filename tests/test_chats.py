@@ -372,3 +372,24 @@ def test_an_answer_is_no_refusal_no_loop_and_not_tiny() -> None:
         ("The Oder.", None),
     ):
         assert why_not_turn(Turn("assistant", text), before) == reason
+
+
+def test_check_looks_at_every_turn(tmp_path: Path) -> None:
+    turns = ["Add 2 and 2.", "2 + 2 = 5.", "And who are you?", "I'm sorry, but I can't say that."]
+    turns += ["Name a river.", "The Oder."]
+    roles = ("user", "assistant") * 3
+    messages = [{"role": role, "content": text} for role, text in zip(roles, turns, strict=True)]
+    path = tmp_path / "chats.jsonl"
+    path.write_text(json.dumps({"messages": messages}) + "\n")
+    said = json.loads(invoke("check", path, "--json").done().out)
+    assert {slug: found["count"] for slug, found in said["findings"].items()} == {
+        "wrong_arithmetic": 1,
+        "refusal": 1,
+    }
+    every = tmp_path / "every.jsonl"
+    invoke("check", path, "--every", every).done()
+    assert sorted(line["evidence"][:7] for line in lines_of(every)) == ["turn 2:", "turn 4:"]
+    messages[1]["content"] = "2 + 2 = 4."
+    path.write_text(json.dumps({"messages": messages}) + "\n")
+    said = json.loads(invoke("check", path, "--json", "--only", "wrong_arithmetic").done().out)
+    assert not said["findings"]

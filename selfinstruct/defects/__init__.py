@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 from selfinstruct.defects.across import Across
 from selfinstruct.defects.arithmetic import wrong_arithmetic
 from selfinstruct.defects.code import missing_code
 from selfinstruct.defects.endings import truncated
 from selfinstruct.defects.entities import html_entities
-from selfinstruct.defects.finding import ACROSS, CERTAIN, DEFECTS, Checked, Finding, Row
+from selfinstruct.defects.finding import ACROSS, CERTAIN, DEFECTS, Checked, Finding, Placed, Row
 from selfinstruct.defects.labels import label_without_the_rest
 from selfinstruct.defects.languages import wrong_language
 from selfinstruct.defects.leaks import leaked_prompt, special_token
@@ -40,6 +41,7 @@ __all__ = [
     "Across",
     "Finding",
     "Row",
+    "earlier_findings",
     "findings",
     "rejecting",
     "rejects",
@@ -80,6 +82,11 @@ _READ_WHOLE = (
     "html_entities",
     "chat_turns",
 )
+# These checks need no other turn to judge an exchange in the middle of a chat.
+_IN_TURNS = (
+    *("refusal", "control_characters", "leaked_prompt", "wrong_arithmetic", "placeholder_output"),
+    *("truncated", "personal_data", "html_entities"),
+)
 _BEGIN, _END = 8_000, 4_000  # letters
 
 
@@ -102,6 +109,23 @@ def findings(
         named = special_token(row, special_tokens)
         results += [named] if named and all(found.slug != named.slug for found in results) else []
     return results if seen is row else [_without_fix(finding, row) for finding in results]
+
+
+def earlier_findings(row: Placed, known: Collection[str] = ()) -> list[Finding]:
+    """The defects of the exchanges before a chat's instruction, the first of each kind.
+
+    known: slugs that are left out. The evidence names the turn. There is no repair.
+    """
+    found: dict[str, Finding] = {}
+    for number, (question, answer) in enumerate(pairwise(row.history), 1):
+        if (question.role, answer.role) != ("user", "assistant"):
+            continue
+        exchange = Row(question.text, "", answer.text)
+        for finding in findings(exchange, [slug for slug in _IN_TURNS if slug not in known]):
+            turn = number if finding.field == "instruction" else number + 1
+            evidence = f"turn {turn}: {finding.evidence}"
+            found.setdefault(finding.slug, replace(finding, evidence=evidence, fix=None))
+    return list(found.values())
 
 
 def shortened_row(row: Checked) -> Checked:

@@ -13,6 +13,7 @@ from selfinstruct.defects import (
     Across,
     Finding,
     Row,
+    earlier_findings,
     findings,
     rejects,
     repaired,
@@ -140,7 +141,9 @@ class _Checking:
 
     def _findings(self, row: Row) -> list[Finding]:
         across = self._across.findings(row) if self._across else []
-        return self._look(row) + [finding for finding in across if finding.slug in self._slugs]
+        own = self._look(row)
+        earlier = earlier_findings(row, [finding.slug for finding in own]) if row.history else []
+        return own + [each for each in (*earlier, *across) if each.slug in self._slugs]
 
 
 def _nowhere(record: Record) -> None:

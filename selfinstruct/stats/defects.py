@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from selfinstruct.defects import DEFECTS, Across, findings
+from selfinstruct.defects import DEFECTS, Across, earlier_findings, findings
 from selfinstruct.runs.view import RunView, noted
 
 _SHOWN = 3  # pieces of evidence for each kind
@@ -47,9 +47,11 @@ def find_defects(view: RunView) -> Marks:
     """
     across, found = Across(near=False), {}
     for number, example in enumerate(view.examples()):
+        own = findings(example)
+        earlier = earlier_findings(example, [finding.slug for finding in own])
         marks = [
             Mark(finding.slug, finding.field, finding.evidence)
-            for finding in (*findings(example), *across.findings(example))
+            for finding in (*own, *earlier, *across.findings(example))
         ]
         known = {mark.slug for mark in marks}
         marks += [Mark(slug, "", "") for slug in noted(example.provenance) if slug not in known]
