@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
+from selfinstruct.asking.endpoint import Endpoint
+from selfinstruct.cli.options import setting_options
 from selfinstruct.cli.screen import show
 from selfinstruct.errors import UserError
+
+_OF_ASKING = (
+    *("base_url", "key_file", "header", "header_env", "query", "stream", "leave_out"),
+    *("concurrency", "rpm", "tpm", "timeout", "retries", "patience"),
+    *("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out"),
+)
 
 
 @click.command()
@@ -65,15 +75,47 @@ def status(directory: Path, as_json: bool, watch: bool) -> None:
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path))
-def verify(directory: Path) -> None:
+@click.option(
+    "--ask",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Ask N of the recorded requests anew as well.",
+)
+@click.option("--draw", type=int, default=0, help="The seed that draws them.  [default: 0]")
+@setting_options(Endpoint, _OF_ASKING)
+def verify(directory: Path, ask: int | None, draw: int, **given: Any) -> None:
     """Build the dataset of the run in DIRECTORY anew, in memory, and compare the bytes.
 
-    Sends nothing and writes nothing. Exit code 2 names the first line that differs.
+    \b
+    selfinstruct verify run
+    selfinstruct verify run --ask 20 --base-url http://localhost:8000/v1
+
+    Sends nothing and writes nothing. Exit code 2 names the first line that differs. With --ask, N
+    random requests are sent anew, and their replies compared with the record: could the dataset be
+    bought again from scratch? Nothing of that is kept. Exit code 1: a reply differs.
     """
     import asyncio
 
+    from selfinstruct.errors import Interrupted
+    from selfinstruct.runs.rebuying import Sample, ask_again
     from selfinstruct.runs.verification import verify as rebuild
 
-    funnel = asyncio.run(rebuild(directory))
+    said = {name: value for name, value in given.items() if value not in (None, ())}
+    if said and ask is None:
+        raise UserError(f"--{next(iter(said)).replace('_', '-')}: of use with --ask alone")
+    sample = Sample(ask or 0, draw)
+    funnel = asyncio.run(rebuild(directory, sample.take if ask else lambda request, reply: None))
     counts = f"{funnel.examples} examples, {funnel.admitted} instructions"
     show([f"{directory}: {counts} and all that was rejected are what the replies give"])
+    if ask is None:
+        return
+    try:
+        asked = asyncio.run(ask_again(directory, sample, said, lambda text: show([text], err=True)))
+    except Interrupted as stop:
+        show([f"stopped ({stop}); nothing is kept"], err=True)
+        sys.exit(stop.code)
+    equal = sum(each.is_equal for each in asked)
+    show([f"asked {len(asked)} requests anew: {equal} of the replies are equal"])
+    show(str(each) for each in asked if not each.is_equal)
+    if equal < len(asked):
+        sys.exit(1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from selfinstruct.asking.stage import asking
 from selfinstruct.errors import UserError
@@ -21,14 +22,17 @@ from selfinstruct.runs.executions import Executions
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.runs.inputs import FOLDER, Inputs
 
+Heard: TypeAlias = Callable[[Request, Completion], None]
 _EAGER = 4  # calls begun ahead; there is nothing to wait for
 
 
 class Replay:
-    """A Model that knows only the replies on record."""
+    """A Model that knows only the replies on record. heard: told of every request and its reply."""
 
-    def __init__(self, completions: Completions) -> None:
-        self._completions = completions
+    def __init__(
+        self, completions: Completions, heard: Heard = lambda request, reply: None
+    ) -> None:
+        self._completions, self._heard = completions, heard
 
     async def complete(self, request: Request) -> Completion:
         """Raises UserError if the reply is not on record."""
@@ -38,15 +42,16 @@ class Replay:
                 f"{self._completions.path}: lacks the reply to {request.stage} at {request.place}, "
                 "which the dataset was made from"
             )
+        self._heard(request, known)
         return known
 
     async def close(self) -> None: ...
 
 
-async def verify(directory: Path) -> Funnel:
+async def verify(directory: Path, heard: Heard = lambda request, reply: None) -> Funnel:
     """Compare every derived file with the outcomes of the recorded replies.
 
-    An unfinished run is compared as far as its files go.
+    An unfinished run is compared as far as its files go. heard: as of Replay.
 
     Returns the rebuilt run's funnel. Raises UserError that names the file and line of the first
     difference.
@@ -70,7 +75,7 @@ async def verify(directory: Path) -> Funnel:
     recipe = inputs.open()
     pace = Pace(config.stop_after, _EAGER, per_turn=recipe.per_item())
     gates = inputs.gates(recipe, Executions(directory / EXECUTIONS, read_only=True).run)
-    engine = Engine(recipe, asking(inputs.stages, Replay(completions)), pace, gates=gates)
+    engine = Engine(recipe, asking(inputs.stages, Replay(completions, heard)), pace, gates=gates)
     with Comparison(directory) as comparison:
         async with aclosing(engine.steps()) as steps:
             while comparison.is_unfinished:
