@@ -114,6 +114,7 @@ class _Pair:
         return self._label.name if name in self._made and self._label is not None else name
 
     def render(self, values: Values, chance: Callable[[], Random]) -> Rendered:
+        values.check_labels(self.fields)
         fields = values.named
         prompt, target = ("".join(self._filled(parts, fields)) for parts in self._parts)
         if len(prompt) + len(target) > LONGEST:

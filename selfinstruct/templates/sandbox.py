@@ -60,11 +60,13 @@ class Compiled:
         sandbox, pieces, size = self._sandbox, list[str](), 0
         sandbox.work.left, sandbox.chance, sandbox.is_strict = WORK, chance, is_strict
         context = Context(sandbox, cast(dict[str, Any], values), None, {})
+        stream: Any = self._template.root_render_func(context)
         try:
-            for piece in self._template.root_render_func(context):
+            for piece in stream:
                 size += len(piece)
                 if size > LONGEST:
-                    raise Stopped("too_long", f"gives more than {LONGEST:,} characters")
+                    line = self._template.get_corresponding_lineno(stream.gi_frame.f_lineno)
+                    raise Stopped("too_long", f"gives more than {LONGEST:,} characters", line)
                 pieces.append(piece)
         except Stopped as stop:
             raise Stopped(stop.reason, stop.why, stop.line or self._line(stop)) from None
@@ -169,6 +171,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return calculated(self.work, operator, left, right)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063
+        for name in ("_loop_vars", "_block_vars"):  # of the compiled code
+            kwargs.pop(name, None)
         if __obj is Namespace:
             return Namespace(*args, **kwargs)
         if getattr(__obj, "__self__", None) is __self:
@@ -179,8 +183,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 __self._check_known(__obj)
                 __obj()  # raises UndefinedError
             raise SecurityError(f"{type(__obj).__name__} cannot be called")
-        for name in ("_loop_vars", "_block_vars"):  # of the compiled code
-            kwargs.pop(name, None)
         return called(__self.work, method, args, kwargs)
 
     def _chance(self) -> Random:
@@ -229,6 +231,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(value, Undefined):
             self._check_known(value)
             return str(value)
+        if value is None and self.is_strict:
+            raise Stopped("missing_value", "a value that is printed is null in this row")
         self.work.make_room(self.work.size_of(value))
         return str(value)
 

@@ -54,7 +54,7 @@ def checked(environment: Environment, source: str) -> tuple[nodes.Template, froz
     for node in _all(tree):
         why = _why_not(node, environment)
         if why is not None:
-            raise Refused(node.lineno or 1, why)
+            raise Refused(_line_of(node), why)
     fields = frozenset(find_undeclared_variables(tree)) - FUNCTIONS
     _Countable(environment, fields).visit(tree)
     return tree, fields
@@ -64,6 +64,11 @@ def _all(tree: nodes.Node) -> Iterator[nodes.Node]:
     yield from tree.iter_child_nodes()
     for child in tree.iter_child_nodes():
         yield from _all(child)
+
+
+def _line_of(node: nodes.Node) -> int:
+    lines = (part.lineno for part in (node, *_all(node)) if part.lineno)
+    return next(lines, 1)
 
 
 def _why_not(node: nodes.Node, environment: Environment) -> str | None:

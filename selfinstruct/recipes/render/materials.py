@@ -50,6 +50,12 @@ class Source:
                 yield Row(number, where, fields)
 
     @cached_property
+    def count(self) -> int:
+        """How many rows are taken, those that cannot be read among them. Reads the dataset."""
+        rows = sum(1 for _ in self.dataset.read())
+        return min(rows, self.per_dataset) if self.per_dataset else rows
+
+    @cached_property
     def _last(self) -> tuple[int, int] | None:
         """The largest draw among the rows that are taken; None: all are."""
         if not self.per_dataset:

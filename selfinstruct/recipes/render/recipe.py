@@ -15,6 +15,7 @@ on no other row.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -24,7 +25,7 @@ from selfinstruct.asking.stage import Ask
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.recipes import Materials, Outcome, Recipe
 from selfinstruct.recipes.render.materials import Part, Source, parts_of, read_materials
-from selfinstruct.recipes.render.settings import RenderConfig
+from selfinstruct.recipes.render.settings import ALL, RenderConfig
 
 
 class Render(Recipe):
@@ -46,6 +47,11 @@ class Render(Recipe):
     @classmethod
     def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
         return read_materials(config, kept, named)
+
+    @classmethod
+    def expected(cls, config: Any, materials: Any) -> int:
+        each = config.templates_per_row if config.choose != ALL else sys.maxsize
+        return sum(source.count * min(each, len(source.patterns)) for source in materials)
 
     def items(self, start: int) -> Iterator[Part | list[Instruction]]:
         if start == 0:
