@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import subprocess
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from command import ENVIRONMENT
 
 from selfinstruct.errors import UserError
 from selfinstruct.records.datasets import BadRow, Row, leaves, open_dataset, value_at
@@ -168,3 +176,105 @@ def test_without_a_network_a_name_on_the_hub_is_said_to_be_out_of_reach(
     assert time.monotonic() - began < 60
     with pytest.raises(UserError, match="no such file or folder; name a dataset"):
         open_dataset(os.fspath(tmp_path / "nothing.jsonl"))
+
+
+# ---------------------------------------------------------------- the Hub, on loopback
+
+SHA = "a" * 40
+ON_THE_HUB = {
+    "README.md": b"---\nlicense: mit\nconfigs:\n- config_name: boats\n  data_files:\n"
+    b"  - {split: train, path: a.jsonl}\n  - {split: test, path: b.jsonl}\n"
+    b"- config_name: cars\n  data_files: b.jsonl\n---\n# Boats\n\nReviews of boats.\n",
+    "a.jsonl": b'{"text": "a"}\n{"text": "b"}\n',
+    "b.jsonl": b'{"text": "c"}\n',
+}
+NOWHERE = (
+    "no such file or folder here, and no such dataset on the Hub; check the name "
+    "(a private dataset needs HF_TOKEN)"
+)
+OPENS = """
+import sys
+from selfinstruct.errors import UserError
+from selfinstruct.records.datasets import open_dataset
+for name in sys.argv[1:]:
+    try:
+        found = open_dataset(name)
+        print(found.name, found.card.license, [row.fields["text"] for row in found])
+    except UserError as error:
+        print(error)
+"""
+
+
+async def as_the_hub(request: web.Request) -> web.Response:
+    """Answers for the dataset me/boats."""
+    told = {"X-Repo-Commit": SHA, "Accept-Ranges": "bytes"}
+    if "/resolve/" in request.path:
+        name = request.path.partition("/resolve/")[2].partition("/")[2]
+        if name not in ON_THE_HUB:
+            code = {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": SHA}
+            return web.json_response({"error": "Entry not found"}, status=404, headers=code)
+        return web.Response(body=ON_THE_HUB[name], headers={**told, "ETag": f'"{name[0]}"'})
+    files = [
+        {"type": "file", "oid": name, "size": len(text), "path": name, "rfilename": name}
+        for name, text in ON_THE_HUB.items()
+    ]
+    if "/tree/" in request.path or "/paths-info/" in request.path:
+        return web.json_response(files)
+    if request.path.startswith("/api/datasets/me/boats"):
+        record = {"_id": "1", "id": "me/boats", "sha": SHA, "siblings": files, "tags": []}
+        return web.json_response({**record, "private": False, "downloads": 0, "likes": 0})
+    code = {"X-Error-Code": "RepoNotFound"}
+    return web.json_response({"error": "Repository not found"}, status=404, headers=code)
+
+
+@contextmanager
+def serving_the_hub() -> Iterator[str]:
+    loop, ready, found = asyncio.new_event_loop(), threading.Event(), list[str]()
+
+    async def begin() -> web.AppRunner:
+        app = web.Application()
+        app.router.add_route("*", "/{rest:.*}", as_the_hub)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        assert site._server is not None
+        found.append(f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}")  # type: ignore[attr-defined]
+        ready.set()
+        return runner
+
+    def work() -> None:
+        runner = loop.run_until_complete(begin())
+        loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    ready.wait()
+    try:
+        yield found[0]
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.mark.slow
+def test_a_name_on_the_hub_is_opened_at_its_revision(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    names = ("me/boats@boats:test", "me/boats@boats", "me/boats", "me/none", "me/boats@boats:dev")
+    with serving_the_hub() as address:
+        said = subprocess.run(
+            [sys.executable, "-c", OPENS, *names],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**ENVIRONMENT, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path)},
+        ).stdout.splitlines()
+    assert said == [
+        "me/boats@boats:test mit ['c']",
+        "me/boats@boats:train mit ['a', 'b']",
+        "me/boats: has several configurations (boats, cars); name one: me/boats@boats",
+        f"me/none: {NOWHERE}",
+        "me/boats: no split 'dev' (splits: train, test); name one of these",
+    ]
