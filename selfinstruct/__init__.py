@@ -6,7 +6,7 @@
     selfinstruct.export(run, "mine.json", format="alpaca")
 
 generate, respond, judge   ask a model: each goes on where it was stopped and buys nothing twice
-unnatural, evolve, paraphrase, invert, constrain   the other recipes, likewise
+unnatural, evolve, paraphrase, invert, constrain, chat   the other recipes, likewise
 preflight            does this endpoint serve a run? every stage is asked once
 resume               go on with any run
 check, export        look a run over; write it for a trainer
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         uncertainty,
     )
     from selfinstruct._keywords import (
+        Chatting,
         Constraining,
         Eliciting,
         Evolving,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
         Responding,
         Settings,
     )
-    from selfinstruct._making import constrain, evolve, invert, paraphrase, unnatural
+    from selfinstruct._making import chat, constrain, evolve, invert, paraphrase, unnatural
     from selfinstruct.adherence.scoring import Scores
     from selfinstruct.annotate.judgement import Judgement
     from selfinstruct.annotate.measurement import Measurement
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Chatting",
     "Config",
     "Constraining",
     "Decoding",
@@ -116,6 +118,7 @@ __all__ = [
     "Survey",
     "UserError",
     "__version__",
+    "chat",
     "check",
     "constrain",
     "dedupe",
@@ -143,10 +146,10 @@ _HOMES = {
         *("dedupe", "mix", "score_adherence", "select", "uncertainty"),
     ),
     "_keywords": (
-        *("Constraining", "Eliciting", "Evolving", "Exporting", "Inverting", "Judging"),
-        *("Paraphrasing", "Responding", "Settings"),
+        *("Chatting", "Constraining", "Eliciting", "Evolving", "Exporting", "Inverting"),
+        *("Judging", "Paraphrasing", "Responding", "Settings"),
     ),
-    "_making": ("constrain", "evolve", "invert", "paraphrase", "unnatural"),
+    "_making": ("chat", "constrain", "evolve", "invert", "paraphrase", "unnatural"),
     "adherence.scoring": ("Scores",),
     "annotate.judgement": ("Judgement",),
     "annotate.measurement": ("Measurement",),

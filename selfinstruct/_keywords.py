@@ -170,6 +170,21 @@ class Evolving(_Themed, total=False):
     answer: Mapping[str, Any]
 
 
+class Chatting(_Themed, total=False):
+    """The keywords of `chat`."""
+
+    style: str
+    turns: int
+    threshold: float
+    chat_template: Place
+    prefix: str
+    opening: Mapping[str, Any]
+    reply: Mapping[str, Any]
+    message: Mapping[str, Any]
+    transcript: Mapping[str, Any]
+    user_turn: Mapping[str, Any]
+
+
 class Paraphrasing(_Run, total=False):
     """The keywords of `paraphrase`."""
 

@@ -17,7 +17,14 @@ from selfinstruct._keywords import Place
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from selfinstruct._keywords import Constraining, Eliciting, Evolving, Inverting, Paraphrasing
+    from selfinstruct._keywords import (
+        Chatting,
+        Constraining,
+        Eliciting,
+        Evolving,
+        Inverting,
+        Paraphrasing,
+    )
     from selfinstruct.runs.view import RunView
 
 _SITTING = {
@@ -39,6 +46,18 @@ def unnatural(
     `sources`: where the demonstrations come from; the packaged seed tasks without any.
     """
     return _run("unnatural", sources, out, settings)
+
+
+def chat(
+    out: Place,
+    sources: RunView | Place | Sequence[RunView | Place] = (),
+    **settings: Unpack[Chatting],
+) -> RunView:
+    """Make conversations of several turns between a person and an assistant.
+
+    `sources`: instructions that begin the conversations; without any, topics do.
+    """
+    return _run("chat", sources, out, settings)
 
 
 def evolve(

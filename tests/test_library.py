@@ -120,6 +120,7 @@ def test_what_the_functions_take_is_what_the_commands_take() -> None:
     [
         ("unnatural", selfinstruct.Eliciting),
         ("evolve", selfinstruct.Evolving),
+        ("chat", selfinstruct.Chatting),
         ("paraphrase", selfinstruct.Paraphrasing),
         ("invert", selfinstruct.Inverting),
         ("constrain", selfinstruct.Constraining),
@@ -205,6 +206,7 @@ def test_the_other_recipes_are_the_commands_byte_for_byte(
     """mypy reads this as a program of a user's."""
     made: Mapping[str, selfinstruct.RunView] = {
         "unnatural": selfinstruct.unnatural(tmp_path / "1", n=6, model="scripted", progress=False),
+        "chat": selfinstruct.chat(tmp_path / "7", style="transcript", n=6, **QUIET),
         "evolve": selfinstruct.evolve(run, tmp_path / "2", rounds=1, n=6, **QUIET),
         "paraphrase": selfinstruct.paraphrase([run], tmp_path / "3", n=6, **QUIET),
         "invert": selfinstruct.invert(run.directory, tmp_path / "4", most_outputs=3, **QUIET),
@@ -212,13 +214,14 @@ def test_the_other_recipes_are_the_commands_byte_for_byte(
     }  # fmt: skip
     said = {
         "unnatural": ("--n", 6),
+        "chat": ("--style", "transcript", "--n", 6),
         "evolve": ("--rounds", 1, "--n", 6),
         "paraphrase": ("--n", 6),
         "invert": ("--most-outputs", 3),
         "constrain": ("--constraint", "punctuation:no_comma"),
     }
     for name, view in made.items():
-        source = () if name == "unnatural" else ("--from", run.directory)
+        source = () if name in ("unnatural", "chat") else ("--from", run.directory)
         out = ("--out", tmp_path / name, "--model", "scripted")
         invoke(name, *source, *said[name], *out).done()
         assert list(view.examples()) and dataset(view.directory) == dataset(tmp_path / name)
