@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -382,3 +384,55 @@ def test_more_replay_than_there_is_is_refused(sources: Path) -> None:
         "needs 475 rows of earlier stages, which have 200"
         in invoke("mix", "m.toml", "--out", "m").error
     )
+
+
+# ---------------------------------------------------------------- datasets by name
+
+
+@pytest.mark.slow  # the library datasets takes seconds to import
+def test_a_saved_dataset_is_a_component_with_its_split_and_its_labels(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = {
+        "instruction": [f"Say whether the boat {at} is large." for at in range(6)],
+        "output": [at % 2 for at in range(6)],
+        "when": [datetime(2024, 1, 1 + at) for at in range(6)],
+    }
+    features = datasets.Features(
+        instruction=datasets.Value("string"),
+        output=datasets.ClassLabel(names=["small", "large"]),
+        when=datasets.Value("timestamp[s]"),
+    )
+    splits = {
+        name: datasets.Dataset.from_dict(rows, features=features) for name in ("test", "train")
+    }
+    datasets.DatasetDict(splits).save_to_disk(str(tmp_path / "boats"))
+    invoke("mix", f"a={tmp_path / 'boats'}", "--out", tmp_path / "mixed").done()
+    text = (tmp_path / "mixed" / "train.jsonl").read_text("utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert len(lines) == 6
+    assert {line["messages"][-1]["content"] for line in lines} == {"small", "large"}
+    manifest = json.loads((tmp_path / "mixed" / "mixture.json").read_text())
+    assert manifest["stages"][0]["components"][0]["source"] == str(tmp_path / "boats")
+    invoke("mix", "--verify", tmp_path / "mixed").done()
+    invoke("mix", f"a={tmp_path / 'boats'}:test", "--out", tmp_path / "test").done()
+    assert "no split 'dev'" in invoke("mix", f"a={tmp_path / 'boats'}:dev", "--out", "x").error
+    splits["train"].select(range(5)).save_to_disk(str(tmp_path / "other"))
+    shutil.rmtree(tmp_path / "boats")
+    (tmp_path / "other").rename(tmp_path / "boats")
+    ran = invoke("mix", "--verify", tmp_path / "mixed")
+    assert ran.code == 1 and "component a: the source has changed" in ran.out
+
+
+@pytest.mark.slow
+def test_a_name_on_the_hub_is_asked_for_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("datasets")
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    said = invoke("mix", "a=owner/boats@en:test", "--out", tmp_path / "mixed").error
+    assert said.startswith("component a: owner/boats: no such file or folder here, and the Hub is")
+    (tmp_path / "runs").mkdir()
+    said = invoke("mix", f"a={tmp_path}/runs/night", "--out", tmp_path / "mixed").error
+    assert "no such run, file or folder" in said  # and no question to the Hub
+    assert not (tmp_path / "mixed").exists()

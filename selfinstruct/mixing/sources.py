@@ -20,8 +20,10 @@ from selfinstruct.exports.forms import FORMS
 from selfinstruct.exports.selection import judgements_of
 from selfinstruct.exports.style import Style
 from selfinstruct.mixing.mixture import Component, Mixture
+from selfinstruct.mixing.named import dataset_of, written
 from selfinstruct.mixing.store import Rows, Store
 from selfinstruct.records.collected import Collection, fingerprint
+from selfinstruct.records.datasets import Dataset
 from selfinstruct.records.formats import format_of
 from selfinstruct.records.reading import Source
 from selfinstruct.records.record import Bad
@@ -60,9 +62,11 @@ def store(
     tokens: the number of tokens of a text; None where nothing depends on tokens. cutter: cuts a
     document of text into pieces. Raises UserError.
     """
-    files = files_of(component)
+    dataset = dataset_of(component)
+    files = files_of(component) if dataset is None else [written(dataset, folder / "source")]
+    digest = _digest(files) if dataset is None else dataset.fingerprint
     kept = Store(folder)
-    found = Stored(component, _NOTHING, _digest(files), _license_of(component))
+    found = Stored(component, _NOTHING, digest, _license_of(component, dataset))
     if component.text:
         lines: Iterator[tuple[bytes, int, str, float | None]] = _documents(found, files, cutter)
     else:
@@ -206,8 +210,9 @@ def _document(fields: Any) -> str | None:
 
 
 def fingerprint_of(component: Component) -> str:
-    """SHA-256 over the bytes of a source's files, in hex. Raises UserError."""
-    return _digest(files_of(component))
+    """SHA-256 over the bytes of a source's files, or the Hub's revision. Raises UserError."""
+    dataset = dataset_of(component)
+    return _digest(files_of(component)) if dataset is None else dataset.fingerprint
 
 
 def _digest(files: list[str]) -> str:
@@ -219,8 +224,10 @@ def _digest(files: list[str]) -> str:
     return digest.hexdigest()
 
 
-def _license_of(component: Component) -> str:
+def _license_of(component: Component, dataset: Dataset | None) -> str:
     """As the mixture says, or a data card's, or "" where nobody says."""
+    if dataset is not None:
+        return component.license or dataset.card.license
     card = Path(component.source) / "README.md"
     if component.license or not card.is_file():
         return component.license
