@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -13,8 +15,10 @@ from selfinstruct.recipes.dynosaur.identifiers import are_identifiers
 from selfinstruct.records.datasets import Dataset, Row, leaves
 from selfinstruct.records.values import is_blank
 from selfinstruct.seeding import generator
+from selfinstruct.text import well_formed
 
 _ROWS = 2_000  # that decide which fields there are
+_USABLE = 0.9  # share of the values of a field that can be part of an example
 _SHOWN = 2  # rows in a prompt
 _LONGEST = 1_000  # characters of a value in a prompt
 _PROMPT = 12_000  # characters of all values in a prompt
@@ -31,7 +35,7 @@ class Fields:
     """The fields of a dataset, for tasks.
 
     offered: paths of fields of single values, or of choices. dropped: why the others are not
-    offered, by path: nested_field, identifier, empty_field. shown: rows for a prompt.
+    offered: unnamed_field, nested_field, identifier, empty_field. shown: rows for a prompt.
     """
 
     offered: tuple[str, ...]
@@ -45,7 +49,9 @@ class Fields:
         longest = max(_SHORTEST, min(_LONGEST, _PROMPT // values))
         rows = [
             json.dumps(
-                {path: _cut(row.get(path), longest) for path in self.offered}, ensure_ascii=False
+                {path: _cut(row.get(path), longest) for path in self.offered},
+                ensure_ascii=False,
+                default=str,
             )
             for row in self.shown
         ]
@@ -66,7 +72,11 @@ class Fields:
 def fields_of(dataset: Dataset, seed: int) -> Fields:
     """Decides by the first 2,000 rows. Raises UserError where the dataset cannot be read."""
     found = islice(dataset, _ROWS)
-    rows = [dict(leaves(row.fields)) for row in found if isinstance(row, Row)]
+    rows = [
+        {path: _beginning(value) for path, value in leaves(row.fields)}
+        for row in found
+        if isinstance(row, Row)
+    ]
     values: dict[str, list[Any]] = {}
     for row in rows:
         for path, value in row.items():
@@ -81,10 +91,12 @@ def fields_of(dataset: Dataset, seed: int) -> Fields:
 
 
 def _why_not(path: str, values: Sequence[Any], description: str) -> str | None:
+    if not path.strip() or "\n" in path:
+        return "unnamed_field"
     filled = [value for value in values if not is_blank(value)]
     if not filled:
         return "empty_field"
-    if not all(is_usable(path, value) for value in filled):
+    if sum(is_usable(path, value) for value in filled) < _USABLE * len(filled):
         return "nested_field"
     single = [value for value in filled if is_single(value)]
     if are_identifiers(single) and not _is_named(path, description):
@@ -102,8 +114,8 @@ def _is_named(path: str, description: str) -> bool:
 
 
 def is_single(value: Any) -> bool:
-    """Whether a value is a text, a number or a truth value."""
-    return isinstance(value, (str, int, float))
+    """Whether a value is a text, a number, a truth value or a time."""
+    return isinstance(value, (str, int, float, date, time, Decimal))
 
 
 def is_usable(path: str, value: Any) -> bool:
@@ -134,9 +146,15 @@ def _shown(
         yield next(row for row in rows if row is not fullest[0])
 
 
+def _beginning(value: Any) -> Any:
+    """A text only as far as a prompt may show it, so that few rows of long texts fit in memory."""
+    return value[: _LONGEST + 1] if isinstance(value, str) else value
+
+
 def _cut(value: Any, longest: int) -> Any:
-    if isinstance(value, str) and len(value) > longest:
-        return value[:longest] + " ..."
+    if isinstance(value, str):
+        value = well_formed(value)
+        return value[:longest] + " ..." if len(value) > longest else value
     if isinstance(value, (list, tuple)):
         return [_cut(member, longest // max(1, len(value))) for member in value]
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date, time
 from functools import lru_cache
 from typing import Any
 
@@ -26,7 +27,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         marked = zip(_LETTERS, value, strict=False)
         return "\n".join(f"{letter}. {text_of(member)}" for letter, member in marked)
-    return str(value)
+    return value.isoformat() if isinstance(value, (date, time)) else str(value)
 
 
 def values_of(fields: Mapping[str, Any], paths: Sequence[str]) -> list[Any] | None:

@@ -55,7 +55,6 @@ class DynosaurConfig(Config):
     RECIPE: ClassVar[str] = "dynosaur"
     command: ClassVar[str] = "dynosaur"
     items: ClassVar[str] = "datasets and parts"
-    IS_SPLIT: ClassVar[bool] = False  # the calls are few, and the rows cheap
     IS_SPLIT: ClassVar[bool] = False
     STAGES: ClassVar[Mapping[str, Decoding]] = dict.fromkeys(
         (AWARE, UNAWARE), Decoding(temperature=0.0, max_tokens=256)
