@@ -77,6 +77,7 @@ def test_a_file_is_shown_in_prompts_kept_and_not_read_again(tmp_path: Path) -> N
         path.unlink()
         invoke("resume", out, "--n", 15, OPENAI_API_KEY="none").done()
     assert any(f"about this topic: {TOPICS[0]}." in prompt for prompt in prompts)
+    assert not any("; about: " in prompt for prompt in prompts)
     assert {line["provenance"]["topic"] for line in lines_of(out / "examples.jsonl")} <= {*TOPICS}
     changed = topics_in(tmp_path, "another")
     ran = invoke("generate", "--topics", changed, "--out", out, OPENAI_API_KEY="none")

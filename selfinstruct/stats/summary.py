@@ -196,10 +196,11 @@ def measure(
 
 
 def _instructions_of(view: RunView) -> list[str]:
-    """The text of each instruction that has an example, once."""
+    """The text of each instruction that has an example, once; of a chat its opening."""
     texts: dict[str, str] = {}
     for example in view.examples():
-        texts[example.provenance.get("instruction_id", example.instruction)] = example.instruction
+        text = example.history[0].text if example.history else example.instruction
+        texts[example.provenance.get("instruction_id", example.instruction)] = text
     return list(texts.values())
 
 

@@ -132,6 +132,7 @@ class ChatConfig(ThemedConfig):
         for name in ("topics", "personas"):
             yield name, not (is_magpie and getattr(self, name)), unused
         yield "topics", not (self.topics and self.sources), "left out with --from"
-        yield "batch", not (is_magpie and self.batch), "left out with --style magpie"
+        for name in ("batch", "by_files"):
+            yield name, not (is_magpie and getattr(self, name)), "left out with --style magpie"
         yield larger_model(self)
         yield from ThemedConfig.rules(self)

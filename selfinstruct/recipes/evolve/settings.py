@@ -68,5 +68,8 @@ class EvolveConfig(ThemedConfig):
         yield "new_words", self.new_words >= 0, "at least 0"
         distinct = len(set(self.operator)) == len(self.operator) > 0
         yield "operator", distinct, "each named once"
+        for name in ("topics", "personas"):
+            is_shown = not getattr(self, name) or not set(_THEMED).isdisjoint(self.operator)
+            yield name, is_shown, "left out without --operator breadth, which alone shows them"
         yield larger_model(self)
         yield from ThemedConfig.rules(self)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,6 +44,11 @@ class Lists:
 
     entries: Mapping[str, Sequence[str]] = field(default_factory=dict)
     share: float = 0.0
+
+    def without(self, names: Sequence[str]) -> Lists:
+        """The same but for the lists of these names."""
+        kept = {name: each for name, each in self.entries.items() if name not in names}
+        return replace(self, entries=kept) if names else self
 
     def brief(self, seed: int, turn: int, count: int) -> str:
         """The lines of a propose prompt, one for each task that is asked for."""

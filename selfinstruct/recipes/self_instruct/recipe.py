@@ -29,7 +29,7 @@ from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
 from selfinstruct.recipes import filters as filtering
 from selfinstruct.recipes.pool import Pool, PoolItem
 from selfinstruct.recipes.self_instruct import forecast
-from selfinstruct.recipes.self_instruct.draws import shuffled
+from selfinstruct.recipes.self_instruct.draws import Lists, shuffled
 from selfinstruct.recipes.self_instruct.instances import Admitted, Instances
 from selfinstruct.recipes.self_instruct.presets import method_of, questions_of
 from selfinstruct.recipes.self_instruct.seeds import are_english, read_materials
@@ -122,8 +122,15 @@ class SelfInstruct(Recipe):
         listed = method.as_json if is_json and method.as_json is not None else method.listed
         values = {"demonstrations": listed(shown), "n": count, "next": len(shown) + 1}
         if method.is_marked:
-            values["brief"] = self.materials.lists.brief(self.config.seed, at, count)
+            values["brief"] = self._lists.brief(self.config.seed, at, count)
         return await ask("propose", f"t{at}", values)
+
+    @property
+    def _lists(self) -> Lists:
+        """The lists to draw from, without those whose place --topics and --personas take."""
+        taken = {"subjects": self.themes.topics, "askers": self.themes.personas}
+        lists: Lists = self.materials.lists
+        return lists.without([name for name, texts in taken.items() if texts])
 
     def _demonstrations(self, turn: int) -> list[SeedTask | PoolItem]:
         """From the pool as it stood some turns before: few at first, when every survivor is wanted
