@@ -27,6 +27,7 @@ from selfinstruct.recipes.self_instruct.recipe import SelfInstruct
 from selfinstruct.recipes.self_instruct.seeds import read_materials
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig, configure
 
+JSON = {"response_format": "json_object"}
 LISTS = {
     "forms": ["a question; about: {subject}; {difficulty}", "works on a {material}: {work}"],
     "labels": ["a bare label for a {material}; asked by: {asker}"],
@@ -226,3 +227,16 @@ def test_a_classification_that_was_not_read_is_asked_for_again_at_another_temper
     questions = {question.name: question for question in method_of(configure({})).questions}
     assert questions["classify"].warmer and configure({}).attempts > 1
     assert (PROMPTS / "chat" / "classify.txt").is_file()
+
+
+def test_seeds_in_another_language_are_told_of_the_form_that_holds(tmp_path: Path) -> None:
+    seeds = tmp_path / "seeds.jsonl"
+    texts = ["Erkläre, warum Brot altbacken wird.", "Fasse den Brief zusammen.", "翻译这个句子。"]
+    seeds.write_text("\n".join(json.dumps({"instruction": text, "output": "x"}) for text in texts))
+    said = []
+    for settings in ({"seed_tasks": str(seeds)}, {}, {"seed_tasks": str(seeds), **JSON}):
+        config = configure({"model": "scripted", **settings})
+        start = SelfInstruct.read(config, None, ("seed_tasks",)).value
+        said.append(list(SelfInstruct(config, start).remarks()))
+    assert ["--response-format json_object" in line for line in said[0]] == [True]
+    assert said[1:] == [[], []]
