@@ -11,10 +11,11 @@ from selfinstruct.cli.conversions import conversion_class, conversion_options, c
 from selfinstruct.recipes.imports.settings import ImportConfig
 from selfinstruct.records.imported import SHAPES
 
-_OWN = ("drop", "paths", "split_tokens", "tokenizer")
+_OWN = ("paths", "split_tokens", "tokenizer")
+_DROPS = ("short-output", "repeated-digits", "same-id", "same-first-pair")
 
 
-@click.command("import", cls=conversion_class(("shape", "fields", *_OWN)))
+@click.command("import", cls=conversion_class(("shape", "fields", "drop", *_OWN)))
 @click.argument("sources", nargs=-1, metavar="FILE...")
 @click.option(
     "--as",
@@ -28,6 +29,12 @@ _OWN = ("drop", "paths", "split_tokens", "tokenizer")
     multiple=True,
     metavar="NAME=COLUMN",
     help="Which column is the instruction, input, output, system or history; repeatable.",
+)
+@click.option(
+    "--drop",
+    multiple=True,
+    type=click.Choice(_DROPS),
+    help="Drop chats by a rule of the published scripts; repeatable.",
 )
 @conversion_options(ImportConfig, _OWN)
 def import_files(sources: tuple[str, ...], **given: Any) -> None:

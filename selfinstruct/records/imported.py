@@ -22,6 +22,7 @@ from selfinstruct.data.imported import Dropped, ImportedTask, Origin
 from selfinstruct.records.chats import Chat
 from selfinstruct.records.collected import collect, id_of
 from selfinstruct.records.conversations import Conversation, cleaned, pieces, why_not
+from selfinstruct.records.natural.task import is_task
 from selfinstruct.records.record import Bad, Record
 from selfinstruct.records.trees import is_tree, read_paths, read_thread
 from selfinstruct.records.values import Unreadable, plain, text_of
@@ -72,6 +73,8 @@ class Importer:
             yield from self._trees(record, name)
         elif shape == "p3":
             yield _p3(record, name)
+        elif is_task(record.fields) and "Instances" in record.fields:
+            raise Unreadable("a task of Super-NI: 'selfinstruct natural import' reads those")
         else:
             row = collect(record, name, self.fields)
             no_output = Dropped("no_output", row.instruction, row.input)

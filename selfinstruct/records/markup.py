@@ -10,7 +10,7 @@ _SAVED = re.compile(r"<(p|div|pre|ol|ul|table|h[1-6])(?:\s[^<>]*)?>.*</\1>", re.
 _BLOCKS = {"p", "div", "blockquote", "table", "section", "article"}
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*", "del": "~~", "s": "~~", "code": "`"}
-_OPENING = {**_MARKS, "td": "| ", "th": "| ", "a": "["}
+_OPENING = {**_MARKS, "td": "| ", "th": "| "}
 _CLOSING = {**_MARKS, "td": " ", "th": " ", "tr": "|"}
 _HIDDEN = {"button", "script", "style", "svg", "head", "title"}
 _LISTS = ("ol", "ul")
@@ -97,6 +97,7 @@ class _Page(HTMLParser):
         self._cells += tag in ("td", "th")
         if tag == "a":
             self._links.append(found.get("href", ""))
+            self._parts.append("[" if self._links[-1] else "")
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _HIDDEN:
@@ -111,7 +112,8 @@ class _Page(HTMLParser):
         elif tag in _HEADINGS or (tag in _BLOCKS and not self._lists):
             self._break(2)
         elif tag == "a" and self._links:
-            self._parts.append(f"]({self._links.pop()})")
+            address = self._links.pop()
+            self._parts.append(f"]({address})" if address else "")
         elif tag == "thead":
             self._parts.append("\n" + "|---" * self._cells + "|")
         else:

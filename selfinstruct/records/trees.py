@@ -69,7 +69,7 @@ def read_paths(value: Mapping[str, Any], column: str) -> list[Chat]:
 
 def _turn(message: Mapping[str, Any], place: str) -> Turn:
     role, text = message.get("role"), message.get("text")
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         raise Unreadable(f"{place}: {'no role' if role is None else f'unknown role {role!r}'}")
     if not isinstance(text, str):
         raise Unreadable(f"{place}: must be a text, not {kind_of(text)}")

@@ -72,7 +72,8 @@ def of_fields(record: Mapping[str, Any], edition: str) -> Iterator[Finding]:
     for name in _LISTS:
         if name in record:
             for found in _texts(record[name], name):  # nobody published looks at the members
-                yield replace(found, is_warning=found.place != name)
+                is_member = found.place != name and name not in SPOKEN
+                yield replace(found, is_warning=is_member)
     if INSTANCES in record:
         value = record[INSTANCES]
         if not isinstance(value, list):
@@ -114,7 +115,10 @@ def of_instances(instances: list[Any], edition: str) -> Iterator[Finding]:
         for name in ("id", "input", "output") if edition == "new" else ("input", "output"):
             if name not in instance:
                 yield Finding("missing_key", f"{place}.{name}", "is missing")
-        if "id" in instance and isinstance(instance["id"], (str, int)):
+        if isinstance(instance.get("id"), (list, dict)):
+            why = f"must be a text, not {kind(instance['id'])}"
+            yield Finding("wrong_type", f"{place}.id", why)
+        elif "id" in instance:
             first = ids.setdefault(instance["id"], at)
             if first != at:
                 why = f"is the id of {INSTANCES}[{first}] as well"
@@ -147,7 +151,7 @@ def of_examples(
 ) -> Iterator[Finding]:
     for list_name, fewest in zip((POSITIVE, NEGATIVE), least, strict=True):
         place, value = examples_of(record, list_name)
-        if value is None:
+        if value is None and place not in record:
             continue
         if not isinstance(value, list):
             yield Finding("wrong_type", place, f"must be a list, not {kind(value)}")

@@ -1,8 +1,8 @@
 """The rules of Super-NI's published validator, each finding with its place.
 
 The edition "old" knows a definition that is a text and no languages; "new" wants a list of
-definitions, languages, URL, Reasoning, Domains and ids. Rules about the list of tasks and the splits
-of the published repository are about the repository, not about a task, and have no part here.
+definitions, languages, URL, Reasoning, Domains and ids. Rules about the list of tasks and the
+splits of the published repository are not about a task, and have no part here.
 """
 
 from __future__ import annotations
