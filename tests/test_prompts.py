@@ -23,6 +23,8 @@ from selfinstruct.recipes.self_instruct.draws import PACKAGED
 from selfinstruct.recipes.self_instruct.presets import METHODS
 from selfinstruct.recipes.self_instruct.settings import PRESETS, SelfInstructConfig
 from selfinstruct.recipes.topics.tree import question_of
+from selfinstruct.verification.questions import CRITERIA
+from selfinstruct.verification.questions import questions_of as verifying
 
 STAGES = tuple(SelfInstructConfig.STAGES)
 
@@ -107,6 +109,8 @@ def test_every_file_among_the_templates_is_read_by_some_preset() -> None:
                     used |= {PROMPTS / recipe / name for name, _ in template.files}
     beside = {"chats": [each for style in CHATS.values() for each in style]}
     beside["topics"] = [question_of(name) for name in ("topics", "personas")]
+    gates = verifying(("code",), reviewed=True, mends=True, criteria=CRITERIA)
+    beside |= {"verify": list(gates), "small": list(gates[:1])}
     for folder, questions in beside.items():
         for as_json in (False, True):
             for template in templating.load(folder, questions=questions, as_json=as_json).values():
