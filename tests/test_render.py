@@ -246,7 +246,7 @@ def test_check_shows_rows_fields_and_failures(home: Path) -> None:
     assert "fields id, text, label" in said
     assert "liked (reviews), the original task\n  fields not used: id\n  row 1\n" in said
     assert "    prompt: Film 1 ||| was 1. Did they like it?\n    target: yes\n" in said
-    assert "  248 of 249 rows give an example\n  no_label: 1 (rows 7; " in said
+    assert "  248 of 249 rows give an example\n  no_label: 1 (row 7; " in said
     assert "unread   train.jsonl:20: not JSON" in said
 
 

@@ -241,8 +241,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             value.check(is_strict=self.is_strict)
 
 
-def _given(value: Any) -> Any:
+def _given(value: Any, name: str) -> Any:
     """A field that is printed alone."""
     if value is None:
-        raise Stopped("missing_value", "a field that is printed is null in this row")
+        raise Stopped("missing_value", f"{name!r} is null in this row")
     return value

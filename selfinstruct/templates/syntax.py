@@ -201,8 +201,9 @@ class _Countable(NodeTransformer):
         return node
 
     def _printed(self, node: nodes.Expr) -> Any:
-        is_field = isinstance(node, nodes.Name) and node.name in self._fields
-        return self._filter(node, "_given") if is_field else self.visit(node)
+        if not isinstance(node, nodes.Name) or node.name not in self._fields:
+            return self.visit(node)
+        return self._filter(node, "_given", nodes.Const(node.name, environment=self._environment))
 
     def _loop(self, node: nodes.For) -> nodes.For:
         weight = 1 + sum(map(_weight, node.body)) + (_weight(node.test) if node.test else 0)

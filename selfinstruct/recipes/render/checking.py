@@ -117,7 +117,8 @@ class Check:
         for reason, rows in sorted(trial.failed.items(), key=lambda pair: -len(pair[1])):
             numbers = ", ".join(str(number) for number, _ in rows[:_FAILED])
             more = ", ..." if len(rows) > _FAILED else ""
-            yield f"  {reason}: {len(rows):,} (rows {numbers}{more}; {rows[0][1]})"
+            said = "row" if len(rows) == 1 else "rows"
+            yield f"  {reason}: {len(rows):,} ({said} {numbers}{more}; {rows[0][1]})"
 
 
 def _fitting(

@@ -19,7 +19,8 @@ class RenderConfig(Config):
 
     RECIPE: ClassVar[str] = "render"
     command: ClassVar[str] = "render"
-    items: ClassVar[str] = "parts of 100 rows"
+    items: ClassVar[str] = "parts"
+    IS_SPLIT: ClassVar[bool] = False
     STAGES: ClassVar[Mapping[str, Decoding]] = {}
 
     datasets: tuple[str, ...] = setting((), "Datasets.", free=True)  # fingerprinted
