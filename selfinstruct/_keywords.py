@@ -69,6 +69,7 @@ class Settings(_Endpoint, total=False):
     n: int
     preset: str
     seed: int
+    shard: str
     threshold: float
     tokenizer: str
     demos: int
@@ -102,6 +103,7 @@ class Responding(_Asked, total=False):
 
     n: int
     seed: int
+    shard: str
     replace: bool
     fields: Sequence[str]
     stall_turns: int
@@ -129,6 +131,7 @@ class _Run(_Endpoint, _Sitting, total=False):
 
     n: int
     seed: int
+    shard: str
     stall_turns: int
     verify_with: str | Sequence[str]
     mend: int

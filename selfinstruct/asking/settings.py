@@ -28,6 +28,7 @@ from selfinstruct.asking.providers import (
     is_network,
     is_scripted,
 )
+from selfinstruct.asking.shards import Shard, sharded, shares_of
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 
@@ -146,13 +147,15 @@ def fresh(kind: type[E], said: Mapping[str, Any]) -> E:
         implied |= kind.EMBEDDED
     if "base_url" not in said and os.environ.get("OPENAI_BASE_URL") and is_network(model):
         implied["base_url"] = (os.environ["OPENAI_BASE_URL"],)
-    settings = _can_batch(kind.configured(implied, said))
+    settings = sharded(_can_batch(kind.configured(implied, said)))
     check_extra(settings)
     return settings
 
 
 def resumed(recorded: E, said: Mapping[str, Any]) -> E:
     """The settings of a run that goes on: as they were, but for new values. Raises UserError."""
+    shard = getattr(recorded, "shard", "")
+    said = shares_of(said, Shard.of(shard)) if shard else said
     settings = _can_batch(changed(recorded, said))
     if settings.extra_body != recorded.extra_body:
         check_extra(settings)

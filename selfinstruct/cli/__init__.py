@@ -18,6 +18,7 @@ from selfinstruct.cli.export_command import export
 from selfinstruct.cli.generate_command import generate
 from selfinstruct.cli.import_command import import_files
 from selfinstruct.cli.judge_command import judge
+from selfinstruct.cli.merge_command import merge
 from selfinstruct.cli.mix_command import mix
 from selfinstruct.cli.natural_commands import natural
 from selfinstruct.cli.recipe_commands import command_of, resume
@@ -65,6 +66,7 @@ for _command in (
         init,
         status,
         verify,
+        merge,
         rounds,
         workers,
     ),

@@ -64,6 +64,10 @@ RECIPES: dict[str, Kind] = {
     "chat": Kind(
         "selfinstruct.recipes.chats.settings:ChatConfig", "selfinstruct.recipes.chats.recipe:Chat"
     ),
+    "merge": Kind(
+        "selfinstruct.recipes.merging.settings:MergeConfig",
+        "selfinstruct.recipes.merging.recipe:Merge",
+    ),
     "constrain": Kind(
         "selfinstruct.recipes.constraints:ConstrainConfig",
         "selfinstruct.recipes.constraints:Constrain",

@@ -43,6 +43,7 @@ class InvertConfig(Config):
     RECIPE: ClassVar[str] = "invert"
     command: ClassVar[str] = "invert"
     items: ClassVar[str] = "tasks"
+    IS_SPLIT: ClassVar[bool] = False
     STAGES: ClassVar[Mapping[str, Decoding]] = {
         "invert": Decoding(temperature=0.7, top_p=0.95, max_tokens=256)
     }

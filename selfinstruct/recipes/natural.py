@@ -38,6 +38,7 @@ class NaturalConfig(Config):
     RECIPE: ClassVar[str] = "natural"
     command: ClassVar[str] = "natural import"
     items: ClassVar[str] = "tasks"
+    IS_SPLIT: ClassVar[bool] = False
     STAGES: ClassVar[Mapping[str, Decoding]] = {}
 
     tasks: tuple[str, ...] = setting((), "Task files and folders.", free=True)  # fingerprinted

@@ -74,7 +74,7 @@ class Respond(Recipe):
     def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
         if not config.sources:
             raise UserError("respond: no source; name runs or files of instructions")
-        sources = Sources(config.sources, config.fields, config.edition)
+        sources = Sources(config.sources, config.fields, config.edition, config.shard)
         return Materials(sources, fingerprints={"sources": sources.fingerprints()})
 
     def __init__(self, config: Any, materials: Any = None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from selfinstruct.asking.endpoint import EDITION
+from selfinstruct.asking.shards import Shard
 from selfinstruct.data.collected import Collected
 from selfinstruct.data.examples import Rejected
 from selfinstruct.data.tasks import Instruction
@@ -22,9 +23,14 @@ class Sources:
     """The records of several sources, one source after the other, read anew at every iteration."""
 
     def __init__(
-        self, paths: Sequence[str], fields: Sequence[str] = (), edition: int = EDITION
+        self,
+        paths: Sequence[str],
+        fields: Sequence[str] = (),
+        edition: int = EDITION,
+        shard: str = "",
     ) -> None:
-        """fields: as "instruction=question". edition: of the run that reads.
+        """fields: as "instruction=question". edition: of the run that reads. shard: as "3/64", the
+        rows whose number among all modulo 64 is 3.
 
         Raises UserError for a path that is none.
         """
@@ -32,6 +38,7 @@ class Sources:
         self._sources = [
             open_source(path, fields=self._fields, edition=edition) for path in self._paths
         ]
+        self._shard = Shard.of(shard)
         self._fingerprints = [fingerprint(path) for path in self._paths]
 
     def fingerprints(self) -> list[str]:
@@ -40,6 +47,9 @@ class Sources:
 
     def __iter__(self) -> Iterator[Collected]:
         """Raises UserError at a record without an instruction, naming its place."""
+        return self._shard.items(self._all())
+
+    def _all(self) -> Iterator[Collected]:
         for path, source in zip(self._paths, self._sources, strict=True):
             for record in source:
                 if isinstance(record, Bad):
@@ -74,7 +84,7 @@ class Rows(Recipe):
     def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
         if not config.sources:
             raise UserError(f"{config.command}: no source; name a run or a file with --from")
-        sources = Sources(config.sources, edition=config.edition)
+        sources = Sources(config.sources, edition=config.edition, shard=config.shard)
         return Materials(sources, fingerprints={"sources": sources.fingerprints()})
 
     def __init__(self, config: Any, materials: Any = None) -> None:

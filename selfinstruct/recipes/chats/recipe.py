@@ -67,7 +67,7 @@ class Chat(Recipe):
             return read_prefixes(config.chat_template, config.prefix, copy)
         if not config.sources:
             return Materials()
-        sources = Sources(config.sources, edition=config.edition)
+        sources = Sources(config.sources, edition=config.edition, shard=config.shard)
         return Materials(sources, fingerprints={"sources": sources.fingerprints()})
 
     @classmethod

@@ -19,6 +19,7 @@ class ImportConfig(Config):
     RECIPE: ClassVar[str] = "import"
     command: ClassVar[str] = "import"
     items: ClassVar[str] = "records"
+    IS_SPLIT: ClassVar[bool] = False
     STAGES: ClassVar[Mapping[str, Decoding]] = {}
 
     sources: tuple[str, ...] = setting((), "Files and runs.", free=True)  # fingerprinted

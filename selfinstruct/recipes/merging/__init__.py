@@ -1,0 +1,1 @@
+"""Many runs of a job as a single run."""

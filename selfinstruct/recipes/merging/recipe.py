@@ -1,0 +1,134 @@
+"""Merge: the shards of a job, or runs with seeds of their own, as a single run.
+
+In: finished runs of the same recipe. Out: their instructions, examples and rejected candidates, in
+an order that their shards and seeds decide. Asks: nothing. Costs: nothing. An instruction that
+resembles one of an earlier run is dropped with its examples (Wang et al., section 2.2: ROUGE-L
+above 0.7); of finite recipes, whose rows are given, only equal prompts are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+from selfinstruct.asking.stage import Ask
+from selfinstruct.data.examples import Example, Layout, Rejected
+from selfinstruct.data.tasks import Instruction
+from selfinstruct.errors import UserError
+from selfinstruct.recipes import Materials, Outcome, Recipe
+from selfinstruct.recipes.merging.runs import PartialRun, Task, Turn, read_runs
+from selfinstruct.recipes.merging.settings import MergeConfig
+from selfinstruct.similarity import RougeIndex
+
+_NOVEL = ("self-instruct", "alpaca", "unnatural", "chat")  # recipes whose instructions are drawn
+
+
+class Merge(Recipe):
+    """Finite, without a question: an item is a turn of a run, and its instructions are drafted."""
+
+    config: MergeConfig
+    labels: ClassVar[Mapping[str, str]] = {"sources": "the runs hold other bytes"}
+
+    @classmethod
+    def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
+        if not config.sources:
+            raise UserError("merge: no run; name the directories of finished runs")
+        runs = read_runs(config.sources)
+        return Materials(runs, fingerprints={"sources": [run.fingerprint for run in runs]})
+
+    def __init__(self, config: Any, materials: Sequence[PartialRun]) -> None:
+        super().__init__(config, materials)
+        is_drawn = materials[0].recipe in _NOVEL
+        self._threshold = config.threshold if config.threshold > 0 else (0.7 if is_drawn else 1.0)
+        self._is_exact = self._threshold == 1.0
+        tokenizer = str(materials[0].config.get("tokenizer") or "unicode")
+        self._index, self._seen = RougeIndex(tokenizer), set[bytes]()
+        layouts = [run.layout() for run in materials]
+        is_text = any(each.history_is_text for each in layouts)
+        self._layout = Layout(
+            any(each.system for each in layouts),
+            any(each.history for each in layouts),
+            history_is_text=is_text,
+        )
+        self._count = 0
+
+    def items(self, start: int) -> Iterator[Turn]:
+        return islice(chain.from_iterable(self.materials), start, None)
+
+    async def draft(self, at: int, item: Turn, ask: Ask) -> Sequence[Any]:
+        return [
+            *(replace(rejected, turn=at) for rejected in item.dropped),
+            *((item.run, task) for task in item.tasks.values()),
+        ]
+
+    def admit(self, at: int, draft: tuple[str, Task]) -> tuple[Instruction, str, Task] | Rejected:
+        run, task = draft
+        old = task.instruction
+        found = ("merge", "instruction")
+        if self._is_exact and _digest(task) in self._seen:
+            return Rejected(*found, "exact_duplicate", at, old.text, input=task.input)
+        match = None if self._is_exact else self._index.nearest(old.text, above=self._threshold)
+        if match is not None:
+            rejected = Rejected(*found, "near_duplicate", at, old.text)
+            return replace(rejected, similar_to=match.text, similarity=match.score)
+        self._count += 1
+        if self._is_exact:
+            self._seen.add(_digest(task))
+        else:
+            self._index.add(old.text)
+        return replace(old, id=f"i{self._count:06d}", turn=at), run, task
+
+    async def fill(
+        self, at: int, admitted: tuple[Instruction, str, Task], ask: Ask
+    ) -> Sequence[Outcome]:
+        instruction, run, task = admitted
+        examples = [
+            self._example(instruction, number, run, example)
+            for number, example in enumerate(task.examples, 1)
+        ]
+        dropped = [replace(each, turn=at, instruction_id=instruction.id) for each in task.dropped]
+        return [instruction, *dropped, *examples]
+
+    def _example(
+        self, instruction: Instruction, number: int, run: str, example: Example
+    ) -> Example:
+        return replace(
+            example,
+            id=f"{instruction.id}-{number}",
+            provenance={
+                **example.provenance,
+                "instruction_id": instruction.id,
+                "turn": instruction.turn,
+                "run": run,
+                "source_id": example.id,
+            },
+            layout=self._layout,
+        )
+
+    def restore(self, instructions: Iterable[Instruction], ended: int) -> int:
+        self._count = 0
+        for instruction in instructions:
+            self._count += 1
+            if not self._is_exact:
+                self._index.add(instruction.text)
+        if self._is_exact:
+            for turn in islice(chain.from_iterable(self.materials), ended):
+                self._seen.update(map(_digest, turn.tasks.values()))
+        return self._count
+
+    def described(self) -> Iterator[str]:
+        for run in self.materials:
+            yield f"  run          {run.path} ({run.name})"
+
+
+def _digest(task: Task) -> bytes:
+    """16 bytes that equal prompts share, chats included."""
+    texts = [task.instruction.text, task.input]
+    for example in task.examples[:1]:
+        texts += [example.system, *(f"{turn.role}:{turn.text}" for turn in example.history)]
+    joined = "".join(f"{len(text)}:{text}" for text in texts)
+    return blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).digest()

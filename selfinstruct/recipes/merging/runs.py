@@ -1,0 +1,184 @@
+"""Runs as streams of turns, read from the files of their directories."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from selfinstruct.asking.shards import Shard
+from selfinstruct.data.examples import Example, Layout, Rejected
+from selfinstruct.data.tasks import Instruction
+from selfinstruct.errors import UserError
+
+_FILES = ("instructions.jsonl", "examples.jsonl", "rejected.jsonl")
+_TURNS: tuple[Callable[[dict[str, Any]], int], ...] = (
+    itemgetter("turn"),
+    lambda record: int(record["provenance"]["turn"]),
+    itemgetter("turn"),
+)
+_BLOCK = 1 << 20  # bytes
+
+
+@dataclass(slots=True)
+class Task:
+    """An instruction of a run, its examples, and its rejected instances."""
+
+    instruction: Instruction
+    examples: list[Example] = field(default_factory=list)
+    dropped: list[Rejected] = field(default_factory=list)
+
+    @property
+    def input(self) -> str:
+        """The instruction's own input, or that of the first example."""
+        return self.instruction.input or (self.examples[0].input if self.examples else "")
+
+
+@dataclass(slots=True)
+class Turn:
+    """Whatever a turn of a run came to. run: its name. dropped: what belongs to no instruction."""
+
+    run: str
+    tasks: dict[str, Task] = field(default_factory=dict)  # by the instruction's id
+    dropped: list[Rejected] = field(default_factory=list)
+
+
+class PartialRun:
+    """A run directory that is merged. Raises UserError if the directory cannot be read so."""
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+        try:
+            record = json.loads((self.path / "run.json").read_bytes())
+            self.config: Mapping[str, Any] = record["config"]
+            self.recipe = str(record.get("recipe", "self-instruct"))
+            self.shard = Shard.of(str(self.config.get("shard", "")))
+            self._seed = int(self.config["seed"])
+            end = json.loads((self.path / "checkpoint.json").read_bytes())["end"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(
+                f"{path}: no run that can be merged (run.json or checkpoint.json is missing or "
+                "damaged); name the directories of finished runs"
+            ) from None
+        if end is None:
+            raise UserError(
+                f"{path}: the run is not finished; go on with 'selfinstruct resume {path}', or "
+                "leave the run out"
+            )
+        for name in _FILES:
+            if not (self.path / name).is_file():
+                raise UserError(
+                    f"{self.path / name}: is missing; 'selfinstruct resume {path} --repair' "
+                    "builds it anew"
+                )
+
+    @property
+    def name(self) -> str:
+        """Its shard, such as 3/64, or its seed."""
+        is_whole = self.shard.count == 1
+        return f"seed {self._seed}" if is_whole else f"{self.shard.rank}/{self.shard.count}"
+
+    @property
+    def order(self) -> tuple[int, int, int, str]:
+        """Decides its place among the runs, however they were named."""
+        return self.shard.count, self.shard.rank, self._seed, self.fingerprint
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of its three files, in hex."""
+        digest = hashlib.sha256()
+        for name in _FILES:
+            with (self.path / name).open("rb") as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+            digest.update(b"\0")
+        return digest.hexdigest()
+
+    def layout(self) -> Layout:
+        """The fields of chats that its examples have."""
+        with (self.path / "examples.jsonl").open("rb") as file:
+            record = json.loads(file.readline() or b"{}")
+        is_text = isinstance(record.get("history"), str)
+        return Layout("system" in record, "history" in record, history_is_text=is_text)
+
+    def __iter__(self) -> Iterator[Turn]:
+        """The turns in order. The three files are read side by side."""
+        with ExitStack() as files:
+            instructions, examples, dropped = (
+                _Reader(files.enter_context((self.path / name).open("rb")), turn_of)
+                for name, turn_of in zip(_FILES, _TURNS, strict=True)
+            )
+            while True:
+                readers = (instructions, examples, dropped)
+                turns = [each.turn for each in readers if not each.is_at_end]
+                if not turns:
+                    return
+                yield self._turn(min(turns), *readers)
+
+    def _turn(self, at: int, instructions: _Reader, examples: _Reader, dropped: _Reader) -> Turn:
+        turn = Turn(self.name)
+        for record in instructions.of(at):
+            instruction = Instruction.from_record(record)
+            turn.tasks[instruction.id] = Task(instruction)
+        for record in examples.of(at):
+            example = Example.from_record(record)
+            turn.tasks[example.provenance["instruction_id"]].examples.append(example)
+        for record in dropped.of(at):
+            rejected = Rejected.from_record(record)
+            task = turn.tasks.get(rejected.instruction_id or "")
+            (turn.dropped if task is None else task.dropped).append(rejected)
+        return turn
+
+
+class _Reader:
+    """The records of a file, turn by turn. Raises UserError at a line that is none."""
+
+    def __init__(self, file: BinaryIO, turn_of: Callable[[dict[str, Any]], int]) -> None:
+        self._path, self._turn_of = Path(file.name), turn_of
+        self._lines = enumerate(file, 1)
+        self._record: dict[str, Any] | None = None
+        self.turn = -1
+        self._advance()
+
+    @property
+    def is_at_end(self) -> bool:
+        return self._record is None
+
+    def of(self, turn: int) -> Iterator[dict[str, Any]]:
+        """The records of a turn, which are the next ones, if there are any."""
+        while self._record is not None and self.turn <= turn:
+            record = self._record
+            self._advance()
+            yield record
+
+    def _advance(self) -> None:
+        number, line = next(self._lines, (0, b""))
+        try:
+            self._record = json.loads(line) if line else None
+            self.turn = -1 if self._record is None else int(self._turn_of(self._record))
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f"{self._path}:{number}: damaged; 'selfinstruct resume {self._path.parent} "
+                "--repair' builds the file anew"
+            ) from None
+
+
+def read_runs(paths: Sequence[str]) -> list[PartialRun]:
+    """The runs to merge, in their fixed order. Raises UserError."""
+    runs = sorted((PartialRun(path) for path in dict.fromkeys(paths)), key=lambda run: run.order)
+    for earlier, run in pairwise(runs):
+        if run.recipe != earlier.recipe:
+            raise UserError(
+                f"{run.path}: is of the recipe {run.recipe}, and {earlier.path} of "
+                f"{earlier.recipe}; 'selfinstruct mix' puts different datasets together"
+            )
+        if run.fingerprint == earlier.fingerprint:
+            raise UserError(f"{run.path}: is the same as {earlier.path}; name each run once")
+    return runs
