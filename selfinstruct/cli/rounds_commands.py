@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,9 @@ def workers(
     from selfinstruct.asking import settings
     from selfinstruct.asking.ray_workers import Pool, answer_on
     from selfinstruct.asking.workers import answer
-    from selfinstruct.errors import Interrupted, UserError
+    from selfinstruct.errors import Interrupted
 
-    for directory in directories:
-        if not directory.is_dir():
-            raise UserError(f"{directory}: no such folder; name a run that asks --by-files")
+    _check_folders(directories)
     given_settings = {name: value for name, value in given.items() if value not in (None, ())}
     config = settings.fresh(Endpoint, given_settings)
     seconds = None if max_hours is None else max_hours * 3600
@@ -101,6 +100,14 @@ def workers(
         sys.exit(stop.code)
     failed = f", {done.failed:,} requests refused for good" if done.failed else ""
     show([f"{done.replies:,} replies to {done.files:,} files of requests{failed}"])
+
+
+def _check_folders(directories: Sequence[Path]) -> None:
+    from selfinstruct.errors import UserError
+
+    for directory in directories:
+        if not directory.is_dir():
+            raise UserError(f"{directory}: no such folder; name a run that asks --by-files")
 
 
 def _notice(text: str) -> None:

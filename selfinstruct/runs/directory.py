@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from selfinstruct import __version__
+from selfinstruct.asking.changes import changes
 from selfinstruct.asking.config import Config
-from selfinstruct.asking.endpoint import changes
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError

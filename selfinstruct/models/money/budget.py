@@ -102,12 +102,9 @@ class Budget:
         return most
 
     async def reserve_in_batch(self, request: Request, *, is_discounted: bool = True) -> Usage:
-        """As `reserve`, without the ledger. is_discounted: at the batch price.
-
-        A batch is written down as a whole (models/batch/submission.py).
-        """
-        most = worst(request, self._excess)
-        most = most.in_batch() if is_discounted else most
+        """As `reserve`, for a batch, which is written down as a whole. is_discounted: at its price."""
+        live = worst(request, self._excess)
+        most = live.in_batch() if is_discounted else live
         await self._take_room(most, self.meter.other(request.model))
         return most
 
