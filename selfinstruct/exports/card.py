@@ -12,8 +12,8 @@ from dataclasses import fields
 from typing import Any
 
 from selfinstruct import __version__
+from selfinstruct.asking.changes import free_names
 from selfinstruct.asking.config import Config
-from selfinstruct.asking.endpoint import free_names
 from selfinstruct.exports.selection import Selection, names_of
 from selfinstruct.exports.style import Style
 from selfinstruct.exports.tally import Tally
