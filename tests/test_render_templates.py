@@ -334,6 +334,7 @@ def test_a_plain_text_shows_labels_by_name_and_fields_of_any_name() -> None:
     assert why_not(pattern, {**row, "who": {}}, [feature]) == "undefined"
     assert why_not(pattern, {**row, "label": 7}, [feature]) == "no_label"
     assert why_not(pattern, {**row, "who": {"name": None}}, [feature]) == "missing_value"
+    assert why_not(pattern, {**row, "text": ["a", "b"]}, [feature]) == "no_text"
 
 
 @pytest.mark.parametrize("text", ["no target", "a\n--- target\nb\n--- target\nc"])

@@ -231,10 +231,19 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(value, Undefined):
             self._check_known(value)
             return str(value)
-        if value is None and self.is_strict:
-            raise Stopped("missing_value", "a value that is printed is null in this row")
+        if self.is_strict:
+            self._check_text(value)
         self.work.make_room(self.work.size_of(value))
         return str(value)
+
+    @staticmethod
+    def _check_text(value: Any) -> None:
+        """Raises Stopped for a value that has no text of its own."""
+        if value is None:
+            raise Stopped("missing_value", "a value that is printed is null in this row")
+        if isinstance(value, (list, tuple, dict)):
+            kind = "an object" if isinstance(value, dict) else "a list"
+            raise Stopped("no_text", f"{kind} has no text: print its parts, or join(', ')")
 
     def _check_known(self, value: Undefined) -> None:
         if isinstance(value, Missing):

@@ -79,5 +79,12 @@ class Render(Recipe):
         if unlicensed := [each.name for each in datasets if not each.card.license]:
             yield f"no licence is known of {', '.join(unlicensed)}; see to that before you share"
         for dataset in datasets:
+            unnamed = [
+                feature.name
+                for feature in dataset.features
+                if feature.kind == "class_label" and not feature.labels
+            ]
+            if unnamed:
+                yield f"{dataset.name}: no names of the labels in {', '.join(unnamed)}: numbers stand"
             if dataset.unused:
                 yield f"{dataset.name}: files in no split, not used: {', '.join(dataset.unused)}"
