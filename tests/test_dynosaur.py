@@ -330,8 +330,17 @@ def test_a_limit_draws_rows_from_all_over_the_dataset(tmp_path: Path) -> None:
     outputs = ["a"] * 500 + ["b"] * 500
     found = decided(tmp_path, outputs, per_task=100)
     assert found.rows == 100 and found.labels == ("a", "b")
-    assert decided(tmp_path, outputs, per_task=100, seed=1).below != found.below
+    assert decided(tmp_path, outputs, per_task=100, seed=1).used != found.used
+    assert 30 < sum(number <= 500 for number in found.used) < 70
     assert decided(tmp_path, outputs, per_dataset=30).rows == 30
+
+
+def test_equal_examples_are_drawn_once(tmp_path: Path) -> None:
+    rows = [{"town": f"town {at % 9}", "land": "abc"[at % 9 // 3]} for at in range(300)]
+    task = Task("Tell the land.", ("town",), "land", "aware")
+    place = open_dataset(str(written(tmp_path, rows)))
+    [found] = organised(place, [task], DynosaurConfig(model="scripted", per_task=50))
+    assert found.used == tuple(range(1, 10))
 
 
 def test_a_list_of_tasks_asks_no_model(tmp_path: Path) -> None:

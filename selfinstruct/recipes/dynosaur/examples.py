@@ -9,7 +9,7 @@ from itertools import islice
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.recipes import Outcome
-from selfinstruct.recipes.dynosaur.organising import drawn, pair_of, salt_of
+from selfinstruct.recipes.dynosaur.organising import pair_of
 from selfinstruct.recipes.dynosaur.settings import DynosaurConfig
 from selfinstruct.recipes.dynosaur.tasks import Task, task_of
 from selfinstruct.records.datasets import BadRow, Dataset, Row
@@ -23,19 +23,18 @@ class Admitted:
 
     instruction: Instruction
     task: Task
-    salt: int
-    below: int | None
+    rows: frozenset[int] | None  # the numbers of its rows; None for all
 
     def uses(self, row: int) -> bool:
-        return self.below is None or drawn(row, self.salt) <= self.below
+        return self.rows is None or row in self.rows
 
 
-def admitted_of(instruction: Instruction, dataset: Dataset, config: DynosaurConfig) -> Admitted:
+def admitted_of(instruction: Instruction) -> Admitted:
     """The task of a committed instruction, the same live and resumed."""
     assert instruction.source is not None
-    task = task_of(instruction.source)
-    below = instruction.source.get("below")
-    return Admitted(instruction, task, salt_of(config.seed, dataset, task), below)
+    rows = instruction.source.get("rows")
+    used = frozenset(rows) if rows is not None else None
+    return Admitted(instruction, task_of(instruction.source), used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class Part:
         provenance = {
             "instruction_id": instruction.id,
             "turn": instruction.turn,
-            "model": config.model if config.asked else "none",
+            "model": config.model if config.questions else "none",
             "dataset": self.dataset.name,
             "split": self.dataset.split,
             "license": self.dataset.card.license,

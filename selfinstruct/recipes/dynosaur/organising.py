@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from heapq import heappush, heapreplace
 from typing import Any
 
@@ -20,8 +21,8 @@ from selfinstruct.recipes.dynosaur.tasks import Dropped, Task
 from selfinstruct.records.datasets import Dataset, Row
 from selfinstruct.seeding import sampling_seed
 
-_MASK = (1 << 64) - 1
 _SHARE = 4  # rows for each label at least, on average
+_COMPARED = 300  # characters of an output that tell it from others
 _LONGEST_LABEL = 15  # characters, up to which labels are listed in the instruction
 
 
@@ -29,14 +30,14 @@ _LONGEST_LABEL = 15  # characters, up to which labels are listed in the instruct
 class Organised:
     """A task with the facts of its used rows. reason: why it is dropped.
 
-    labels: in sorted order, of a classification. below: the draw up to which rows are used; None
-    where all are.
+    rows: how many are used. labels: in sorted order, of a classification. used: the numbers of the
+    rows; None for all.
     """
 
     task: Task
     rows: int
     labels: tuple[str, ...] = ()
-    below: int | None = None
+    used: tuple[int, ...] | None = None
     reason: str | None = None
 
     @property
@@ -69,7 +70,7 @@ def _names_all(text: str, labels: Sequence[str]) -> bool:
 def organised(dataset: Dataset, tasks: Sequence[Task], config: DynosaurConfig) -> list[Organised]:
     """Decides on the tasks of a dataset in one pass. Raises UserError if that cannot be read."""
     uses = [
-        _Use(task, salt_of(config.seed, dataset, task), limit, config.most_labels)
+        _Use(task, _salt_of(config.seed, dataset, task), limit, config.most_labels)
         for task, limit in zip(tasks, _limits(config, len(tasks)), strict=True)
     ]
     for row in dataset:
@@ -90,40 +91,51 @@ def _limits(config: DynosaurConfig, tasks: int) -> Iterator[int]:
 
 @dataclass(slots=True)
 class _Use:
-    """A task's rows: all, or those of the lowest draws."""
+    """A task's rows: all, or those of the lowest draws, each pair of input and output once."""
 
     task: Task
-    salt: int
+    salt: bytes
     limit: int
     most_labels: int
     rows: int = 0
     labels: Counter[str] = field(default_factory=Counter)  # up to one too many
-    chosen: list[tuple[int, str]] = field(default_factory=list)  # negative draws, outputs
+    chosen: dict[int, tuple[int, str]] = field(default_factory=dict)  # rows and outputs by draw
+    draws: list[int] = field(default_factory=list)  # of the chosen, negative: the highest is first
 
     def take(self, row: Row) -> None:
+        if self.limit:
+            self._draw(row)
+            return
         values = used_values(row.fields, self.task.inputs, self.task.output)
         if isinstance(values, str):
             return
         self.rows += 1
-        output = values[-1][: _LONGEST_LABEL * 20]
-        if self.limit:
-            entry = (-drawn(row.number, self.salt), output)
-            if len(self.chosen) < self.limit:
-                heappush(self.chosen, entry)
-            elif entry > self.chosen[0]:
-                heapreplace(self.chosen, entry)
-        elif len(self.labels) <= self.most_labels or output in self.labels:
+        output = values[-1][:_COMPARED]
+        if len(self.labels) <= self.most_labels or output in self.labels:
             self.labels[output] += 1
+
+    def _draw(self, row: Row) -> None:
+        pair = pair_of(row.fields, self.task.inputs, self.task.output)
+        if isinstance(pair, str):
+            return
+        draw = _drawn(pair, self.salt)
+        if draw in self.chosen or (len(self.draws) == self.limit and -draw <= self.draws[0]):
+            return
+        self.chosen[draw] = row.number, pair[1][:_COMPARED]
+        if len(self.draws) < self.limit:
+            heappush(self.draws, -draw)
+        else:
+            del self.chosen[-heapreplace(self.draws, -draw)]
 
     def decided(self, config: DynosaurConfig) -> Organised:
         if self.limit:
-            self.labels.update(output for _, output in self.chosen)
-        below = -self.chosen[0][0] if self.limit and self.rows > self.limit else None
-        rows = min(self.rows, self.limit) if self.limit else self.rows
-        few = len(self.labels) <= min(self.most_labels, max(1, rows // _SHARE))
-        reason = "no_rows" if not rows else self._why_not(rows, config) if few else None
+            self.rows = len(self.chosen)
+            self.labels.update(output for _, output in self.chosen.values())
+        few = len(self.labels) <= min(self.most_labels, max(1, self.rows // _SHARE))
+        reason = "no_rows" if not self.rows else self._why_not(self.rows, config) if few else None
         labels = tuple(sorted(self.labels)) if few and reason is None else ()
-        return Organised(self.task, rows, labels, below, reason)
+        used = tuple(sorted(number for number, _ in self.chosen.values())) if self.limit else None
+        return Organised(self.task, self.rows, labels, used, reason)
 
     def _why_not(self, rows: int, config: DynosaurConfig) -> str | None:
         """The reason to drop a classification, by shares of the used rows."""
@@ -152,16 +164,14 @@ def used_values(fields: Mapping[str, Any], inputs: Sequence[str], output: str) -
     return "output_equals_input" if is_same else values
 
 
-def salt_of(seed: int, dataset: Dataset, task: Task) -> int:
-    """An odd number of the task's own, so that tasks draw different rows."""
+def _salt_of(seed: int, dataset: Dataset, task: Task) -> bytes:
+    """A key of the task's own, so that tasks draw different rows."""
     inputs, output = task.fields
     place = (dataset.fingerprint, *inputs, output, task.instruction)
-    return 2 * sampling_seed(seed, "rows", *place) + 1
+    return sampling_seed(seed, "rows", *place).to_bytes(8, "big")
 
 
-def drawn(row: int, salt: int) -> int:
-    """The draw of a row for a task: a number of 64 bits that looks random (splitmix64)."""
-    mixed = (row * 0x9E3779B97F4A7C15 + salt * 0xD1342543DE82EF95) & _MASK
-    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
-    return mixed ^ (mixed >> 31)
+def _drawn(pair: tuple[str, str], salt: bytes) -> int:
+    """The draw of an example for a task: a number of 64 bits. Equal examples have equal draws."""
+    text = f"{len(pair[0])}:{pair[0]}{pair[1]}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8, key=salt).digest(), "big")

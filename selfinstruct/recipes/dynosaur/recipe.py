@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from selfinstruct.asking.stage import Ask, Question
-from selfinstruct.data.examples import Rejected
+from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
 from selfinstruct.recipes.dynosaur.examples import Admitted, Part, admitted_of, parts_of
@@ -58,7 +58,7 @@ class Dynosaur(Recipe):
 
     @classmethod
     def questions_of(cls, config: Any) -> Sequence[Question]:
-        return tuple(QUESTIONS[name] for name in config.asked)
+        return tuple(QUESTIONS[name] for name in config.questions)
 
     @classmethod
     def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
@@ -98,8 +98,8 @@ class Dynosaur(Recipe):
         for listed in self.materials.listed[at]:
             tasks.take([listed.task], "list", listed.name)
         shown = fields.for_prompt(dataset)
-        asked = [ask(stage, f"t{at}", shown) for stage in self.config.asked]
-        for stage, reply in zip(self.config.asked, await asyncio.gather(*asked), strict=True):
+        asked = [ask(stage, f"t{at}", shown) for stage in self.config.questions]
+        for stage, reply in zip(self.config.questions, await asyncio.gather(*asked), strict=True):
             dropped += dropped_replies(stage, at, reply)
             tasks.take(reply.parsed.tasks, stage)
         return tasks, dropped
@@ -114,18 +114,22 @@ class Dynosaur(Recipe):
                     similar = self._index.texts()[position]
                     return draft.task.dropped("similar_across", similar, score).rejected(at)
         dataset = self.materials.datasets[at]
-        source = source_of(draft.task, dataset.name, draft.labels, draft.below)
+        source = source_of(draft.task, dataset.name, draft.labels, draft.used)
         texts = (f"i{self._count + 1:06d}", draft.instruction, at, ())
         instruction = Instruction(*texts, draft.is_classification, source=source)
         self._take(at, instruction)
         return instruction
 
     def _take(self, at: int, instruction: Instruction) -> None:
-        admitted = admitted_of(instruction, self.materials.datasets[at], self.config)
+        admitted = admitted_of(instruction)
         self._admitted.setdefault(at, []).append(admitted)
         self._index.add(admitted.task.instruction)
         self._owners.append(at)
         self._count += 1
+
+    def why_not_mended(self, example: Example) -> str | None:
+        """An output is a value of the row, and no other is right."""
+        return "not_of_the_row"
 
     def restore(self, instructions: Iterable[Instruction], ended: int) -> int:
         for instruction in instructions:
@@ -141,12 +145,12 @@ class Dynosaur(Recipe):
 
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
         asked = len(self.materials.datasets) * (1.0 if lucky else 1.1)
-        return dict.fromkeys(self.config.asked, asked)
+        return dict.fromkeys(self.config.questions, asked)
 
     def specimens(self) -> Mapping[str, Mapping[str, object]]:
         dataset = self.materials.datasets[0]
         shown = fields_of(dataset, self.config.seed).for_prompt(dataset)
-        return dict.fromkeys(self.config.asked, shown)
+        return dict.fromkeys(self.config.questions, shown)
 
     def typical(self) -> int:
         return self.materials.typical(self.config)

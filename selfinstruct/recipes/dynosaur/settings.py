@@ -98,7 +98,7 @@ class DynosaurConfig(Config):
     )
 
     @property
-    def asked(self) -> tuple[str, ...]:
+    def questions(self) -> tuple[str, ...]:
         """The names of the questions of a run with these settings."""
         if self.tasks:
             return ()

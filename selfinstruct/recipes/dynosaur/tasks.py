@@ -151,10 +151,12 @@ def _plain(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", text.casefold()))
 
 
-def source_of(task: Task, dataset: str, labels: Sequence[str], below: int | None) -> dict[str, Any]:
+def source_of(
+    task: Task, dataset: str, labels: Sequence[str], used: Sequence[int] | None
+) -> dict[str, Any]:
     """For instructions.jsonl: everything that the examples of a task are made of.
 
-    text: the instruction as it was proposed. below: see organising.py.
+    text: the instruction as it was proposed. used: the numbers of its rows; None for all.
     """
     record: Mapping[str, Any] = {
         "dataset": dataset,
@@ -164,7 +166,7 @@ def source_of(task: Task, dataset: str, labels: Sequence[str], below: int | None
         "origin": task.origin,
         "task_name": task.name or None,
         "labels": list(labels) or None,
-        "below": below,
+        "rows": list(used) if used is not None else None,
     }
     return {name: value for name, value in record.items() if value is not None}
 
