@@ -84,6 +84,11 @@ class Config(Endpoint):
         return self.n or sys.maxsize
 
     @property
+    def asked(self) -> str:
+        """The models that are asked, for a person."""
+        return ", ".join(self.models) if self.STAGES else "none"
+
+    @property
     def method(self) -> str:
         """How the data is made, in a few words for a person."""
         return f"recipe {self.recipe}"

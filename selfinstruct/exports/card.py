@@ -41,7 +41,7 @@ def card(
 ) -> str:
     """The card as Markdown. command: the options of the export, without DIR and --out."""
     parts = [
-        _front_matter(name, license, tallies),
+        _front_matter(name, license, tallies, selection.runs),
         [f"# {_plain(name)}", "", _opening(selection.runs, tallies)],
         ["## Splits", "", *_statistics(tallies)],
         ["## Columns", "", *_columns(style)],
@@ -56,7 +56,10 @@ def card(
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def _front_matter(name: str, license: str, tallies: Mapping[str, Tally]) -> list[str]:
+def _front_matter(
+    name: str, license: str, tallies: Mapping[str, Tally], runs: Sequence[RunView]
+) -> list[str]:
+    is_synthetic = any(run.config.STAGES for run in runs)
     rows = sum(tally.rows for tally in tallies.values())
     size = next((label for bound, label in _SIZES if rows < bound), "n>10M")
     lines = [
@@ -68,9 +71,9 @@ def _front_matter(name: str, license: str, tallies: Mapping[str, Tally]) -> list
         "size_categories:",
         f"- {size}",
         "tags:",
-        "- synthetic",
+        *(["- synthetic"] if is_synthetic else []),
         "- instruction-tuning",
-        "- self-instruct",
+        *(["- self-instruct"] if is_synthetic else []),
         "configs:",
         "- config_name: default",
         "  data_files:",
@@ -81,9 +84,11 @@ def _front_matter(name: str, license: str, tallies: Mapping[str, Tally]) -> list
 
 
 def _opening(runs: Sequence[RunView], tallies: Mapping[str, Tally]) -> str:
-    named = set().union(*(tally.models for tally in tallies.values()))
+    named = set().union(*(tally.models for tally in tallies.values())) - {"none", "unknown"}
+    if not named and not any(run.config.STAGES for run in runs):
+        return f"Instructions with outputs, put together with selfinstruct {__version__}. No model was asked."
     models = ", ".join(
-        f"`{_plain(model)}`" for model in sorted(named or {run.config.model for run in runs})
+        f"`{_plain(model)}`" for model in sorted(named or {run.config.asked for run in runs})
     )
     if all(run.record.get("seeds") for run in runs):  # the instructions grew from seeds
         made = (
@@ -142,7 +147,7 @@ def _recipe(runs: Sequence[RunView]) -> Iterator[str]:
         prints = {"seed tasks": run.record.get("seeds"), **run.record.get("prompts", {})}
         fingerprints = [f"{name} {value}" for name, value in prints.items() if value]
         facts = [
-            f"model {run.config.model}, {run.method}, seed {run.config.seed}",
+            f"model {run.config.asked}, {run.method}, seed {run.config.seed}",
             f"selfinstruct {run.record.get('selfinstruct')}, Python {run.record.get('python')}",
             f"fingerprints: {', '.join(fingerprints)}",
             *(f"changed on the way: {change}" for change in run.record.get("changes", [])),
@@ -166,11 +171,12 @@ def _options(config: Config) -> Iterator[str]:
     for name, value in config.basis.items():
         yield from (f"--{name.replace('_', '-')}", str(value))
     left_out = free_names(type(config)) | _PRIVATE | set(config.basis) | {"decodings"}
+    left_out |= set() if config.STAGES else {"model"}
     for each in fields(config):
         value = getattr(config, each.name)
         if each.name in left_out or value == getattr(usual, each.name):
             continue
-        flag = f"--{each.name.replace('_', '-')}"
+        flag = each.metadata.get("flag") or f"--{each.name.replace('_', '-')}"
         if value is True:
             yield flag
         else:

@@ -89,9 +89,12 @@ def lines(inputs: Inputs, *, done: int) -> Iterator[str]:
     there = f" ({done:,} of {wanted:,} are there already)" if done else ""
     yield f"plan: {'' if known else 'about '}{left:,} examples{there}"
     where = f" at {config.addresses}" if config.base_url else ""
-    names = ", ".join(config.models)
-    yield f"  model        {names}{where}, --api {config.api}, {config.method}"
+    interface = f", --api {config.api}" if config.STAGES else ""
+    yield f"  model        {config.asked}{where}{interface}, {config.method}"
     yield from recipe.described()
+    if first is None and not well.requests:
+        yield "no model is asked"
+        return
     for stage in well.requests:
         yield f"  {stage:<12} {well.requests[stage]:>11,} to {badly.requests[stage]:,} requests"
     total = [sum(each.requests.values()) for each in (well, badly)]

@@ -148,7 +148,7 @@ def read_status(directory: Path) -> Status:
         directory=str(directory),
         state="running" if owner else "finished" if is_done else "stopped",
         owner=owner,
-        model=", ".join(config.models) + (f" at {config.addresses}" if config.base_url else ""),
+        model=config.asked + (f" at {config.addresses}" if config.base_url else ""),
         method=config.method,
         items=config.items,
         examples=examples,

@@ -217,7 +217,7 @@ def _measure(
     labels = count_labels(view.examples())
     return Stats(
         name=view.directory.resolve().name,
-        model=config.model,
+        model=config.model if config.STAGES else config.asked,
         method=view.method,
         version=str(view.record.get("selfinstruct", "")),
         threshold=threshold,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from selfinstruct.asking.config import Config
@@ -24,7 +24,10 @@ class ImportConfig(Config):
 
     sources: tuple[str, ...] = setting((), "Files and runs.", free=True)  # fingerprinted
     fields: tuple[str, ...] = setting((), "Which column is which, as instruction=question.")
-    shape: str = setting("", "The shape of the records; empty: as each record shows.")
+    shape: str = field(
+        default="",  # as each record shows
+        metadata={"help": "The shape of the records.", "flag": "--as"},
+    )
     drop: tuple[str, ...] = setting(
         (),
         "Drop chats as published scripts do.",
