@@ -220,6 +220,28 @@ def test_the_filters_name_their_reasons_in_the_paper_s_order() -> None:
     assert found.kept[-1].output == "town"
 
 
+def test_instructions_are_compared_across_datasets_on_request(
+    places: list[Path], tmp_path: Path
+) -> None:
+    tasks = [
+        {
+            "task_name": name,
+            "instruction": "Answer the question about a person.",
+            "input_fields": ["question"],
+            "output_field": ["answer"],
+        }
+        for name in ("quiz", "quiz0")
+    ]
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+    words = (*places[1:3], "--tasks", tmp_path / "tasks.json")
+    dynosaur(*words, "--out", tmp_path / "both").done()
+    assert len(lines_of(tmp_path / "both" / "instructions.jsonl")) == 2
+    dynosaur(*words, "--novelty-across", 0.9, "--out", tmp_path / "first").done()
+    assert len(lines_of(tmp_path / "first" / "instructions.jsonl")) == 1
+    [line] = lines_of(tmp_path / "first" / "rejected.jsonl")
+    assert (line["reason"], line["similarity"]) == ("similar_across", 1.0)
+
+
 @pytest.mark.parametrize(
     ("reply", "wanted"),
     [

@@ -14,10 +14,11 @@ from hashlib import blake2b
 from heapq import heappush, heapreplace
 from typing import Any
 
+from selfinstruct.data.tasks import Instruction
 from selfinstruct.recipes.dynosaur.fields import is_single, is_usable
 from selfinstruct.recipes.dynosaur.rendering import input_of, text_of, values_of
 from selfinstruct.recipes.dynosaur.settings import DynosaurConfig
-from selfinstruct.recipes.dynosaur.tasks import Dropped, Task
+from selfinstruct.recipes.dynosaur.tasks import Dropped, Task, source_of
 from selfinstruct.records.datasets import Dataset, Row
 from selfinstruct.seeding import sampling_seed
 
@@ -52,6 +53,11 @@ class Organised:
     def instruction(self) -> str:
         """The text of the instruction with the label space."""
         return with_labels(self.task.instruction, self.labels)
+
+    def committed(self, id: str, at: int, dataset: str) -> Instruction:
+        """The line in instructions.jsonl."""
+        source = source_of(self.task, dataset, self.labels, self.used)
+        return Instruction(id, self.instruction, at, (), self.is_classification, source=source)
 
 
 def with_labels(text: str, labels: Sequence[str]) -> str:

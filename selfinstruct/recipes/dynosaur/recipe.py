@@ -30,9 +30,8 @@ from selfinstruct.recipes.dynosaur.fields import Fields, fields_of
 from selfinstruct.recipes.dynosaur.materials import Annotated, read_materials
 from selfinstruct.recipes.dynosaur.organising import Organised, organised
 from selfinstruct.recipes.dynosaur.settings import QUESTIONS, DynosaurConfig
-from selfinstruct.recipes.dynosaur.tasks import TaskFilter, source_of
+from selfinstruct.recipes.dynosaur.tasks import OtherDatasets, TaskFilter
 from selfinstruct.records.datasets import Dataset
-from selfinstruct.similarity import RougeIndex
 
 _AHEAD = 4  # parts of rows that are read before they are committed
 
@@ -53,8 +52,7 @@ class Dynosaur(Recipe):
         super().__init__(config, materials)
         self._admitted: dict[int, list[Admitted]] = {}  # by the number of their dataset
         self._count = 0
-        self._index = RougeIndex("unicode")
-        self._owners: list[int] = []  # the numbers of the datasets of the texts in the index
+        self._others = OtherDatasets(config.novelty_across)
 
     @classmethod
     def questions_of(cls, config: Any) -> Sequence[Question]:
@@ -73,17 +71,14 @@ class Dynosaur(Recipe):
         """Rows are read when every task is known."""
         return max(len(self.materials.datasets) - ended, 0) or _AHEAD
 
-    # ------------------------------------------------ tasks of a dataset
-
     async def draft(self, at: int, item: int | Part, ask: Ask) -> Sequence[Any]:
         if isinstance(item, Part):
             return [item]
         dataset = self.materials.datasets[item]
         fields = await asyncio.to_thread(fields_of, dataset, self.config.seed)
         if len(fields.offered) < 2:
-            return [
-                Rejected("read", "instance", "too_few_fields", at, fields.in_words(dataset.name))
-            ]
+            words = fields.in_words(dataset.name)
+            return [Rejected("read", "instance", "too_few_fields", at, words)]
         tasks, dropped = await self._proposed(at, dataset, fields, ask)
         found = await asyncio.to_thread(organised, dataset, tasks.kept, self.config)
         unused = [each.dropped for each in found if each.reason is not None]
@@ -107,24 +102,18 @@ class Dynosaur(Recipe):
     def admit(self, at: int, draft: Organised | Part) -> Any:
         if isinstance(draft, Part):
             return draft
-        text = draft.task.instruction
-        if self.config.novelty_across < 1:
-            for position, score in self._index.matches(text, above=self.config.novelty_across):
-                if self._owners[position] != at:
-                    similar = self._index.texts()[position]
-                    return draft.task.dropped("similar_across", similar, score).rejected(at)
-        dataset = self.materials.datasets[at]
-        source = source_of(draft.task, dataset.name, draft.labels, draft.used)
-        texts = (f"i{self._count + 1:06d}", draft.instruction, at, ())
-        instruction = Instruction(*texts, draft.is_classification, source=source)
+        dropped = self._others.why_not(at, draft.task)
+        if dropped is not None:
+            return dropped.rejected(at)
+        name = self.materials.datasets[at].name
+        instruction = draft.committed(f"i{self._count + 1:06d}", at, name)
         self._take(at, instruction)
         return instruction
 
     def _take(self, at: int, instruction: Instruction) -> None:
         admitted = admitted_of(instruction)
         self._admitted.setdefault(at, []).append(admitted)
-        self._index.add(admitted.task.instruction)
-        self._owners.append(at)
+        self._others.add(at, admitted.task)
         self._count += 1
 
     def why_not_mended(self, example: Example) -> str | None:
@@ -135,8 +124,6 @@ class Dynosaur(Recipe):
         for instruction in instructions:
             self._take(instruction.turn, instruction)
         return self._count
-
-    # ------------------------------------------------ examples
 
     async def fill(self, at: int, admitted: Instruction | Part, ask: Ask) -> Sequence[Outcome]:
         if isinstance(admitted, Instruction):

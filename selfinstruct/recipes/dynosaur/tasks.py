@@ -10,7 +10,7 @@ from typing import Any
 from selfinstruct.data.examples import Rejected
 from selfinstruct.parsing.field_tasks import FieldTask
 from selfinstruct.recipes.dynosaur.fields import Fields
-from selfinstruct.similarity import rouge_l, tokens
+from selfinstruct.similarity import RougeIndex, rouge_l, tokens
 
 # The end of an instruction of the published list, whose labels may be others than those here.
 _PUBLISHED_LABELS = re.compile(r"\s*Answers must be one of [^\n]*?\.?\s*\Z")
@@ -130,6 +130,30 @@ class TaskFilter:
                 score = similarity(kept.instruction, task.instruction)
                 if score > self._novelty:
                     return "similar", kept.instruction, score
+        return None
+
+
+class OtherDatasets:
+    """The admitted instructions, for the novelty of an instruction across datasets."""
+
+    def __init__(self, novelty: float) -> None:
+        """novelty: the bound on ROUGE-L; 1: nothing is compared."""
+        self._novelty = novelty
+        self._index = RougeIndex("unicode")
+        self._owners: list[int] = []  # the numbers of the datasets of the texts in the index
+
+    def add(self, dataset: int, task: Task) -> None:
+        if self._novelty < 1:
+            self._index.add(task.instruction)
+            self._owners.append(dataset)
+
+    def why_not(self, dataset: int, task: Task) -> Dropped | None:
+        """The task as dropped, if an instruction of another dataset resembles it."""
+        if self._novelty == 1:
+            return None
+        for position, score in self._index.matches(task.instruction, above=self._novelty):
+            if self._owners[position] != dataset:
+                return task.dropped("similar_across", self._index.texts()[position], score)
         return None
 
 
