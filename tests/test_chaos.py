@@ -68,6 +68,10 @@ def test_runs_killed_again_and_again_end_as_if_nothing_had_happened() -> None:
         ("--kills", 100),
         ("--kills", 20, "--runs", 2, "--preset", "paper", "--n", 150, "--seed", 1),
         ("--kills", 20, "--runs", 2, "--command", "respond", "--n", 150, "--seed", 2),
+        *(
+            ("--kills", 3, "--runs", 1, "--n", 30, "--command", command)
+            for command in ("unnatural", "evolve", "paraphrase", "invert", "constrain")
+        ),
     ],
 )
 def test_many_kills_change_nothing(options: tuple[object, ...]) -> None:

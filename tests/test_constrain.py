@@ -16,6 +16,7 @@ from selfinstruct.adherence.catalogue import CONSTRAINTS, imposed
 from selfinstruct.adherence.choice import chosen_types, constraints_for, lost_constraint
 from selfinstruct.adherence.combinations import REPEAT
 from selfinstruct.models import Completion
+from selfinstruct.parsing.answer import output_in_json
 
 MODEL = ("--model", "scripted")
 TASKS = (
@@ -172,6 +173,29 @@ def test_replies_in_json_are_read(form: str, tmp_path: Path) -> None:
     assert not [line for line in examples if '"rules"' in line["instruction"]]
     assert any("That matters to me." in line["instruction"] for line in examples)
     invoke("verify", out).done()
+
+
+@pytest.mark.parametrize(
+    ("reply", "text", "reason"),
+    [
+        ('{"output": "A moon."}', "A moon.", None),
+        ('{"result": "A moon."}', "A moon.", None),
+        ('```json\n{"output": "A moon.", "why": "b"}\n```', "A moon.", None),
+        ('Here you are:\n{"output": "A moon."}', "A moon.", None),
+        ('{"output": "{\\"answer\\": 1}"}', '{"answer": 1}', None),
+        ("A moon.", "A moon.", None),
+        ("{'output': 'A moon.'}", "", "broken_json"),
+        ('{"output": "A mo', "", "broken_json"),
+        ('{"output": 7}', "", "broken_json"),
+        ('{"a": "b", "c": "d"}', "", "broken_json"),
+        ('{"output": "a"}\n{"output": "b"}', "", "broken_json"),
+        ('{"output": " "}', "", "empty_reply"),
+        ("", "", "empty_reply"),
+    ],
+)
+def test_an_answer_in_json_is_read(reply: str, text: str, reason: str | None) -> None:
+    found = output_in_json(reply, "stop")
+    assert (found.text, found.reason) == (text, reason)
 
 
 def test_json_that_a_rule_asks_for_is_no_form_of_the_reply(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class Question:
     ending: str = ""  # the last words of every prompt, behind the template's
     has_theme: bool = False  # the value "theme", if any, is shown at the end of the prompt
     counts_first: bool = False  # the number of the first attempt is part of its seed
+    parse_json: Callable[[str, str], Any] | None = None  # with a response format, if another
     parse_edition_1: Callable[[str, str], Any] | None = None
 
 
@@ -182,7 +183,9 @@ class Stage:
         if self.edition == 1:
             parse = question.parse_edition_1 or question.parse
             return read_as_edition_1(completion, lead, parse, question.unread)
-        return read(completion, lead, question.parse, question.unread)
+        is_json = self.endpoint.response_format != "text"
+        parse = question.parse_json if is_json and question.parse_json else question.parse
+        return read(completion, lead, parse, question.unread)
 
     def _lead(self, messages: tuple[Message, ...]) -> str:
         """The beginning of a raw prompt's last line ("9.", "Input:"), which no reply repeats."""

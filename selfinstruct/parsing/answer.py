@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from selfinstruct.parsing import Leftover
+from selfinstruct.parsing.embedded import rest_of
 from selfinstruct.parsing.endings import cut_of
 from selfinstruct.parsing.values import found_in, value_of
 
@@ -43,20 +44,23 @@ def output(reply: str, finish_reason: str) -> Answer:
 
 
 def output_in_json(reply: str, finish_reason: str) -> Answer:
-    """The single text of a JSON object, whatever its field is called; else the reply as it stands.
+    """The text of a JSON object in its field "output", or in its only field, whatever its name.
 
-    Reasons: as `answer`, and broken_json.
+    A reply without JSON is the text as it stands. Reasons: as `answer`, and broken_json.
     """
     found, json = answer(reply, finish_reason), found_in(reply)
     if found.is_empty:
         return found
     if json is None:
         return Answer(reason="broken_json") if found.text.startswith("{") else found
-    texts = [value for value in json.values if isinstance(value, dict)]
-    if not json.is_whole or len(texts) != 1 or len(texts[0]) != 1:
+    records = [value for value in json.values if isinstance(value, dict)]
+    if not json.is_whole or len(records) != 1 or len(json.values) != 1:
         return Answer(reason="broken_json")
-    [text] = texts[0].values()
+    [record] = records
+    name = "output" if "output" in record or len(record) != 1 else next(iter(record))
+    text = record.get(name)
     if not isinstance(text, str):
         return Answer(reason="broken_json")
-    left = (Leftover(json.outside, "remark"),) if json.outside else ()
+    rest = [json.outside, *rest_of(record, (name,))]
+    left = tuple(Leftover(each.strip(), "remark") for each in rest if each.strip())
     return Answer(text.strip(), leftovers=left) if text.strip() else Answer(reason="empty_reply")

@@ -1,10 +1,9 @@
 """Constrain: instructions with verifiable constraints, answers that a program has verified.
 
 In: instructions of runs or of any dataset. Out: the instruction with one to three constraints in
-words, and an answer that follows all of them; types and arguments are in the provenance. Asks:
-`reword` once a row with --wording model, `follow` up to --tries times, each with another seed.
-Costs: a request an example, more where answers fail. Differs from IFEval (Zhou et al., 2023), which
-scores answers: an answer that fails is dropped here, and --hold-out keeps types for an evaluation.
+words, and an answer that follows them. Asks: `reword` once a row with --wording model, `follow` up
+to --tries times. Costs: a request an example, more where answers fail. Differs from IFEval (Zhou et
+al., 2023), which scores answers: an answer that fails is dropped; --hold-out keeps types for later.
 """
 
 from __future__ import annotations
@@ -33,7 +32,8 @@ from selfinstruct.recipes.sources import Rows
 from selfinstruct.seeding import generator
 
 _method = partial(setting, under="The method")
-_FOLLOW = Question("follow", answer, ("prompt",), {"output": {"type": "string"}}, Answer, 200.0)
+_OUTPUT = {"output": {"type": "string"}}
+_FOLLOW = Question("follow", answer, ("prompt",), _OUTPUT, Answer, 200.0, parse_json=output_in_json)
 _REWORD = Question("reword", single, ("constraints",), {"rules": {"type": "string"}}, Answer, 50.0)
 
 
@@ -78,9 +78,7 @@ class Constrain(Rows):
 
     @classmethod
     def questions_of(cls, config: Any) -> Sequence[Question]:
-        parse = answer if config.response_format == "text" else output_in_json
-        follow = replace(_FOLLOW, parse=parse)
-        return (_REWORD, follow) if config.wording == "model" else (follow,)
+        return cls.questions if config.wording == "model" else (_FOLLOW,)
 
     @classmethod
     def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
@@ -110,10 +108,9 @@ class Constrain(Rows):
         if self.config.wording == "model":
             reply = await ask("reword", plain.id, {"constraints": words})
             dropped, text = dropped_replies("reword", at, reply, plain), reply.parsed.text
-            if text and lost_constraint(constraints, words, text):
+            if lost := text and lost_constraint(constraints, words, text):
                 dropped.append(Rejected("reword", "reply", "lost_constraint", at, text, plain.id))
-            elif text:
-                words = text
+            words = words if lost else text or words
         new = replace(plain, text=f"{plain.text}{joint}{words}")
         return [new, *dropped, *await self._answers(new, row, constraints, ask)]
 

@@ -21,12 +21,15 @@ from selfinstruct.data.collected import Collected
 from selfinstruct.data.examples import Example
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.models import Decoding
-from selfinstruct.parsing.answer import Answer, output
+from selfinstruct.parsing.answer import Answer, answer, output_in_json
 from selfinstruct.recipes import Outcome, dropped_replies
 from selfinstruct.recipes.sources import Rows
 from selfinstruct.recipes.wordings import DECODING, MARK, QUESTION, Wording, reworded, with_mark
 
-_ANSWER = Question("answer", output, ("prompt",), {"output": {"type": "string"}}, Answer, 250.0)
+_ANSWER = Question(
+    *("answer", answer, ("prompt",), {"output": {"type": "string"}}, Answer, 250.0),
+    parse_json=output_in_json,
+)
 
 
 @dataclass(frozen=True, slots=True)

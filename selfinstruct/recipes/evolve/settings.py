@@ -10,7 +10,7 @@ from selfinstruct.asking.config import larger_model
 from selfinstruct.asking.endpoint import Rule, setting, sources_setting
 from selfinstruct.asking.stage import Question
 from selfinstruct.models import Decoding
-from selfinstruct.parsing.answer import Answer, output
+from selfinstruct.parsing.answer import Answer, answer, output_in_json
 from selfinstruct.parsing.rewriting import Sameness, rewritten, sameness
 from selfinstruct.recipes.topics.settings import ThemedConfig
 
@@ -27,7 +27,7 @@ QUESTIONS = (
         *("same", sameness, ("child", "parent"), {"same": {"type": "boolean"}}, Sameness, 3.0),
         room=2048,
     ),
-    Question("answer", output, ("prompt",), _OUTPUT, Answer, 300.0),
+    Question(*("answer", answer, ("prompt",), _OUTPUT, Answer, 300.0), parse_json=output_in_json),
 )
 
 

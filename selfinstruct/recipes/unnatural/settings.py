@@ -10,7 +10,7 @@ from selfinstruct.asking.config import larger_model
 from selfinstruct.asking.endpoint import Rule, setting, sources_setting
 from selfinstruct.asking.stage import Question
 from selfinstruct.models import Decoding
-from selfinstruct.parsing.answer import Answer, output
+from selfinstruct.parsing.answer import Answer, answer, output_in_json
 from selfinstruct.parsing.elicited import ConstrainedTask, constrained_task
 from selfinstruct.recipes.topics.settings import ThemedConfig
 from selfinstruct.recipes.wordings import DECODING
@@ -28,7 +28,8 @@ ELICIT = Question(
     has_theme=True,
 )
 OUTPUT = Question(
-    "output", output, ("task", "constraints"), {"output": {"type": "string"}}, Answer, 70.0
+    *("output", answer, ("task", "constraints"), {"output": {"type": "string"}}, Answer, 70.0),
+    parse_json=output_in_json,
 )
 
 
