@@ -72,5 +72,7 @@ class Sectioned(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         by_name = {option.name: option.get_help_record(ctx) for option in self.get_params(ctx)}
         for heading, names in self.sections.items():
-            with formatter.section(heading):
-                formatter.write_dl([record for name in names if (record := by_name.get(name))])
+            shown = [record for name in names if (record := by_name.get(name))]
+            if shown:
+                with formatter.section(heading):
+                    formatter.write_dl(shown)

@@ -8,6 +8,7 @@ job. Whatever the program does, a verdict without the mark does not count.
 from __future__ import annotations
 
 import base64
+import builtins
 import ctypes
 import importlib
 import json
@@ -69,6 +70,7 @@ def _prepare(modules: list[str]) -> None:
             importlib.import_module(name)
         except ImportError:
             continue  # not in this version of Python
+    vars(builtins).update(exit=sys.exit, quit=sys.exit)  # as the module site has them
     if "random" in sys.modules:
         sys.modules["random"].seed(0)
 
