@@ -1,7 +1,7 @@
 """Prefixes of a chat template: the text of a conversation up to where the user's turn begins.
 
 The template is rendered with a mark in the user's place and cut there, so that system messages
-that it adds by itself are kept. A token that begins every prompt is left out: servers add that.
+of its own are kept. The token that begins every prompt is left out: servers add that token.
 """
 
 from __future__ import annotations

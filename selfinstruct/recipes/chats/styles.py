@@ -1,4 +1,4 @@
-"""The three styles of a chat: how it begins, and who writes its turns."""
+"""The three styles of a chat: how a chat begins, and who writes the turns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Topics and personas: what an item is about, and who asks.
+"""Topics and personas: the matter of an item, and the person who asks.
 
 A list comes from a file, or from the model before the first item (`auto`): a tree whose branches
 are asked for first and whose leaves are the list. The replies are on record like all others. Each
