@@ -7,6 +7,7 @@
 
 generate, respond, judge   ask a model: each goes on where it was stopped and buys nothing twice
 unnatural, evolve, paraphrase, invert, constrain, chat   the other recipes, likewise
+render               rows of datasets in templates, without a model
 preflight            does this endpoint serve a run? every stage is asked once
 resume               go on with any run
 check, export        look a run over; write it for a trainer
@@ -44,10 +45,19 @@ if TYPE_CHECKING:
         Inverting,
         Judging,
         Paraphrasing,
+        Rendering,
         Responding,
         Settings,
     )
-    from selfinstruct._making import chat, constrain, evolve, invert, paraphrase, unnatural
+    from selfinstruct._making import (
+        chat,
+        constrain,
+        evolve,
+        invert,
+        paraphrase,
+        render,
+        unnatural,
+    )
     from selfinstruct.adherence.scoring import Scores
     from selfinstruct.annotate.judgement import Judgement
     from selfinstruct.annotate.measurement import Measurement
@@ -105,6 +115,7 @@ __all__ = [
     "Quality",
     "Rehearsal",
     "Rejected",
+    "Rendering",
     "Responding",
     "RougeIndex",
     "RunView",
@@ -131,6 +142,7 @@ __all__ = [
     "mix",
     "paraphrase",
     "preflight",
+    "render",
     "respond",
     "resume",
     "rouge_l",
@@ -147,9 +159,9 @@ _HOMES = {
     ),
     "_keywords": (
         *("Chatting", "Constraining", "Eliciting", "Evolving", "Exporting", "Inverting"),
-        *("Judging", "Paraphrasing", "Responding", "Settings"),
+        *("Judging", "Paraphrasing", "Rendering", "Responding", "Settings"),
     ),
-    "_making": ("chat", "constrain", "evolve", "invert", "paraphrase", "unnatural"),
+    "_making": ("chat", "constrain", "evolve", "invert", "paraphrase", "render", "unnatural"),
     "adherence.scoring": ("Scores",),
     "annotate.judgement": ("Judgement",),
     "annotate.measurement": ("Measurement",),

@@ -188,6 +188,17 @@ class Chatting(_Themed, total=False):
     user_turn: Mapping[str, Any]
 
 
+class Rendering(_Sitting, total=False):
+    """The keywords of `render`."""
+
+    n: int
+    seed: int
+    choose: str  # random | all | round-robin
+    templates_per_row: int
+    per_dataset: int
+    original_only: bool
+
+
 class Paraphrasing(_Run, total=False):
     """The keywords of `paraphrase`."""
 

@@ -7,6 +7,7 @@ the command of the same name. Errors are those of `generate`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         Evolving,
         Inverting,
         Paraphrasing,
+        Rendering,
     )
     from selfinstruct.runs.view import RunView
 
@@ -94,11 +96,38 @@ def constrain(
     return _run("constrain", sources, out, settings)
 
 
+def render(
+    datasets: Place | Sequence[Place],
+    templates: Place | Sequence[Place],
+    out: Place,
+    **settings: Unpack[Rendering],
+) -> RunView:
+    """Show the rows of annotated datasets in templates; no model is asked.
+
+    `datasets`: files, folders or names on the Hub. `templates`: files or folders, as
+    "DATASET=PATH#GROUP" where need be.
+    """
+    from selfinstruct.records.datasets.opening import absolute
+    from selfinstruct.templates.reading import Named
+
+    named = {
+        "datasets": tuple(absolute(os.fspath(each)) for each in _several(datasets)),
+        "templates": tuple(Named.of(os.fspath(each)).absolute() for each in _several(templates)),
+        "model": "scripted",  # never asked
+    }
+    return _run("render", (), out, settings, named)
+
+
+def _several(places: Place | Sequence[Place]) -> Sequence[Place]:
+    return [places] if isinstance(places, str | os.PathLike) else places
+
+
 def _run(
     recipe: str,
     sources: RunView | Place | Sequence[RunView | Place],
     out: Place,
     settings: Mapping[str, Any],
+    named: Mapping[str, Any] | None = None,
 ) -> RunView:
     from selfinstruct.asking.settings import read_table
     from selfinstruct.recipes.catalogue import kind_of
@@ -106,7 +135,7 @@ def _run(
     kind = kind_of(recipe).load_settings()
     sitting = {name: settings.get(name, default) for name, default in _SITTING.items()}
     others = {name: value for name, value in settings.items() if name not in _SITTING}
-    said = read_table(plain(others), f"{recipe}()", kind)
+    said = {**read_table(plain(others), f"{recipe}()", kind), **(named or {})}
     if several := several_of(sources):
         said["sources"] = tuple(str(directory_of(source).absolute()) for source in several)
     return run_in_thread(made(Path(out), kind, said, **sitting))

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from command import dataset, finish, invoke, kill_until_done, start
 
+import selfinstruct
+
 STRATEGIES = Path(__file__).parents[2] / "shared" / "data" / "strategies"
 recorded = pytest.mark.skipif(
     not STRATEGIES.is_dir(), reason="recorded data (../shared/data) is not part of a checkout"
@@ -207,6 +209,16 @@ def test_a_run_goes_on_with_its_own_templates_and_its_own_rows_alone(
     assert "the templates are others" in invoke(*words, "--n", 30).error
     (source / "train.jsonl").write_text(line_of(1) + "\n")
     assert "hold other bytes" in invoke("resume", tmp_path / "run", "--n", 30).error
+
+
+def test_the_function_is_the_command_byte_for_byte(home: Path, whole: Path, tmp_path: Path) -> None:
+    of = (home / "reviews", [home / "templates"], tmp_path / "run")
+    run = selfinstruct.render(*of, choose="all", n=50, progress=False)
+    assert sum(1 for _ in run.examples()) == 50
+    selfinstruct.render(*of, n=100_000, progress=False)
+    assert dataset(tmp_path / "run") == dataset(whole)
+    with pytest.raises(selfinstruct.UserError, match="no such file or folder of templates"):
+        selfinstruct.render(home / "reviews", "nowhere", tmp_path / "none")
 
 
 # ---------------------------------------------------------------- bad input
