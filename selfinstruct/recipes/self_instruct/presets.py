@@ -26,10 +26,10 @@ _SCHEMAS: dict[str, Mapping[str, Any]] = {
     "output_first": _INSTANCES,
 }
 _NAMES = {
-    "propose": ("demonstrations", "n", "next"),
+    "propose": ("demonstrations", "n", "next", "brief"),
     "classify": ("instruction",),
     "input_first": ("instruction", "max_instances"),
-    "output_first": ("instruction", "max_instances"),
+    "output_first": ("instruction", "max_instances", "labels"),
 }
 # Tokens of a reply: an instruction, a word, an instance.
 _REPLY_TOKENS = {"propose": 28.0, "classify": 2.0, "input_first": 130.0, "output_first": 70.0}
@@ -77,18 +77,13 @@ _ANY = (
     "unlikely ones."
 )
 _IN_TAGS = (
-    "Say in each opening tag how probable the task is among all of them, as a number from 0 to 1: "
-    '<task probability="0.03">, or <task labels="on time | late | unknown" probability="0.05">.'
+    "Say in each opening tag how probable the task is among all of them, as a number from 0 to 1, "
+    'beside the labels of a task that has labels: <task probability="0.03">.'
 )
 _IN_OBJECTS = (
     'Each object has one more field, "probability": how probable the task is among all of them, as '
     'a number from 0 to 1: {"instruction": "...", "labels": [], "probability": 0.03}.'
 )
-_MARKED_NAMES = {
-    **_NAMES,
-    "propose": (*_NAMES["propose"], "brief"),
-    "output_first": (*_NAMES["output_first"], "labels"),
-}
 # The temperature of a second attempt after a label that could not be read.
 _WARMER = 0.7
 # Tokens of a second attempt after a cut reply: a model that thinks has not said its word in 16.
@@ -146,7 +141,6 @@ def _marked_questions() -> tuple[Question, ...]:
         replace(
             question,
             parse=getattr(marked, question.name),
-            names=_MARKED_NAMES[question.name],
             schema=_MARKED_SCHEMAS[question.name],
             reply_tokens=_MARKED_REPLY_TOKENS[question.name],
             goes_on=False,
