@@ -16,6 +16,7 @@ from aiohttp import web
 from command import at, invoke, run, running
 from server import Answer, Behaviour, Call, LoopbackServer, error
 
+import selfinstruct
 from selfinstruct.annotate.scorer import Instance, Scorer, ScorerSettings, Subject
 from selfinstruct.annotate.tasks import Unused, tasks_of
 from selfinstruct.annotate.uncertainty import (
@@ -408,6 +409,25 @@ def test_of_several_answers_the_likeliest_is_kept(tmp_path: Path) -> None:
     assert "--n is missing" in ran.error
     ran = invoke("select", source, "--by", "fit", "--out", fit)
     assert "no record has a likelihood" in ran.error
+
+
+def test_the_function_measures_as_the_command(tasks: Path, tmp_path: Path) -> None:
+    with LoopbackServer(echoing) as server:
+        measured(tasks, tmp_path / "command", server)
+        found = selfinstruct.uncertainty(
+            tasks,
+            tmp_path / "function",
+            model="mentor",
+            base_url=server.base_url,
+            examples=2,
+            variants=3,
+            progress=False,
+        )
+    assert found.file == tmp_path / "function" / "uncertainty.jsonl"
+    assert found.file.read_bytes() == (tmp_path / "command" / "uncertainty.jsonl").read_bytes()
+    assert len(found.tally.tasks) == found.wanted == len(lines(found.file))
+    with pytest.raises(selfinstruct.UserError, match="give one of the two"):
+        selfinstruct.uncertainty(tasks, tmp_path / "x", perplexity=True, likelihood=True)
 
 
 # ---------------------------------------------------------------- pure parts
