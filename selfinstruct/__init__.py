@@ -7,7 +7,7 @@
 
 generate, respond, judge   ask a model: each goes on where it was stopped and buys nothing twice
 unnatural, evolve, paraphrase, invert, constrain, chat   the other recipes, likewise
-render               rows of datasets in templates, without a model
+render, import_files, import_tasks   runs of datasets that exist already, without a model
 preflight            does this endpoint serve a run? every stage is asked once
 resume               go on with any run
 check, export        look a run over; write it for a trainer
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
         Eliciting,
         Evolving,
         Exporting,
+        Importing,
+        ImportingTasks,
         Inverting,
         Judging,
         Paraphrasing,
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
         chat,
         constrain,
         evolve,
+        import_files,
+        import_tasks,
         invert,
         paraphrase,
         render,
@@ -99,6 +103,8 @@ __all__ = [
     "Exported",
     "Exporting",
     "Finding",
+    "Importing",
+    "ImportingTasks",
     "Instruction",
     "Interrupted",
     "Inverting",
@@ -136,6 +142,8 @@ __all__ = [
     "evolve",
     "export",
     "generate",
+    "import_files",
+    "import_tasks",
     "invert",
     "judge",
     "load_run",
@@ -158,10 +166,14 @@ _HOMES = {
         *("dedupe", "mix", "score_adherence", "select", "uncertainty"),
     ),
     "_keywords": (
-        *("Chatting", "Constraining", "Eliciting", "Evolving", "Exporting", "Inverting"),
+        *("Chatting", "Constraining", "Eliciting", "Evolving", "Exporting"),
+        *("Importing", "ImportingTasks", "Inverting"),
         *("Judging", "Paraphrasing", "Rendering", "Responding", "Settings"),
     ),
-    "_making": ("chat", "constrain", "evolve", "invert", "paraphrase", "render", "unnatural"),
+    "_making": (
+        *("chat", "constrain", "evolve", "import_files", "import_tasks"),
+        *("invert", "paraphrase", "render", "unnatural"),
+    ),
     "adherence.scoring": ("Scores",),
     "annotate.judgement": ("Judgement",),
     "annotate.measurement": ("Measurement",),

@@ -199,6 +199,27 @@ class Rendering(_Sitting, total=False):
     original_only: bool
 
 
+class Importing(_Sitting, total=False):
+    """The keywords of `import_files`."""
+
+    n: int
+    shape: str  # rows | sharegpt | unnatural | oasst | p3
+    fields: Sequence[str]  # as "instruction=question"
+    drop: str | Sequence[str]
+    paths: str  # best | all
+    split_tokens: int
+    tokenizer: Place
+
+
+class ImportingTasks(_Sitting, total=False):
+    """The keywords of `import_tasks`."""
+
+    n: int
+    positive: bool
+    valid_only: bool
+    skip_bad: bool
+
+
 class Paraphrasing(_Run, total=False):
     """The keywords of `paraphrase`."""
 

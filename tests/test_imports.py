@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from command import Ran, dataset, invoke, start
 
+import selfinstruct
 from selfinstruct.records.markup import is_markup, to_markdown
 
 CHAT = Path(__file__).resolve().parents[2] / "shared" / "data" / "strategies" / "chat"
@@ -145,6 +146,13 @@ def test_provenance_says_where_a_row_comes_from(run: Path) -> None:
     assert by_text["Another?"]["provenance"]["source_id"] == "tree-1"
     assert json.loads(by_text["Translate: chien"]["provenance"]["rest"]) == {"language": "fr"}
     assert by_text["Put b a in order."]["provenance"]["paraphrase"] == "Put {INPUT} in order."
+
+
+def test_the_function_is_the_command(run: Path, tmp_path: Path) -> None:
+    view = selfinstruct.import_files(
+        run.parent / "mixed.jsonl", tmp_path / "made", progress=False, drop=["same-id"]
+    )
+    assert dataset(view.directory) == dataset(run)
 
 
 def test_each_part_that_is_left_out_has_a_line(run: Path) -> None:

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from command import Ran, dataset, invoke, start
 
+import selfinstruct
 from selfinstruct.records.natural.files import Entry, read_entries
 from selfinstruct.records.natural.layouts import Layout, parts_of
 from selfinstruct.records.natural.validation import findings
@@ -147,6 +148,12 @@ def test_export_gives_imported_tasks_back_as_they_were(tmp_path: Path) -> None:
         assert json.dumps(again) == json.dumps(json.loads(path.read_text()))
     natural("import", tmp_path / "again", "--positive", "--out", tmp_path / "second").done()
     assert dataset(tmp_path / "second") == dataset(tmp_path / "run")
+
+
+def test_the_function_is_the_command(imported: Path, tmp_path: Path) -> None:
+    tasks = imported.parent / "tasks"
+    view = selfinstruct.import_tasks(tasks, tmp_path / "made", progress=False)
+    assert dataset(view.directory) == dataset(imported)
 
 
 @with_data

@@ -34,7 +34,7 @@ class Survey:
 
 
 class Admission:
-    """Which rows are taken: of equal ones the first, and none that a rule of `drop` is about."""
+    """Which rows are taken: of equal ones the first, and no chat that a rule of `drop` names."""
 
     def __init__(self, drop: Sequence[str]) -> None:
         self._same_id, self._same_pair = "same-id" in drop, "same-first-pair" in drop
@@ -55,7 +55,9 @@ class Admission:
             own = _digest("part", origin.whole, str(origin.part))
         if own in self._seen:
             return "exact_duplicate"
-        keys = {"same_id": _digest("id", row.id)} if self._same_id else {}
+        keys = {}
+        if self._same_id and origin is not None:
+            keys["same_id"] = _digest("id", row.id)
         if self._same_pair and origin is not None:
             keys["same_first_pair"] = _digest("pair", origin.first_pair)
         for reason, key in keys.items():
