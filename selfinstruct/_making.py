@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         Constraining,
         Eliciting,
         Evolving,
+        Importing,
+        ImportingTasks,
         Inverting,
         Paraphrasing,
         Rendering,
@@ -116,6 +118,23 @@ def render(
         "model": "scripted",  # never asked
     }
     return _run("render", (), out, settings, named)
+
+
+def import_files(
+    sources: RunView | Place | Sequence[RunView | Place],
+    out: Place,
+    **settings: Unpack[Importing],
+) -> RunView:
+    """Make a run of datasets that have outputs already (`selfinstruct import`)."""
+    return _run("import", sources, out, settings, {"model": "scripted"})  # never asked
+
+
+def import_tasks(
+    tasks: Place | Sequence[Place], out: Place, **settings: Unpack[ImportingTasks]
+) -> RunView:
+    """Make a run of task files of Natural Instructions (`selfinstruct natural import`)."""
+    paths = tuple(str(Path(each).absolute()) for each in _several(tasks))
+    return _run("natural", (), out, settings, {"tasks": paths, "model": "scripted"})
 
 
 def _several(places: Place | Sequence[Place]) -> Sequence[Place]:
