@@ -250,6 +250,8 @@ def test_a_new_instruction_that_is_the_old_one_is_dropped(tmp_path: Path) -> Non
         ('{"instruction": "Write it."}', "Write it.", []),
         ('```json\n{"instruction": "Write it.", "why": "so"}\n```', "Write it.", ["why: so"]),
         ('{"instruction": "Wri', "", []),
+        ("{'instruction': 'Write it.'}", "", []),
+        ("{instruction: Write it.}", "", []),
         ("Write it.\n\nThis turns it around.", "Write it.", ["This turns it around."]),
         ("Write a poem\nabout rain.", "Write a poem\nabout rain.", []),
         ('"A" is a letter. Name "B".', '"A" is a letter. Name "B".', []),

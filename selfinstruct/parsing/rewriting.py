@@ -40,6 +40,8 @@ _INTRODUCED = re.compile(
     r"|reversed?|version)\b)[^\n]{1,120}[:\uff1a][*_]*[ \t]*\n\s*(?=\S)",
     re.I,
 )
+# An object that is no JSON: {'prompt': '...'}
+_NO_JSON = re.compile(rf"\{{\s*['\u2018\u201c]?(?:{'|'.join(_NAMES)})['\u2019\u201d]?\s*:", re.I)
 _TAGGED = re.compile(r"<(?P<tag>[a-z_]{1,20})>(?P<text>.*)</(?P=tag)>", re.I | re.S)
 _QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "'": "'"}
 _EQUAL = re.compile(
@@ -98,6 +100,8 @@ def _read(reply: str, finish_reason: str, *, by_paragraph: bool) -> Answer:
         text, beside = _without_remarks(reply)
         if by_paragraph:
             text, beside = _first_paragraph(text, beside)
+    if _NO_JSON.match(text):
+        return Answer(reason="broken_json")
     if _DECLINED.match(text):
         return Answer(reason="refusal")
     if not text:
