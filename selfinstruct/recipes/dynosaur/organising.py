@@ -109,25 +109,22 @@ class _Use:
     draws: list[int] = field(default_factory=list)  # of the chosen, negative: the highest is first
 
     def take(self, row: Row) -> None:
-        if self.limit:
-            self._draw(row)
-            return
         values = used_values(row.fields, self.task.inputs, self.task.output)
         if isinstance(values, str):
             return
-        self.rows += 1
         output = values[-1][:_COMPARED]
+        if self.limit:
+            self._draw(row.number, values, output)
+            return
+        self.rows += 1
         if len(self.labels) <= self.most_labels or output in self.labels:
             self.labels[output] += 1
 
-    def _draw(self, row: Row) -> None:
-        pair = pair_of(row.fields, self.task.inputs, self.task.output)
-        if isinstance(pair, str):
-            return
-        draw = _drawn(pair, self.salt)
+    def _draw(self, number: int, values: list[Any], output: str) -> None:
+        draw = _drawn(values, self.salt)
         if draw in self.chosen or (len(self.draws) == self.limit and -draw <= self.draws[0]):
             return
-        self.chosen[draw] = row.number, pair[1][:_COMPARED]
+        self.chosen[draw] = number, output
         if len(self.draws) < self.limit:
             heappush(self.draws, -draw)
         else:
@@ -177,7 +174,7 @@ def _salt_of(seed: int, dataset: Dataset, task: Task) -> bytes:
     return sampling_seed(seed, "rows", *place).to_bytes(8, "big")
 
 
-def _drawn(pair: tuple[str, str], salt: bytes) -> int:
-    """The draw of an example for a task: a number of 64 bits. Equal examples have equal draws."""
-    text = f"{len(pair[0])}:{pair[0]}{pair[1]}".encode("utf-8", "surrogatepass")
+def _drawn(values: list[Any], salt: bytes) -> int:
+    """The draw of a row for a task: a number of 64 bits. Rows of equal values have equal draws."""
+    text = repr(values).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(text, digest_size=8, key=salt).digest(), "big")
