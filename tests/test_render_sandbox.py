@@ -12,12 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
 
+from selfinstruct.templates.compiled import Compiled
 from selfinstruct.templates.limits import Refused, Stopped
 from selfinstruct.templates.operators import of_row
-from selfinstruct.templates.sandbox import Compiled, Sandbox
+from selfinstruct.templates.sandbox import Sandbox
 
 ROW = {"text": "Les mots " * 1000, "numbers": [3, 1, 2], "label": 1, "who": {"name": "Ada"}}
 SANDBOX = Sandbox()
+
+# Two lists that are alike, each nested in itself: comparing them part by part would take ages.
+TWINS = "{% set a = ['x'] %}{% set b = ['x'] %}"
+TWINS += "{% set a = [a, a] %}{% set b = [b, b] %}" * 60
 
 # Templates, each with a part of the message. All are refused before any row.
 REFUSED = {
@@ -82,6 +87,12 @@ REFUSED = {
     "{% set s = namespace(a='x') %}{% for i in range(99) %}{% set s.a = s.a ~ s.a %}{% endfor %}{{ s.a }}": "more than",
     "{% set a = [] %}{% for i in range(9) %}{% set _ = a.append(a) %}{% endfor %}{{ a }}": "more",
     "{% set a = ['x' * 9999] %}{% for i in range(99) %}{% set _ = a.extend(a) %}{% endfor %}": "more than",
+    TWINS + "{{ a == b }}": "more than 300,000 steps",
+    TWINS + "{{ a is eq b }}": "more than 300,000 steps",
+    TWINS + "{{ [a]|select('equalto', b)|list }}": "more than 300,000 steps",
+    TWINS + "{{ {'a': a}.values()|string }}": "more than 300,000 steps",
+    "{% set a = (1, 2) %}" + "{% set a = (a, a) %}" * 60 + "{{ {a: 1} }}": "more than",
+    "{{ range|string }}": "is no data",
     "{{ text": "is no Jinja",
     "{{ text|shout }}": "filter 'shout'",
     "{{ text is magic }}": "test 'magic'",
@@ -118,6 +129,12 @@ STOPPED = {
     "{% set _ = who.update({'name': 'Eve'}) %}": "undefined",
     "{{ numbers.pop() }}": "undefined",
     "{{ -text }}": "error",
+    "{% set a = [1] %}{% for i in range(60 * label) %}{% set _ = a.append(a[:]) %}{% endfor %}"
+    "{{ a }}": "too_much_work",
+    "{{ (text * 99).strip('abcdefghij' * 99) }}": "too_much_work",
+    "{{ (text * 99)|trim('abcdefghij' * 99) }}": "too_much_work",
+    "{{ ('f' * 99999 * label)|int(base=16) % 7 }}": "too_long",
+    "{{ text.upper|string }}": "forbidden",
     "{{ label / 0 }}": "error",
     "{{ numbers|sum(start=text) }}": "error",
     "{{ nowhere }}": "unknown_field",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
 from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from jinja2 import pass_context
 from jinja2.filters import FILTERS as OF_JINJA
 
 from selfinstruct.templates.limits import MOST, Stopped, Work
-from selfinstruct.templates.operators import check_precision, replaced
+from selfinstruct.templates.operators import check_characters, check_precision, replaced
 
 if TYPE_CHECKING:
     from jinja2.runtime import Context
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 # Of jinja2. Their work grows as what they are given, and so do their results.
 _PLAIN = tuple(
     """abs capitalize default d dictsort first float int items last length count list lower map max
-    min reject rejectattr reverse select selectattr sort string title trim truncate unique upper
-    wordcount""".split()
+    min reject rejectattr reverse select selectattr sort string title truncate unique upper wordcount""".split()
 )
 _PLACEHOLDER = re.compile(r"%(?:%|[-+ 0#]{0,5}(\d*)(?:\.(\d*))?[sdifgeFGExXo])")
 _WIDEST = 100
@@ -49,8 +48,14 @@ def filters_of(work: Work, chance: Callable[[], Random]) -> dict[str, Callable[.
         work.make_room(work.size_of(text))
         return replaced(work, str(text), str(old), str(new), count)
 
+    def trim(text: Any, chars: str | None = None) -> str:
+        work.make_room(work.size_of(text))
+        check_characters(chars)
+        return str(text).strip(chars)
+
     def most_frequent(items: Any) -> list[Any] | None:
-        counts = Counter(listed(work, items)).most_common()
+        work.look(items := listed(work, items))
+        counts = Counter(items).most_common()
         return [item for item, count in counts if count == counts[0][1]] if counts else None
 
     return {
@@ -59,6 +64,7 @@ def filters_of(work: Work, chance: Callable[[], Random]) -> dict[str, Callable[.
         "random": choice,
         "join": join,
         "replace": replace,
+        "trim": trim,
         "most_frequent": most_frequent,
         "sum": functools.partial(_sum, work),
         "highlight": functools.partial(_highlight, work),
@@ -82,16 +88,22 @@ def _weighed(work: Work, filter: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(filter)
     def counted(*given: Any, **named: Any) -> Any:
-        work.weigh(given[at])
-        if isinstance(given[at], (list, tuple, dict)):
-            work.size_of(given[at])
-        result = filter(*given, **named)
+        before, values = given[:at], [_plain_value(work, each) for each in given[at:]]
+        for each in (*values, *named.values()):
+            work.look(each)
+        result = filter(*before, *values, **named)
         if isinstance(result, Iterator):
             result = listed(work, result)
         work.weigh(result)
         return result
 
     return counted
+
+
+def _plain_value(work: Work, value: Any) -> Any:
+    """The value, or the list of a view of an object."""
+    is_view = isinstance(value, (KeysView, ValuesView, ItemsView))
+    return listed(work, value) if is_view else value
 
 
 def _sum(work: Work, items: Any, attribute: Any = None, start: Any = 0) -> float:

@@ -77,6 +77,16 @@ class Work:
             raise Stopped("too_long", f"makes a list of more than {MOST:,} elements")
         self.spend(1 + max(elements, 0) // 8)
 
+    def look(self, value: object) -> None:
+        """Spend the steps of reading a value with all its parts, as a comparison does.
+
+        Raises Stopped, also for a value that is no data.
+        """
+        if isinstance(value, str):
+            self.weigh(value)
+        else:
+            self.size_of(value)
+
     def size_of(self, value: object) -> int:
         """About the characters of the value as a text, of nested values all.
 

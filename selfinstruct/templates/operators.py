@@ -23,6 +23,7 @@ CHANGING_OBJECT = frozenset(("update", "pop"))
 METHODS = TEXT | LIST | OBJECT | CHANGING_LIST | CHANGING_OBJECT
 
 _NUMBERS = (int, float)
+_MOST_STRIPPED = 100  # characters that strip() is given
 _PLAIN: Mapping[str, Callable[[Any, Any], Any]] = {
     "-": operator.sub,
     "/": operator.truediv,
@@ -58,6 +59,8 @@ def calculated(work: Work, sign: str, left: Any, right: Any) -> Any:
         return _grown(work, sign, left, right)
     if not isinstance(left, _NUMBERS) or not isinstance(right, _NUMBERS):
         raise TypeError(f"{sign!r} is for numbers alone")
+    for number in (left, right):
+        check_whole(number.bit_length() if isinstance(number, int) else 0)
     return _PLAIN[sign](left, right)
 
 
@@ -111,21 +114,29 @@ def method_of(value: Any, name: str) -> Callable[..., Any] | None:
 def called(work: Work, method: Callable[..., Any], given: tuple[Any, ...], named: Any) -> Any:
     """The result of a method that `method_of` gave. Raises Stopped, and Python's errors."""
     value, name = method.__self__, method.__name__  # type: ignore[attr-defined]
-    work.weigh(value)
+    for each in (value, *given, *named.values()):
+        work.look(each)
     if isinstance(value, str) and name == "join":
         parts = list[str](*given)
         work.make_room(sum(map(work.size_of, parts)) + len(value) * len(parts))
         return value.join(parts)
     if isinstance(value, str) and name == "replace":
         return replaced(work, value, *given)
-    if name in ("extend", "update"):
-        for each in given:
-            work.make_list(len(value) + len(each))
-    elif name == "append":
-        work.make_list(len(value) + 1)
+    if isinstance(value, str) and name.endswith("strip"):
+        check_characters(*given)
+    if name in ("append", "extend", "update"):
+        work.make_list(len(value) + (1 if name == "append" else sum(map(len, given))))
     result = method(*given, **named)
+    if name in ("append", "extend", "update") and not all(isinstance(each, str) for each in given):
+        work.look(value)  # with the new parts
     work.weigh(result)
     return result
+
+
+def check_characters(characters: Any = None) -> None:
+    """Raises Stopped for a set of characters so large that looking each up takes long."""
+    if isinstance(characters, str) and len(characters) > _MOST_STRIPPED:
+        raise Stopped("too_much_work", f"strips more than {_MOST_STRIPPED} different characters")
 
 
 def replaced(work: Work, text: str, old: Any, new: Any, count: int | None = None) -> str:

@@ -9,11 +9,12 @@ from typing import Any, Protocol
 
 from selfinstruct.errors import UserError
 from selfinstruct.records.datasets.features import Feature
+from selfinstruct.templates.compiled import Compiled
 from selfinstruct.templates.limits import LONGEST, Refused, Stopped
 from selfinstruct.templates.operators import RowList
 from selfinstruct.templates.pattern import FLAN, PLAIN, Pattern, Rendered
 from selfinstruct.templates.rows import ROW, Values
-from selfinstruct.templates.sandbox import Compiled, Sandbox
+from selfinstruct.templates.sandbox import Sandbox
 from selfinstruct.templates.syntax import CHOICES, MARK
 
 _FIELD = re.compile(r"\{([^{}]*)\}")

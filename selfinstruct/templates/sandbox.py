@@ -7,92 +7,23 @@ makes for itself may grow, since promptsource's templates collect with `append`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import Random
-from typing import Any, cast
+from typing import Any
 
-from jinja2 import Template, Undefined
-from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2 import Undefined
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing
 
 from selfinstruct.templates.filters import filters_of, listed
-from selfinstruct.templates.limits import LONGEST, WORK, Refused, Stopped, Work
+from selfinstruct.templates.limits import Stopped, Work
 from selfinstruct.templates.operators import calculated, called, method_of
-from selfinstruct.templates.syntax import checked
 
 _OF_A_LOOP = frozenset(
     "depth depth0 first index index0 last length nextitem previtem revindex revindex0".split()
 )
-_MISTAKES = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, TemplateError)
-_FILE = "<template>"  # the name of the compiled code
-
-
-class Compiled:
-    """A template that can be rendered. fields: the names of a row's fields that are used."""
-
-    def __init__(self, sandbox: Sandbox, source: str) -> None:
-        """Raises Refused, also where the template asks too much without any row."""
-        tree, self.fields = checked(sandbox, source)
-        sandbox.work.left = WORK  # constants are calculated at once
-        self._sandbox = sandbox
-        try:
-            code = sandbox.compile(cast(Any, tree))
-        except TemplateSyntaxError as error:
-            raise Refused(error.lineno, f"is no Jinja: {error.message}") from None
-        except (SyntaxError, RecursionError, MemoryError):  # of Python, for the compiled template
-            raise Refused(1, "is nested too deeply") from None
-        self._template = Template.from_code(sandbox, code, {})
-        try:
-            self.text(sandbox.functions, lambda: Random(0), is_strict=False)
-        except Stopped as stop:
-            if stop.reason in ("too_long", "too_much_work", "forbidden"):
-                raise Refused(stop.line or 1, stop.why) from None
-
-    def text(
-        self, values: Mapping[str, Any], chance: Callable[[], Random], *, is_strict: bool
-    ) -> str:
-        """The template with the values of a row. Raises Stopped.
-
-        chance: gives the row's generator. is_strict: nested values that are missing are a fault.
-        """
-        sandbox, pieces, size = self._sandbox, list[str](), 0
-        sandbox.work.left, sandbox.chance, sandbox.is_strict = WORK, chance, is_strict
-        context = Context(sandbox, cast(dict[str, Any], values), None, {})
-        stream: Any = self._template.root_render_func(context)
-        try:
-            for piece in stream:
-                size += len(piece)
-                if size > LONGEST:
-                    line = self._template.get_corresponding_lineno(stream.gi_frame.f_lineno)
-                    raise Stopped("too_long", f"gives more than {LONGEST:,} characters", line)
-                pieces.append(piece)
-        except Stopped as stop:
-            raise Stopped(stop.reason, stop.why, stop.line or self._line(stop)) from None
-        except (*_MISTAKES, RecursionError) as error:
-            raise _stopped(error, self._line(error)) from None
-        return "".join(pieces)
-
-    def _line(self, error: Exception) -> int:
-        """The line of the template at which rendering ended; 0: unknown."""
-        trace, line = error.__traceback__, 0
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == _FILE:
-                line = self._template.get_corresponding_lineno(trace.tb_lineno)
-            trace = trace.tb_next
-        return line
-
-
-def _stopped(error: Exception, line: int) -> Stopped:
-    match error:
-        case UndefinedError():
-            return Stopped("undefined", str(error.message), line)
-        case SecurityError():
-            return Stopped("forbidden", str(error.message), line)
-        case RecursionError():
-            return Stopped("too_much_work", "values are nested too deeply", line)
-    return Stopped("error", f"{type(error).__name__}: {str(error)[:200]}", line)
 
 
 class Missing(Undefined):
@@ -123,6 +54,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters = filters_of(self.work, self._chance)
         self.filters |= {
             "_given": _given,
+            "_made": self._made,
             "_counted": self._counted,
             "_weighed": self._weighed,
             "_joined": self._joined,
@@ -194,7 +126,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return list(numbers)
 
     def _zip(self, *several: Any) -> list[tuple[Any, ...]]:
-        return list(zip(*(listed(self.work, each) for each in several), strict=False))
+        rows = list(zip(*(listed(self.work, each) for each in several), strict=False))
+        self.work.look(rows)
+        return rows
 
     def _counted(self, items: Any, weight: int) -> list[Any]:
         """The items of a loop, whose steps are spent beforehand."""
@@ -208,6 +142,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _weighed(self, value: Any) -> Any:
         """A value inside a loop, which may be read many times."""
         self.work.weigh(value)
+        return value
+
+    def _made(self, value: Any) -> Any:
+        """A value that a template has made, or compares. Nested in itself, it may be endless."""
+        if isinstance(value, (list, tuple, dict)):
+            self.work.look(value)
         return value
 
     def _joined(self, parts: list[Any]) -> str:

@@ -176,8 +176,8 @@ class _Countable(NodeTransformer):
 
     def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
         match node:
-            case nodes.TemplateData():
-                node.data = node.data.replace(SEPARATOR, MARK)
+            case nodes.TemplateData(data=text):
+                node.data = text.replace(SEPARATOR, MARK)
             case nodes.Const(value=str(text)):
                 node.value = text.replace(SEPARATOR, MARK)
             case nodes.Name(ctx="load", name=name) if self._loops:
@@ -190,14 +190,34 @@ class _Countable(NodeTransformer):
             case nodes.Concat():
                 parts = nodes.List([self.visit(each) for each in node.nodes], lineno=node.lineno)
                 return self._filter(parts.set_environment(self._environment), "_joined")
-            case nodes.Getitem(node=nodes.Name(name=name), arg=number) if name == CHOICES:
-                if not isinstance(number, (nodes.Const, nodes.Slice, nodes.Neg)):
-                    is_label = isinstance(number, (nodes.Name, nodes.Getattr, nodes.Getitem))
-                    flag = nodes.Const(is_label, environment=self._environment)
-                    return self._filter(self.visit(node.node), "_chosen", self.visit(number), flag)
-                return self.generic_visit(node)
+            case nodes.List() | nodes.Dict() | nodes.Tuple(ctx="load"):
+                return self._filter(self.generic_visit(node), "_made")
+            case nodes.Compare() | nodes.Test():
+                return self._compared(node)
+            case nodes.Getitem(node=nodes.Name(name=name)) if name == CHOICES:
+                return self._chosen(node)
             case _:
                 return self.generic_visit(node)
+        return node
+
+    def _chosen(self, node: nodes.Getitem) -> nodes.Node:
+        number = node.arg
+        if isinstance(number, (nodes.Const, nodes.Slice, nodes.Neg)):
+            return self.generic_visit(node)
+        is_label = isinstance(number, (nodes.Name, nodes.Getattr, nodes.Getitem))
+        flag = nodes.Const(is_label, environment=self._environment)
+        return self._filter(self.visit(node.node), "_chosen", self.visit(number), flag)
+
+    def _compared(self, node: nodes.Compare | nodes.Test) -> nodes.Node:
+        """Both sides may be nested in themselves, so that comparing them would not end."""
+        self.generic_visit(node)
+        if isinstance(node, nodes.Compare):
+            node.expr = self._filter(node.expr, "_made")
+            for operand in node.ops:
+                operand.expr = self._filter(operand.expr, "_made")
+        else:
+            node.node = self._filter(node.node, "_made")
+            node.args = [self._filter(each, "_made") for each in node.args]
         return node
 
     def _printed(self, node: nodes.Expr) -> Any:
