@@ -18,7 +18,8 @@ _SECTIONS = {
     ),
     "The server": ("leave_out", "system", "header", "header_env", "query", "stream"),
     "Speed and patience": (
-        "concurrency", "batch", "by_files", "files_wait", "requests_per_file", "adaptive", "rpm", "tpm", "timeout", "retries", "patience",
+        "concurrency", "batch", "by_files", "files_wait", "requests_per_file", "adaptive", "rpm", "tpm", "timeout",
+        "retries", "patience",
     ),
     "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out", "price_batch"),
 }  # fmt: skip
