@@ -217,7 +217,7 @@ def test_chats_are_cleaned_and_what_goes_is_written_down(tmp_path: Path) -> None
     chats = [
         {"id": "a", "conversations": said("Hi!", "What?", "An answer.", "Bye?", first="gpt")},
         {"id": "b", "conversations": [*said("One"), *said("Two", "Both."), *said("", "Nothing.")]},
-        {"id": "c", "conversations": said("Question", "<div><p>Say <b>so</b>.</p></div>")},
+        {"id": "c", "conversations": said("1 &lt; 2?", "<div><p>Say <b>so</b>.</p></div>")},
         {"id": "d", "conversations": said("Nobody answers")},
         {"id": "e", "conversations": [{"from": "robot", "value": "Beep."}]},
     ]
@@ -225,7 +225,7 @@ def test_chats_are_cleaned_and_what_goes_is_written_down(tmp_path: Path) -> None
     assert list(map(turns_of, examples_of(tmp_path / "run"))) == [
         ["What?", "An answer."],
         ["One\n\nTwo", "Both."],
-        ["Question", "Say **so**."],
+        ["1 < 2?", "Say **so**."],
     ]
     lost = [
         line["text"]

@@ -130,12 +130,17 @@ def test_instances_and_tasks_that_give_nothing_have_a_line_each(imported: Path) 
 def test_the_commands_of_runs_work_on_it(imported: Path, tmp_path: Path) -> None:
     assert "are what the replies give" in invoke("verify", imported).done().out
     assert "recipe natural" in invoke("status", imported).done().out
+    for form in ("alpaca", "messages", "prompt-completion", "unnatural"):
+        invoke("export", imported, "--format", form, "--out", tmp_path / form).done()
+
+
+@pytest.mark.slow
+def test_figures_a_judge_and_a_mixture_of_it(imported: Path, tmp_path: Path) -> None:
     for command in ("stats", "check"):
         invoke(command, imported).done()
     invoke("judge", imported, "--model", "scripted", "--sample", 5).done()
-    for form in ("alpaca", "messages", "prompt-completion", "unnatural"):
-        invoke("export", imported, "--format", form, "--out", tmp_path / form).done()
     invoke("mix", f"tasks={imported}", "--n", 20, "--out", tmp_path / "mixed").done()
+    invoke("report", imported, "--out", tmp_path / "report.html").done()
 
 
 def test_export_gives_imported_tasks_back_as_they_were(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """Conversations as ShareGPT has them, cleaned so that every turn is kept that can be.
 
-HTML becomes Markdown; an assistant's turn in front and a user's turn at the end are left out, and a
-blank turn with the turn that it asks or answers; turns of a role in a row become a single turn. A
-conversation that is too long is split between pairs, and no pair is lost.
+HTML becomes Markdown, and entities in the other turns of such a chat become letters. An assistant's
+turn in front and a user's turn at the end are left out, and a blank turn with the turn that it asks
+or answers. Turns of a role in a row become a single turn. A conversation that is too long is split
+between pairs, and no pair is lost.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 from selfinstruct.data.examples import Turn
@@ -46,6 +48,7 @@ def cleaned(value: Any, column: str) -> Conversation:
     """The conversation in a column. Raises Unreadable, naming the turn."""
     chat = read_chat(value, column, lenient=True)
     turns = []
+    is_saved = any(turn.role == "assistant" and is_markup(turn.text) for turn in chat.turns)
     for number, turn in enumerate(chat.turns, 1):
         if turn.role not in ("user", "assistant"):
             why = "a system message behind other turns" if turn.role == "system" else "unknown role"
@@ -53,6 +56,8 @@ def cleaned(value: Any, column: str) -> Conversation:
         text = turn.text
         if is_markup(text):
             text = _ON_PAGE.sub("", to_markdown(text))
+        elif is_saved:
+            text = unescape(text)
         turns.append(Turn(turn.role, text.strip()))
     pairs, lost = _paired(turns)
     return Conversation(chat.system.strip(), tuple(pairs), tuple(lost))
