@@ -6,7 +6,7 @@
     selfinstruct.export(run, "mine.json", format="alpaca")
 
 generate, respond, judge   ask a model: each goes on where it was stopped and buys nothing twice
-unnatural, evolve, paraphrase, invert, constrain, chat   the other recipes, likewise
+unnatural, evolve, paraphrase, invert, constrain, chat, dynosaur   the other recipes, likewise
 render, import_files, import_tasks   runs of datasets that exist already, without a model
 preflight            does this endpoint serve a run? every stage is asked once
 resume               go on with any run
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         ImportingTasks,
         Inverting,
         Judging,
+        Organising,
         Paraphrasing,
         Rendering,
         Responding,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from selfinstruct._making import (
         chat,
         constrain,
+        dynosaur,
         evolve,
         import_files,
         import_tasks,
@@ -117,6 +119,7 @@ __all__ = [
     "ModelError",
     "NoRoom",
     "NothingRead",
+    "Organising",
     "Paraphrasing",
     "Quality",
     "Rehearsal",
@@ -139,6 +142,7 @@ __all__ = [
     "check",
     "constrain",
     "dedupe",
+    "dynosaur",
     "evolve",
     "export",
     "generate",
@@ -168,10 +172,10 @@ _HOMES = {
     "_keywords": (
         *("Chatting", "Constraining", "Eliciting", "Evolving", "Exporting"),
         *("Importing", "ImportingTasks", "Inverting"),
-        *("Judging", "Paraphrasing", "Rendering", "Responding", "Settings"),
+        *("Judging", "Organising", "Paraphrasing", "Rendering", "Responding", "Settings"),
     ),
     "_making": (
-        *("chat", "constrain", "evolve", "import_files", "import_tasks"),
+        *("chat", "constrain", "dynosaur", "evolve", "import_files", "import_tasks"),
         *("invert", "paraphrase", "render", "unnatural"),
     ),
     "adherence.scoring": ("Scores",),

@@ -249,6 +249,22 @@ class Constraining(_Run, total=False):
     follow: Mapping[str, Any]
 
 
+class Organising(_Run, total=False):
+    """The keywords of `dynosaur`."""
+
+    tasks: Place
+    metadata: str  # both | aware | unaware
+    per_task: int
+    per_dataset: int
+    novelty: float
+    novelty_across: float
+    most_labels: int
+    top_of_two: float
+    top_of_more: float
+    aware: Mapping[str, Any]
+    unaware: Mapping[str, Any]
+
+
 class Judging(_Endpoint, total=False):
     """The keywords of `judge` beside its own parameters."""
 
@@ -276,6 +292,7 @@ class Exporting(TypedDict, total=False):
     drop_labels: bool
     grouped: bool
     language: str
+    new_schema: bool
     license: str
     push_to_hub: str
     force: bool

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Importing,
         ImportingTasks,
         Inverting,
+        Organising,
         Paraphrasing,
         Rendering,
     )
@@ -118,6 +119,21 @@ def render(
         "model": "scripted",  # never asked
     }
     return _run("render", (), out, settings, named)
+
+
+def dynosaur(
+    datasets: Place | Sequence[Place], out: Place, **settings: Unpack[Organising]
+) -> RunView:
+    """Tasks over the fields of annotated datasets, and their rows as examples.
+
+    `datasets`: files, folders or names on the Hub. With a list of `tasks` no model is asked.
+    """
+    from selfinstruct.records.datasets.opening import absolute
+
+    if settings.get("tasks") and not settings.get("model"):
+        settings["model"] = "scripted"  # never asked
+    named = {"datasets": tuple(absolute(os.fspath(each)) for each in _several(datasets))}
+    return _run("dynosaur", (), out, settings, named)
 
 
 def import_files(

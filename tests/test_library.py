@@ -124,11 +124,12 @@ def test_what_the_functions_take_is_what_the_commands_take() -> None:
         ("paraphrase", selfinstruct.Paraphrasing),
         ("invert", selfinstruct.Inverting),
         ("constrain", selfinstruct.Constraining),
+        ("dynosaur", selfinstruct.Organising),
     ],
 )
 def test_a_recipe_s_function_takes_the_settings_of_its_command(recipe: str, keywords: type) -> None:
     sitting = {"progress", "seconds", "repair", "ask_again", "accept_change"}
-    settings = settings_of(RECIPES[recipe].load_settings()) - {"sources"}
+    settings = settings_of(RECIPES[recipe].load_settings()) - {"sources", "datasets"}
     assert set(get_names(keywords)) == settings | sitting
 
 
