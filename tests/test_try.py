@@ -38,15 +38,25 @@ def tried(server: LoopbackServer, *words: object, **environment: str) -> Ran:
 STAGE_OF = stage_by_templates()
 
 
+def stage_of(call: Call) -> str:
+    return STAGE_OF("\n\n".join(part["content"] for part in call.body["messages"]))
+
+
 def asks_for_a_label(call: Call) -> bool:
-    return STAGE_OF("\n\n".join(part["content"] for part in call.body["messages"])) == "classify"
+    return stage_of(call) == "classify"
 
 
-def answering(message: dict[str, Any], finish: str = "stop", **usage: Any) -> Behaviour:
-    """Answers with this message where a label is asked for."""
+def asks_for_outputs(call: Call) -> bool:
+    return stage_of(call) == "input_first"
+
+
+def answering(
+    message: dict[str, Any], finish: str = "stop", *, stage: str = "classify", **usage: Any
+) -> Behaviour:
+    """Answers with this message where a label is asked for, or at another stage."""
 
     async def behave(call: Call, go_on: Answer) -> web.StreamResponse:
-        if not asks_for_a_label(call):
+        if stage_of(call) != stage:
             return await go_on(call)
         tokens = {
             "prompt_tokens": 300,
@@ -258,23 +268,24 @@ def generate(out: Path, server: LoopbackServer, *words: object, n: int = 200) ->
     return invoke("generate", "--n", n, "--out", out, *at(server), *words)
 
 
-def test_a_run_whose_labels_are_never_read_stops_early_with_the_same_advice(
+def test_a_run_whose_outputs_are_never_read_stops_early_with_the_same_advice(
     tmp_path: Path,
 ) -> None:
     out = tmp_path / "run"
-    with LoopbackServer(answering({"content": "<think>Hm"}, "length")) as server:
+    cut = answering({"content": "<think>Hm"}, "length", stage="input_first")
+    with LoopbackServer(cut) as server:
         ran = generate(out, server, "--concurrency", 4)
-        labels = [call for call in server.calls if asks_for_a_label(call)]
+        outputs = [call for call in server.calls if asks_for_outputs(call)]
     assert ran.code == 1
     last = ran.err.splitlines()[-1]
-    assert last.startswith(f"Error: stopped: the first {FIRST} replies of classify hold nothing")
-    assert "classify ended at 16 tokens while thinking: --max-tokens classify=2048" in last
-    assert FIRST <= len(labels) <= FIRST + 8
+    assert last.startswith(f"Error: stopped: the first {FIRST} replies of input_first hold nothing")
+    assert "input_first ended at 3072 tokens while thinking: --max-tokens input_first=6144" in last
+    assert FIRST <= len(outputs) <= FIRST + 8
 
 
 def test_a_run_goes_on_once_the_model_is_mended(tmp_path: Path) -> None:
     out, more = tmp_path / "run", ("--stall-turns", 30)
-    with LoopbackServer(saying("Well, well.", when=asks_for_a_label)) as server:
+    with LoopbackServer(saying("Well, well.", when=asks_for_outputs)) as server:
         assert generate(out, server, *more, n=60).code == 1
         server.behaviours = ()
         invoke("resume", out).done()

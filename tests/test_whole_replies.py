@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,8 @@ VALUES = {
     "next": 2,
     "instruction": "Name a river.",
     "max_instances": 3,
+    "brief": "1. free",
+    "labels": "late, then on time",
 }
 REQUEST = Request(
     "classify", "i1", "m", "chat", (Message("user", "Is it?"),), Decoding(max_tokens=16), 1
@@ -62,7 +65,7 @@ class Says:
 
 
 def asked(
-    stage: str, *said: Completion, edition: int = 2, **settings: Any
+    stage: str, *said: Completion, edition: int = 3, **settings: Any
 ) -> tuple[Reply, list[Request]]:
     """The reply of a stage to a model that says `said`, and the requests that the model had."""
     config = replace(configure({"model": "scripted", **settings}), edition=edition)
@@ -137,7 +140,7 @@ def cutting(stages: tuple[str, ...], reasons: list[str]) -> Callable[[Request], 
     turns = cycle(reasons)
 
     def answer(request: Request) -> Completion:
-        said = reply(request)
+        said = as_a_list(reply(request)) if "classify" in stages else reply(request)
         if request.stage not in stages or request.seed % 3 == 0 or said.finish_reason != "stop":
             return said
         text = said.text[: len(said.text) * 2 // 3] + f" {MARK}"
@@ -145,6 +148,13 @@ def cutting(stages: tuple[str, ...], reasons: list[str]) -> Callable[[Request], 
         return replace(said, text=text, finish_reason=next(turns))
 
     return answer
+
+
+def as_a_list(said: Completion) -> Completion:
+    """Tasks without tags, of which each is asked for its label."""
+    tasks = re.findall(r"<task[^>]*>\n(.*?)(?=\n</task>|\n<task|\Z)", said.text, re.S)
+    items = [f"{number}. {' '.join(task.split())}" for number, task in enumerate(tasks, 1)]
+    return replace(said, text="\n".join(items)) if items else said
 
 
 @pytest.mark.parametrize("stages", [("propose",), ("classify",), ("input_first", "output_first")])
@@ -401,8 +411,8 @@ def test_an_instruction_with_a_control_token_never_enters_the_pool(tmp_path: Pat
         found = reply(request)
         if request.stage != "propose":
             return found
-        head, *rest = found.text.split("\n")
-        return replace(found, text="\n".join([head + " <|im_sep|> and more", *rest]))
+        head, first, *rest = [*found.text.split("\n"), ""]
+        return replace(found, text="\n".join([head, first + " <|im_sep|> and more", *rest]))
 
     out = tmp_path / "run"
     with LoopbackServer(model=answer) as server:
@@ -428,10 +438,11 @@ def test_a_cut_label_is_asked_for_again_with_more_room_although_the_stage_is_gre
 @pytest.mark.parametrize(
     ("settings", "reply_", "times"),
     [
-        ({}, Completion("Maybe.", "stop"), 1),  # every draw is the same
+        ({}, Completion("Maybe.", "stop"), 2),  # at another temperature
+        ({"attempts": 1}, Completion("Maybe.", "stop"), 1),
         ({}, Completion("That depends on", "length"), 2),
         ({"attempts": 1}, Completion("That depends on", "length"), 1),
-        ({"classify": {"max_tokens": 4096}}, Completion("That depends on", "length"), 1),
+        ({"classify": {"max_tokens": 4096}}, Completion("That depends on", "length"), 2),
         ({}, Completion("Yes, because the labels", "length"), 1),  # the label was read
     ],
 )
@@ -443,9 +454,11 @@ def test_more_room_only_where_it_may_help(
 
 def test_a_label_that_is_never_read_stays_unknown_and_is_counted(tmp_path: Path) -> None:
     def answer(request: Request) -> Completion:
-        if request.stage == "classify" and request.seed % 2:
+        task = request.messages[-1].text.partition("</task>")[0]
+        is_third = len(task) % 3 == 0
+        if request.stage in ("classify", "output_first") and is_third:
             return Completion("That depends.", "stop")
-        return reply(request)
+        return as_a_list(reply(request)) if request.stage == "propose" else reply(request)
 
     out = tmp_path / "run"
     with LoopbackServer(model=answer) as server:
@@ -464,7 +477,7 @@ def test_a_label_that_is_never_read_stays_unknown_and_is_counted(tmp_path: Path)
         for each in lines(out, "examples.jsonl")
         if each["provenance"]["instruction_id"] in unknown
     ]
-    assert made and {each["is_classification"] for each in made} == {None}
+    assert not made  # nothing is taken for no
     first = dataset(out)
     invoke("verify", out).done()
     assert dataset(out) == first

@@ -38,9 +38,12 @@ class Instances:
         of = self._marked if self._method.is_marked else self._classified
         return await of(at, admitted, ask)
 
-    def _values(self, instruction: Instruction) -> Mapping[str, object]:
+    def _values(
+        self, instruction: Instruction, labels: Sequence[str] | None = None
+    ) -> Mapping[str, object]:
         most = self._config.max_instances_per_task
-        return {"instruction": instruction.text, "max_instances": most}
+        values = {"instruction": instruction.text, "max_instances": most}
+        return {**values, "labels": self._wanted(instruction, labels)}
 
     async def _classified(self, at: int, admitted: Admitted, ask: Ask) -> Sequence[Outcome]:
         """The paper's way: a label that could not be read is none, and its task an open one."""
@@ -65,7 +68,7 @@ class Instances:
         its labels first; the reply may decline, and the task is an open one then.
         """
         instruction, labels, dropped = admitted.instruction, admitted.labels, list[Rejected]()
-        values = self._values(instruction)
+        values = self._values(instruction, labels)
         known = None if labels is None else bool(labels)
         if labels is None:
             label = await ask("classify", instruction.id, values)
@@ -73,8 +76,7 @@ class Instances:
             dropped += dropped_replies("classify", at, label, instruction)
         stage, instances = "output_first", Parsed().instances
         if known is not False:
-            wanted = {"labels": self._wanted(instruction, labels)}
-            reply = await ask(stage, instruction.id, {**values, **wanted})
+            reply = await ask(stage, instruction.id, values)
             dropped += dropped_replies(stage, at, reply, instruction)
             instances = reply.parsed.instances
             known = True if instances else known

@@ -121,8 +121,7 @@ class SelfInstruct(Recipe):
         is_json = self.config.response_format != "text"
         listed = method.as_json if is_json and method.as_json is not None else method.listed
         values = {"demonstrations": listed(shown), "n": count, "next": len(shown) + 1}
-        if method.is_marked:
-            values["brief"] = self._lists.brief(self.config.seed, at, count)
+        values["brief"] = self._lists.brief(self.config.seed, at, count)
         return await ask("propose", f"t{at}", values)
 
     @property
