@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from batches import BatchServer
 from command import at, dataset, invoke, killed_at
 from server import LoopbackServer, latency
+from test_batch import QUICK
 
+from selfinstruct.asking.reading import Reply
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instance, Instruction
 from selfinstruct.models import Completion, Request, Usage
 from selfinstruct.parsing.review import Review, review
 from selfinstruct.recipes.self_instruct.defects import Defects
 from selfinstruct.runs.executions import Executions
+from selfinstruct.verification.gates import Reviewer
 from selfinstruct.verification.programs import checks_of, program_of
+from selfinstruct.verification.questions import Criterion, questions_of
 from selfinstruct.verification.questions import tests as read_tests
 
+_EXAMPLE = Example("i1-1", "Greet somebody.", "", "Salutations.", None, {})
 GATES = ("--verify-with", "code", "--verify-with", "judge", "--verify-with", "arithmetic")
 FEW, MANY = 5, 20  # planted faults of a kind, and right answers
 # Ends of a wrong program; every fifth is of another kind.
@@ -380,3 +388,35 @@ def test_the_arithmetic_gate_takes_the_place_of_the_check_that_only_drops() -> N
         for gates in ((), ("arithmetic",))
     ]
     assert [len(found) for found in defects] == [1, 0]
+
+
+def test_a_recipe_may_ask_questions_of_its_own() -> None:
+    criteria = (Criterion("is_spoken", "not_spoken", is_mendable=True),)
+    [question] = questions_of(("m",), reviewed=True, mends=False, criteria=criteria)
+    assert isinstance(question.schema, dict)
+    assert list(question.schema) == ["reason", "is_spoken"]
+
+    async def ask(
+        stage: str, place: str, values: Mapping[str, object], to: str | None = None
+    ) -> Reply:
+        text = '{"reason": "Nobody talks so.", "is_spoken": false}'
+        return Reply(text, question.parse(text, "stop"))
+
+    found = asyncio.run(Reviewer("m", criteria).judge(_EXAMPLE, "i1-1", ask))
+    assert (found.reason, found.words, found.is_mendable) == (
+        "not_spoken",
+        "Nobody talks so.",
+        True,
+    )
+
+
+@pytest.mark.slow
+def test_a_batched_run_has_the_bytes_of_a_live_one(
+    verified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind, name, value in QUICK:
+        monkeypatch.setattr(kind, name, value)
+    with BatchServer(model=planted) as server:
+        rows = verified.parent / "rows.jsonl"
+        invoke(*respond(server, rows, tmp_path / "run", "--batch"), OPENAI_API_KEY="none").done()
+    assert dataset(tmp_path / "run") == dataset(verified)
