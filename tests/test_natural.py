@@ -278,6 +278,23 @@ def test_valid_only_drops_a_task_by_the_first_rule_that_it_breaks(tmp_path: Path
     ]
 
 
+def test_a_task_of_v1_goes_out_in_the_new_schema(tmp_path: Path) -> None:
+    instances = [{"input": f"{at}, 0", "output": [str(at)]} for at in range(2, 40)]
+    shown = [{"input": f"{at}, {at}", "output": str(2 * at), "reason": "So."} for at in (1, 50)]
+    examples = {**OLD["Examples"], "Positive Examples": shown}
+    record = {**OLD, "Examples": examples, "Instances": instances, "Source": "made"}
+    (tmp_path / "subtask001_sums.json").write_text(json.dumps(record), "utf-8")
+    natural("import", tmp_path / "subtask001_sums.json", "--out", tmp_path / "run").done()
+    natural("export", tmp_path / "run", "--new-schema", "--out", tmp_path / "new").done()
+    path = tmp_path / "new" / "train" / "task001_sums.json"
+    again = json.loads(path.read_text("utf-8"))
+    jsonschema.validate(again, SCHEMA)
+    assert again["Definition"] == ["Add.\nEmphasis & Caution: Be exact."]
+    assert again["Source"] == ["made"]
+    assert again["Negative Examples"][0]["explanation"] == "Wrong. Count."
+    natural("validate", path, "--schema", "new").done()
+
+
 @pytest.mark.parametrize("grouped", [True, False])
 def test_any_run_becomes_tasks_of_the_published_schema(tmp_path: Path, grouped: bool) -> None:
     words = ("--grouped",) if grouped else ()

@@ -97,6 +97,11 @@ from selfinstruct.cli.screen import show
     help="The language of the texts, by its English name (super-ni).",
 )
 @click.option(
+    "--new-schema",
+    is_flag=True,
+    help="Write imported tasks of v1 and of older files in the new schema too (super-ni).",
+)
+@click.option(
     "--license",
     default="",
     metavar="ID",

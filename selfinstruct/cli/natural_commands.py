@@ -67,6 +67,11 @@ def import_tasks(tasks: tuple[str, ...], **given: Any) -> None:
     show_default=True,
     help="The language of the texts, by its English name.",
 )
+@click.option(
+    "--new-schema",
+    is_flag=True,
+    help="Write imported tasks of v1 and of older files in the new schema too.",
+)
 @click.option("--keep", multiple=True, metavar="EXPR", help="As in `selfinstruct export`.")
 @click.option("--split", default="", metavar="A/B", help="As in `selfinstruct export`.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")

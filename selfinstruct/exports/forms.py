@@ -62,7 +62,10 @@ FORMS = {
     "prompt-completion": Form(completion.record, _takes("best", "drop_labels")),
     "unnatural": Form(unnatural.record, _takes("best"), joined=unnatural.joined),
     "super-ni": Form(
-        super_ni.record, _takes("grouped", "language"), joined=super_ni.joined, has_tasks=True
+        super_ni.record,
+        _takes("grouped", "language", "new_schema"),
+        joined=super_ni.joined,
+        has_tasks=True,
     ),
     "preference": Form(
         preference.record,

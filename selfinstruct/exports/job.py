@@ -137,6 +137,7 @@ def _style(runs: Sequence[RunView], form: Form, settings: Export) -> Style:
         history_column=history,
         grouped=settings.grouped,
         language=settings.language,
+        new_schema=settings.new_schema,
         tasks=_tasks(runs) if form.has_tasks else {},
     )
 

@@ -10,9 +10,9 @@ from selfinstruct.errors import UserError
 from selfinstruct.exports.forms import FORMS, Form
 from selfinstruct.records import hub
 
-_FLAGS = ("best", "drop_labels", "grouped")
+_FLAGS = ("best", "drop_labels", "grouped", "new_schema")
 _OF_SOME = (
-    *("best", "margin", "system", "drop_labels", "grouped", "language"),
+    *("best", "margin", "system", "drop_labels", "grouped", "language", "new_schema"),
     *("license", "push_to_hub"),
 )  # settings that not every format has
 _ELSEWHERE = ("force", "push_to_hub")  # say where an export goes, not how its rows come about
@@ -33,6 +33,7 @@ class Export:
     drop_labels: bool = False
     grouped: bool = False  # tasks of many instructions, which stand in the inputs
     language: str = "English"  # of the texts of tasks
+    new_schema: bool = False  # imported tasks of v1 and of older files too
     license: str = ""  # of a dataset folder
     push_to_hub: str = ""  # OWNER/NAME
     force: bool = False  # replace a file

@@ -20,6 +20,7 @@ class Style:
     history_column: bool = False
     # In formats whose rows are tasks.
     grouped: bool = False
+    new_schema: bool = False
     language: str = "English"
     tasks: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)  # imported
 

@@ -18,12 +18,21 @@ from typing import Any
 
 from selfinstruct.choose.candidate import Candidate
 from selfinstruct.exports.style import Style
-from selfinstruct.records.natural.task import INSTANCES
+from selfinstruct.records.natural.schema import SPOKEN, edition_of
+from selfinstruct.records.natural.task import (
+    DEFINITION,
+    INSTANCES,
+    NEGATIVE,
+    POSITIVE,
+    Shown,
+    read_task,
+)
 from selfinstruct.runs.inputs import FOLDER
 
 NAME = "task"  # the key of a task's name; in a folder of files it is the file's name
 MOST = 6500  # instances of a task
 _HEADERS = "tasks.jsonl"
+_TEXTS = ("Contributors", "Source", "URL", "Categories", "Reasoning", "Domains")
 _SHOWN = 2  # positive examples
 _FOLLOW = (
     "In this task the input is an instruction, perhaps with a text to work on below it. "
@@ -54,11 +63,13 @@ def joined(rows: Sequence[Candidate], style: Style) -> dict[str, Any]:
     name = str(rows[0].provenance.get("task"))
     header = style.tasks.get((rows[0].run, name))
     if header is not None and not style.grouped:
-        return _imported(name, header, rows)
+        return _imported(name, header, rows, style)
     return _made(rows, style)
 
 
-def _imported(name: str, header: Mapping[str, Any], rows: Sequence[Candidate]) -> dict[str, Any]:
+def _imported(
+    name: str, header: Mapping[str, Any], rows: Sequence[Candidate], style: Style
+) -> dict[str, Any]:
     instances = []
     for row in rows:
         if row.provenance.get("part") != "positive":  # is in the header
@@ -68,7 +79,42 @@ def _imported(name: str, header: Mapping[str, Any], rows: Sequence[Candidate]) -
             instances.append(
                 {**({"id": id} if id else {}), "input": row.input, "output": outputs, **rest}
             )
-    return {NAME: name, **header, INSTANCES: instances}
+    task = {NAME: name, **header, INSTANCES: instances}
+    return _renewed(name, header, instances, style) if style.new_schema else task
+
+
+def _renewed(
+    name: str, header: Mapping[str, Any], instances: Sequence[dict[str, Any]], style: Style
+) -> dict[str, Any]:
+    """A task of v1 or of an older file in the new schema; other tasks as they are."""
+    if edition_of(header) == "new":
+        return {NAME: name, **header, INSTANCES: list(instances)}
+    task, name = read_task(header, name), name.removeprefix("sub")  # v1: subtask001_
+    texts = {key: _listed(header.get(key, [])) for key in _TEXTS}
+    spoken = {key: _listed(header.get(key, style.language)) for key in SPOKEN}
+    numbered = [
+        {"id": _id(name, each["input"], dict.fromkeys(each["output"])), **each}
+        for each in instances
+    ]
+    return {
+        NAME: name,
+        **{key: texts[key] for key in _TEXTS[:5]},
+        DEFINITION: [task.instruction],
+        **spoken,
+        "Domains": texts["Domains"],
+        POSITIVE: [_explained(shown) for shown in task.positive],
+        NEGATIVE: [_explained(shown) for shown in task.negative],
+        INSTANCES: numbered,
+    }
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _explained(shown: Shown) -> dict[str, str]:
+    why = " ".join(filter(None, (shown.explanation, shown.suggestion.strip())))
+    return {"input": shown.input, "output": shown.output, "explanation": why}
 
 
 def _made(rows: Sequence[Candidate], style: Style) -> dict[str, Any]:
@@ -96,13 +142,13 @@ def _made(rows: Sequence[Candidate], style: Style) -> dict[str, Any]:
         "Contributors": ["selfinstruct"],
         "Source": [rows[0].run],
         **{key: list[str]() for key in ("URL", "Categories", "Reasoning")},
-        "Definition": [definition],
+        DEFINITION: [definition],
         "Input_language": [style.language],
         "Output_language": [style.language],
         "Instruction_language": [style.language],
         "Domains": [],
-        "Positive Examples": positive,
-        "Negative Examples": list(_negative(inputs, outputs)),
+        POSITIVE: positive,
+        NEGATIVE: list(_negative(inputs, outputs)),
         INSTANCES: instances,
     }
 
