@@ -33,12 +33,14 @@ def to_json(record: Any, *, indent: int | None = None) -> str:
         if indent is None
         else json.dumps(record, ensure_ascii=False, indent=indent)
     )
+    if text.isascii() and "\x7f" not in text:
+        return text  # nearly all, and the search takes as long as the encoding
     return _ACTIVE.sub(_escape, text)
 
 
 def well_formed(text: str) -> str:
     """`text` with U+FFFD for lone surrogates, which no file can hold and no trainer can load."""
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def printable(text: str) -> str:

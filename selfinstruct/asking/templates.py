@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -51,6 +51,15 @@ class Template:
     grammar: str | None
     fingerprint: str  # 16 hex digits over everything that is sent
     files: tuple[tuple[str, str], ...]  # the names and texts that it was read from
+    named: tuple[int, ...] = field(init=False)  # the messages that values go into
+
+    def __post_init__(self) -> None:
+        named = (
+            number
+            for number, message in enumerate(self.messages)
+            if message.role == CONVERSATION or "{{" in message.text
+        )
+        object.__setattr__(self, "named", tuple(named))
 
     def fill(self, values: Mapping[str, object]) -> tuple[Message, ...]:
         """The messages with every {{name}} replaced; a value's own text is never filled again.
@@ -58,19 +67,20 @@ class Template:
         A section "conversation" becomes the messages of the value of that name, a sequence of
         (role, text).
         """
-        messages: list[Message] = []
-        for message in self.messages:
-            if message.role == CONVERSATION:
-                turns = values[CONVERSATION]
-                assert isinstance(turns, list)
-                messages += [Message(role, text) for role, text in turns]
-            elif "{{" in message.text:
-                parts = list(_parts(message.text))
-                parts[1::2] = [str(values[name]) for name in parts[1::2]]
-                messages.append(Message(message.role, "".join(parts)))
-            else:
-                messages.append(message)
+        messages = list(self.messages)
+        for number in reversed(self.named):  # a conversation moves the messages after it
+            messages[number : number + 1] = _filled(self.messages[number], values)
         return tuple(messages)
+
+
+def _filled(message: Message, values: Mapping[str, object]) -> list[Message]:
+    if message.role == CONVERSATION:
+        turns = values[CONVERSATION]
+        assert isinstance(turns, list)
+        return [Message(role, text) for role, text in turns]
+    parts = list(_parts(message.text))
+    parts[1::2] = [str(values[name]) for name in parts[1::2]]
+    return [Message(message.role, "".join(parts))]
 
 
 @cache

@@ -48,11 +48,13 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoRoom(
-                f"{path}: the disk is full; make room, all that was written is whole"
-            ) from None
-        what = error.strerror or error
-        raise UserError(
-            f"{path}: cannot be written ({what}); mend the disk and start the same command again"
-        ) from None
+        raise error_of_disk(error, path) from None
+
+
+def error_of_disk(error: OSError, path: Path) -> NoRoom | UserError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoRoom(f"{path}: the disk is full; make room, all that was written is whole")
+    what = error.strerror or error
+    return UserError(
+        f"{path}: cannot be written ({what}); mend the disk and start the same command again"
+    )

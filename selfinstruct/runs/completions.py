@@ -14,7 +14,7 @@ from typing import Any
 
 from selfinstruct.errors import UserError
 from selfinstruct.models import Completion, Request, Usage
-from selfinstruct.models.disk import disk_errors
+from selfinstruct.models.disk import disk_errors, error_of_disk
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.runs.journal import Journal
 from selfinstruct.text import to_json
@@ -22,6 +22,7 @@ from selfinstruct.text import to_json
 # Of every line. The key follows, so that a line is found again without being parsed.
 _START = b'{"key": "'
 _KEY = slice(len(_START), len(_START) + 32)
+_PARTS_OF_USAGE = tuple(Usage.__slots__)[2:]  # after the prompt's and the completion's tokens
 
 
 class Completions:
@@ -134,8 +135,10 @@ class Completions:
 
 def append(journal: Journal, line: str) -> int:
     """`Journal.append` that raises NoRoom for a full disk, and UserError for a failing disk."""
-    with disk_errors(journal.path):
+    try:
         return journal.append(line)
+    except OSError as error:
+        raise error_of_disk(error, journal.path) from None
 
 
 def _read(line: bytes) -> tuple[str, str, Completion, str] | None:
@@ -161,9 +164,12 @@ def _completion(record: Mapping[str, Any], text: str) -> Completion:
 
 def _usage(usage: Usage) -> dict[str, int]:
     """Prompt and completion always; their parts, which few servers tell, only if not 0."""
-    counts = [(name, getattr(usage, name)) for name in Usage.__slots__]
-    return {
-        name: count
-        for name, count in counts
-        if count or name in ("prompt_tokens", "completion_tokens")
+    counts = {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
     }
+    for name in _PARTS_OF_USAGE:
+        count = getattr(usage, name)
+        if count:
+            counts[name] = count
+    return counts

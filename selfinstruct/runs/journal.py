@@ -43,9 +43,9 @@ class Journal:
         """
         start, data = self.size, (line + "\n").encode("utf-8")
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._file, view) :]
+            written = os.write(self._file, data)
+            while written < len(data):
+                written += os.write(self._file, data[written:])
         except OSError:
             # A full disk takes half a line: take it back, the caller hears of the error.
             with contextlib.suppress(OSError):

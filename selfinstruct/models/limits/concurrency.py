@@ -208,16 +208,10 @@ class Bounded:
     async def complete(self, request: Request) -> Completion:
         limit = self._limit(request)
         begun = time.monotonic()
-        try:
-            async with timeout(limit):
-                completion = await self._inner.complete(request)
-        except asyncio.TimeoutError:
-            self._cut[request.key] += 1
-            raise Transient(
-                f"a reply of the stage {request.stage} took over {limit:.0f} s, "
-                "far longer than usual",
-                enough=self.CUTS,
-            ) from None
+        if limit is None:
+            completion = await self._inner.complete(request)
+        else:
+            completion = await self._in_time(request, limit)
         self._usual[request.stage].took(time.monotonic() - begun)
         if self._cut:
             self._cut.pop(request.key, None)
@@ -232,6 +226,18 @@ class Bounded:
             return None
         tries = self._cut[request.key] if self._cut else 0
         return max(self.LEAST, self.TIMES * usual) * float(2**tries)
+
+    async def _in_time(self, request: Request, limit: float) -> Completion:
+        try:
+            async with timeout(limit):
+                return await self._inner.complete(request)
+        except asyncio.TimeoutError:
+            self._cut[request.key] += 1
+            raise Transient(
+                f"a reply of the stage {request.stage} took over {limit:.0f} s, "
+                "far longer than usual",
+                enough=self.CUTS,
+            ) from None
 
 
 class _Usual:

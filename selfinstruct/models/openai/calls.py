@@ -149,12 +149,11 @@ class Calls:
         A server may repeat the headers of a request in the reply, as test servers do.
         """
         hide = self._session.secrets.hide_in_reply
-        return replace(
-            completion,
-            text=hide(completion.text),
-            reasoning=hide(completion.reasoning),
-            finish_reason=hide(completion.finish_reason),
-        )
+        said = (completion.text, completion.reasoning, completion.finish_reason)
+        text, reasoning, finish_reason = hidden = tuple(map(hide, said))
+        if hidden == said:
+            return completion
+        return replace(completion, text=text, reasoning=reasoning, finish_reason=finish_reason)
 
 
 def _refused(meant: Exception, refusal: Refusal | None) -> Exception:

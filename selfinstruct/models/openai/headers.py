@@ -52,6 +52,8 @@ def allowance(headers: Mapping[str, str], now: float) -> Allowance | None:
     said: dict[tuple[str, str], str] = {}
     for name, value in headers.items():
         name = name.lower()
+        if "ratelimit-" not in name:
+            continue
         prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), None)
         if prefix is None:
             continue

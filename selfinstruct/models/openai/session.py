@@ -35,6 +35,7 @@ _TOKENIZE = "tokenize"  # of llama.cpp, beside /v1
 _NO_KEY = "none"  # a server of one's own wants no key, but the openai client wants a text
 _OF_A_BODY = (400, 404, 422, 500, 501)  # refusals that may be about a field of the body
 _STREAM = re.compile(r".*\bstream(?:s|ing|ed)?\b.*", re.I | re.S)
+_OF_THE_CLIENT = "X-Stainless-"  # the openai client's headers about itself, nine of them
 _NO_ACCESS = Access()
 _LONGEST_WORDS = 200  # characters of a foreign text in a message
 Result = TypeVar("Result")
@@ -160,10 +161,13 @@ class Session:
             **self._client.default_headers,  # holds the Authorization of a user in the address
         }
         url = base.copy_with(raw_path=base.raw_path.removesuffix(without) + path.encode("ascii"))
-        return self._http.target(
-            url.copy_merge_params(self._access.query) if self._access.query else url,
-            {name: value for name, value in headers.items() if isinstance(value, str)},
-        )
+        users, query = self._access.headers, self._access.query
+        sent = {
+            name: value
+            for name, value in headers.items()
+            if isinstance(value, str) and (name in users or not name.startswith(_OF_THE_CLIENT))
+        }
+        return self._http.target(url.copy_merge_params(query) if query else url, sent)
 
     # ------------------------------------------------ replies
 

@@ -40,7 +40,7 @@ def usage_of(said: Any, request: Request, text: str) -> Usage:
     elif hidden and completion + hidden <= _most(text, _ADDED_TO_REPLY):
         completion += hidden  # some servers do not count thinking among the completion's
         reasoning = max(reasoning, hidden)
-    is_prompt_right = not request.messages or _can_be(prompt, request.text, _ADDED_TO_PROMPT)
+    is_prompt_right = not request.messages or _can_be_of_prompt(prompt, request)
     if not is_prompt_right or not _can_be(completion, text, _ADDED_TO_REPLY):
         return _estimate(request, text)
     return Usage(prompt, completion, min(cached, prompt), min(reasoning, completion))
@@ -56,6 +56,13 @@ def estimated_tokens(text: str) -> int:
 def _estimate(request: Request, text: str) -> Usage:
     prompt, completion = estimated_tokens(request.text), estimated_tokens(text)
     return Usage(prompt, completion, estimated_tokens=prompt + completion)
+
+
+def _can_be_of_prompt(count: int, request: Request) -> bool:
+    """The same as _can_be with the text of the prompt, which is put together only if needed."""
+    length = sum([len(message.text) for message in request.messages])
+    is_in_between = (length + 2 * len(request.messages)) // _LONGEST_TOKEN <= count <= 4 * length
+    return is_in_between or _can_be(count, request.text, _ADDED_TO_PROMPT)
 
 
 def _can_be(count: int, text: str, added: int) -> bool:
