@@ -164,3 +164,8 @@ def test_bad_input_is_named_in_one_line(
 ) -> None:
     assert wanted in generate(tmp_path / "run", "--model", "scripted", *words).error
     assert not (tmp_path / "run").exists()
+
+
+def test_a_trial_asks_one_model_at_a_time() -> None:
+    said = invoke("try", "--model", "scripted", "--model", "scripted:b").error
+    assert said == "--model scripted:b: try asks one model at a time; name a single one"

@@ -13,9 +13,10 @@ import click
 
 from selfinstruct._calls import probes_for
 from selfinstruct.asking.endpoint import Endpoint
-from selfinstruct.cli.options import decoding_options, models_of, setting_options
+from selfinstruct.cli.options import decoding_options, setting_options
 from selfinstruct.cli.recipe_commands import said_of, sections_of
 from selfinstruct.cli.screen import Sectioned, show
+from selfinstruct.errors import UserError
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
 
 if TYPE_CHECKING:
@@ -76,8 +77,10 @@ def try_endpoint(
     from selfinstruct.errors import Interrupted
     from selfinstruct.runs.rehearsal import planned, rehearse
 
-    models = {name: value for name, value in models_of(model).items() if value}
-    said = said_of(SelfInstructConfig, given, config_file) | models
+    if len(model) > 1:
+        raise UserError(f"--model {model[1]}: try asks one model at a time; name a single one")
+    said = said_of(SelfInstructConfig, given, config_file)
+    said |= {"model": model[0]} if model else {}
     for name in SITTING:
         said.pop(name, None)
     try:
