@@ -14,6 +14,7 @@ from server import LoopbackServer, failing, latency, stage_by_templates
 
 from selfinstruct.data.examples import Turn
 from selfinstruct.errors import UserError
+from selfinstruct.models import Completion, Usage
 from selfinstruct.parsing.conversation import message, opening, transcript
 from selfinstruct.recipes.chats.filters import why_not_turn
 from selfinstruct.recipes.chats.prefixes import Prefixes, read_prefixes
@@ -137,6 +138,7 @@ def test_rows_of_a_source_begin_chats_and_duplicates_and_chats_are_passed_over(
         assert reasons.count("near_duplicate") == reasons.count("is_chat") == 1
         for line in lines_of(out / "examples.jsonl"):
             assert turns_of(line)[0][1] in firsts
+            assert line["provenance"]["source_id"] == f"rows.jsonl:{line['provenance']['turn'] + 1}"
         assert "finished" in invoke("status", out).done().out
         invoke("verify", out).done()
 
@@ -332,6 +334,19 @@ def test_a_transcript_is_read_in_its_usual_forms(form: str) -> None:
     assert {left.text for left in found.leftovers} == {"Here it is:", "bye"}
     cut = transcript(reply, "length")
     assert [turn.text for turn in cut.turns] == ["one", "two"] and cut.reason == "cut_by_length"
+
+
+def test_turns_of_a_transcript_beyond_the_bound_are_noted(tmp_path: Path) -> None:
+    said = "".join(f"[Person]\nquestion number {k}?\n[Assistant]\nanswer {k}\n" for k in range(4))
+    with LoopbackServer(model=lambda request: Completion(said, "stop", Usage(400, 60))) as server:
+        words = (*at(server), "--style", "transcript", "--turns", 2, "--n", 1)
+        chat(*words, "--out", tmp_path / "run", OPENAI_API_KEY="none").done()
+    [example] = lines_of(tmp_path / "run/examples.jsonl")
+    assert len(turns_of(example)) == 4
+    [left] = [
+        line for line in lines_of(tmp_path / "run/rejected.jsonl") if "beyond" in line["reason"]
+    ]
+    assert left["what"] == "leftover" and left["text"].startswith("question number 2?")
 
 
 @pytest.mark.parametrize(

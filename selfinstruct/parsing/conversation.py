@@ -136,6 +136,15 @@ def message(reply: str, finish_reason: str) -> Message:
     return Message(text, leftovers=(*_left("remark", outside), *_left("next_turn", after)))
 
 
+def user_turn(reply: str, finish_reason: str) -> Message:
+    """A user's turn as it stands. Reasons: a cut, empty_reply, refusal."""
+    cut = cut_of(finish_reason)
+    text, after = _own(reply)
+    if cut is not None or not text:
+        return Message(reason=cut or why_nothing(reply, "empty_reply"))
+    return Message(text, leftovers=_left("next_turn", after))
+
+
 def transcript(reply: str, finish_reason: str) -> Transcript:
     """The turns of a conversation between marks of the two roles, or as JSON:
 

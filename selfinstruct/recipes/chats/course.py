@@ -39,6 +39,12 @@ class Begun:
     opening: Opening
     plan: Plan
     turns: tuple[Turn, ...] = ()
+    source_id: str = ""  # of the row that begins the chat
+
+    @property
+    def record(self) -> Mapping[str, str]:
+        """For the provenance: the row that begins the chat, or the goal."""
+        return {"source_id": self.source_id} if self.source_id else {"goal": self.opening.goal}
 
 
 @dataclass(slots=True)
@@ -65,6 +71,13 @@ class Course:
             return False
         self.turns.append(turn)
         return True
+
+    def leave(self, stage: str, turns: Sequence[Turn]) -> None:
+        """Note the turns beyond the bound of the chat."""
+        if turns:
+            text = "\n\n".join(turn.text for turn in turns)
+            place = (self.instruction.turn, text, self.instruction.id)
+            self.dropped.append(Rejected(stage, "leftover", "beyond_the_bound", *place))
 
     async def asked(self, ask: Ask, stage: str, values: Mapping[str, object]) -> Any:
         """The content of a reply, None where the reply is of no use. The place tells the turn."""

@@ -89,7 +89,7 @@ class Chat(Recipe):
             return await self._style.begin(at, plan, ask)
         if item.history or item.system:
             return [Rejected("read", "instruction", "is_chat", at, item.instruction)]
-        return [Begun(Opening(first_message(item)), plan)]
+        return [Begun(Opening(first_message(item)), plan, source_id=item.id)]
 
     def admit(self, at: int, draft: Begun) -> tuple[Instruction, Begun] | Rejected:
         text, first = draft.opening.text, self.questions_of(self.config)[0].name
@@ -133,7 +133,7 @@ class Chat(Recipe):
         return Example(
             f"{course.instruction.id}-1",
             *(question.text, "", answer.text, None),
-            {**made, "goal": begun.opening.goal},
+            {**made, **begun.record},
             history=tuple(history),
             layout=Layout(history=self.config.most > 1),
         )

@@ -41,7 +41,7 @@ WHOLE = Question(
     *(conversation.Transcript, 600.0),
 )
 USER_TURN = Question(
-    *("user_turn", conversation.message, ("prefix",), None, conversation.Message, 40.0),
+    *("user_turn", conversation.user_turn, ("prefix",), None, conversation.Message, 40.0),
     api="completions",
 )
 

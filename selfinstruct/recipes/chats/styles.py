@@ -95,11 +95,10 @@ class Whole:
             values = begun.plan.values | {"matter": _FIRST.format(begun.opening.text)}
             found = await course.asked(ask, "transcript", values)
             turns = found.turns if found is not None else ()
-        for turn in turns[1:]:
+        for turn in turns[1 : 2 * begun.plan.most]:
             if not course.take("transcript", turn):
                 return
-            if len(course.turns) >= 2 * begun.plan.most:
-                break
+        course.leave("transcript", turns[2 * begun.plan.most :])
         course.ended = course.ended or "limit"
 
 
