@@ -135,6 +135,8 @@ STOPPED = {
     "{{ (text * 99)|trim('abcdefghij' * 99) }}": "too_much_work",
     "{{ ('f' * 99999 * label)|int(base=16) % 7 }}": "too_long",
     "{{ text.upper|string }}": "forbidden",
+    "{{ text|truncate(1) }}": "error",
+    "{{ text ~ none[0][1] }}": "undefined",
     "{{ label / 0 }}": "error",
     "{{ numbers|sum(start=text) }}": "error",
     "{{ nowhere }}": "unknown_field",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, cast
@@ -14,7 +15,11 @@ from selfinstruct.templates.limits import LONGEST, WORK, Refused, Stopped
 from selfinstruct.templates.sandbox import Sandbox
 from selfinstruct.templates.syntax import checked
 
-_MISTAKES = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, TemplateError)
+# Of a template, whose filters may be called with anything: jinja2's assert what they are given.
+_MISTAKES = (
+    *(TypeError, ValueError, LookupError, ArithmeticError, AttributeError),
+    *(AssertionError, RuntimeError, TemplateError),
+)
 _FILE = "<template>"  # the name of the compiled code
 
 
@@ -27,7 +32,9 @@ class Compiled:
         sandbox.work.left = WORK  # constants are calculated at once
         self._sandbox = sandbox
         try:
-            code = sandbox.compile(cast(Any, tree))
+            with warnings.catch_warnings():  # as of none[0]: a fault of the row's, told there
+                warnings.simplefilter("ignore", SyntaxWarning)
+                code = sandbox.compile(cast(Any, tree))
         except TemplateSyntaxError as error:
             raise Refused(error.lineno, f"is no Jinja: {error.message}") from None
         except (SyntaxError, RecursionError, MemoryError):  # of Python, for the compiled template
@@ -59,7 +66,7 @@ class Compiled:
                 pieces.append(piece)
         except Stopped as stop:
             raise Stopped(stop.reason, stop.why, stop.line or self._line(stop)) from None
-        except (*_MISTAKES, RecursionError) as error:
+        except _MISTAKES as error:
             raise _stopped(error, self._line(error)) from None
         return "".join(pieces)
 
