@@ -151,7 +151,7 @@ def thoughts(count: int) -> dict[str, Any]:
 
 def test_a_stage_that_is_read_at_a_second_attempt_gets_a_hint() -> None:
     with LoopbackServer(*DEEPSEEK.behaviours) as server:
-        ran = tried(server, "--model", "mentor-2").done()
+        ran = invoke("try", *at(server, model="mentor-2")).done()
     assert (
         "classify ended at 16 tokens while thinking: --max-tokens classify=2048, or a model that "
         "does not think (read at attempt 2)"
