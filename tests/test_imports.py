@@ -236,6 +236,15 @@ def test_chats_are_cleaned_and_what_goes_is_written_down(tmp_path: Path) -> None
     assert reasons_of(tmp_path / "run") == {"unpaired_turn": 4, "no_pair": 1, "unreadable": 1}
 
 
+def test_a_chat_of_messages_is_kept_as_far_as_it_is_answered(tmp_path: Path) -> None:
+    turns = [("user", "Hi."), ("assistant", "Hello."), ("user", "Bye."), ("user", "Still there?")]
+    chat = {"messages": [{"role": role, "content": text} for role, text in turns]}
+    imported(written(tmp_path / "chats.jsonl", chat), "--out", tmp_path / "run").done()
+    assert list(map(turns_of, examples_of(tmp_path / "run"))) == [["Hi.", "Hello."]]
+    (lost,) = lines_of(tmp_path / "run" / "rejected.jsonl")
+    assert (lost["reason"], lost["text"]) == ("unpaired_turn", "Bye.\n\nStill there?")
+
+
 def test_published_filters_are_chosen_by_name(tmp_path: Path) -> None:
     chats = [
         {"id": "a", "conversations": said("Hi!", "Yes.")},

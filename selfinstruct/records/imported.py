@@ -29,7 +29,7 @@ from selfinstruct.records.values import Unreadable, plain, text_of
 from selfinstruct.text import to_json
 
 SHAPES = ("rows", "sharegpt", "unnatural", "oasst", "p3")
-_CHATS = ("conversations", "conversation")
+_CHATS = ("conversations", "conversation", "messages")
 _PRETOKENIZED = ("inputs_pretokenized", "targets_pretokenized")
 
 
@@ -76,9 +76,23 @@ class Importer:
         elif is_task(record.fields) and "Instances" in record.fields:
             raise Unreadable("a task of Super-NI: 'selfinstruct natural import' reads those")
         else:
+            yield from self._rows(record, name)
+
+    def _rows(self, record: Record, name: str) -> Iterator[ImportedTask | Dropped]:
+        """The row; of a chat that is no row as it stands, the pairs in it."""
+        row, fault = None, None
+        try:
             row = collect(record, name, self.fields)
-            no_output = Dropped("no_output", row.instruction, row.input)
-            yield _task(row) if row.output else no_output
+        except Unreadable as error:
+            fault = error
+        if row is not None and row.output:
+            yield _task(row)
+        elif not self.fields and _has_pairs(record.fields):
+            yield from self._conversations(record, name)
+        elif fault is not None:
+            raise fault
+        elif row is not None:
+            yield Dropped("no_output", row.instruction, row.input)
 
     def _conversations(self, record: Record, name: str) -> Iterator[ImportedTask | Dropped]:
         column = _column(record.fields, _CHATS)
@@ -100,7 +114,8 @@ class Importer:
             if isinstance(part, Conversation):
                 found = row if len(parts) == 1 else replace(row, id=f"{row.id}_{number}")
                 origin = _origin(conversation, number if len(parts) > 1 else 0)
-                yield replace(_task(_of_conversation(found, part)), origin=origin)
+                row_of_part = _put(found, part.system, part.history, *part.pairs[-1])
+                yield replace(_task(row_of_part), origin=origin)
             else:
                 yield Dropped("too_long", part[0], output=part[1])
 
@@ -142,6 +157,15 @@ def _has_turns(value: Any) -> bool:
     return any(isinstance(turn, Mapping) and "value" in turn for turn in turns)
 
 
+def _has_pairs(fields: Mapping[str, Any]) -> bool:
+    """Whether a question and its answer can be read from a list of turns."""
+    try:
+        column = _column(fields, _CHATS)
+        return bool(cleaned(fields[column], column).pairs)
+    except Unreadable:
+        return False
+
+
 def _column(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
     found = next((name for name in names if fields.get(name) is not None), None)
     if found is None:
@@ -162,11 +186,6 @@ def _put(
     return replace(
         row, system=system, history=tuple(history), instruction=instruction, output=output
     )
-
-
-def _of_conversation(row: Collected, conversation: Conversation) -> Collected:
-    asked, said = conversation.pairs[-1]
-    return _put(row, conversation.system, conversation.history, asked, said)
 
 
 def _origin(conversation: Conversation, part: int) -> Origin:
