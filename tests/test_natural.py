@@ -254,6 +254,26 @@ def test_each_rule_is_found_at_its_place(
     assert (rule, place) in {(each.rule, each.place) for each in found}
 
 
+def test_categories_are_held_to_the_published_list(tmp_path: Path) -> None:
+    tasks = written(tmp_path / "tasks", task(), task(2, Categories=["Cooking"], Domains=["Tea"]))
+    published = tmp_path / "task-hierarchy.md"
+    published.write_text("- `Arithmetic`: sums\n  - Mathematics\n", "utf-8")
+    said = natural("validate", tasks, "--hierarchy", published, "--json")
+    found = [json.loads(line) for line in said.out.splitlines()]
+    assert said.code == 1 and all("task002" in each["task"] for each in found)
+    assert [(each["rule"], each["place"]) for each in found] == [
+        ("unknown_category", "Categories[0]"),
+        ("unknown_domain", "Domains[0]"),
+    ]
+
+
+def test_a_key_that_stands_twice_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "tasks", task()) / "task001_made_arithmetic.json"
+    text = path.read_text("utf-8").replace('"URL": [', '"Source": ["b"],\n "URL": [')
+    path.write_text(text, "utf-8")
+    assert "Source: an object has this key twice" in natural("validate", path).out
+
+
 def test_a_file_that_is_no_task_is_named_with_its_place(tmp_path: Path) -> None:
     broken = tmp_path / "task001_broken.json"
     broken.write_text('{"Definition": ["Add."],\n "Instances": [}', "utf-8")
