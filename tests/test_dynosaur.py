@@ -426,7 +426,7 @@ def test_the_published_list_is_sound() -> None:
     ("words", "wanted"),
     [
         ((), "dynosaur: no dataset; name folders"),
-        (("{quiz}", "{quiz}"), "given twice; name every dataset once"),
+        (("{quiz}", "{quiz}"), "quiz:train; name every dataset once"),
         (("{quiz}:test",), "no split 'test' (splits: train)"),
         (("{quiz}", "--per-task", "-1"), "--per-task -1: must be at least 0"),
         (("{quiz}", "--tasks", "{quiz}/train.jsonl"), "train.jsonl:1: a task needs task_name"),

@@ -18,6 +18,7 @@ from selfinstruct.recipes.dynosaur.task_list import (
     read_list,
     to_lines,
 )
+from selfinstruct.records.columns import listed as in_words
 from selfinstruct.records.datasets import Dataset, open_dataset
 
 _TASKS = 2.8  # kept of a dataset on average, in the published list
@@ -51,7 +52,8 @@ class Annotated:
         """Notices at the beginning of a sitting."""
         unknown = ("", "unknown")
         if unlicensed := [each.name for each in self.datasets if each.card.license in unknown]:
-            yield f"no licence is known of {', '.join(unlicensed)}; see to that before you share"
+            names = in_words(unlicensed)
+            yield f"no licence is known of {names}; see to that before you share the data"
         for dataset in self.datasets:
             if dataset.unused:
                 yield f"{dataset.name}: files in no split, not used: {', '.join(dataset.unused)}"
@@ -67,7 +69,8 @@ def read_materials(config: DynosaurConfig, kept: Path | None, named: Collection[
     prints = [dataset.fingerprint for dataset in datasets]
     for at, dataset in enumerate(datasets):
         if dataset.fingerprint in prints[:at]:
-            raise UserError(f"{dataset.place}: given twice; name every dataset once")
+            first = datasets[prints.index(dataset.fingerprint)].place
+            raise UserError(f"{dataset.place}: the same bytes as {first}; name every dataset once")
     fingerprints: dict[str, object] = {"datasets": prints}
     if not config.tasks:
         return Materials(Annotated(datasets, ((),) * len(datasets)), fingerprints=fingerprints)
