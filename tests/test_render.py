@@ -247,6 +247,27 @@ def test_what_is_wrong_is_said_in_a_line_and_nothing_is_left(home: Path, tmp_pat
     invoke("render", reviews, *named, "--dry-run", *out).done()
 
 
+def test_other_files_in_a_folder_of_templates_are_passed_over(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    others = {
+        "notes.txt": "Nothing.",
+        "sizes.json": '{"rte": {"all": 9}, "more": []}',
+        "a.yml": "b: c",
+    }
+    for name, text in {**others, "q.txt": PLAIN}.items():
+        (tmp_path / "templates" / name).write_text(text)
+    words = ("--templates", tmp_path / "templates", "--out", tmp_path / "run")
+    ran = invoke("render", home / "reviews", *words).done()
+    said = (ran.out + ran.err).splitlines()
+    assert [line.split(": ")[1] for line in said if line.startswith("passed over: ")] == [
+        str(tmp_path / "templates" / name) for name in sorted(others)
+    ]
+    (tmp_path / "templates" / "q.txt").unlink()
+    assert (
+        "has no 'templates'" in invoke("render", home / "reviews", *words[:2], "--out", "x").error
+    )
+
+
 # ---------------------------------------------------------------- templates check
 
 

@@ -44,15 +44,6 @@ def filters_of(work: Work, chance: Callable[[], Random]) -> dict[str, Callable[.
         work.make_room(sum(map(work.size_of, items)) + len(str(d)) * len(items))
         return str(d).join(map(str, items))
 
-    def replace(text: Any, old: Any, new: Any, count: int | None = None) -> str:
-        work.make_room(work.size_of(text))
-        return replaced(work, str(text), str(old), str(new), count)
-
-    def trim(text: Any, chars: str | None = None) -> str:
-        work.make_room(work.size_of(text))
-        check_characters(chars)
-        return str(text).strip(chars)
-
     def most_frequent(items: Any) -> list[Any] | None:
         work.look(items := listed(work, items))
         counts = Counter(items).most_common()
@@ -63,8 +54,8 @@ def filters_of(work: Work, chance: Callable[[], Random]) -> dict[str, Callable[.
         "choice": choice,
         "random": choice,
         "join": join,
-        "replace": replace,
-        "trim": trim,
+        "replace": functools.partial(_replaced, work),
+        "trim": functools.partial(_trimmed, work),
         "most_frequent": most_frequent,
         "sum": functools.partial(_sum, work),
         "highlight": functools.partial(_highlight, work),
@@ -117,6 +108,17 @@ def _number(value: Any) -> Any:
     if not isinstance(value, (int, float)):
         raise TypeError("sum() is for numbers alone")
     return value
+
+
+def _replaced(work: Work, text: Any, old: Any, new: Any, count: int | None = None) -> str:
+    work.make_room(work.size_of(text))
+    return replaced(work, str(text), str(old), str(new), count)
+
+
+def _trimmed(work: Work, text: Any, chars: str | None = None) -> str:
+    work.make_room(work.size_of(text))
+    check_characters(chars)
+    return str(text).strip(chars)
 
 
 def _highlight(work: Work, text: str) -> str:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from selfinstruct.errors import UserError
+
 PROMPTSOURCE, FLAN, PLAIN = "promptsource", "flan", "plain"
+
+
+class NoTemplates(UserError):
+    """A file of another kind: in a folder of templates it is passed over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from selfinstruct.errors import UserError
-from selfinstruct.templates.pattern import PROMPTSOURCE, Pattern
+from selfinstruct.templates.pattern import PROMPTSOURCE, NoTemplates, Pattern
 
 _TAGS = ("tag:yaml.org,2002:", "!Template")
 
@@ -30,7 +30,7 @@ def read_promptsource(text: str, where: str) -> list[Pattern]:
         raise UserError(f"{where}: is nested too deeply; mend it") from None
     fields = _fields(tree, where)
     if "templates" not in fields:
-        raise UserError(f"{where}: has no 'templates'; give a file of promptsource's")
+        raise NoTemplates(f"{where}: has no 'templates'; give a file of promptsource's")
     names = [_text(fields.get(name), where) or "" for name in ("dataset", "subset")]
     dataset = "/".join(filter(None, names))
     entries = _fields(fields["templates"], where)

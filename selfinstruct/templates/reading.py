@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 from selfinstruct.errors import UserError
-from selfinstruct.templates.pattern import FLAN, PLAIN, Pattern
+from selfinstruct.templates.pattern import FLAN, PLAIN, NoTemplates, Pattern
 from selfinstruct.templates.promptsource import read_promptsource
 
 TARGET = "--- target"  # the line between the two parts of a plain text
@@ -84,6 +84,33 @@ def text_of(path: Path) -> str:
         raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The templates that a user has named. texts: of their files, by path. passed: other files."""
+
+    named: Named
+    patterns: tuple[Pattern, ...]
+    texts: Mapping[str, str]
+    passed: tuple[str, ...] = ()
+
+
+def read_named(named: Named) -> Found:
+    """The templates of a file, or of a folder, in which files of another kind are passed over.
+
+    Raises UserError.
+    """
+    path, patterns, passed = Path(named.path), list[Pattern](), list[str]()
+    texts = {str(file): text_of(file) for file in files_of(path).values()}
+    for where, text in texts.items():
+        try:
+            patterns += patterns_of(text, where)
+        except NoTemplates as error:
+            passed.append(str(error))
+    if not patterns:
+        raise UserError(passed[0])
+    return Found(named, tuple(patterns), texts, tuple(passed))
+
+
 def patterns_of(text: str, where: str) -> list[Pattern]:
     """The templates in the text of a file, whose name tells the form. Raises UserError."""
     suffix = PurePath(where).suffix.lower()
@@ -101,8 +128,8 @@ def _pairs(text: str, where: str) -> Iterator[Pattern]:
         line = getattr(error, "lineno", 1)
         raise UserError(f"{where}:{line}: not JSON ({error}); mend it") from None
     form = '{"DATASET": [["input with {fields}", "target"], ...]}'
-    if not isinstance(groups, dict) or not groups:
-        raise UserError(f"{where}: FLAN's templates are {form}")
+    if not isinstance(groups, dict) or not any(map(_holds_lists, groups.values())):
+        raise NoTemplates(f"{where}: FLAN's templates are {form}")
     for dataset, pairs in groups.items():
         if not isinstance(pairs, list):
             raise UserError(f"{where}: {dataset!r} holds no pairs; FLAN's templates are {form}")
@@ -120,6 +147,10 @@ def _pairs(text: str, where: str) -> Iterator[Pattern]:
             )
 
 
+def _holds_lists(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(each, list) for each in value)
+
+
 def _is_pair(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(x, str) for x in value)
 
@@ -133,7 +164,8 @@ def _line_of(text: str, part: str) -> int:
 def _plain(text: str, where: str) -> Pattern:
     parts = _TARGET_LINE.split(text)
     if len(parts) != 2:
-        raise UserError(
+        kind = NoTemplates if len(parts) == 1 else UserError
+        raise kind(
             f"{where}: has {len(parts) - 1} lines {TARGET!r}; exactly one separates "
             "the input from the target"
         )

@@ -1,11 +1,10 @@
-"""What templates make of a dataset, for a person: `selfinstruct templates check`."""
+"""Templates tried on a dataset, for a person: `selfinstruct templates check`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from random import Random
 
 from selfinstruct.errors import UserError
@@ -13,7 +12,7 @@ from selfinstruct.recipes.render.materials import names_of, no_template
 from selfinstruct.records.datasets import Dataset, open_dataset
 from selfinstruct.templates.limits import Stopped
 from selfinstruct.templates.pattern import Pattern, Rendered
-from selfinstruct.templates.reading import Named, chosen_for, files_of, patterns_of, text_of
+from selfinstruct.templates.reading import Named, chosen_for, read_named
 from selfinstruct.templates.rendering import Renderer, renderer_of
 from selfinstruct.templates.rows import ROW, Values
 from selfinstruct.templates.sandbox import Sandbox
@@ -24,7 +23,7 @@ _FAILED = 3  # rows that are named for a reason
 
 @dataclass(slots=True)
 class _Trial:
-    """A template and the rows that it was tried on."""
+    """A template and the rows of its trial."""
 
     renderer: Renderer
     tried: int = 0
@@ -43,9 +42,9 @@ class Check:
         """Raises UserError for a file that is none of templates, and for no such dataset."""
         self._named, self._shown = Named.of(path), shown
         self._dataset = open_dataset(against) if against else None
-        files = files_of(Path(self._named.path)).values()
-        offered = [each for file in files for each in patterns_of(text_of(file), str(file))]
-        patterns = _fitting(self._named, offered, self._dataset)
+        found = read_named(self._named)
+        self._passed = found.passed
+        patterns = _fitting(self._named, found.patterns, self._dataset)
         self.refused: list[str] = []
         self._sandbox, self._trials = Sandbox(), list[_Trial]()
         features = self._dataset.features if self._dataset is not None else ()
@@ -90,6 +89,7 @@ class Check:
         """The report."""
         count = len(self._trials) + len(self.refused)
         yield f"{self._named.path}: {count:,} templates, {len(self.refused):,} refused"
+        yield from (f"passed over  {line}" for line in self._passed)
         yield from (f"refused  {line}" for line in self.refused)
         if self._dataset is None:
             for trial in self._trials:

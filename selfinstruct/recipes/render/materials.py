@@ -18,7 +18,14 @@ from selfinstruct.recipes import Materials
 from selfinstruct.recipes.render.settings import RenderConfig
 from selfinstruct.records.datasets import Dataset, Feature, open_dataset
 from selfinstruct.templates.pattern import Pattern
-from selfinstruct.templates.reading import Named, chosen_for, files_of, patterns_of, text_of
+from selfinstruct.templates.reading import (
+    Found,
+    Named,
+    chosen_for,
+    patterns_of,
+    read_named,
+    text_of,
+)
 from selfinstruct.text import to_json
 
 _FOLDER, _INDEX = "templates", "templates.json"  # in the run's inputs
@@ -86,6 +93,14 @@ class Part:
     rows: Sequence[Row]
 
 
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """The sources of a run. passed: files among the templates that hold none, and why."""
+
+    sources: tuple[Source, ...]
+    passed: tuple[str, ...] = ()
+
+
 def parts_of(sources: Sequence[Source]) -> Iterator[Part]:
     """The rows of all sources, a part at a time."""
     for source in sources:
@@ -102,13 +117,18 @@ def read_materials(config: RenderConfig, kept: Path | None, named: Collection[st
         raise UserError("render: no dataset; name folders, files or names on the Hub")
     if not config.templates:
         raise UserError("render: no templates; name a file or a folder with --templates")
-    texts = _kept(kept) if kept is not None and "templates" not in named else _named(config)
-    offered: Offered = []
-    for asked, those in texts:
-        patterns = [each for where, text in those.items() for each in patterns_of(text, where)]
-        if config.original_only:
-            patterns = [each for each in patterns if each.original_task is not False]
-        offered.append((asked, patterns))
+    found = _kept(kept) if kept is not None and "templates" not in named else _named(config)
+    offered: Offered = [
+        (
+            each.named,
+            [
+                pattern
+                for pattern in each.patterns
+                if not config.original_only or pattern.original_task is not False
+            ],
+        )
+        for each in found
+    ]
     datasets = [open_dataset(name) for name in config.datasets]
     sources, first = list[Source](), 1
     for number, dataset in enumerate(datasets):
@@ -121,39 +141,37 @@ def read_materials(config: RenderConfig, kept: Path | None, named: Collection[st
     used = {pattern.where for source in sources for pattern in source.patterns}
     prints = {
         "datasets": [dataset.fingerprint for dataset in datasets],
-        "templates": _digest(texts, used),
+        "templates": _digest(found, used),
     }
-    return Materials(sources, _to_keep(texts, used), prints)
+    passed = tuple(why for each in found for why in each.passed)
+    return Materials(Annotated(tuple(sources), passed), _to_keep(found, used), prints)
 
 
-Texts = list[tuple[Named, dict[str, str]]]  # of the files, by their paths
+def _named(config: RenderConfig) -> list[Found]:
+    return [read_named(Named.of(word)) for word in config.templates]
 
 
-def _named(config: RenderConfig) -> Texts:
-    found = []
-    for word in config.templates:
-        named = Named.of(word)
-        paths = files_of(Path(named.path)).values()
-        found.append((named, {str(path): text_of(path) for path in paths}))
-    return found
-
-
-def _kept(folder: Path) -> Texts:
+def _kept(folder: Path) -> list[Found]:
     """The copies in a run, with the words by which they were named."""
     found = []
     for entry in json.loads(text_of(folder / _INDEX)):
-        paths = [folder / _FOLDER / name for name in entry["files"]]
         named = Named(entry["path"], entry["dataset"], entry["group"])
-        found.append((named, {str(path): text_of(path) for path in paths}))
+        texts = {
+            str(path): text_of(path)
+            for name in entry["files"]
+            for path in [folder / _FOLDER / name]
+        }
+        patterns = [each for where, text in texts.items() for each in patterns_of(text, where)]
+        found.append(Found(named, tuple(patterns), texts))
     return found
 
 
-def _to_keep(texts: Texts, used: Collection[str]) -> dict[str, str]:
+def _to_keep(found: Sequence[Found], used: Collection[str]) -> dict[str, str]:
     """The files that have a template in use, by their names in the run, and their index."""
     files, index = dict[str, str](), list[dict[str, Any]]()
-    for number, (named, those) in enumerate(texts):
-        names = list[str]()
-        for where, text in those.items():
+    for number, each in enumerate(found):
+        named, names = each.named, list[str]()
+        for where, text in each.texts.items():
             if where in used:
                 names.append(f"{number}/{len(names) + 1}/{Path(where).name}")
                 files[f"{_FOLDER}/{names[-1]}"] = text
@@ -162,11 +180,14 @@ def _to_keep(texts: Texts, used: Collection[str]) -> dict[str, str]:
     return {**files, _INDEX: to_json(index, indent=1) + "\n"}
 
 
-def _digest(texts: Texts, used: Collection[str]) -> str:
+def _digest(found: Sequence[Found], used: Collection[str]) -> str:
     """SHA-256 over the files in use, whatever their places, and over their datasets."""
     parts = [
-        [named.dataset, named.group, *(text for where, text in those.items() if where in used)]
-        for named, those in texts
+        [
+            *(each.named.dataset, each.named.group),
+            *(text for where, text in each.texts.items() if where in used),
+        ]
+        for each in found
     ]
     return hashlib.sha256(to_json(parts).encode("utf-8", "surrogatepass")).hexdigest()
 

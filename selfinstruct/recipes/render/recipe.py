@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 from selfinstruct.asking.stage import Ask
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.recipes import Materials, Outcome, Recipe
-from selfinstruct.recipes.render.materials import Part, Source, parts_of, read_materials
+from selfinstruct.recipes.render.materials import Annotated, Part, parts_of, read_materials
 from selfinstruct.recipes.render.settings import ALL, RenderConfig
 
 
@@ -32,7 +32,7 @@ class Render(Recipe):
     """Finite, without a question: the first item is the templates, then come the rows, in parts."""
 
     config: RenderConfig
-    materials: Sequence[Source]
+    materials: Annotated
     labels: ClassVar[Mapping[str, str]] = {
         "datasets": "the datasets hold other bytes, or have another card",
         "templates": "the templates are others",
@@ -42,7 +42,7 @@ class Render(Recipe):
         super().__init__(config, materials)
         from selfinstruct.recipes.render.examples import Show  # brings jinja2
 
-        self._show = Show(config, materials)
+        self._show = Show(config, materials.sources)
 
     @classmethod
     def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
@@ -51,12 +51,12 @@ class Render(Recipe):
     @classmethod
     def expected(cls, config: Any, materials: Any) -> int:
         each = config.templates_per_row if config.choose != ALL else sys.maxsize
-        return sum(source.count * min(each, len(source.patterns)) for source in materials)
+        return sum(source.count * min(each, len(source.patterns)) for source in materials.sources)
 
     def items(self, start: int) -> Iterator[Part | list[Instruction]]:
         if start == 0:
             yield self._show.instructions()
-        yield from islice(parts_of(self.materials), max(0, start - 1), None)
+        yield from islice(parts_of(self.materials.sources), max(0, start - 1), None)
 
     def may_open(self, ended: int) -> int:
         return 2  # a part is held with all its examples
@@ -69,13 +69,14 @@ class Render(Recipe):
         return [each for row in admitted.rows for each in self._show.row(at, admitted.source, row)]
 
     def described(self) -> Iterator[str]:
-        for source in self.materials:
+        for source in self.materials.sources:
             said = source.dataset.card.license or "no licence in its card"
             shown = f"{len(source.patterns):,} templates"
             yield f"  dataset      {source.dataset.place} ({said}), {shown}"
 
     def remarks(self) -> Iterator[str]:
-        datasets = [source.dataset for source in self.materials]
+        yield from (f"passed over: {why}" for why in self.materials.passed)
+        datasets = [source.dataset for source in self.materials.sources]
         if unlicensed := [each.name for each in datasets if not each.card.license]:
             yield f"no licence is known of {', '.join(unlicensed)}; see to that before you share"
         for dataset in datasets:
@@ -85,6 +86,7 @@ class Render(Recipe):
                 if feature.kind == "class_label" and not feature.labels
             ]
             if unnamed:
-                yield f"{dataset.name}: no names of the labels in {', '.join(unnamed)}: numbers stand"
+                named = ", ".join(unnamed)
+                yield f"{dataset.name}: the card names no labels of {named}; numbers are shown"
             if dataset.unused:
                 yield f"{dataset.name}: files in no split, not used: {', '.join(dataset.unused)}"
