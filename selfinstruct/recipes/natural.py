@@ -23,7 +23,8 @@ from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 from selfinstruct.recipes import Materials, Outcome, Recipe
-from selfinstruct.records.natural.files import Entry, TaskFiles, fingerprints, headers, task_files
+from selfinstruct.records.collected import fingerprint
+from selfinstruct.records.natural.files import Entry, TaskFiles, headers, task_files
 from selfinstruct.records.natural.task import Broken, Instance, Task
 from selfinstruct.records.natural.validation import findings
 from selfinstruct.text import to_json
@@ -65,7 +66,7 @@ class Natural(Recipe):
             raise UserError("natural import: no task; name task files, or a folder of them")
         tasks = TaskFiles(tuple(task_files(config.tasks)))
         files = {HEADERS: headers(tasks, skip_bad=config.skip_bad)}
-        return Materials(tasks, files, {"tasks": fingerprints(tasks.files)})
+        return Materials(tasks, files, {"tasks": [fingerprint(path) for path in tasks.files]})
 
     @classmethod
     def expected(cls, config: Any, materials: Any) -> int:

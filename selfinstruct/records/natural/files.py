@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -185,18 +184,3 @@ def _text(path: str) -> str:
         raise UserError(f"{path}: damaged or cut off ({error}); compress it anew") from None
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; give a file that can be read") from None
-
-
-def fingerprints(paths: Iterable[str]) -> list[str]:
-    """SHA-256 of each file, in hex. Raises UserError."""
-    found = []
-    for path in paths:
-        try:
-            with open(path, "rb") as file:
-                digest = hashlib.sha256()
-                while block := file.read(1 << 20):
-                    digest.update(block)
-                found.append(digest.hexdigest())
-        except OSError as error:
-            raise UserError(f"{path}: {error.strerror}; give a file that can be read") from None
-    return found
