@@ -1,10 +1,10 @@
-"""Text for files and terminals: JSON lines, and no character that a terminal acts on."""
+"""Text for files and terminals: JSON lines, no character that a terminal acts on; late patterns."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 # json.dumps leaves these bare, and a terminal, an editor or a strict reader may act on them: DEL
@@ -71,3 +71,19 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class _Late:
+    def __init__(self, pattern: str, flags: int) -> None:
+        self._pattern, self._flags = pattern, flags
+
+    def __getattr__(self, name: str) -> Any:
+        compiled = re.compile(self._pattern, self._flags)
+        methods = (method for method in dir(compiled) if not method.startswith("_"))
+        vars(self).update({method: getattr(compiled, method) for method in methods})
+        return getattr(compiled, name)
+
+
+def late(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """A regular expression that is compiled at its first use, for those that few commands use."""
+    return cast("re.Pattern[str]", _Late(pattern, flags))

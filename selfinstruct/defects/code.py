@@ -6,8 +6,9 @@ import re
 
 from selfinstruct.defects.finding import Checked, Finding, found
 from selfinstruct.defects.words import has_any
+from selfinstruct.text import late
 
-_SIGNS = re.compile(
+_SIGNS = late(
     r"```|^[ \t]*(?:def|class|import|from \w+ import|function|const|let|var|public|private|static|void"
     r"|int|float|char|using|package|func|fn"
     r"|#include|#!|<\?php|SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|BEGIN|return|elif"
@@ -26,7 +27,7 @@ _LANGUAGE = (
     r"|bash|shell|sql|matlab|html|css|scala|haskell|vba|powershell|react|django|flask"
     r"|node(?:\.js)?)"
 )
-_WANTED = re.compile(
+_WANTED = late(
     rf"^\W*(?:please |can you |could you )?(?:write|create|generate|implement|develop|build|code"
     rf"|construct|design|provide|give me|produce|make|show|add|complete|compose)\b[^.?!\n]{{0,60}}?"
     rf"\b(?:{_LANGUAGE}\s(?:code|program|function|script|class|method|query|snippet|app|module|page"
@@ -42,7 +43,7 @@ _WANTED = re.compile(
     r"|regular expression|regex|for loop|while loop|shell command|dockerfile)\b",
     re.I,
 )
-_CODE_WANTED_OTHERS = re.compile(
+_CODE_WANTED_OTHERS = late(
     r"^(?!.*(?:故事|文章|伪代码|伪码|描述|句话|技巧|蛋糕|应用程序|调度|大纲|步骤|流程|测试用例|好处|解释|说明|工具|特征|[?\uff1f]))"
     r"\W*(?:请|给定.{2,20}\uff0c)?(?:编写|写)(?:一个|一段)?.{0,16}(?:函数|代码|程序(?!员)|SQL|正则|[Pp]ython 脚本)"
     r"|escrib[ea] (?:una funci\u00f3n|un (?:programa|script)|c\u00f3digo)"
@@ -50,8 +51,8 @@ _CODE_WANTED_OTHERS = re.compile(
     r"|(?:\u00e9cris|\u00e9crivez|\u00e9crire) (?:une fonction|un (?:programme|script))",
     re.I,
 )
-_CODE_WANTED_JAPANESE = re.compile(r"(?:関数|プログラム|コード|スクリプト|クエリ)を(?:書|作|実装)")
-_NOT_CODE = re.compile(
+_CODE_WANTED_JAPANESE = late(r"(?:関数|プログラム|コード|スクリプト|クエリ)を(?:書|作|実装)")
+_NOT_CODE = late(
     r"pseudo|explain|describ|in words|in plain|step(?:s|-by-step)|flow ?chart|outline|loyalty|recognition"
     r"|training program|exercise program|tv |television|radio|concert|workout|fitness|mentor"
     r"|curriculum|marketing"
@@ -62,7 +63,7 @@ _NOT_CODE = re.compile(
     r"|qr code|color code|secret|penal|moral|building code",
     re.I,
 )
-_SPOKEN_OF = re.compile(
+_SPOKEN_OF = late(
     r"\b(?:following|given|this|below|the (?:provided|above)|attached"
     r"|these)\b (?:\w+[ -]){0,3}?(?:code(?! of)|snippet|function|program|script"
     r"|(?<!user )(?<!search )query|regex|method|algorithm implementation|loop|sql statement|html"
@@ -74,14 +75,14 @@ _SPOKEN_OF = re.compile(
     re.I,
 )
 # Snippets of stories, codes of colours, queries of a search: no code of a program.
-_NO_PROGRAM = re.compile(
+_NO_PROGRAM = late(
     r"(?:text|story|dialogue?|news|article|poem|conversation|lyrics?) snippet|snippet of (?:text|a)"
     r"|(?:rgb|hex\w*|colou?r|zip|postal|morse|bar|qr|country|area|genetic|dress|binary)\W? ?(?:colou?r )?code"
     r"|given an? |this method is|search query|(?:given|this) query, |dialogue|statement into|pseudo|word document"
     r"|to a html|postfix",
     re.I,
 )
-_TASK_ON_CODE = re.compile(
+_TASK_ON_CODE = late(
     r"\b(?:fix|debug|find|explain|optimi[sz]e|refactor|rewrite|correct|identify|convert|translate"
     r"|what (?:does|is|will)|improve|add|edit|complete|review|analy[sz]e|document|modify|comment"
     r"|simplify|describe|determine|predict|update|locate|spot|write)\b|修复|调试|解释|优化|改写"
@@ -96,7 +97,7 @@ _ABOUT_CODE = (  # an instruction without any of these words needs no closer loo
     " funci c\u00f3digo funktion skript fonction 代码 函数 脚本 程序 查询 正则"
     " 関数 プログラム コード スクリプト クエリ"
 ).split()
-_MARKS_OF_CODE = re.compile(
+_MARKS_OF_CODE = late(
     r"[\\{}\[\]|$^`~<>=&]|\w\([^)]|\(\)|^\W*#|--\w|;\s*$|:=|\w\.\w+\("
     r"|^[ \t]*(?:for \w+ in|if \w+ |while )\b|^[ \t]*(?:FROM|RUN|COPY|SELECT|import|from|def|print|printf|echo|git|rm|cd|return)\b|\w_\w"
     r"|\bprint\b|^[ \t]*(?:puts|echo|printf|say|disp|cat) |[\w)] [-+*/] \w+ ?[-+*/]",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from selfinstruct.text import late
+
 _KIND = r"(?:(?:just|only|merely|simply) )?an? (?:\w+ )?"
 OF_ITSELF = (
     rf"(?:as|being|since i am|because i am|i am|i'm|i\u2019m) {_KIND}?(?:ai\b"
@@ -23,7 +25,7 @@ _SORRY = (
     r"(?:i(?:'m| am|\u2019m) (?:very |so |really |truly )?(?:sorry|afraid)|sorry"
     r"|my apologies|i apologi[sz]e|apologies|unfortunately|regrettably)\b[\s,.:;!\u2014-]*"
 )
-FIRST_PERSON = re.compile(
+FIRST_PERSON = late(
     rf"\W{{0,3}}(?:{_SORRY}"
     rf"(?:for [\w\s]{{0,40}}[,.] )?(?:but |that |however,? )*(?:{OF_ITSELF}[,;.]? (?:and )?)?"
     rf"(?:(?:i\b ?)?{_CANNOT}"
@@ -82,7 +84,7 @@ _DONE_TO = (
     r"|execute|process|answer) (?:it|this|the|that|your)\b"
 )
 # Impersonal sentences that say that a model cannot do the task.
-IMPERSONAL = re.compile(
+IMPERSONAL = late(
     rf"\W{{0,3}}(?:no (?:output|answer|response)|n/?a)\W{{1,4}}(?:(?:as|since|because|due to)\b"
     rf"[^\n]{{0,160}}?(?:{_UNABLE}|{_MACHINE})|[^\n]{{0,80}}?(?:{_MACHINE})[^\n]{{0,60}}?{_UNABLE})"
     r"|\W{0,3}no (?:output|answer|response) (?:is )?(?:possible|can be (?:given|produced|generated))"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from selfinstruct.text import late
+
 # Of each language: an apology or "as a language model", then within a sentence "I cannot" or
 # "cannot be done". After the model's name the apology may be missing.
 _LANGUAGES = {
@@ -108,7 +110,7 @@ _LANGUAGES = {
         r"|\ud560 \uc218\uc5c6"),
     ),
 }  # fmt: skip
-FOREIGN = re.compile(
+FOREIGN = late(
     "|".join(
         rf"\W{{0,3}}(?:{opening})(?:(?![.!\u3002\uff01]\s?\S{{2,}}.{{60,}}).){{0,90}}?(?:{unable})"
         for opening, unable in _LANGUAGES.values()
@@ -116,7 +118,7 @@ FOREIGN = re.compile(
     re.I,
 )
 # "The model cannot", "no output is possible", without an apology.
-IMPERSONAL = re.compile(
+IMPERSONAL = late(
     r"\W{0,3}(?:esta|la) (?:tarea|instrucci\u00f3n|solicitud|petici\u00f3n) no (?:se )?puede (?:ser )?"
     r"|\W{0,3}(?:cette|la) (?:t\u00e2che|demande|instruction|requ\u00eate) ne peut (?:pas )?\u00eatre"
     r"|\W{0,3}dies(?:e|er)? (?:aufgabe|anfrage|anweisung|auftrag) kann (?:\w+ ){0,4}nicht"

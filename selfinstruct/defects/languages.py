@@ -8,6 +8,7 @@ from collections import Counter
 from selfinstruct.defects.code import looks_like_code
 from selfinstruct.defects.finding import Checked, Finding, found
 from selfinstruct.defects.words import has_any
+from selfinstruct.text import late
 
 _SCRIPTS = {
     "han": "\u3400-\u9fff", "kana": "\u3040-\u30ff", "hangul": "\uac00-\ud7af",
@@ -78,7 +79,7 @@ _BEHIND = (
     r"|\b(?:and|from|for|using|with|the|this|as|so|about|what|how|only|please|without|while|that|to"
     r"|instead|then|but|below|using|by|based|when|if)\b)"
 )
-_TARGET = re.compile(
+_TARGET = late(
     rf"\b(?:translat\w*|convert|render|change|turn|put|rewrite)\b[^.\n]{{0,160}}?\b(?:in|to|into) (?:the )?"
     rf"{_KIND}(?P<a>{_ANY_NAME})(?={_BEHIND})"
     rf"|\b(?:write|say|answer|respond|reply|express|compose|give|explain|describe|provide|create"
@@ -90,10 +91,10 @@ _TARGET = re.compile(
     rf"|fran\u00e7ais|espagnol|allemand|englische|deutsche|franz\u00f6sische|spanische)\b",
     re.I,
 )
-_TRANSLATES = re.compile(
+_TRANSLATES = late(
     r"translat|traduc|tradui|\u00fcberset|\u7ffb\u8bd1|\u8bd1|\u8a33|how (?:do|would) you say", re.I
 )
-_LANGUAGES_ARE_MEANT = re.compile(
+_LANGUAGES_ARE_MEANT = late(
     rf"translat|language|\btongue|transliterat|roman[ij]|pinyin|traduc|traduis|tradui"
     rf"|\u00fcbersetz|\u7ffb\u8bd1|\u8bd1|\u8bed|\u82f1\u6587|\bname|etymolog|word for"
     rf"|\b(?:{_ANY_NAME})\b|\u5355\u8bcd|\u7f29\u5199|\u540d|\u7c7b|\u6b4c|\u53e5|\u8bcd"
@@ -101,7 +102,7 @@ _LANGUAGES_ARE_MEANT = re.compile(
     rf"|python|java|code|regex",
     re.I,
 )
-_TWO_LANGUAGES = re.compile(
+_TWO_LANGUAGES = late(
     r"from .* and |both|bilingual|explain|identify|detect|compar|teach|differen|meaning|used in"
     r"|how (?:do|to|would) (?:you|i|we)? ?(?:say|pronounce)|pronunciation|pronounce|transliterat"
     r"|romaji|pinyin|romani[sz]|characters",
@@ -186,12 +187,10 @@ def _beside(row: Checked, wanted: str) -> Finding | None:
     return None if _CALL.search(output) else found("wrong_language", "output", row.output)
 
 
-_REMARK = re.compile(r"\([^()]{0,200}\)|\uff08[^\uff08\uff09]{0,200}\uff09")
-_CALL = re.compile(r"\w\(['\"]")
-_ADDRESS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|#\w+|\[[^\[\]]{0,200}\]")
-_QUOTED = re.compile(
-    r"“[^”]{0,300}”|\"[^\"]{0,300}\"|《[^》]{0,100}》|「[^」]{0,100}」|'[^']{0,100}'"
-)
+_REMARK = late(r"\([^()]{0,200}\)|\uff08[^\uff08\uff09]{0,200}\uff09")
+_CALL = late(r"\w\(['\"]")
+_ADDRESS = late(r"https?://\S+|www\.\S+|\S+@\S+|#\w+|\[[^\[\]]{0,200}\]")
+_QUOTED = late(r"“[^”]{0,300}”|\"[^\"]{0,300}\"|《[^》]{0,100}》|「[^」]{0,100}」|'[^']{0,100}'")
 
 
 def _other_script(row: Checked) -> Finding | None:
@@ -239,7 +238,7 @@ def _script(text: str) -> str | None:
     return name if total and most > 0.6 * total else None
 
 
-_WORD = re.compile(r"[a-zA-Z\u00c0-\u024f\u1e00-\u1eff]{2,}")
+_WORD = late(r"[a-zA-Z\u00c0-\u024f\u1e00-\u1eff]{2,}")
 
 
 def _latin(text: str) -> str | None:

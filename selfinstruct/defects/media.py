@@ -6,6 +6,7 @@ import re
 
 from selfinstruct.defects.finding import Checked, Finding, fields_of, found
 from selfinstruct.defects.words import has_any
+from selfinstruct.text import late
 
 _THING = (
     r"(?:images?|pictures?|photos?|photographs?|drawings?|paintings?|illustrations?|sketch(?:es)?"
@@ -21,7 +22,7 @@ _VISUAL = (
     " doodle portrait visual mind collage icon audio map shirt plot histogram selfie wallpaper"
     " storyboard"
 ).split()
-_MAKE = re.compile(
+_MAKE = late(
     r"^\W*(?:please )?(?:plot|graph) the (?:function|equation|line|data|graph|curve|points)\b"
     rf"|^\W*(?:please |can you |could you |now )?(?:draw|sketch|paint|doodle|illustrate"
     rf"|photograph)\b(?! (?:a |an |any |some |the |your |up |out )?(?:conclusion|comparison"
@@ -37,7 +38,7 @@ _MAKE = re.compile(
     r"|album cover|mascot|flag)\b",
     re.I,
 )
-_LOOK = re.compile(
+_LOOK = late(
     rf"\b(?:this|the (?:following|given|attached|above|provided|displayed|shown)|the|these"
     rf"|attached|given|following)\s(?:[\w-]+ ){{0,2}}?{_THING}\b"
     rf"(?: (?:below|above|shown|provided|given|attached|here))?"
@@ -45,18 +46,18 @@ _LOOK = re.compile(
     rf"|quality|games?\b|book|editor|frame|theory|studio))(?! (?-i:[A-Z][a-z]+))",
     re.I,
 )
-_NO_LOOK = re.compile(
+_NO_LOOK = late(
     r"\W*(?:who (?:drew|painted|took|wrote|made)|explain (?:why|how|what)|why|translate|correct"
     r"|rewrite|classify the sentence)\b",
     re.I,
 )
-_LOOKING = re.compile(
+_LOOKING = late(
     r"\b(?:describe|look|what|who|which|identify|caption|count|analy[sz]e|interpret|examine"
     r"|observe|explain|how many|name|see|shown|depict|depicted|recogni[sz]e|detect|classify"
     r"|summari[sz]e|write|based on|label|read|transcribe|tell)\b",
     re.I,
 )
-_IN_TEXT = re.compile(
+_IN_TEXT = late(
     r"\b(?:html|css|svg|ascii|code|python|javascript|matplotlib|function|program|script|command"
     r"|latex|tikz|mermaid|graphviz|dot\b|prompt|alt[- ]text|caption for|description of"
     r"|describe (?:how|the process)|steps|tips|ideas?|slogan|name|title|words|essay|story|poem"
@@ -71,7 +72,7 @@ _IN_TEXT = re.compile(
     r"|define|meaning|question|road ?map|site ?map)\b",
     re.I,
 )
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = late(
     r"[\[(<{](?:insert |see |attached )?(?:an? |the )?(?:image|picture|photo|photograph|graph|chart"
     r"|diagram|video|audio|screenshot|img|figure)\b[^\])>}\n]{0,80}[\])>}]|!\[[^\]]*\]\([^)]+\)"
     r"|\.(?:jpe?g|png|gif|bmp|webp|mp4|mp3|wav|avi)\b"
@@ -81,7 +82,7 @@ _PLACEHOLDER = re.compile(
     r"|screenshot)\b(?: (?:of|showing|shows|with|depicting|is shown)\b.{0,60})?\.?$",
     re.I,
 )
-_OTHERS = re.compile(
+_OTHERS = late(
     r"(?:\u753b|\u7ed8\u5236|\u7ed8)(?:\u4e00|\u51fa|\u4e2a|\u5f20|\u5e45|\u526f)"
     r"|(?:\u751f\u6210|\u521b\u5efa|\u5236\u4f5c|\u8bbe\u8ba1)\u4e00?(?:\u5f20|\u5e45|\u4e2a"
     r"|\u526f).{0,12}(?:\u56fe\u7247|\u56fe\u50cf|\u63d2\u56fe|\u6d77\u62a5|\u6807\u5fd7"
@@ -99,24 +100,24 @@ _OTHERS = re.compile(
     r"|image|bild|immagine|logo\w*|cartel|affiche|poster|plakat)",
     re.I,
 )
-_ASKS = re.compile(r"\W*(?:how|what|why|who|which|when|where|is|are|do|does|should)\b", re.I)
-_PLOTTED = re.compile(r"(?:plot|graph) the function", re.I)
+_ASKS = late(r"\W*(?:how|what|why|who|which|when|where|is|are|do|does|should)\b", re.I)
+_PLOTTED = late(r"(?:plot|graph) the function", re.I)
 # The first letters of a request in another language whose letters are all ASCII.
 _VERBS_OF_OTHERS = tuple("bes mue ens mon dec dib pin des zei dis cre ers gen".split())
-_IN_TEXT_OF_OTHERS = re.compile(
+_IN_TEXT_OF_OTHERS = late(
     "如何|怎么|怎样|用文字|步骤|谁|\u4ee3\u7801|\u7a0b\u5e8f|c\u00f3digo|code|\u7ed3\u8bba"
     "|\u63cf\u8ff0\u6587\u5b57"
 )
-_HAN = re.compile("[\u3400-\u9fff]")
-_LOOKED_AT = re.compile("\u8fd9|\u4e0b|\u4ee5\u4e0b")
-_TABLE = re.compile(r"\|\s?-{2,}")
+_HAN = late("[\u3400-\u9fff]")
+_LOOKED_AT = late("\u8fd9|\u4e0b|\u4ee5\u4e0b")
+_TABLE = late(r"\|\s?-{2,}")
 # A sum in words: the pictures in the text are only counted.
-_ASKS_A_NUMBER = re.compile(
+_ASKS_A_NUMBER = late(
     r"\d.*(?:how (?:many|much|long|far|old|big|tall)|what (?:is|was|will be|percent\w*|fraction)|in total|calculate|find)\b"
     r"|how (?:many|much)\b.*\d",
     re.I | re.S,
 )
-_FILES_ARE_NAMES = re.compile(
+_FILES_ARE_NAMES = late(
     r"file|html|code|python|script|extension|markdown|command|rename|path|function|alt|regex"
     r"|format|url|sort",
     re.I,

@@ -6,12 +6,13 @@ import re
 
 from selfinstruct.defects.finding import Checked, Finding, found
 from selfinstruct.defects.repair import is_no_input_mark
+from selfinstruct.text import late
 
 _INVISIBLE = (
     " \t\r\n\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u00ad\u1680\u2028\u2029\u202f\u205f\u3000\u2060\ufeff"
     + "".join(map(chr, range(0x2000, 0x2010)))
 )
-_MARK = re.compile(
+_MARK = late(
     r"\.{2,}|\u2026+|-{1,}|_{2,}|\u2014+|\"\"|''|\u201c\u201d|``"
     r"|[<\[({]\s*(?:no[ _-]?(?:output|answer|response|text|content)|empty|blank|output|response"
     r"|answer|none|nothing|left blank"
@@ -20,7 +21,7 @@ _MARK = re.compile(
     r"|sin salida|sin respuesta)[>\])\uff09\u3011]",
     re.I,
 )
-_MARK_ASKED = re.compile(
+_MARK_ASKED = late(
     r"punctuat|symbol|charact|operator|\bsign\b|\bdash|hyphen|ellips|morse|\bstring|\bcode\b|python"
     r"|javascript|evaluate|return"
     r"|\bdots?\b|underscore|\bmark\b|bracket|\blines?\b.*\b(?:fill|draw)|mask|replace every"
@@ -30,7 +31,7 @@ _MARK_ASKED = re.compile(
     r"|ponctuation",
     re.I,
 )
-_UNAVAILABLE = re.compile(
+_UNAVAILABLE = late(
     r"n\s?[/\\.]\s?a\.?|not (?:available|applicable|provided|specified|given|possible)"
     r"|(?:there is )?no (?:output|answer|response|information)s?"
     r"(?: (?:is |was )?(?:available|needed|required|necessary|provided|possible|found|given))?"
@@ -47,13 +48,13 @@ _UNAVAILABLE = re.compile(
     r"|\u043d\u0435\u0434\u043e\u0441\u0442\u0443\u043f\u043d\u043e",
     re.I,
 )
-_NONE = re.compile(
+_NONE = late(
     r"no (?:data|results?|solutions?)(?: available| found)?|none|null|nil|nothing|na|nan|undefined"
     r"|tbd|to be (?:determined|done|filled)|todo|placeholder|xxx+|无|没有|無|なし",
     re.I,
 )
 # Questions that "none" answers, tasks that offer such words, programs that print them.
-_NOTHING_IS_AN_ANSWER = re.compile(
+_NOTHING_IS_AN_ANSWER = late(
     r"n/a\b|\bnone\b|\bnull\b|\bnan\b|\bnil\b|undefined|not available|not applicable|\bunknown\b"
     r"|missing value|abbreviat|acronym"
     r"|stands? for|\bNA\b|\bmeans?\b|antonym|opposite|synonym|symbol for|chemical|sodium|\bprint"
@@ -63,7 +64,7 @@ _NOTHING_IS_AN_ANSWER = re.compile(
     r"|undefined|divi",
     re.I,
 )
-_PRODUCE = re.compile(
+_PRODUCE = late(
     r"\s*(?:please |can you |could you )?(?:write|generate|create|compose|describe|explain|design"
     r"|suggest|summari[sz]e|rewrite|make"
     r"|develop|draft|produce|come up|provide|give|outline|discuss|invent|tell|construct|build"
@@ -74,9 +75,9 @@ _PRODUCE = re.compile(
     r"|crea|écri|décri|cré)\w*",
     re.I,
 )
-_TRANSLATES = re.compile("translat|traduc|tradui|\u00fcberset|\u7ffb\u8bd1|\u8bd1|\u8a33", re.I)
+_TRANSLATES = late("translat|traduc|tradui|\u00fcberset|\u7ffb\u8bd1|\u8bd1|\u8a33", re.I)
 # Tasks that ask for a text or another work, which "none" cannot be.
-_TEXT_WANTED = re.compile(
+_TEXT_WANTED = late(
     r"\s*(?:please |can you |could you )?(?:(?:write|compose|draft|create|generate|make"
     r"|produce) (?:me )?(?:an? |the |two |three |some )?(?:[\w'-]+ ){0,4}?"
     r"(?:poem|haiku|sonnet|limerick|stor(?:y|ies)|tale|essay|letter|e-?mail|post|report|article"
@@ -97,10 +98,10 @@ _TEXT_WANTED = re.compile(
     r"|.*(?:(?:詩|文章|物語|手紙|メール|作文|俳句|記事)を書いて|を描いて|を要約して|を流して|を再生して|を説明して|を作成して)",
     re.I,
 )
-_IF_ANY = re.compile(r"\bany\b", re.I)
+_IF_ANY = late(r"\bany\b", re.I)
 _AROUND = " \t\r\n\"'*_`[]<>().!\u3002\uff01\uff08\uff09\u201c\u201d"
 
-_NO_INPUT = re.compile(
+_NO_INPUT = late(
     r"(?:there (?:is|was) )?no[\W_]{0,2}(?:(?:additional|further|specific|other|extra|user"
     r"|explicit) )?inputs?"
     r"(?: (?:is |was |has been )?(?:needed|required|necessary|given|provided|applicable|available"
@@ -123,15 +124,15 @@ _NO_INPUT = re.compile(
     r"|\u0431\u0435\u0437 \u0432\u0432\u043e\u0434\u0430",
     re.I,
 )
-_PERHAPS_NO_INPUT = re.compile(
+_PERHAPS_NO_INPUT = late(
     r"n/?a|none|null|nil|nan|empty|blank|not applicable|-+|\.+|\u65e0|\u7121", re.I
 )
-_WORDS_ARE_MEANT = re.compile(
+_WORDS_ARE_MEANT = late(
     r"translat|\bupper|\blower|\bcase\b|\bspell|\bletters\b|\bcount|\bmessage|\bfix\b|\bphrase"
     r"|\bpunctuat|question mark|翻译|übersetz|traduc|tradui|訳",
     re.I,
 )
-_INPUT_IS_MEANT = re.compile(
+_INPUT_IS_MEANT = late(
     r"\b(?:means?|status|synonym|antonym|letters?|case|key|tag|dots?|rhyme|backwards|count|opposite"
     r"|character|message|code|given|following|below|this|that|these|input|word|symbol|abbreviation"
     r"|acronym|term|value|sentence|text|phrase|mark|string"
@@ -202,7 +203,7 @@ def not_available(row: Checked) -> Finding | None:
 
 
 # Works that are asked for, which "N/A" cannot be; a program that prints is such a work.
-_MADE = re.compile(
+_MADE = late(
     r"\s*(?:please |can you |could you )?(?:write|design|generate|create|develop|compose|build"
     r"|implement) (?:an? |the |some )?(?:[\w'-]+ ){0,3}?(?:script|program|function|code|algorithm"
     r"|class|model|solution|plan|test|system|application|database|interface|logo|poster|website"
@@ -210,8 +211,8 @@ _MADE = re.compile(
     r"(?:drawing|image|picture|photo)",
     re.I,
 )
-_PRINTS = re.compile(r"\bprint\w*", re.I)
-_NO_INPUT_TOKEN = re.compile(
+_PRINTS = late(r"\bprint\w*", re.I)
+_NO_INPUT_TOKEN = late(
     r"(?:&lt;|[<\[({\\]){0,3}/?\s*(?:no[\s_-]?input|input[\s_-]?none)\s*/?(?:&gt;|[>\])}]){0,3}",
     re.I,
 )

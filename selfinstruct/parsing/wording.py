@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from selfinstruct.parsing import languages
 from selfinstruct.parsing.languages import any_of
+from selfinstruct.text import late
 
 MARK = r"[ \t>*_#`]*"  # markdown around a number or a label
 _AROUND = " \t\r\n\"'*_`[]<>()."
@@ -139,7 +140,7 @@ _ANY_TASKS = labels(
 )
 _ANY_INPUT = any_of(languages.INPUTS)
 _ANY_OUTPUT = any_of(languages.OUTPUTS, (r"Answer|Response|Solution|Result",))
-_LOOSE = re.compile(
+_LOOSE = late(
     rf"(?P<before>(?P<bullet>[-*+\u2022][ \t])?{MARK}"
     rf"(?:(?:(?:{_EXAMPLE})(?:[ \t]*#?\d{{1,2}})?|\d{{1,2}})[.):]?{MARK})?)"
     rf"(?:(?P<instruction>{_INSTRUCTION})|(?P<input>{_ANY_INPUT})|(?P<output>{_ANY_OUTPUT}))"
@@ -147,7 +148,7 @@ _LOOSE = re.compile(
     r"(?:(?:[:\uff1a=\u2013\u2014-]|->|\u2192)[*_]{0,3}(?:[ \t]|$)(?P<rest>.*))?$",
     re.I,
 )
-_INLINE = re.compile(
+_INLINE = late(
     rf"(?<!Sample)(?<!Example)(?<!Expected)(?<!Class)[ \t](?=(?:{_ANY_OUTPUT})[ \t]?[:\uff1a=])",
     re.I,
 )
