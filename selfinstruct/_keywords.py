@@ -254,6 +254,7 @@ class Organising(_Run, total=False):
 
     tasks: Place
     metadata: str  # both | aware | unaware
+    rows: int
     per_task: int
     per_dataset: int
     novelty: float

@@ -355,6 +355,7 @@ def test_a_limit_draws_rows_from_all_over_the_dataset(tmp_path: Path) -> None:
     assert decided(tmp_path, outputs, per_task=100, seed=1).used != found.used
     assert 30 < sum(number <= 500 for number in found.used) < 70
     assert decided(tmp_path, outputs, per_dataset=30).rows == 30
+    assert max(decided(tmp_path, outputs + outputs, rows=700, per_task=300).used) <= 700
 
 
 def test_equal_examples_are_drawn_once(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class Annotated:
         found = 0.0
         for dataset, listed in zip(self.datasets, self.listed, strict=True):
             tasks = float(len(listed)) if config.tasks else _TASKS
-            rows = sum(1 for _ in islice(dataset.read(), config.per_task or None))
+            rows = sum(1 for _ in islice(dataset.read(), _least(config.per_task, config.rows)))
             found += min(tasks * rows, config.per_dataset or tasks * rows)
         return round(found)
 
@@ -88,3 +88,8 @@ def read_materials(config: DynosaurConfig, kept: Path | None, named: Collection[
     fingerprints["tasks"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     found = Annotated(datasets, listed, 0 if is_kept else len(tasks) - len(used))
     return Materials(found, {FILE: text}, fingerprints)
+
+
+def _least(*bounds: int) -> int | None:
+    """The least of bounds of which 0 is none; None if all are 0."""
+    return min(filter(None, bounds), default=None)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from heapq import heappush, heapreplace
+from itertools import islice
 from typing import Any
 
 from selfinstruct.data.tasks import Instruction
@@ -79,7 +80,7 @@ def organised(dataset: Dataset, tasks: Sequence[Task], config: DynosaurConfig) -
         _Use(task, _salt_of(config.seed, dataset, task), limit, config.most_labels)
         for task, limit in zip(tasks, _limits(config, len(tasks)), strict=True)
     ]
-    for row in dataset:
+    for row in islice(dataset, config.rows or None):
         if isinstance(row, Row):
             for use in uses:
                 use.take(row)

@@ -65,7 +65,7 @@ class Dynosaur(Recipe):
     def items(self, start: int) -> Iterator[int | Part]:
         datasets = self.materials.datasets
         yield from range(start, len(datasets))
-        yield from islice(parts_of(datasets), max(0, start - len(datasets)), None)
+        yield from islice(parts_of(datasets, self.config.rows), max(0, start - len(datasets)), None)
 
     def may_open(self, ended: int) -> int:
         """Rows are read when every task is known."""

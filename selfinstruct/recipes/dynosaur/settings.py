@@ -73,6 +73,9 @@ class DynosaurConfig(Config):
         choices=("both", AWARE, UNAWARE),
         under="The method",
     )
+    rows: int = setting(
+        0, "Rows of a dataset that are read, from its first; 0: all.", under="The method"
+    )
     per_task: int = setting(200, "Examples of a task at most; 0: all rows.", under="The method")
     per_dataset: int = setting(
         0, "Examples of a dataset at most, shared by its tasks; 0: no bound.", under="The method"
@@ -107,6 +110,7 @@ class DynosaurConfig(Config):
     def rules(self) -> Iterator[Rule]:
         if not self.tasks:
             yield larger_model(self)
+        yield "rows", self.rows >= 0, "at least 0 (0: all)"
         yield "per_task", self.per_task >= 0, "at least 0 (0: all rows)"
         yield "per_dataset", self.per_dataset >= 0, "at least 0 (0: no bound)"
         for name in ("novelty", "novelty_across", "top_of_two", "top_of_more"):
