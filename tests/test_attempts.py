@@ -29,6 +29,8 @@ VALUES = {
     "next": 2,
     "instruction": "Name a river.",
     "max_instances": 3,
+    "brief": "1. free",
+    "labels": "late, then on time",
 }
 GOOD = "1. Name the longest river of the country.\n2. Sort these words by their length."
 
@@ -151,7 +153,7 @@ def test_every_dropped_reply_is_written_down_and_the_dataset_is_a_function_all_t
         for concurrency in (1, 32):
             out = tmp_path / str(concurrency)
             invoke(
-                "generate", *at(server), "--n", 15, "--concurrency", concurrency, "--out", out
+                "generate", *at(server), "--n", 25, "--concurrency", concurrency, "--out", out
             ).done()
             found.append(dataset(out))
             invoke("verify", out).done()
@@ -164,7 +166,7 @@ def test_a_turn_whose_prompt_does_not_fit_shows_half_and_records_what_was_shown(
     tmp_path: Path,
 ) -> None:
     async def too_long(call: Any, go_on: Any) -> Any:
-        asks_for_tasks = any("\n5. " in one["content"] for one in call.body["messages"])
+        asks_for_tasks = any(one["content"].count("<task>\n") > 4 for one in call.body["messages"])
         words = "maximum context length is 64 tokens"
         return (
             error(400, words, "invalid_request_error", "context_length_exceeded")
