@@ -356,7 +356,7 @@ def test_programs_are_found_in_outputs(output: str, shown: str, is_program: bool
 def test_a_damaged_verdict_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "executions.jsonl"
     path.write_text('{"key": "a", "verdict": {"kind": "done"}}\n{"key": "b", "verd\n[1]\n', "utf-8")
-    assert len(Executions(path, read_only=True)) == 1
+    assert len(Executions(tmp_path, read_only=True)) == 1
 
 
 def test_a_mended_output_passes_the_recipes_own_checks(tmp_path: Path) -> None:

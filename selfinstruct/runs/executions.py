@@ -33,14 +33,14 @@ _RULES = 1  # of the sandbox: a change that makes other verdicts raises this num
 class Executions:
     """Runs programs, each once."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
         """read_only: only programs that are on record have a verdict."""
-        self._path, self._read_only = path, read_only
+        self._path, self._read_only = directory / NAME, read_only
         self._journal: Journal | None = None
         self._known: dict[str, Verdict] = {}
         self._places = asyncio.Semaphore(os.cpu_count() or 1)
-        if path.exists():
-            self._journal = Journal(path, read_only=read_only)
+        if self._path.exists():
+            self._journal = Journal(self._path, read_only=read_only)
             for _, line in self._journal.lines():
                 self._take(line)
 

@@ -31,7 +31,6 @@ from selfinstruct.runs.directory import recorded_config
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.runs.inputs import FOLDER, Inputs
 from selfinstruct.runs.run import Run
-from selfinstruct.verification import sandbox
 
 log = logging.getLogger("selfinstruct")
 _STATUS_EVERY = 5.0  # seconds, at most, for notices
@@ -96,8 +95,7 @@ async def go_on(
     if run.is_finished and not run.batches.open:
         return
     config, noticed = run.config, _noticing(run, notice)
-    if "code" in config.verify_with and not run.is_finished:
-        await sandbox.check()
+    await inputs.check()
     async with sitting(
         config, run, notice=noticed, waiting=waiting, seconds=seconds, rank=rank
     ) as at:

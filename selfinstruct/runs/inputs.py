@@ -20,6 +20,7 @@ from selfinstruct.recipes.topics.settings import LABELS, read_themes
 from selfinstruct.recipes.topics.themes import Themes
 from selfinstruct.recipes.topics.tree import DECODING
 from selfinstruct.runs.journal import write_whole
+from selfinstruct.verification import sandbox
 from selfinstruct.verification.code import Execute
 from selfinstruct.verification.gates import Gates
 from selfinstruct.verification.settings import gates_for, questions_for, templates_for
@@ -85,6 +86,11 @@ class Inputs:
         recipe = self.recipe(self.config, self.materials.value)
         recipe.themes = self.themes
         return recipe
+
+    async def check(self) -> None:
+        """Raises UserError where this machine cannot do what the settings ask for."""
+        if "code" in self.config.verify_with:
+            await sandbox.check()
 
     def gates(self, recipe: Recipe, execute: Execute) -> Gates | None:
         """The gates that every example of the recipe passes."""

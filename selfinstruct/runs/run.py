@@ -37,7 +37,6 @@ from selfinstruct.runs.directory import (
     recorded,
     write_settings,
 )
-from selfinstruct.runs.executions import NAME as EXECUTIONS
 from selfinstruct.runs.executions import Executions
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.runs.inputs import FOLDER, Inputs
@@ -67,8 +66,7 @@ class Run:
         `accept_change` allows other settings than before. Raises UserError, leaving all as before.
         """
         self.directory, self.config = directory, config
-        self._is_rebuilt = rebuild or repair
-        self._expected = inputs.expected()
+        self._is_rebuilt, self._expected = rebuild or repair, inputs.expected()
         prepare(directory)
         self._lock = Lock(directory / "lock")
         try:
@@ -77,11 +75,8 @@ class Run:
             self._lock.release()
             raise
         self.notices: deque[tuple[float, str]] = deque(maxlen=10)  # the last ones, with their times
-        self._begun = {
-            "at": time.time(),
-            "examples": self.funnel.examples,
-            "requests": self.meter.requests,
-        }
+        counts = {"examples": self.funnel.examples, "requests": self.meter.requests}
+        self._begun = {"at": time.time(), **counts}
         self._checkpointed_at = time.monotonic()
 
     def _open(self, inputs: Inputs, *, repair: bool, accept_change: bool) -> None:
@@ -107,10 +102,9 @@ class Run:
             check_unchanged(directory, checkpoint["completions"], end or mark)
         self._open_files(repair=repair)
         self._restore(mark, end, is_changed=bool(found))
-        change = [{"after_turns": self._mark.turns, "what": found}]
-        write_settings(
-            directory, record, config, inputs, change if found and len(self.completions) else []
-        )
+        is_noted = found and len(self.completions)
+        change = [{"after_turns": self._mark.turns, "what": found}] if is_noted else []
+        write_settings(directory, record, config, inputs, change)
 
     def _open_files(self, *, repair: bool) -> None:
         directory, self.meter = self.directory, Meter(model=self.config.model)
@@ -121,7 +115,7 @@ class Run:
             self.batches = Batches(directory / BATCHES, self.meter)
             known = self.completions.__contains__
             self.spending = Spending(directory / SPENDING, self.meter, known)
-            self.executions = Executions(directory / EXECUTIONS)
+            self.executions = Executions(directory)
             self._files = {name: Journal(directory / name) for name in DERIVED}
 
     @property
@@ -169,9 +163,8 @@ class Run:
 
     def sync(self) -> None:
         """Bring calls and replies to the disk. Raises NoRoom or UserError."""
-        self.spending.sync()
-        self.completions.sync()
-        self.executions.sync()
+        for book in (self.spending, self.completions, self.executions):
+            book.sync()
 
     def checkpoint(self) -> None:
         """Bring all files to the disk, and note their lengths. Raises NoRoom or UserError."""
@@ -201,7 +194,6 @@ class Run:
             shutil.rmtree(self.directory / name, ignore_errors=True)
         for name in OURS - {FOLDER, ROUNDS}:
             (self.directory / name).unlink(missing_ok=True)
-        shutil.rmtree(self.directory / FOLDER, ignore_errors=True)
         with contextlib.suppress(OSError):  # it was there before us, with something in it
             self.directory.rmdir()
 
@@ -219,10 +211,9 @@ class Run:
             self.discard()
 
     def _close_files(self) -> None:
-        self.completions.close()
-        self.spending.close()
         self.batches.leave()
-        self.executions.close()
+        for book in (self.completions, self.spending, self.executions):
+            book.close()
         for file in self._files.values():
             file.close()
         self._lock.release()

@@ -17,7 +17,6 @@ from selfinstruct.recipes.engine import Engine
 from selfinstruct.recipes.pace import Pace
 from selfinstruct.runs.completions import Completions
 from selfinstruct.runs.directory import DERIVED, differences, file_of, recorded
-from selfinstruct.runs.executions import NAME as EXECUTIONS
 from selfinstruct.runs.executions import Executions
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.runs.inputs import FOLDER, Inputs
@@ -74,7 +73,7 @@ async def verify(directory: Path, heard: Heard = lambda request, reply: None) ->
     completions = Completions(directory / "completions.jsonl", Meter(), read_only=True)
     recipe = inputs.open()
     pace = Pace(config.stop_after, _EAGER, per_turn=recipe.per_item())
-    gates = inputs.gates(recipe, Executions(directory / EXECUTIONS, read_only=True).run)
+    gates = inputs.gates(recipe, Executions(directory, read_only=True).run)
     engine = Engine(recipe, asking(inputs.stages, Replay(completions, heard)), pace, gates=gates)
     with Comparison(directory) as comparison:
         async with aclosing(engine.steps()) as steps:
