@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from selfinstruct.asking.endpoint import changes, check, free_names
+from selfinstruct.asking.changes import changes, free_names
+from selfinstruct.asking.endpoint import check
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 from selfinstruct.recipes.catalogue import config_of
