@@ -142,7 +142,7 @@ def _yaml(where: str) -> Any:
 
 
 def _infos(value: Any) -> dict[str, Mapping[str, Any]]:
-    """The entries of `dataset_info` by configuration; a single entry without a name is "default"."""
+    """The entries of `dataset_info` by configuration; an entry without a name is "default"."""
     entries = [value] if isinstance(value, Mapping) else value
     if not isinstance(entries, Sequence) or isinstance(entries, str):
         return {}

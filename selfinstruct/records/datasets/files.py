@@ -85,7 +85,7 @@ def read_files(paths: Sequence[Path], names: Sequence[str]) -> Iterator[Raw]:
 
 
 def digest_of(paths: Sequence[Path], names: Sequence[str], *more: str) -> str:
-    """SHA-256 over the names and bytes of files and over further texts, in hex. Raises UserError."""
+    """SHA-256 over names and bytes of files and over further texts, in hex. Raises UserError."""
     whole = hashlib.sha256()
     for path, name in zip(paths, names, strict=True):
         digest = hashlib.sha256()
