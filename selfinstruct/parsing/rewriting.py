@@ -94,8 +94,9 @@ def _read(reply: str, finish_reason: str, *, by_paragraph: bool) -> Answer:
         return Answer(reason="broken_json")
     if found is not None and len(found.values) == 1 and _is_ours(found.values[0]):
         [record] = found.values
-        beside = [found.outside, *rest_of(record, _NAMES)]
-        text = _bare(text_of(record, *_NAMES))
+        names = _NAMES if len(record) > 1 else tuple(record)
+        beside = [found.outside, *rest_of(record, names)]
+        text = _bare(text_of(record, *names))
     else:
         text, beside = _without_remarks(reply)
         if by_paragraph:
@@ -133,7 +134,11 @@ def _said(is_same: bool, explanation: str) -> Sameness:
 
 
 def _is_ours(record: object) -> bool:
-    return isinstance(record, dict) and any(isinstance(record.get(name), str) for name in _NAMES)
+    """Whether an object holds an instruction: under a known name, or in its only field."""
+    if not isinstance(record, dict):
+        return False
+    named = any(isinstance(record.get(name), str) for name in _NAMES)
+    return named or (len(record) == 1 and all(isinstance(text, str) for text in record.values()))
 
 
 def _without_remarks(reply: str) -> tuple[str, list[str]]:
