@@ -54,11 +54,7 @@ class Trying(Sectioned):
 @decoding_options
 @setting_options(SelfInstructConfig, (*_ENDPOINT, *_METHOD))
 def try_endpoint(
-    with_judge: bool,
-    dry_run: bool,
-    config_file: Path | None,
-    model: tuple[str, ...],
-    **given: Any,
+    with_judge: bool, dry_run: bool, config_file: Path | None, model: Sequence[str], **given: Any
 ) -> None:
     """Ask every stage of `generate` once; show the prompts, the replies and what was read.
 
