@@ -246,11 +246,11 @@ def telling(secret: str) -> Any:
 
     async def tell(call: Any, go_on: Any) -> Any:
         said = f"{secret} {call.headers['authorization']}"
-        if int(call.key, 16) % 8 == 0:
+        if int(call.key, 16) % 3 == 0:
             return error(400, f"Bad request of {said}", "invalid_request_error")
         return (
             error(503, f"Busy, {said}", "server_error")
-            if call.attempt == 1 and int(call.key, 16) % 8 == 1
+            if call.attempt == 1 and int(call.key, 16) % 3 == 1
             else await go_on(call)
         )
 
@@ -267,7 +267,7 @@ def test_neither_key_nor_password_is_printed_or_written_anywhere(tmp_path: Path)
 
     with LoopbackServer(telling(key)) as server:
         ran = run(
-            "generate", "--n", 10, "--out", tmp_path / "run", *at(server), OPENAI_API_KEY=key
+            "generate", "--n", 24, "--out", tmp_path / "run", *at(server), OPENAI_API_KEY=key
         ).done()
         assert server.calls[0].headers["authorization"] == f"Bearer {key}"
     assert "PLANTED" not in everything(ran) and "bad_request" in everything(ran)
@@ -276,11 +276,11 @@ def test_neither_key_nor_password_is_printed_or_written_anywhere(tmp_path: Path)
         words = ("--out", tmp_path / "run", "--model", "mentor", "--base-url", address)
         for more in ((), ("--dry-run",)):
             assert "PLANTED" not in everything(
-                invoke("generate", "--n", 20, *words, *more, OPENAI_API_KEY=key).done()
+                invoke("generate", "--n", 34, *words, *more, OPENAI_API_KEY=key).done()
             )
         assert server.calls[0].headers["authorization"].startswith("Basic ")
         server.behaviours = (failing("401"),)
-        ran = invoke("generate", "--n", 30, *words, OPENAI_API_KEY=key)
+        ran = invoke("generate", "--n", 44, *words, OPENAI_API_KEY=key)
         assert "HTTP 401" in ran.error and "PLANTED" not in everything(ran)
         assert "PLANTED" not in everything(invoke("status", tmp_path / "run").done())
 
