@@ -98,12 +98,14 @@ def closed_port() -> Iterator[str]:
             "--model remote:model.gguf",
             "no key: set OPENAI_API_KEY or --key-file, name a server of your own with --base-url",
         ),
+        ("--model scripted --model gpt-4o", "at the same endpoint as gpt-4o"),
         ("--modle scripted", "No such option '--modle'"),
         ("twenty", "unexpected extra argument (twenty) (see 'selfinstruct generate --help')"),
     ],
 )
 def test_an_option_that_makes_no_sense(tmp_path: Path, words: str, wanted: str) -> None:
-    assert wanted in generate(tmp_path / "run", *SCRIPTED, *words.split()).error
+    model = () if "--model" in words else SCRIPTED  # a second --model is a second model
+    assert wanted in generate(tmp_path / "run", *model, *words.split()).error
     assert not (tmp_path / "run").exists()
 
 
@@ -245,7 +247,7 @@ def test_seed_tasks_that_cannot_be_read(tmp_path: Path) -> None:
         (
             "propose.txt",
             "--- user\n{{demonstrations}}\n{{nxt}}",
-            ":3: unknown name 'nxt' (known: demonstrations, n, next)",
+            ":3: unknown name 'nxt' (known: demonstrations, n, next, brief)",
         ),
         ("classify.txt", "--- user\nIs it?", "never uses {{instruction}}"),
         ("input_first.txt", "{{instruction}}", "has no section; put '--- user'"),

@@ -110,6 +110,9 @@ class Config(Endpoint):
         is_named = "" not in self.verify_with
         yield "verify_with", is_named, "a model's name, code or arithmetic"
         home = _home_of(self.model)
+        others = [name for name in self.answering if _home_of(name) != home]
+        beside = f"at the same endpoint as {', '.join(others)}"
+        yield "model", not (self.model and others), beside
         served = not self.model or all(_home_of(name) == home for name in self.verifiers)
         yield "verify_with", served, f"code, arithmetic or a model beside --model {self.model}"
         yield from Endpoint.rules(self)

@@ -229,9 +229,9 @@ def check(settings: Endpoint) -> None:
         for said in value if isinstance(value, tuple) else (value,):
             if choices and said not in choices:
                 raise UserError(f"{option} {said}: must be one of {', '.join(choices)}")
-        is_free = each.metadata.get("free")  # paths may be anything
-        if isinstance(value, str) and not is_free and re.search("[\ud800-\udfff]", value):
-            raise UserError(f"{option} {value}: is no UTF-8")
+            is_free = each.metadata.get("free")  # paths may be anything
+            if isinstance(said, str) and not is_free and re.search("[\ud800-\udfff]", said):
+                raise UserError(f"{option} {said}: is no UTF-8")
 
 
 def changed(settings: E, *layers: Mapping[str, Any]) -> E:

@@ -56,8 +56,8 @@ OURS = {
     EXECUTIONS,
     "checkpoint.json",
     "lock",
-    FOLDER,
     ROUNDS,
+    FOLDER,
     *DERIVED,
 }
 
