@@ -32,7 +32,10 @@ from selfinstruct.models.openai.headers import retry_after
 from selfinstruct.models.retry import Retried
 from selfinstruct.recipes.self_instruct.presets import METHODS
 
-SCHEMAS = {question.name: question.schema for question in METHODS["chat"].questions}
+SCHEMAS = {
+    question.name: schema({}) if callable(schema := question.schema) else schema
+    for question in METHODS["chat"].questions
+}
 CHAT = Request(
     stage="propose",
     place="t0",

@@ -421,7 +421,7 @@ def test_what_was_lost_is_asked_for_again_on_request(directory: Path, undisturbe
     path = directory / "judgements.jsonl"
 
     def is_third(call: Call) -> bool:
-        return call.body["messages"] == third
+        return bool(call.body["messages"] == third)
 
     with LoopbackServer() as server:
         invoke("judge", directory, *at(server)).done()

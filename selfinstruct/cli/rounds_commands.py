@@ -74,9 +74,9 @@ def workers(
     selfinstruct workers run --model local --follow
     selfinstruct workers run --base-url http://vllm:8000/v1 --ray auto --actors 8
 
-    Any number of workers may share the rounds, on any machines that see the folder: each claims a
-    file of requests at a time. Replies are written one by one, so a worker that is killed loses
-    none of them, and nothing is asked twice. --model takes the place of the requests' model.
+    Any number of workers may share the rounds, on machines that see the folder. Each claims a file
+    at a time and writes replies singly, so that a kill loses none. --model takes the place of the
+    requests' model.
     """
     import asyncio
 

@@ -78,8 +78,7 @@ class Progress:
         elif time.monotonic() - self._said >= _LINE_EVERY:
             self._said = time.monotonic()
             self.say(
-                f"{self._what} {self._tally.examples}{self._of}, "
-                f"{self._figures()}{self._left()}"
+                f"{self._what} {self._tally.examples}{self._of}, {self._figures()}{self._left()}"
             )
 
     def wait_for(self, what: str) -> None:
