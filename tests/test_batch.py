@@ -255,7 +255,7 @@ def test_prices_of_batches_and_of_cached_tokens_are_those_of_the_list() -> None:
 
 @pytest.mark.parametrize(
     ("cap", "more"),
-    [("--max-cost", 8.0), slowly("--max-tokens-total", 6_000), slowly("--max-requests", 15)],
+    [("--max-cost", 8.0), slowly("--max-tokens-total", 17_000), slowly("--max-requests", 7)],
 )
 def test_a_cap_ends_a_batched_run_and_a_higher_one_goes_on(
     cap: str, more: float, live: dict[str, bytes], tmp_path: Path
