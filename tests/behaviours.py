@@ -202,7 +202,7 @@ def said(body: Body) -> str:
 
 
 def is_proposal(body: Body) -> bool:
-    return said(body).startswith("Go on with ")
+    return "more in the language of the tasks above, one for each line below" in said(body)
 
 
 def poisoned(body: Body) -> bool:
@@ -213,7 +213,7 @@ def poisoned(body: Body) -> bool:
 
 def too_long(body: Body) -> bool:
     """A proposal that shows more than half of the usual demonstrations."""
-    return is_proposal(body) and len(re.findall(r"(?m)^\d+\. ", prompt(body))) > 4
+    return is_proposal(body) and len(re.findall(r"(?m)^<task>", prompt(body))) > 4
 
 
 def prompt(body: Body) -> str:

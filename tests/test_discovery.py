@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from behaviours import too_long
 from command import Ran, at, dataset, invoke
 from server import Behaviour, LoopbackServer, error, failing
 
@@ -321,10 +322,10 @@ def test_a_greedy_stage_gets_a_small_temperature(words: str) -> None:
 def test_a_reply_that_may_not_be_so_long_is_bounded(words: str, bound: str) -> None:
     known: dict[str, str | None] = {}
 
-    def too_long(body: dict[str, Any]) -> bool:
+    def too_many_tokens(body: dict[str, Any]) -> bool:
         return bool(body.get("max_tokens", body.get("max_completion_tokens", 0)) > 2500)
 
-    with LoopbackServer(refusing(too_long, words)) as server:
+    with LoopbackServer(refusing(too_many_tokens, words)) as server:
         found, said = ask(server, *map(changed, range(3)), left_out=known)
         assert server.requests[-1]["max_tokens"] == int(bound)
     assert all(isinstance(each, Completion) for each in found), found
@@ -469,12 +470,7 @@ def test_the_calls_of_a_search_count_against_the_caps(tmp_path: Path) -> None:
 
 
 def test_a_prompt_that_is_too_long_is_found_by_a_shorter_one(tmp_path: Path) -> None:
-    async def too_long(call: Any, go_on: Any) -> Any:
-        words = "入力が多すぎます"
-        is_long = any("\n5. " in message["content"] for message in call.body["messages"])
-        return error(400, words, "bad") if is_long else await go_on(call)
-
-    with LoopbackServer(too_long) as server:
+    with LoopbackServer(refusing(too_long, "入力が多すぎます")) as server:
         generate(tmp_path / "run", 5, *at(server))
     files = dataset(tmp_path / "run")
     shown = {

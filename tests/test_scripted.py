@@ -417,7 +417,8 @@ def test_the_stage_of_every_template_is_told_from_its_text() -> None:
     }
     values["example"] = '{"instruction": "Name a river.", "input": "", "output": "The Nile."}'
     templates = sorted(PROMPTS.glob("*/*.txt"))
-    templates.remove(PROMPTS / "respond" / "answer.txt")  # no text of its own
+    for without_text_of_its_own in ("respond/answer.txt", "chats/user_turn.txt"):
+        templates.remove(PROMPTS / without_text_of_its_own)
     assert templates
     for template in templates:
         sections = re.split(r"(?m)^--- \w+\n", template.read_text("utf-8"))[1:]
