@@ -294,13 +294,14 @@ def test_a_format_and_a_system_message_can_be_left_out(tmp_path: Path) -> None:
 
 
 def test_none_leaves_a_decoding_field_to_the_server(tmp_path: Path) -> None:
-    words = ("--temperature", "none", "--top-p", "propose=NONE", "--max-tokens", "classify=none")
+    words = ("--temperature", "none", "--top-p", "propose=NONE", "--max-tokens", "input_first=none")
     seen = list(bodies(tmp_path, *words))
     assert seen and all("temperature" not in body for body in seen)
     assert any("top_p" in body for body in seen) and any("top_p" not in body for body in seen)
+    assert any("max_tokens" in body for body in seen)
     assert any("max_tokens" not in body for body in seen)
-    classify = settings_of(tmp_path / "run")["classify"]
-    assert classify["temperature"] is None and classify["max_tokens"] is None
+    settings = settings_of(tmp_path / "run")["input_first"]
+    assert settings["temperature"] is None and settings["max_tokens"] is None
 
 
 def test_a_judge_takes_all_of_them(tmp_path: Path) -> None:

@@ -236,8 +236,8 @@ def _events(record: dict[str, Any], counted: bool) -> Iterable[str]:
         yield f"data: {json.dumps({'choices': [], 'usage': record['usage']})}\n\n"
 
 
-def generate(out: Path, *words: object) -> Ran:
-    return invoke("generate", "--n", 12, "--out", out, *words)
+def generate(out: Path, *words: object, n: int = 12) -> Ran:
+    return invoke("generate", "--n", n, "--out", out, *words)
 
 
 def replies(out: Path) -> dict[str, Any]:
@@ -252,9 +252,9 @@ def replies(out: Path) -> dict[str, Any]:
 def test_a_streamed_run_is_the_run_without_streams(tmp_path: Path, preset: str) -> None:
     words = ("--preset", preset, "--concurrency", 1)
     with LoopbackServer() as server:
-        generate(tmp_path / "plain", *at(server), *words).done()
+        generate(tmp_path / "plain", *at(server), *words, n=40).done()
     with LoopbackServer(streaming(only=True)) as server:
-        generate(tmp_path / "streamed", *at(server), *words, "--stream").done()
+        generate(tmp_path / "streamed", *at(server), *words, "--stream", n=40).done()
     assert dataset(tmp_path / "streamed") == dataset(tmp_path / "plain")
     streamed, plain = replies(tmp_path / "streamed"), replies(tmp_path / "plain")
     shared = streamed.keys() & plain.keys()  # which calls the end of a run cuts off, varies

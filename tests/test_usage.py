@@ -165,7 +165,7 @@ def test_it_is_said_once_and_the_record_says_which_counts_are_estimates(tmp_path
 @pytest.mark.parametrize("usage", [ZEROS, None, {"prompt_tokens": -1, "completion_tokens": 1.5}])
 def test_caps_hold_with_estimates(usage: dict[str, Any] | None, tmp_path: Path) -> None:
     words = ("--price-in", 1000, "--price-out", 1000)
-    for cap, most in (("--max-cost", 5), ("--max-tokens-total", 5000)):
+    for cap, most in (("--max-cost", 30), ("--max-tokens-total", 30_000)):
         out = tmp_path / cap
         with LoopbackServer(counting(usage)) as server:
             ended = invoke("generate", *at(server), "--n", 500, "--out", out, *words, cap, most)
