@@ -805,7 +805,7 @@ def test_a_process_killed_in_any_state_loses_and_buys_again_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("replies", [1, 9, 20])
+@pytest.mark.parametrize("replies", [1, 9, 12])
 def test_a_process_killed_while_it_records_replies_loses_and_buys_again_nothing(
     replies: int, live: dict[str, bytes], tmp_path: Path
 ) -> None:
