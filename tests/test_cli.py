@@ -65,7 +65,7 @@ PRESETS = {
     "small": ("--preset", "small"),
 }
 RAW = ("chat, completions", "paper", "small")
-N = 30
+N = 60
 
 
 def generate(out: Path, *words: object, n: int = 20, **environment: str) -> Ran:
@@ -276,11 +276,11 @@ def test_neither_key_nor_password_is_printed_or_written_anywhere(tmp_path: Path)
         words = ("--out", tmp_path / "run", "--model", "mentor", "--base-url", address)
         for more in ((), ("--dry-run",)):
             assert "PLANTED" not in everything(
-                invoke("generate", "--n", 34, *words, *more, OPENAI_API_KEY=key).done()
+                invoke("generate", "--n", 48, *words, *more, OPENAI_API_KEY=key).done()
             )
         assert server.calls[0].headers["authorization"].startswith("Basic ")
         server.behaviours = (failing("401"),)
-        ran = invoke("generate", "--n", 44, *words, OPENAI_API_KEY=key)
+        ran = invoke("generate", "--n", 72, *words, OPENAI_API_KEY=key)
         assert "HTTP 401" in ran.error and "PLANTED" not in everything(ran)
         assert "PLANTED" not in everything(invoke("status", tmp_path / "run").done())
 
@@ -520,7 +520,7 @@ def test_settings_that_change_the_data_are_refused_by_name_and_those_that_do_not
     generate(out, "--model", "scripted", n=10).done()
     before = dataset(out)
     invoke("init", mine)
-    seeds, template = mine / "seed_tasks.jsonl", mine / "prompts" / "chat" / "classify.txt"
+    seeds, template = mine / "seed_tasks.jsonl", mine / "prompts" / "chat" / "input_first.txt"
     own = ("--seed-tasks", seeds, "--prompts", mine / "prompts")
     assert (
         "10 examples in"
@@ -536,7 +536,7 @@ def test_settings_that_change_the_data_are_refused_by_name_and_those_that_do_not
         "model was 'scripted' and is now 'mentor'",
         "propose.temperature was 1.0 and is now 0.5",
         "the seed tasks are others",
-        "the template classify is another",
+        "the template input_first is another",
         "add --accept-change",
     ):
         assert what in refused
@@ -631,7 +631,7 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_pa
         "chat",
     ]
     names = ("temperature", "top_p", "max_tokens", "stop")
-    assert [config["propose"][name] for name in names] == [0.9, 0.6, 1024, ["END"]]
+    assert [config["propose"][name] for name in names] == [0.9, 0.6, 3072, ["END"]]
     assert [config["classify"][name] for name in names] == [0.3, 0.7, 5, ["END"]]
     assert "7 examples in" in invoke(*words, "--top-p", 0.6, "--top-p", "classify=0.7").done().out
     assert "top_p was 0.6 and is now 0.4" in invoke(*words, "--top-p", 0.4).error
@@ -699,7 +699,8 @@ def test_what_init_wrote_and_a_user_edited_is_what_is_sent(tmp_path: Path) -> No
         )
         generate(tmp_path / "run", *at(server), *words, n=5).done()
         sent = "\n".join(one["content"] for one in server.requests[0]["messages"])
-        assert added in sent and "1. Fold a heron out of paper.\n" in sent
+        assert added in sent
+        assert "<task>\nFold a heron\u2028out of paper.\n</task>" in sent
         for path in (mine / "prompts" / "chat").iterdir():
             path.unlink()
         generate(tmp_path / "run", n=6).done()  # the run keeps what it began with
