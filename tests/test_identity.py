@@ -20,7 +20,7 @@ import pytest
 from command import ROOT, at, dataset, invoke, run
 from server import LoopbackServer, latency
 
-from selfinstruct.asking.endpoint import free_names
+from selfinstruct.asking.changes import free_names
 from selfinstruct.models import Completion, Decoding, Request
 from selfinstruct.models.scripted.model import reply
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
@@ -271,7 +271,13 @@ OTHER: dict[str, object] = {
     "record_similarity": True,
     "reject": "annotate",
     "extra_body": '{"min_p": 0.1}',
+    "shard": "1/2",
+    "tail": 0.3,
+    "verify_with": ("arithmetic",),
+    "mend": 0,
+    "other_models": ("scripted:b",),
 }
+FILES = ("seed_tasks", "prompts", "draws", "topics", "personas")  # judged by what is in them
 OTHER_DECODING: dict[str, object] = {
     "temperature": 0.25,
     "top_p": 0.25,
@@ -293,6 +299,9 @@ FREELY: dict[str, object] = {
     "concurrency": 3,
     "adaptive": True,
     "batch": False,
+    "by_files": False,
+    "files_wait": 3,
+    "requests_per_file": 100,
     "rpm": 6000,
     "tpm": 10_000_000,
     "timeout": 5,
@@ -321,8 +330,12 @@ def copy(begun: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(begun, tmp_path / "run"))
 
 
-def option(name: str, value: object) -> tuple[str, ...]:
+def option(name: str, value: Any) -> tuple[str, ...]:
+    if name == "other_models":  # beside the first, with the same option
+        return tuple(part for each in ("scripted", *value) for part in ("--model", each))
     flag = f"--{name.replace('_', '-')}"
+    if isinstance(value, tuple):
+        return tuple(part for each in value for part in (flag, each))
     if isinstance(value, bool):
         return (flag if value else flag.replace("--", "--no-", 1),)
     return (flag, str(value))
@@ -349,16 +362,13 @@ def test_every_setting_is_free_or_refused_and_has_its_test() -> None:
     decided = {one.name for one in fields(SelfInstructConfig)} - FREE - {"decodings", "edition"}
     assert decided == OTHER.keys()
     assert {one.name for one in fields(Decoding)} == OTHER_DECODING.keys()
-    assert {
-        "seed_tasks",
-        "prompts",
-        *FREELY,
-    } == FREE  # those two are read, and judged by what is in them
+    assert {*FILES, *FREELY} == FREE
 
 
 @pytest.mark.parametrize("name", OTHER)
 def test_a_setting_that_decides_the_data_is_named_and_refused(name: str, copy: Path) -> None:
     recorded = json.loads((copy / "run.json").read_text())["config"][name]
+    recorded = tuple(recorded) if isinstance(recorded, list) else recorded
     assert f"{name} was {recorded!r} and is now {OTHER[name]!r}" in refused(
         copy, *option(name, OTHER[name])
     ).split("; ")
@@ -390,6 +400,21 @@ def test_so_are_other_seed_tasks(copy: Path, tmp_path: Path) -> None:
     assert refused(copy, "--seed-tasks", str(seeds)) == "the seed tasks are others"
     seeds.write_text("".join(lines), "utf-8")
     assert invoke("generate", "--out", copy, "--n", 25, "--seed-tasks", seeds).code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("draws", "the lists to draw from are others"),
+        ("topics", "the topics are others"),
+        ("personas", "the personas are others"),
+    ],
+)
+def test_so_are_other_lists(name: str, said: str, copy: Path, tmp_path: Path) -> None:
+    lists = tmp_path / "lists.txt"
+    text = (copy / "inputs" / "draws.txt").read_text("utf-8")
+    lists.write_text(text + "the tides\n" if name == "draws" else "the tides\nbees\n", "utf-8")
+    assert refused(copy, *option(name, lists)) == said
 
 
 @pytest.mark.parametrize("stage", STAGES)
