@@ -182,6 +182,16 @@ def test_caps_hold_with_estimates(usage: dict[str, Any] | None, tmp_path: Path) 
             assert 0 < (sent + read) / 4 <= most * (1000 if cap == "--max-cost" else 1)
 
 
+def test_a_cap_that_no_call_fits_into_is_to_be_raised(tmp_path: Path) -> None:
+    with LoopbackServer() as server:
+        for cap in ("--max-cost", "--max-tokens-total"):
+            words = ("--price-in", 1000, "--price-out", 1000, cap, 1)
+            ended = invoke("generate", *at(server), "--out", tmp_path / "run", *words)
+            assert ended.code == 75
+            assert ended.out.endswith(f"start the same command again {cap} MORE\n")
+        assert not server.calls and not (tmp_path / "run").exists()
+
+
 def test_a_count_of_thinking_that_only_the_total_shows_is_paid_for(tmp_path: Path) -> None:
     out = tmp_path / "run"
     with LoopbackServer(

@@ -131,7 +131,7 @@ def work_on(work: Work, *, ask_again: bool = False) -> None:
 
 def _how_to_work_on(work: Work, books: Books, stop: Exception) -> str:
     if not books.is_worth_keeping:
-        return _NOTHING_KEPT
+        return f"{_NOTHING_KEPT}{higher(str(stop))}"
     saved = f"{work.so_far}, {len(books.completions):,} replies are saved"
     more = higher(str(stop))
     if work.command:
@@ -157,7 +157,7 @@ def _so_far(run: Run) -> str:
 
 def _how_to_go_on(run: Run, stop: Exception) -> str:
     if not run.is_worth_keeping:
-        return _NOTHING_KEPT
+        return f"{_NOTHING_KEPT}{higher(str(stop))}"
     saved = f"{_so_far(run)} and {len(run.completions)} replies are saved in {run.directory}"
     command = f"selfinstruct resume {shlex.quote(str(run.directory))}{higher(str(stop))}"
     return f"{saved}; go on with: {command}"
