@@ -36,19 +36,16 @@ if TYPE_CHECKING:
         select,
         uncertainty,
     )
+    from selfinstruct._file_keywords import Exporting, Importing, ImportingTasks, Rendering
     from selfinstruct._keywords import (
         Chatting,
         Constraining,
         Eliciting,
         Evolving,
-        Exporting,
-        Importing,
-        ImportingTasks,
         Inverting,
         Judging,
         Organising,
         Paraphrasing,
-        Rendering,
         Responding,
         Settings,
     )
@@ -169,10 +166,10 @@ _HOMES = {
         *("Deduping", "Mixing", "Scoring"),
         *("dedupe", "mix", "score_adherence", "select", "uncertainty"),
     ),
+    "_file_keywords": ("Exporting", "Importing", "ImportingTasks", "Rendering"),
     "_keywords": (
-        *("Chatting", "Constraining", "Eliciting", "Evolving", "Exporting"),
-        *("Importing", "ImportingTasks", "Inverting"),
-        *("Judging", "Organising", "Paraphrasing", "Rendering", "Responding", "Settings"),
+        *("Chatting", "Constraining", "Eliciting", "Evolving", "Inverting", "Judging"),
+        *("Organising", "Paraphrasing", "Responding", "Settings"),
     ),
     "_making": (
         *("chat", "constrain", "dynosaur", "evolve", "import_files", "import_tasks"),

@@ -21,12 +21,13 @@ from selfinstruct._calls import (
     run_in_thread,
     several_of,
 )
-from selfinstruct._keywords import Exporting, Judging, Place, Progress, Responding, Settings
+from selfinstruct._file_keywords import Exporting
+from selfinstruct._keywords import Judging, Place, Progress, Responding, Settings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from selfinstruct._keywords import Checking
+    from selfinstruct._file_keywords import Checking
     from selfinstruct.annotate.quality import Quality
     from selfinstruct.defects.counts import Survey
     from selfinstruct.exports import Exported

@@ -1,4 +1,4 @@
-"""The keywords of the library's functions, for type checkers and editors.
+"""The keywords of the library's functions that ask a model, for type checkers and editors.
 
 A test compares them with Config and with the commands.
 """
@@ -116,7 +116,7 @@ class Responding(_Asked, total=False):
     stop: str | Sequence[str] | None
 
 
-class _Sitting(TypedDict, total=False):
+class Sitting(TypedDict, total=False):
     """The parameters of every function that makes a run."""
 
     progress: Progress
@@ -126,7 +126,7 @@ class _Sitting(TypedDict, total=False):
     accept_change: bool
 
 
-class _Run(_Endpoint, _Sitting, total=False):
+class _Run(_Endpoint, Sitting, total=False):
     """What the recipes over runs and datasets share."""
 
     n: int
@@ -188,38 +188,6 @@ class Chatting(_Themed, total=False):
     user_turn: Mapping[str, Any]
 
 
-class Rendering(_Sitting, total=False):
-    """The keywords of `render`."""
-
-    n: int
-    seed: int
-    choose: str  # random | all | round-robin
-    templates_per_row: int
-    per_dataset: int
-    original_only: bool
-
-
-class Importing(_Sitting, total=False):
-    """The keywords of `import_files`."""
-
-    n: int
-    shape: str  # rows | sharegpt | unnatural | oasst | p3
-    fields: Sequence[str]  # as "instruction=question"
-    drop: str | Sequence[str]
-    paths: str  # best | all
-    split_tokens: int
-    tokenizer: Place
-
-
-class ImportingTasks(_Sitting, total=False):
-    """The keywords of `import_tasks`."""
-
-    n: int
-    positive: bool
-    valid_only: bool
-    skip_bad: bool
-
-
 class Paraphrasing(_Run, total=False):
     """The keywords of `paraphrase`."""
 
@@ -268,32 +236,3 @@ class Organising(_Run, total=False):
 
 class Judging(_Endpoint, total=False):
     """The keywords of `judge` beside its own parameters."""
-
-
-class Checking(TypedDict, total=False):
-    """The keywords of `check` beside its own parameters."""
-
-    fields: Sequence[str]  # as "instruction=question"
-    format: str | None
-    skip_bad: bool
-    special_tokens: Sequence[str]
-
-
-class Exporting(TypedDict, total=False):
-    """The keywords of `export`."""
-
-    format: str  # alpaca | messages | sharegpt | prompt-completion | preference | unnatural | ...
-    split: str
-    keep: str | Sequence[str]
-    best: bool
-    margin: float | None
-    seed: int
-    shuffle_seed: int | None
-    system: str
-    drop_labels: bool
-    grouped: bool
-    language: str
-    new_schema: bool
-    license: str
-    push_to_hub: str
-    force: bool

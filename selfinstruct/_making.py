@@ -18,17 +18,15 @@ from selfinstruct._keywords import Place
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from selfinstruct._file_keywords import Importing, ImportingTasks, Rendering
     from selfinstruct._keywords import (
         Chatting,
         Constraining,
         Eliciting,
         Evolving,
-        Importing,
-        ImportingTasks,
         Inverting,
         Organising,
         Paraphrasing,
-        Rendering,
     )
     from selfinstruct.runs.view import RunView
 

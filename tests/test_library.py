@@ -143,12 +143,9 @@ def settings_of(kind: type[Endpoint]) -> set[str]:
 
 
 def get_names(kind: type) -> list[str]:
-    return list(
-        get_type_hints(
-            kind,
-            {**vars(import_module("selfinstruct._keywords")), "Decoding": selfinstruct.Decoding},
-        )
-    )
+    homes = (import_module(f"selfinstruct.{name}") for name in ("_keywords", "_file_keywords"))
+    known = {name: value for home in homes for name, value in vars(home).items()}
+    return list(get_type_hints(kind, {**known, "Decoding": selfinstruct.Decoding}))
 
 
 def test_the_surface_is_typed(run: selfinstruct.RunView, tmp_path: Path) -> None:

@@ -80,21 +80,20 @@ def workers(
     """
     import asyncio
 
-    from selfinstruct.asking import settings
-    from selfinstruct.asking.ray_workers import Pool, answer_on
+    from selfinstruct.asking import ray_workers, settings
     from selfinstruct.asking.workers import answer
     from selfinstruct.errors import Interrupted
 
     _check_folders(directories)
-    given_settings = {name: value for name, value in given.items() if value not in (None, ())}
-    config = settings.fresh(Endpoint, given_settings)
+    named = {name: value for name, value in given.items() if value not in (None, ())}
+    config = settings.fresh(Endpoint, named)
     seconds = None if max_hours is None else max_hours * 3600
     said: dict[str, Any] = {"notice": _notice, "follows": follow, "seconds": seconds}
     try:
         if ray is None:
             done = asyncio.run(answer(directories, config, **said))
         else:
-            done = answer_on(Pool(ray, actors), directories, config, **said)
+            done = ray_workers.answer_on(ray_workers.Pool(ray, actors), directories, config, **said)
     except Interrupted as stop:
         show([f"stopped ({stop}): all replies so far are written"], err=True)
         sys.exit(stop.code)

@@ -77,9 +77,7 @@ class Invert(Recipe):
     @classmethod
     def read(cls, config: Any, kept: Path | None, named: Collection[str]) -> Materials:
         if not config.sources:
-            raise UserError(
-                "invert: no source; name runs or files with inputs and outputs (--from)"
-            )
+            raise UserError("invert: no source; name runs or files of inputs and outputs (--from)")
         sources = Sources(config.sources, config.fields, config.edition)
         tasks = list(swapped_tasks(sources, config.most_outputs))
         if not any(task.swaps for task in tasks):
