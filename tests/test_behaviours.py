@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from behaviours import BEHAVIOURS, Ends, Row
+from behaviours import BEHAVIOURS, Ends, Row, poisoned, said
 from command import Ran, at, invoke
 from server import LoopbackServer
 
@@ -15,6 +15,7 @@ from selfinstruct.runs.view import load_run
 
 N = 12
 JUDGED = 12
+POISONED = 3  # of those: whose prompts the table takes for poisoned
 BROKEN = 1  # verdicts at most that the scripted model itself does not give
 WAYS = 3
 MOST_REFUSALS = 64 + 20  # of a sitting: the calls that were under way at once, and the search
@@ -22,9 +23,24 @@ MOST_REFUSALS = 64 + 20  # of a sitting: the calls that were under way at once, 
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run for judge to read."""
+    """A finished run for judge to read: among its examples are some with poisoned prompts."""
     out = tmp_path_factory.mktemp("behaviours") / "run"
-    invoke("generate", "--model", "scripted", "--n", JUDGED, "--out", out).done()
+    invoke("generate", "--model", "scripted", "--n", 5 * JUDGED, "--out", out).done()
+    with LoopbackServer() as server:
+        invoke("judge", out, *at(server)).done()
+    prompts = [said(body) for body in server.requests if poisoned(body)]
+    examples = out / "examples.jsonl"
+    lines = examples.read_text("utf-8").splitlines(keepends=True)
+    parts = ("instruction", "input", "output")
+    bad = [
+        line
+        for line in lines
+        if any(all(json.loads(line)[part] in text for part in parts) for text in prompts)
+    ]
+    good = [line for line in lines if line not in bad]
+    chosen = bad[:POISONED] + good[: JUDGED - POISONED]
+    assert (len(chosen), len(bad[:POISONED])) == (JUDGED, POISONED)
+    examples.write_text("".join(line for line in lines if line in chosen), "utf-8")
     return out
 
 
