@@ -262,6 +262,8 @@ def test_quotation_marks_of_a_tsv_file_are_told_by_the_whole_file(tmp_path: Path
         {"a": '"z"', "b": "1"},
         {"a": '"x" y', "b": "2"},
     ]
+    dialogue = b'a\tb\n"Hello\t1\nHe said "yes".\t2\nworld"\t3\n'
+    assert [row["b"] for row in fields_of("c.tsv", dialogue, tmp_path)] == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])

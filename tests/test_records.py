@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from selfinstruct.errors import UserError
@@ -67,6 +67,24 @@ JSON = st.recursive(
     lambda value: st.lists(value, max_size=3) | st.dictionaries(st.text(), value, max_size=3),
     max_leaves=8,
 )
+
+
+CELL = st.text(st.sampled_from('\t\r\n" a'), max_size=4)
+TSV_ROWS = st.integers(1, 3).flatmap(
+    lambda width: st.lists(
+        st.fixed_dictionaries({f"column {number}": CELL for number in range(width)}), max_size=4
+    )
+)
+
+
+@SHARED_FOLDER
+@example([{"column 0": "\r"}])
+@example([{"column 0": "a", "column 1": "\n\r\n\t"}])
+@given(TSV_ROWS)
+def test_the_lines_of_a_cell_are_not_taken_for_rows_of_a_tsv_file(
+    tmp_path: Path, rows: list[dict[str, str]]
+) -> None:
+    assert read(write(tmp_path / "a.tsv", rows)) == rows
 
 
 @SHARED_FOLDER

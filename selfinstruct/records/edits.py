@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from selfinstruct.records.record import Piece, Record
+from selfinstruct.records.rows import written
 from selfinstruct.records.values import Place
 
 Changes = Mapping[Place, str]
@@ -92,7 +91,4 @@ def _row(record: Record, piece: Piece, changes: Changes) -> bytes | None:
         if any(sign in cell for cell in cells for sign in (piece.delimiter, "\n", "\r")):
             return None
         return (piece.delimiter.join(cells) + ending).encode()
-    line = io.StringIO(newline="")
-    # Pythons before 3.13 quote a cell with a line end only if that is the writer's own.
-    csv.writer(line, delimiter=piece.delimiter, lineterminator="\r\n").writerow(cells)
-    return (line.getvalue().removesuffix("\r\n") + ending).encode()
+    return (written(cells, piece.delimiter) + ending).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from typing import IO
@@ -117,21 +118,43 @@ def _delimiter(header: str) -> str:
     return ","
 
 
-def _is_quoted(file: IO[bytes]) -> bool:
-    """Whether more rows of a TSV file fit its header if quotation marks enclose cells.
+def written(cells: Iterable[str], delimiter: str) -> str:
+    """A row without its line end, with quotation marks around the cells that need them."""
+    line = io.StringIO(newline="")
+    # Pythons before 3.13 quote a cell with a line end only if that is the writer's own.
+    csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n")
 
-    Where no row tells, they do. Reads the file and goes back.
+
+def _is_quoted(file: IO[bytes]) -> bool:
+    """Whether quotation marks enclose the cells of a TSV file. Reads the file and goes back.
+
+    They do where more rows fit the header so, or where no row tells. The lines of a cell may be
+    taken for rows that fit; hence they do, too, where all rows are as a writer of quoted cells
+    writes them. In a text whose marks are letters, some stand inside a cell or are not doubled.
     """
     at = file.tell()
     fitting = {
         quoted: sum(-1 if isinstance(row, Bad) else 1 for row in _tried(file, at, quoted=quoted))
         for quoted in (True, False)
     }
+    is_quoted = fitting[True] >= fitting[False] or all(
+        isinstance(row, Record) and _is_as_written(row)
+        for row in _tried(file, at, quoted=True, pieces=True)
+    )
     file.seek(at)
-    return fitting[True] >= fitting[False]
+    return is_quoted
 
 
-def _tried(file: IO[bytes], at: int, *, quoted: bool) -> Iterator[Record | Bad]:
+def _is_as_written(row: Record) -> bool:
+    assert row.piece is not None
+    text = row.piece.text.decode("utf-8", "surrogateescape")
+    return text.rstrip("\r\n") == written(row.fields.values(), "\t")
+
+
+def _tried(
+    file: IO[bytes], at: int, *, quoted: bool, pieces: bool = False
+) -> Iterator[Record | Bad]:
     file.seek(at)
     with decoded(file) as text:
-        yield from _Rows(text, "\t", quoted=quoted).read(False)
+        yield from _Rows(text, "\t", quoted=quoted).read(pieces)
