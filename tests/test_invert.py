@@ -12,8 +12,11 @@ import pytest
 from command import Ran, at, dataset, invoke, killed_at
 from server import LoopbackServer, latency
 
+from selfinstruct.asking.stage import Stage
+from selfinstruct.asking.templates import Template
 from selfinstruct.models import Completion
-from selfinstruct.parsing.rewriting import instruction
+from selfinstruct.parsing.rewriting import instruction, instruction_under_any_name
+from selfinstruct.recipes.inversion import Invert, InvertConfig
 
 SUPERNI = Path(__file__).resolve().parents[2] / "shared" / "data" / "strategies" / "superni"
 MODEL = ("--model", "scripted")
@@ -98,6 +101,29 @@ def test_replies_in_json_are_read(form: str, inverted: Path, tmp_path: Path) -> 
     replies = lines_of(tmp_path / "run" / "completions.jsonl")
     assert sum('{"instruction": ' in line["text"] for line in replies) >= 30
     invoke("verify", tmp_path / "run").done()
+
+
+def test_the_only_field_in_json_holds_the_instruction_whatever_its_name() -> None:
+    for reply, text in (
+        ('{"task": "Name the country of a river."}', "Name the country of a river."),
+        ('{"instruction": "Name it.", "why": "as asked"}', "Name it."),
+    ):
+        read = instruction_under_any_name(reply, "stop")
+        assert (read.text, read.reason) == (text, None)
+
+
+def test_runs_of_edition_2_read_the_known_names_alone() -> None:
+    [question] = Invert.questions
+    config = InvertConfig(model="m", response_format="json_object")
+    text = "Name the country of a river."
+    reply = Completion(json.dumps({"task": text}), "stop")
+    texts = {
+        edition: Stage(question, Template("invert", (), None, "", ()), config, edition=edition)
+        .read(reply, ())
+        .parsed.text
+        for edition in (1, 2, 3)
+    }
+    assert texts == {1: reply.text, 2: reply.text, 3: text}
 
 
 @pytest.mark.parametrize("n", [20, 22])  # in the midst of a task, and at its end or not

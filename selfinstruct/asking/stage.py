@@ -30,7 +30,8 @@ class Question:
     may use; without the first every request would be the same. `schema` has the properties of a
     JSON reply, or makes them of the values. `unread` is the content of a reply that never came.
     `reply_tokens` is an estimate.
-    `parse_edition_1` reads the replies of runs that began under version 0.1, where that differs.
+    `parse_edition_1` and `parse_edition_2` read the replies of runs that began under these editions
+    (version 0.1 is edition 1), where that differs.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Question:
     counts_first: bool = False  # the number of the first attempt is part of its seed
     parse_json: Callable[[str, str], Any] | None = None  # with a response format, if another
     parse_edition_1: Callable[[str, str], Any] | None = None
+    parse_edition_2: Callable[[str, str], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +182,14 @@ class Stage:
         """The content of a completion. Never raises."""
         question = self.question
         lead = self._lead(messages) if question.goes_on else ""
+        parse = question.parse
+        if self.edition < 3 and question.parse_edition_2:
+            parse = question.parse_edition_2
         if self.edition == 1:
-            parse = question.parse_edition_1 or question.parse
+            parse = question.parse_edition_1 or parse
             return read_as_edition_1(completion, lead, parse, question.unread)
         is_json = self.endpoint.response_format != "text"
-        parse = question.parse_json if is_json and question.parse_json else question.parse
+        parse = question.parse_json if is_json and question.parse_json else parse
         return read(completion, lead, parse, question.unread)
 
     def _lead(self, messages: tuple[Message, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfinstruct.parsing import Leftover
@@ -10,7 +11,7 @@ from selfinstruct.parsing.answer import Answer
 from selfinstruct.parsing.embedded import rest_of, text_of
 from selfinstruct.parsing.endings import cut_of
 from selfinstruct.parsing.reasons import leftovers, why_nothing
-from selfinstruct.parsing.values import found_in
+from selfinstruct.parsing.values import Found, found_in
 from selfinstruct.parsing.wording import WIDE
 
 _NAMES = ("prompt", "instruction", "rules", "text")  # of the field in JSON
@@ -85,16 +86,21 @@ def instruction(reply: str, finish_reason: str) -> Answer:
     return _read(reply, finish_reason, by_paragraph=True)
 
 
-def _read(reply: str, finish_reason: str, *, by_paragraph: bool) -> Answer:
+def instruction_under_any_name(reply: str, finish_reason: str) -> Answer:
+    """As `instruction`; the only field of a reply in JSON holds it, whatever its name."""
+    return _read(reply, finish_reason, by_paragraph=True, any_name=True)
+
+
+def _read(reply: str, finish_reason: str, *, by_paragraph: bool, any_name: bool = False) -> Answer:
     cut = cut_of(finish_reason)
     if cut is not None:
         return Answer(reason=cut)
     found = found_in(reply)
     if found is not None and not found.outside.strip() and not found.is_whole:
         return Answer(reason="broken_json")
-    if found is not None and len(found.values) == 1 and _is_ours(found.values[0]):
+    names = _names(found) if any_name and found is not None else _NAMES
+    if found is not None and len(found.values) == 1 and _is_ours(found.values[0], names):
         [record] = found.values
-        names = _NAMES if len(record) > 1 else tuple(record)
         beside = [found.outside, *rest_of(record, names)]
         text = _bare(text_of(record, *names))
     else:
@@ -133,12 +139,15 @@ def _said(is_same: bool, explanation: str) -> Sameness:
     return Sameness(is_same, leftovers=leftovers("", [], WIDE, explanation=explanation))
 
 
-def _is_ours(record: object) -> bool:
-    """Whether an object holds an instruction: under a known name, or in its only field."""
-    if not isinstance(record, dict):
-        return False
-    named = any(isinstance(record.get(name), str) for name in _NAMES)
-    return named or (len(record) == 1 and all(isinstance(text, str) for text in record.values()))
+def _names(found: Found) -> tuple[str, ...]:
+    """The name of the only field of an only object, else the known names."""
+    record = found.values[0] if len(found.values) == 1 else None
+    return tuple(record) if isinstance(record, dict) and len(record) == 1 else _NAMES
+
+
+def _is_ours(record: object, names: Sequence[str]) -> bool:
+    """Whether an object holds an instruction, under one of these names."""
+    return isinstance(record, dict) and any(isinstance(record.get(name), str) for name in names)
 
 
 def _without_remarks(reply: str) -> tuple[str, list[str]]:

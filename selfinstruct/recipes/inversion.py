@@ -24,7 +24,7 @@ from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 from selfinstruct.parsing.answer import Answer
-from selfinstruct.parsing.rewriting import instruction
+from selfinstruct.parsing.rewriting import instruction, instruction_under_any_name
 from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
 from selfinstruct.recipes.filters import why_not_empty, why_not_length_any_script
 from selfinstruct.recipes.sources import Sources
@@ -44,9 +44,7 @@ class InvertConfig(Config):
     command: ClassVar[str] = "invert"
     items: ClassVar[str] = "tasks"
     IS_SPLIT: ClassVar[bool] = False
-    STAGES: ClassVar[Mapping[str, Decoding]] = {
-        "invert": Decoding(temperature=0.7, top_p=0.95, max_tokens=256)
-    }
+    STAGES: ClassVar[Mapping[str, Decoding]] = {"invert": Decoding(0.7, 0.95, 256)}
 
     sources: tuple[str, ...] = setting((), "Runs or datasets.", free=True)  # fingerprinted
     fields: tuple[str, ...] = setting((), "Which column is which, as instruction=question.")
@@ -66,7 +64,11 @@ class Invert(Recipe):
 
     config: InvertConfig
     questions: ClassVar[Sequence[Question]] = (
-        Question("invert", instruction, ("instruction", "examples"), _TEXT, Answer, 30.0),
+        Question(
+            *("invert", instruction_under_any_name, ("instruction", "examples"), _TEXT),
+            *(Answer, 30.0),
+            parse_edition_2=instruction,
+        ),
     )
     labels: ClassVar[Mapping[str, str]] = {"sources": "the sources hold other bytes"}
 
@@ -106,9 +108,8 @@ class Invert(Recipe):
         if self.config.instruction:
             text = self.config.instruction.replace(_OLD, item.instruction)
         else:
-            reply = await ask(
-                "invert", f"t{at}", {"instruction": item.instruction, "examples": item.shown()}
-            )
+            shown = {"instruction": item.instruction, "examples": item.shown()}
+            reply = await ask("invert", f"t{at}", shown)
             dropped += dropped_replies("invert", at, reply)
             if reply.parsed.reason is not None:
                 return dropped
