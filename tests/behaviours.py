@@ -901,7 +901,7 @@ FATAL = (
         (500, "CUDA: недостаточно памяти", fastapi),
     ), *fails(2, r"50[03]"), QUICK, is_slow=True),
     Row("money that ends in the middle", tuple(
-        after(9, refuse(always, status, text, form)) for status, text, form in (
+        after(4, refuse(always, status, text, form)) for status, text, form in (
             (402, "Insufficient Balance", openai),
             (429, "You exceeded your current quota (insufficient_quota).", openai),
             (403, "余额不足，请充值 (billing)", openai),
