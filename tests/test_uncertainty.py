@@ -284,7 +284,7 @@ def test_after_a_kill_the_same_command_goes_on_and_buys_nothing_twice(
             process.kill()
     with LoopbackServer(echoing) as server:
         again = ("uncertainty", tasks, *at(server), *QUICK, "--out", tmp_path / "killed")
-        assert "replies on record" in run(*again).done().out
+        assert "of mentor on record" in run(*again).done().out
         assert len(server.calls) <= 24 - 11
     one, other = (tmp_path / name / "uncertainty.jsonl" for name in ("whole", "killed"))
     assert one.read_bytes() == other.read_bytes()

@@ -52,7 +52,10 @@ class OpenAI:
         self.session = Session(base_url, api_key, timeout, lambda: self._blame.has_answer, access)
         self.address = self.session.address
         self._findings = Findings(self.address, {} if left_out is None else left_out, notice)
-        self._discovery = Discovery(self._send, self._again, self._findings, leave_out or {})
+        self._discovery = Discovery(
+            *(self._send, self._again, self._findings, leave_out or {}),
+            is_known=left_out is not None,
+        )
         left_out = self._findings.left_out
         self._scoring = Scoring(self._send, self._again, self.address, left_out)
         self._on_first_answer: Callable[[LeftOut], object] = lambda left_out: None

@@ -24,14 +24,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
-from selfinstruct.errors import ModelError, RequestFailed
 from selfinstruct.models import Completion, Decoding, Request
 from selfinstruct.models.openai.bodies import body_of
 from selfinstruct.models.openai.calls import OF_THE_FORM, OF_THE_SERVER, FormFailed, FormRefused
 from selfinstruct.models.openai.errors import AmbiguousFailure
 from selfinstruct.models.openai.fields import INSTEAD, Findings, LeftOut
 from selfinstruct.models.openai.forms import Change, names_all, parts_of, scoped
-from selfinstruct.models.openai.hints import is_about_form, is_about_length
+from selfinstruct.models.openai.hints import is_about_form
+from selfinstruct.models.openai.meanings import is_of_the_prompt, meant
 from selfinstruct.models.openai.refusals import rejected_field
 from selfinstruct.models.openai.trials import Trials, words_of
 
@@ -45,23 +45,33 @@ class Discovery:
 
     send: makes the first call of a request, in a form. again: makes a further call, as soon as the
     limits allow. findings: the parts that the server does not take; new ones are added. leave_out:
-    the parts that the user leaves out. is_length_free: as of OpenAI.surround.
+    the parts that the user leaves out. is_length_free: as of OpenAI.surround. is_known: the server
+    has answered in an earlier sitting.
     """
 
     MOST_IN_VAIN = 2  # requests of a kind that were tried in all forms without success
+    # Errors of the server that a request meets before its form is suspected. A server that has
+    # answered before may be in trouble, and an answer to a weaker form is another answer.
+    STUMBLES, STUMBLES_IF_KNOWN = 1, 3
 
     def __init__(
-        self, send: Send, again: Send, findings: Findings, leave_out: Mapping[str, str | None]
+        self,
+        send: Send,
+        again: Send,
+        findings: Findings,
+        leave_out: Mapping[str, str | None],
+        *,
+        is_known: bool = False,
     ) -> None:
         self._send, self._again = send, again
-        self._findings, self._leave_out = findings, leave_out
+        self._findings, self._leave_out, self._is_known = findings, leave_out, is_known
         self.is_length_free = False
         self._form: LeftOut | None = None  # made when asked for
         self._answered: set[_Kind] = set()
         self._taken: set[str] = set()  # parts of requests that were answered
         self._in_vain: Counter[_Kind] = Counter()
         self._suspected: dict[_Kind, Change] = {}
-        self._stumbled: set[str] = set()  # keys of requests that met an error of the server
+        self._stumbled: Counter[str] = Counter()  # errors of the server, by key of the request
         self._trials: dict[str, Trials] = {}  # by key of the request
         self._under_way: Counter[_Kind] = Counter()
         self._changed = asyncio.Event()  # a call has ended; replaced by a new event each time
@@ -94,7 +104,7 @@ class Discovery:
             except (FormRefused, FormFailed) as refused:
                 answer = refused.with_traceback(None)
             if not self._is_of_the_form(request, form, answer):
-                return _meant(request, answer)
+                return meant(request, answer)
             if not self._is_named(request, form, answer):
                 await self._others(kind)
             async with self._one:
@@ -128,14 +138,16 @@ class Discovery:
             return False
         if self._is_named(request, form, answer):
             return True
-        if _is_of_the_prompt(request, answer):
+        if is_of_the_prompt(request, answer):
             return False
         if kind in self._answered:
             return refusal.status in OF_THE_FORM and is_about_form(words_of(refusal))
         if refusal.status in OF_THE_SERVER:
-            if request.key in self._stumbled:
+            is_known = self._is_known or bool(self._answered)
+            most = self.STUMBLES_IF_KNOWN if is_known else self.STUMBLES
+            if self._stumbled[request.key] >= most:
                 return True
-            self._stumbled.add(request.key)
+            self._stumbled[request.key] += 1
             return False
         return refusal.status in OF_THE_FORM
 
@@ -169,7 +181,7 @@ class Discovery:
         """Try the weaker forms of a refused request."""
         kind = _kind(request)
         if not self._is_of_the_form(request, form, answer):
-            return _meant(request, answer)
+            return meant(request, answer)
         self._searching = True
         try:
             trials = self._trials_of(request, form, answer)
@@ -184,7 +196,7 @@ class Discovery:
                 self._in_vain[kind] += 1
                 found = answer
             del self._trials[request.key]
-            return found if isinstance(found, Completion) else _meant(request, answer)
+            return found if isinstance(found, Completion) else meant(request, answer)
         finally:
             self._searching = False
             self._wake()
@@ -237,24 +249,3 @@ def _kind(request: Request) -> _Kind:
         *(request.stage, request.model, request.api),
         *(request.decoding, request.response_format),
     )
-
-
-def _is_of_the_prompt(request: Request, answer: Refusal) -> bool:
-    """Whether a refusal is about the words of the prompt, or their number if that can shrink."""
-    of_request = answer.meant.of_request if isinstance(answer.meant, AmbiguousFailure) else None
-    reason = of_request.reason if isinstance(of_request, RequestFailed) else ""
-    return reason == "content_filter" or (reason == "context_overflow" and request.shrinks)
-
-
-def _meant(request: Request, answer: Refusal) -> Exception:
-    """The error of a refusal that no weaker form cures.
-
-    A server may fail with a status of its own at a prompt that is too long. If the words say so, a
-    stage that can shorten its prompt does so.
-    """
-    meant, refusal = answer.meant, answer.refusal
-    is_own = refusal is not None and refusal.status in OF_THE_SERVER
-    if refusal is None or not (is_own and request.shrinks and is_about_length(refusal.words)):
-        return meant
-    failed = RequestFailed("context_overflow", refusal.words)
-    return AmbiguousFailure(ModelError(str(meant)), failed)
