@@ -353,6 +353,7 @@ def test_a_signal_ends_the_run_cleanly_and_the_command_that_it_names_goes_on(
     assert dataset(out) == dataset(undisturbed)
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_and_the_same_command_again_give_the_same_bytes(
     tmp_path: Path, undisturbed: Path
 ) -> None:

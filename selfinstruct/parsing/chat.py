@@ -113,6 +113,8 @@ def _label_in_json(reply: str, wording: Wording) -> tuple[Any, str]:
         return (None if isinstance(value, dict) else value), ""
     name = min(value, key=lambda name: "classif" not in name.lower())
     others = [found.outside, *rest_of(value, (name,)), *map(embedded.text_of, found.values[1:])]
+    if found.broken and wording.is_wide:  # of JSON that breaks off not every text is known
+        others = [reply]
     label = value[name]
     is_flag = wording.is_wide and label in (0, 1) and isinstance(label, int)
     return (bool(label) if is_flag else label), "\n".join(others)

@@ -132,7 +132,8 @@ class _Fields:
         rest = [text for task in self.examples for name, text in task.items() if name not in used]
         outside = [_FRAME.sub("", text) for text in self.outside]
         left = leftovers(outside[0], [*outside[1:], *rest], WIDE)
-        working = (task.get("working", "") for task in tasks)
+        idle = (each for each in self.examples if "input" not in each and output not in each)
+        working = (example.get("working", "") for example in (*tasks, *idle))
         instances = tuple(
             Instance(given_input(task.get("input", ""), WIDE), task.get(output, ""))
             for task in tasks
