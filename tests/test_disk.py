@@ -138,6 +138,7 @@ def test_a_run_stopped_at_a_full_disk_has_all_that_was_written_and_goes_on_from_
         assert len(server.bought_twice) <= CONCURRENCY
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_from_the_start_is_said_in_one_line(
     disk: Path, undisturbed: dict[str, bytes]
 ) -> None:

@@ -150,6 +150,7 @@ def test_the_course_of_a_run_counts_each_model_at_its_own_price() -> None:
     assert [moment.cost for moment in moments(unknown, two())] == [None] * 3
 
 
+@pytest.mark.slow
 def test_a_plan_counts_each_model_at_its_own_price(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(f'{{"instruction": "Name river {n}."}}\n' for n in range(20_000)))

@@ -67,6 +67,7 @@ def test_its_help_has_its_own_settings_and_a_dry_run_sends_nothing(tmp_path: Pat
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_it_is_killed_and_resumed_to_the_same_bytes(tmp_path: Path) -> None:
     chance = Random(5)
     with LoopbackServer(latency(0.01, spread=0.01, seed=3)) as server:
