@@ -19,7 +19,8 @@ from selfinstruct.asking.stage import Question, Stage
 from selfinstruct.data.examples import Example
 from selfinstruct.models import Completion, Decoding, Model, Request
 from selfinstruct.parsing.verdict import Verdict, judge, unread
-from selfinstruct.text import to_json, well_formed
+from selfinstruct.text import to_json
+from selfinstruct.verification.questions import shown
 
 JUDGE = "judge"
 QUESTION = Question(
@@ -149,15 +150,3 @@ def folder_name(model: str, identity: Mapping[str, Any], otherwise: str) -> str:
     """The name of a model's folder. otherwise: in the place of a name without letters."""
     name = re.sub(r"[^A-Za-z0-9._]+", "-", model).strip("-.")[-40:] or otherwise
     return f"{name}-{hashlib.sha256(to_json(identity).encode()).hexdigest()[:8]}"
-
-
-def shown(example: Example) -> Mapping[str, object]:
-    """The example as a template's values: the parts that the judge sees."""
-    parts: dict[str, object] = {}
-    if example.system:
-        parts["system"] = example.system
-    if example.history:
-        parts["conversation"] = [f"{turn.role}: {turn.text}" for turn in example.history]
-    parts["instruction"] = example.instruction
-    parts |= {"input": example.input, "output": example.output}
-    return {"example": well_formed(to_json(parts))}

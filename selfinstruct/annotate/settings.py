@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selfinstruct.annotate.books import FOLDER, recorded
-from selfinstruct.annotate.judges import JUDGE, NAMES, QUESTION, Judge, JudgeSettings, shown
+from selfinstruct.annotate.judges import JUDGE, NAMES, QUESTION, Judge, JudgeSettings
 from selfinstruct.asking import settings
 from selfinstruct.asking.decoding import decoding_value
 from selfinstruct.asking.endpoint import Endpoint
@@ -18,6 +18,7 @@ from selfinstruct.asking.stage import Stage
 from selfinstruct.asking.templates import Template, load
 from selfinstruct.data.examples import Example
 from selfinstruct.errors import UserError
+from selfinstruct.verification.questions import shown
 
 DECODING = ("temperature", "max_tokens")
 # Settings of an endpoint that a judge has defaults of its own for, or that are no judge's.

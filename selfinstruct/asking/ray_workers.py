@@ -36,12 +36,11 @@ class Pool:
     """Actors on a cluster.
 
     address: the cluster's, or `local` for one of this machine's own. count: of actors, 0: one for
-    each node. gpus: of each actor.
+    each node.
     """
 
     address: str
     count: int = 0
-    gpus: float = 0.0
 
 
 class Answerer:
@@ -83,7 +82,7 @@ def answer_on(
         environ = {name: os.environ[name] for name in _secrets(config) if name in os.environ}
 
         def start() -> tuple[Any, Any]:
-            actor = kind.options(num_cpus=1, num_gpus=pool.gpus).remote(environ)
+            actor = kind.options(num_cpus=1).remote(environ)
             left = None if seconds is None else max(0.0, seconds - (time.monotonic() - begun))
             return actor.answer.remote(places, config, follows, left), actor
 

@@ -59,26 +59,34 @@ async def answer(
 
     Raises UserError, ModelError or Interrupted. All written replies stay.
     """
-    done = Answered()
+    done, rounds = Answered(), dict[Path, RoundFolder]()
     async with sitting(config, _Passing(), notice=notice, seconds=seconds) as at:
         while True:
             count = done.files
-            for path in _waiting(folders):
+            for folder, path in _waiting(folders, rounds):
                 with _claimed(path) as is_ours:
                     if is_ours:
-                        await _answer_file(path, at.model, config, done, notice)
+                        await _answer_file(folder, path, at.model, config, done, notice)
             if done.files == count:
                 if not follows:
                     return done
                 await asyncio.sleep(_LOOK_EVERY)
 
 
-def _waiting(folders: Sequence[Path]) -> Iterator[Path]:
-    """The files of requests of all open rounds, the oldest round first."""
+def _waiting(
+    folders: Sequence[Path], rounds: dict[Path, RoundFolder]
+) -> Iterator[tuple[RoundFolder, Path]]:
+    """The files of requests of all open rounds, the oldest round first.
+
+    rounds: by path, as far as they have been read; those without missing replies are passed over.
+    """
     for home in folders:
-        for folder in rounds_in(home):
+        for found in rounds_in(home):
+            folder = rounds.setdefault(found.path, found)
             if folder.closed is None:
-                yield from folder.requests
+                folder.read()
+                if folder.missing:
+                    yield from ((folder, path) for path in folder.requests)
 
 
 @contextlib.contextmanager
@@ -103,12 +111,16 @@ def _claimed(path: Path) -> Iterator[bool]:
 
 
 async def _answer_file(
-    path: Path, model: Model, config: Endpoint, done: Answered, notice: Notice
+    folder: RoundFolder,
+    path: Path,
+    model: Model,
+    config: Endpoint,
+    done: Answered,
+    notice: Notice,
 ) -> None:
     """Answer the requests of a file that have no reply yet."""
-    round_folder = RoundFolder(path.parent)
-    round_folder.read()
-    known = round_folder.answered | round_folder.failed
+    folder.read()
+    known = folder.answered | folder.failed
     records = [record for record in _records(path, notice) if record["custom_id"] not in known]
     if not records:
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,13 @@ class RoundFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.keys = frozenset(key for file in self.requests for key in keys_of(file))
         self.answered: set[str] = set()
         self.failed: set[str] = set()
         self._read: dict[str, _Read] = {}  # by name of the file
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        return frozenset(key for file in self.requests for key in keys_of(file))
 
     @property
     def requests(self) -> list[Path]:
@@ -63,7 +67,12 @@ class RoundFolder:
         return len(self.keys) - len(self.answered) - len(self.failed)
 
     def read(self) -> list[str]:
-        """Read the new lines. Returns the faults among them, each with its place."""
+        """Read the new lines. Returns the faults among them, each with its place.
+
+        A file that is gone takes its replies along, and the others are read anew.
+        """
+        if self._read.keys() - {path.name for path in self.replies}:
+            self._read, self.answered, self.failed = {}, set(), set()
         return [fault for path in self.replies for fault in self._read_file(path)]
 
     def _read_file(self, path: Path) -> Iterator[str]:
