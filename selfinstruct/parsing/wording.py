@@ -67,7 +67,7 @@ def labels(
     The groups "instruction", "input" and "output" tell the field, "rest" is the text behind the
     colon.
     """
-    return re.compile(
+    return late(
         rf"(?P<before>(?P<bullet>[-*+\u2022][ \t])?{MARK}"
         rf"(?:(?:(?:{example})[ \t]*#?)?\d{{1,2}}[.):]{MARK})?)"
         rf"(?:(?P<instruction>{instruction})|(?P<input>{given})|(?P<output>{output}))"
@@ -108,15 +108,15 @@ def _wording(words: str, no_input: str, closing: str, *, is_wide: bool) -> Wordi
         tasks=(labels("Input", "Output"), *([_ANY_TASKS] * is_wide)),
         loose=_LOOSE,
         inline=_INLINE,
-        announced=re.compile(rf"{announced}[ \t]*#?\d*", re.I),
-        example=re.compile(rf"{announced}{MARK}(?:[.:){colon}]{MARK})?$", re.I),
-        numbered_example=re.compile(
+        announced=late(rf"{announced}[ \t]*#?\d*", re.I),
+        example=late(rf"{announced}{MARK}(?:[.:){colon}]{MARK})?$", re.I),
+        numbered_example=late(
             rf"{announced}[ \t]*#?\d+{MARK}(?:[.:)(\u2013\u2014{colon}-].{{0,120}})?$",
             re.I,
         ),
-        closing=re.compile(rf"\W*{closing}", re.I),
-        no_input=re.compile(no_input, re.I),
-        yes_or_no=re.compile(rf"{before}(?:(?P<yes>{yes})|(?P<no>{no}))(?!_*[^\W_]){other}", re.I),
+        closing=late(rf"\W*{closing}", re.I),
+        no_input=late(no_input, re.I),
+        yes_or_no=late(rf"{before}(?:(?P<yes>{yes})|(?P<no>{no}))(?!_*[^\W_]){other}", re.I),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selfinstruct.asking import templates as templating
 from selfinstruct.asking.config import Config
@@ -22,8 +22,10 @@ from selfinstruct.recipes.topics.tree import DECODING
 from selfinstruct.runs.journal import write_whole
 from selfinstruct.verification import sandbox
 from selfinstruct.verification.code import Execute
-from selfinstruct.verification.gates import Gates
 from selfinstruct.verification.settings import gates_for, questions_for, templates_for
+
+if TYPE_CHECKING:
+    from selfinstruct.verification.gates import Gates
 
 FOLDER = "inputs"  # in a run directory
 _PROMPTS = "prompts"

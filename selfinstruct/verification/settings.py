@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from selfinstruct.asking import templates as templating
 from selfinstruct.asking.config import Config
@@ -11,8 +12,10 @@ from selfinstruct.asking.stage import Question
 from selfinstruct.asking.templates import PROMPTS, Template
 from selfinstruct.data.examples import Example
 from selfinstruct.verification.code import Execute
-from selfinstruct.verification.gates import Arithmetic, Code, Gate, Gates, Reviewer
 from selfinstruct.verification.questions import FOLDER, Criterion, questions_of
+
+if TYPE_CHECKING:
+    from selfinstruct.verification.gates import Gate, Gates
 
 _SECOND = {True: 0.05, False: 0.4}  # shares of the examples that are mended, by luck
 _PROGRAMS = {True: 0.05, False: 0.5}  # shares of the outputs that hold a program
@@ -62,14 +65,16 @@ def gates_for(
     execute: Execute,
 ) -> Gates | None:
     """The gates that the settings name, in their order; None without any."""
+    if not config.verify_with:
+        return None
+    from selfinstruct.verification.gates import Arithmetic, Code, Gates, Reviewer
+
     gates: list[Gate] = []
     if "arithmetic" in config.verify_with:
         gates.append(Arithmetic())
     if "code" in config.verify_with:
         gates.append(Code(execute, (*config.verifiers, config.model)[0]))
     gates += [Reviewer(model, criteria) for model in config.verifiers]
-    if not gates:
-        return None
     return Gates(gates, why_not, mends=config.mend > 0, answering=config.answering)
 
 
