@@ -518,8 +518,8 @@ def test_a_model_stands_in_the_files_only_where_it_is_not_the_main_one(tmp_path:
 def test_the_record_of_one_model_is_as_it_always_was() -> None:
     nothing = dict.fromkeys(Usage.__slots__, 0)
     meter = Meter(model="m")
-    meter.take("propose", Completion("", "stop", Usage(1, 2)))
-    meter.take("propose", Completion("", "stop", Usage(1, 2)), "m")
+    meter.take(Completion("", "stop", Usage(1, 2)))
+    meter.take(Completion("", "stop", Usage(1, 2)), "m")
     meter.charge(Usage(5, 6))
     record = meter.to_record()
     assert list(record) == ["requests", "usage", "failed", "calls", "unknown", "unknown_calls"]
@@ -629,10 +629,10 @@ def test_the_cost_is_that_of_each_model_and_unknown_if_one_price_is() -> None:
     main, other = LISTED
     meter = Meter(model=main)
     for name in (main, main, other):
-        meter.take("answer", Completion("", "stop", Usage(1_000_000, 0)), meter.other(name))
+        meter.take(Completion("", "stop", Usage(1_000_000, 0)), meter.other(name))
     assert cost_of(terms(model=main), meter) == pytest.approx(2 * 0.25 + 0.15)
     assert cost_of(terms(model=main, price_in=1.0, price_out=1.0), meter) == pytest.approx(3.0)
-    meter.take("answer", Completion("", "stop", Usage(1, 0)), "nobody/knows")
+    meter.take(Completion("", "stop", Usage(1, 0)), "nobody/knows")
     assert cost_of(terms(model=main), meter) is None
 
 

@@ -50,7 +50,7 @@ class Recorded:
             completion = await self._inner.complete(request)
         except RequestFailed as failure:
             completion = Completion(failure.detail, "error", error=failure.reason)
-            self._meter.take(request.stage, completion)
+            self._meter.take(completion)
         seconds = time.monotonic() - begun
         if self._record.get(key) is None:  # a batch's replies go on record as they come
             # The first reply that waits speaks for all.

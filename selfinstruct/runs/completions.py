@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from selfinstruct.errors import UserError
 from selfinstruct.models import Completion, Request, Usage
@@ -22,7 +23,10 @@ from selfinstruct.text import to_json
 # Of every line. The key follows, so that a line is found again without being parsed.
 _START = b'{"key": "'
 _KEY = slice(len(_START), len(_START) + 32)
+_COUNTS = frozenset(Usage.__slots__)
 _PARTS_OF_USAGE = tuple(Usage.__slots__)[2:]  # after the prompt's and the completion's tokens
+_ERROR = b'"error": '  # no text can hold it: its quotes are escaped
+_decode = json.JSONDecoder().raw_decode
 
 
 class Completions:
@@ -32,35 +36,86 @@ class Completions:
     """
 
     def __init__(
-        self, path: Path, meter: Meter, *, skip_broken: bool = False, read_only: bool = False
+        self,
+        path: Path,
+        meter: Meter,
+        *,
+        skip_broken: bool = False,
+        read_only: bool = False,
+        noted: Mapping[str, Any] | None = None,
     ) -> None:
         """Count the file's replies in `meter`, which knows the run's main model.
 
-        Raises UserError at a line that is no completion, unless `skip_broken`.
+        `noted`: an earlier `note()` of the file, whose digest is known to be right still. Only the
+        lines behind it are parsed. Raises UserError at a line that is no completion, unless
+        `skip_broken`.
         """
         self.path, self._meter = path, meter
         self._journal = Journal(path, read_only=read_only)
         self._offsets: dict[bytes, int] = {}
         self._lost: dict[bytes, str] = {}  # the places of lost requests
-        for number, (offset, line) in enumerate(self._journal.lines(), 1):
+        self._counted = Meter(model=meter.model)  # the replies of the file
+        self._is_whole = True  # every line of the file is a reply, and counted
+        self._tokens: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))  # by model
+        start, before = 0, 0
+        if noted is not None and "replies" in noted:
+            start, before = self._find(noted["size"], Meter.from_record(noted["replies"]))
+        for number, (offset, line) in enumerate(self._journal.lines(start), before + 1):
             read = _read(line)
             if read is not None:
-                self._take(line[_KEY], offset, *read)
-            elif not skip_broken:
+                self._take(line[_KEY], offset, read)
+            elif skip_broken:
+                self._is_whole = False
+            else:
                 raise UserError(
                     f"{path}:{number}: damaged; "
                     "restore the file, or add --repair to buy this one reply again"
                 )
+        for model, counts in self._tokens.items():
+            self._counted.pay(Usage(**counts), model)
+        meter.add_replies(self._counted)
 
-    def _take(
-        self, key: bytes, offset: int, stage: str, place: str, completion: Completion, model: str
-    ) -> None:
-        if key in self._lost:
-            self._forget(key)
+    def _find(self, size: int, counted: Meter) -> tuple[int, int]:
+        """Find the replies in the first `size` bytes, which `counted` has counted.
+
+        Returns where they end, and their number of lines.
+        """
+        number = 0
+        for offset, line in self._journal.lines():
+            if offset >= size:
+                break
+            number += 1
+            key = line[_KEY]
+            if self._lost:
+                self._replace(key)
+            self._offsets.setdefault(key, offset)
+            if _ERROR in line and (read := _read(line)) and read.is_lost:
+                self._lost[key] = read.place
+        counted.model = self._meter.model
+        self._counted = counted
+        return size, number
+
+    def _take(self, key: bytes, offset: int, read: _Read) -> None:
+        """Count the reply of a line."""
+        counted = self._counted
+        if self._lost and self._replace(key):
+            counted.requests -= 1
+            counted.failed -= 1
         self._offsets.setdefault(key, offset)
-        if completion.error is not None:
-            self._lost[key] = place
-        self._meter.take(stage, completion, model)
+        counted.requests += 1
+        if read.is_lost:
+            counted.failed += 1
+            self._lost[key] = read.place
+        counts = self._tokens[read.model]
+        for name, count in read.usage.items():
+            counts[name] += count
+
+    def _replace(self, key: bytes) -> bool:
+        """Forget a lost request that a later line of the file has again; False: no such."""
+        if key not in self._lost:
+            return False
+        del self._lost[key], self._offsets[key]
+        return True
 
     def _forget(self, key: bytes) -> None:
         del self._lost[key], self._offsets[key]
@@ -76,6 +131,7 @@ class Completions:
         found = [key for key, place in self._lost.items() if not keeps(place)]
         for key in found:
             self._forget(key)
+        self._is_whole = self._is_whole and not found
         return len(found)
 
     @property
@@ -112,17 +168,18 @@ class Completions:
             "at": round(time.time(), 3),
         }
         self._offsets[key.encode()] = append(self._journal, to_json(record))
+        self._counted.take(completion, other)
         if completion.error is not None:
             self._lost[key.encode()] = request.place
 
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return self._journal.size
+    def note(self) -> dict[str, Any]:
+        """The file as it stands, for checkpoint.json: its size, its digest and its replies.
 
-    def digest(self) -> str:
-        """SHA-256 of the whole file, in hex."""
-        return self._journal.digest()
+        Without the replies where a line is damaged or a lost request is to be asked for again:
+        the file is then read as a whole when it is opened again.
+        """
+        found: dict[str, Any] = {"size": self._journal.size, "sha256": self._journal.digest()}
+        return {**found, "replies": self._counted.to_record()} if self._is_whole else found
 
     def sync(self) -> None:
         """Raises NoRoom or UserError."""
@@ -141,16 +198,30 @@ def append(journal: Journal, line: str) -> int:
         raise error_of_disk(error, journal.path) from None
 
 
-def _read(line: bytes) -> tuple[str, str, Completion, str] | None:
-    """The stage, the place, the completion without its text, the model ("" for the main model)."""
+class _Read(NamedTuple):
+    """A line but for its texts. model: "" for the main model."""
+
+    place: str
+    model: str
+    usage: dict[str, int]
+    is_lost: bool
+
+
+def _read(line: bytes) -> _Read | None:
+    """None for a line that is no completion."""
+    if not line.startswith(_START):
+        return None
     try:
-        record: dict[str, Any] = json.loads(line)
-        if line.startswith(_START) and isinstance(record["text"], str):
-            completion = _completion({**record, "reasoning": ""}, "")
-            model = record.get("model", "")
-            place = str(record.get("place", ""))
-            return (record["stage"], place, completion, model) if isinstance(model, str) else None
-    except (ValueError, KeyError, TypeError):
+        text = line.decode("utf-8", "surrogatepass")
+        record, end = _decode(text)
+        usage, model = record["usage"], record.get("model", "")
+        is_whole = usage.keys() <= _COUNTS and not text[end:].strip()
+        if is_whole and isinstance(record["text"], str) and isinstance(model, str):
+            record["stage"], record["finish_reason"]  # every completion has them
+            return _Read(
+                str(record.get("place", "")), model, usage, record.get("error") is not None
+            )
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return None
 

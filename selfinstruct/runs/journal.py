@@ -69,10 +69,13 @@ class Journal:
             chunk += more
         return chunk[: chunk.index(b"\n")].decode("utf-8")
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Every whole line with the offset where the line begins, read anew from the file."""
-        offset = 0
+    def lines(self, offset: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Every whole line with the offset where the line begins, read anew from the file.
+
+        `offset`: where the first of them begins.
+        """
         with open(self.path, "rb") as file:
+            file.seek(offset)
             for line in file:
                 if line.endswith(b"\n"):
                     yield offset, line[:-1]

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from selfinstruct.asking.config import Config
 from selfinstruct.data.tasks import Instruction
@@ -100,17 +101,17 @@ class Run:
             )
         if checkpoint is not None and mark is not None:
             check_unchanged(directory, checkpoint["completions"], end or mark)
-        self._open_files(repair=repair)
+        self._open_files(checkpoint and checkpoint["completions"], repair=repair)
         self._restore(mark, end, is_changed=bool(found))
         is_noted = found and len(self.completions)
         change = [{"after_turns": self._mark.turns, "what": found}] if is_noted else []
         write_settings(directory, record, config, inputs, change)
 
-    def _open_files(self, *, repair: bool) -> None:
+    def _open_files(self, noted: dict[str, Any] | None, *, repair: bool) -> None:
         directory, self.meter = self.directory, Meter(model=self.config.model)
         with disk_errors(directory):
             self.completions = Completions(
-                directory / "completions.jsonl", self.meter, skip_broken=repair
+                directory / "completions.jsonl", self.meter, skip_broken=repair, noted=noted
             )
             self.batches = Batches(directory / BATCHES, self.meter)
             known = self.completions.__contains__
@@ -173,7 +174,7 @@ class Run:
         record = {
             "mark": asdict(self._mark),
             "end": end and asdict(end),
-            "completions": {"size": self.completions.size, "sha256": self.completions.digest()},
+            "completions": self.completions.note(),
             "meter": self.meter.to_record(),
             "left_out": read_learned(self.learned),
             "sitting": self._begun,
@@ -245,9 +246,8 @@ class Run:
         fits = held <= self.config.stop_after
         has_no_more = end is not None and end.items_ended and fits and not is_changed
         is_whole = end is not None and (held == self.config.n or has_no_more)
-        if (
-            held >= self.config.stop_after and not is_whole
-        ):  # the files hold what a shorter run would not have written
+        # Then the files hold what a shorter run would not have written.
+        if held >= self.config.stop_after and not is_whole:
             raise UserError(
                 f"{self.directory}: holds {held} examples already; --n can only be raised"
             )

@@ -140,7 +140,7 @@ class Budget:
         self, request: Request, most: Usage, completion: Completion, endpoint: str = "the endpoint"
     ) -> None:
         """Settle a call that `endpoint` has answered."""
-        self.meter.take(request.stage, completion, self.meter.other(request.model))
+        self.meter.take(completion, self.meter.other(request.model))
         self._release(most, request.model)
         usage = completion.usage
         if usage.estimated_tokens and endpoint not in self._estimated:

@@ -68,7 +68,6 @@ class Meter:
     paid: Tokens = Tokens()
     unsure: Tokens = Tokens()  # at most, of calls that may have been charged without a reply
     unknown_calls: int = 0  # those calls
-    by_stage: dict[str, Usage] = field(default_factory=dict)
     model: str = ""
 
     @property
@@ -90,14 +89,23 @@ class Meter:
         """`model` if the run has a main model and this is another; else ""."""
         return model if self.model and model != self.model else ""
 
-    def take(self, stage: str, completion: Completion, model: str = "") -> None:
+    def take(self, completion: Completion, model: str = "") -> None:
         """Count a reply; `model`: "" or the main model's name for the main model."""
         self.requests += 1
         self.failed += completion.error is not None
-        usage, other = completion.usage, "" if model == self.model else model
+        self.pay(completion.usage, model)
+
+    def pay(self, usage: Usage, model: str = "") -> None:
+        """Count the tokens of replies; `model` as in `take`."""
+        other = "" if model == self.model else model
         if not other or usage != _NOTHING:  # a model that never answered has no share
             self.paid = self.paid.plus(usage, other)
-        self.by_stage[stage] = self.by_stage.get(stage, _NOTHING) + usage
+
+    def add_replies(self, more: Meter) -> None:
+        """Count the replies that another meter has counted."""
+        self.requests += more.requests
+        self.failed += more.failed
+        self.paid += more.paid
 
     def charge(self, most: Usage, model: str = "", calls: int = 1) -> None:
         """Count calls without a reply that may have been charged at most so many tokens."""

@@ -1,0 +1,129 @@
+"""completions.jsonl is opened quickly where a checkpoint knows it, and to the same end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import invoke
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selfinstruct.errors import UserError
+from selfinstruct.models import Completion, Decoding, Message, Request, Usage
+from selfinstruct.models.money.meter import Meter
+from selfinstruct.runs.completions import Completions
+from selfinstruct.runs.directory import DERIVED
+
+MODELS = ("main", "other", "third")
+REPLIES = st.tuples(
+    st.integers(0, 5),  # the request
+    st.sampled_from(MODELS),
+    st.sampled_from(["no", 'a "text": of "error": "x"\n', '{"key": "']),
+    st.booleans(),  # lost?
+    st.integers(0, 9),
+)
+
+
+def request(number: int, model: str) -> Request:
+    messages = (Message("user", "?"),)
+    return Request("propose", f"t{number}", model, "chat", messages, Decoding(), number)
+
+
+def put(record: Completions, meter: Meter, replies: list[Any]) -> None:
+    """As a run does: what is on record and not lost is not asked for again."""
+    for number, model, text, is_lost, tokens in replies:
+        asked = request(number, model)
+        known = record.get(asked.key)
+        if known is None:
+            usage = Usage() if is_lost else Usage(tokens, 2 * tokens, estimated_tokens=tokens)
+            completion = Completion(text, "stop", usage, "lost" if is_lost else None)
+            record.put(asked.key, asked, completion, 0.1)
+            meter.take(completion, meter.other(model))
+
+
+def state(record: Completions, meter: Meter) -> Any:
+    keys = [request(number, model).key for number in range(6) for model in MODELS]
+    found = [record.get(key) for key in keys]
+    return found, len(record), record.lost, meter.to_record(), record.note()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(REPLIES, max_size=8), min_size=1, max_size=4), st.data())
+def test_a_noted_file_opens_as_one_that_is_read_as_a_whole(
+    tmp_path_factory: pytest.TempPathFactory, sittings: list[list[Any]], data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("record") / "completions.jsonl"
+    noted: Any = None
+    for replies in sittings:
+        meter, whole_meter = Meter(model="main"), Meter(model="main")
+        whole = Completions(path, whole_meter)
+        record = Completions(path, meter, noted=noted)
+        assert state(record, meter) == state(whole, whole_meter)
+        whole.close()
+        if data.draw(st.booleans()):
+            record.forget_lost(lambda place: place == "t1")
+        put(record, meter, replies[:4])
+        noted = json.loads(json.dumps(record.note()))
+        put(record, meter, replies[4:])  # behind the checkpoint, as before a kill
+        record.close()
+
+
+def test_what_is_damaged_or_forgotten_is_not_noted_as_known(tmp_path: Path) -> None:
+    path = tmp_path / "completions.jsonl"
+    record = Completions(path, Meter())
+    put(record, Meter(), [(0, "main", "yes", False, 3), (1, "main", "", True, 0)])
+    assert "replies" in record.note()
+    record.forget_lost(lambda place: False)
+    assert "replies" not in record.note()
+    record.close()
+    path.write_bytes(path.read_bytes() + b'{"key": "damaged\n')
+    with pytest.raises(UserError, match=r"completions\.jsonl:3: damaged"):
+        Completions(path, Meter())
+    record = Completions(path, Meter(), skip_broken=True)
+    assert "replies" not in record.note() and len(record) == 2
+    record.close()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("runs") / "run"
+    command = ["generate", "--model", "scripted", "--seed", "3", "--out", str(directory)]
+    assert invoke(*command, "--n", "40").code == 0
+    return directory
+
+
+def test_a_run_that_a_checkpoint_knows_grows_as_one_that_is_read_as_a_whole(
+    run: Path, tmp_path: Path
+) -> None:
+    copies = [tmp_path / "quick", tmp_path / "whole"]
+    for copy in copies:
+        shutil.copytree(run, copy)
+    noted = copies[1] / "checkpoint.json"
+    record = json.loads(noted.read_text())
+    assert record["completions"].pop("replies")["requests"] > 20
+    noted.write_text(json.dumps(record))
+    for copy in copies:
+        assert invoke("generate", "--out", str(copy), "--n", "60").code == 0
+    quick, whole = copies
+    assert [(quick / name).read_bytes() for name in DERIVED] == [
+        (whole / name).read_bytes() for name in DERIVED
+    ]
+    meters = [json.loads((copy / "checkpoint.json").read_text())["meter"] for copy in copies]
+    assert meters[0] == meters[1]
+
+
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.999])
+def test_a_byte_that_changed_behind_a_checkpoint_is_found(
+    run: Path, tmp_path: Path, place: float
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / "completions.jsonl"
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(bytes(content))
+    ran = invoke("generate", "--out", str(path.parent), "--n", "60")
+    assert "completions.jsonl: was changed or cut" in ran.error
