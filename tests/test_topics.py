@@ -12,6 +12,7 @@ from command import at, dataset, invoke, killed_at
 from server import LoopbackServer, latency
 
 from selfinstruct.models import Completion, Request, Usage
+from selfinstruct.recipes.topics.themes import Themes
 
 AUTO = ("--topics", "auto", "--personas", "auto")
 TOPICS = ("tax returns of freelancers", "sourdough", "leaking taps")
@@ -76,12 +77,29 @@ def test_a_file_is_shown_in_prompts_kept_and_not_read_again(tmp_path: Path) -> N
         prompts = [json.dumps(call.body) for call in server.calls]
         path.unlink()
         invoke("resume", out, "--n", 15, OPENAI_API_KEY="none").done()
-    assert any(f"about this topic: {TOPICS[0]}." in prompt for prompt in prompts)
+    shown = [
+        next(topic for topic in TOPICS if f"about this topic: {topic}." in prompt)
+        for prompt in prompts
+        if "about this topic: " in prompt
+    ]
+    assert len(shown) >= 2 and len({*shown[:3]}) == min(len(shown), 3)  # each once before any again
     assert not any("; about: " in prompt for prompt in prompts)
     assert {line["provenance"]["topic"] for line in lines_of(out / "examples.jsonl")} <= {*TOPICS}
     changed = topics_in(tmp_path, "another")
     ran = invoke("generate", "--topics", changed, "--out", out, OPENAI_API_KEY="none")
     assert "the topics are others" in ran.error
+
+
+def test_every_topic_comes_once_before_any_comes_again() -> None:
+    topics = tuple(f"topic {number}" for number in range(7))
+    themes = Themes(seed=5, topics=topics, personas=topics[:3])
+    drawn = [themes.of(at) for at in range(21)]
+    for deal in range(3):
+        assert {theme.topic for theme in drawn[7 * deal : 7 * deal + 7]} == {*topics}
+    assert len({(theme.topic, theme.persona) for theme in drawn}) > 9
+    assert drawn[:7] != [
+        Themes(seed=6, topics=topics, personas=topics[:3]).of(at) for at in range(7)
+    ]
 
 
 def test_without_topics_prompts_and_lines_are_as_ever(tmp_path: Path) -> None:

@@ -44,14 +44,15 @@ def test_a_task_has_its_constraints_and_its_wordings_have_the_input_put_in(made:
         provenance = example["provenance"]
         task = tasks[provenance["instruction_id"]]
         assert task["input"] == provenance["input"] and len(set(task["demonstrations"])) == 3
+        limits = provenance["constraints"]
+        after = "" if limits == "None." else f"\n\n{limits}"
         if not provenance["paraphrase"]:
-            assert (example["instruction"], example["input"]) == (
-                task["instruction"],
-                task["input"],
-            )
+            asked = (task["instruction"] + after, task["input"])
+            assert (example["instruction"], example["input"]) == asked
+            assert provenance["task"] == task["instruction"]
         else:
             filled = provenance["paraphrase"].replace("{INPUT}", provenance["input"])
-            assert (example["instruction"], example["input"]) == (filled, "")
+            assert (example["instruction"], example["input"]) == (filled + after, "")
             assert ("{INPUT}" in provenance["paraphrase"]) == bool(provenance["input"])
 
 
@@ -137,6 +138,8 @@ def test_its_own_form_has_instances_and_reformulations(made: Path, tmp_path: Pat
     }
     for row in rows:
         [instance] = row["instances"]
+        asked = [row["instruction"], *filter(None, [instance["input"]])]
+        assert instance["instruction_with_input"] == "\n\n".join(asked)
         for other in row["reformulations"]:
             assert other["output"] == instance["output"] and other["input"] == instance["input"]
             assert (
@@ -168,6 +171,7 @@ def test_datasets_loads_its_own_form(
 def test_a_run_shows_its_tasks_with_their_constraints(made: Path, tmp_path: Path) -> None:
     shown = read_materials((str(made),), None, at_least=3).value
     assert any(task.constraints != "None." for task in shown)
+    assert not any(task.instruction.endswith(task.constraints) for task in shown)
     out = tmp_path / "run"
     unnatural("--from", made, "--model", "scripted", "--n", 20, "--out", out).done()
     ids = {line["id"] for line in lines_of(made / "examples.jsonl")}

@@ -15,6 +15,8 @@ from typing import Any
 from selfinstruct.choose.candidate import Candidate
 from selfinstruct.exports.style import Style
 
+_MARK = "{INPUT}"  # the place of the input in a reformulation
+
 
 def record(row: Candidate, style: Style) -> dict[str, Any]:
     """The row of an instruction with a single example."""
@@ -30,25 +32,32 @@ def joined(rows: Sequence[Candidate], style: Style) -> dict[str, Any]:
         else:
             instances.append(_instance(row))
     return {
-        "instruction": rows[0].instruction,
+        "instruction": _instruction(rows[0]),
         "instances": instances,
         "reformulations": reformulations,
     }
 
 
+def _instruction(row: Candidate) -> str:
+    """Without the constraints, which have a field of their own."""
+    return str(row.provenance.get("task", row.instruction))
+
+
 def _instance(row: Candidate) -> dict[str, str]:
+    instruction = _instruction(row)
     return {
         "input": row.input,
-        "instruction_with_input": row.question,
+        "instruction_with_input": f"{instruction}\n\n{row.input}" if row.input else instruction,
         "constraints": str(row.provenance.get("constraints") or "None."),
         "output": row.output,
     }
 
 
 def _reformulation(row: Candidate) -> dict[str, str]:
+    wording, given = str(row.provenance["paraphrase"]), str(row.provenance.get("input") or "")
     return {
-        "instruction": str(row.provenance["paraphrase"]),
-        "instruction_with_input": row.question,
-        "input": str(row.provenance.get("input") or ""),
+        "instruction": wording,
+        "instruction_with_input": wording.replace(_MARK, given),
+        "input": given,
         "output": row.output,
     }

@@ -40,6 +40,11 @@ class ConstrainedTask:
     leftovers: tuple[Leftover, ...] = ()
 
     @property
+    def is_free(self) -> bool:
+        """True if there are no constraints on the output."""
+        return self.constraints == NONE
+
+    @property
     def is_empty(self) -> bool:
         """True if the reply held no task."""
         return not self.instruction

@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 
 from selfinstruct.asking.templates import PROMPTS
 from selfinstruct.errors import UserError
-from selfinstruct.seeding import generator
+from selfinstruct.seeding import dealt, generator
 
 FILE = "draws.txt"
 PACKAGED = PROMPTS / "chat" / FILE
@@ -63,10 +62,10 @@ class Lists:
         """A form, with the entries that its names stand for."""
 
         def entry(match: re.Match[str]) -> str:
-            found = _dealt(seed, match["name"], self.entries.get(_LISTS[match["name"]], ()), at)
+            found = dealt(seed, match["name"], self.entries.get(_LISTS[match["name"]], ()), at)
             return found or _OTHERWISE.get(match["name"], _NOTHING)
 
-        form = _dealt(seed, name, self.entries.get(name, ()), at) or _FREE
+        form = dealt(seed, name, self.entries.get(name, ()), at) or _FREE
         parts = (_NAME.sub(entry, part.strip()) for part in form.split(";"))
         return "; ".join(part for part in parts if _NOTHING not in part)
 
@@ -76,22 +75,6 @@ class Lists:
         return "".join(
             "\n".join([f"--- {name}", *entries, ""]) for name, entries in self.entries.items()
         )
-
-
-def _dealt(seed: int, name: str, entries: Sequence[str], at: int) -> str:
-    """The entry number `at` of an endless deal; an empty text without entries."""
-    if not entries:
-        return ""
-    deal, card = divmod(at, len(entries))
-    return entries[shuffled(seed, name, len(entries), deal)[card]]
-
-
-@lru_cache(maxsize=256)
-def shuffled(seed: int, name: str, size: int, deal: int) -> tuple[int, ...]:
-    """The numbers below `size` in the order of a deal."""
-    numbers = list(range(size))
-    generator(seed, name, "deal", deal).shuffle(numbers)
-    return tuple(numbers)
 
 
 def drawn_labels(seed: int, number: int, labels: Sequence[str], count: int) -> tuple[str, ...]:

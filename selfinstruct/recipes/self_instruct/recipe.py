@@ -29,12 +29,12 @@ from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
 from selfinstruct.recipes import filters as filtering
 from selfinstruct.recipes.pool import Pool, PoolItem
 from selfinstruct.recipes.self_instruct import forecast
-from selfinstruct.recipes.self_instruct.draws import Lists, shuffled
+from selfinstruct.recipes.self_instruct.draws import Lists
 from selfinstruct.recipes.self_instruct.instances import Admitted, Instances
 from selfinstruct.recipes.self_instruct.presets import method_of, questions_of
 from selfinstruct.recipes.self_instruct.seeds import are_english, read_materials
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig
-from selfinstruct.seeding import generator
+from selfinstruct.seeding import generator, shuffled
 
 
 @dataclass(frozen=True, slots=True)

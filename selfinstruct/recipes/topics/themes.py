@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from selfinstruct.asking.stage import Ask, Question
 from selfinstruct.data.examples import Example
 from selfinstruct.recipes.topics.tree import BRANCHES, leaves_of, question_of
-from selfinstruct.seeding import generator
+from selfinstruct.seeding import dealt
 
 T = TypeVar("T")
 _TOPIC = "All of it is about this topic: {}."
@@ -51,9 +51,9 @@ class Themes:
         return bool(self.topics or self.personas or self.to_write)
 
     def of(self, at: int) -> Theme:
-        """The theme of item number `at`."""
-        topic = _drawn(self.topics, self.seed, "topic", at)
-        return Theme(topic, _drawn(self.personas, self.seed, "persona", at))
+        """The theme of item number `at`. Every topic and persona comes once before any comes again."""
+        topic = dealt(self.seed, "topic", self.topics, at)
+        return Theme(topic, dealt(self.seed, "persona", self.personas, at))
 
     def asking(self, ask: Ask, at: int) -> Ask:
         """The way of item number `at` to the model, with its theme among the values."""
@@ -97,9 +97,3 @@ class Themes:
         if "personas" in self.to_write:
             personas = await leaves_of("personas", ask)
         return replace(self, to_write=(), topics=topics, personas=personas)
-
-
-def _drawn(texts: Sequence[str], *place: Any) -> str:
-    if not texts:
-        return ""
-    return texts[int(generator(*place).random() * len(texts))]

@@ -78,11 +78,14 @@ def _text_of(copy: Path) -> str:
 
 def _task(row: Collected) -> Demonstration:
     """The task of a row; of a seed task with its first input."""
-    outputs, given = list(_outputs(row)), row.input
+    outputs, asked, given = list(_outputs(row)), row.instruction, row.input
+    provenance = row.rest.get("provenance")
+    if isinstance(provenance, dict) and "constraints" in provenance:  # of a run of this recipe
+        asked, given = str(provenance.get("task", asked)), str(provenance.get("input", given))
     instances = row.rest.get("instances")
     if isinstance(instances, list) and instances and isinstance(instances[0], dict):
         given = str(instances[0].get("input") or "")
-    return Demonstration(row.id, row.instruction, given, _constraints(row, outputs))
+    return Demonstration(row.id, asked, given, _constraints(row, outputs))
 
 
 def _outputs(row: Collected) -> Iterator[str]:

@@ -115,11 +115,16 @@ class Unnatural(Recipe):
     def _example(
         self, instruction: Instruction, task: ConstrainedTask, wording: Wording, output: str
     ) -> Example:
-        """The task as drafted (number 0), or in another wording with the input put in."""
+        """The task as drafted (number 0), or in another wording with the input put in.
+
+        The constraints follow the instruction: without them the output would answer what nobody
+        asked for.
+        """
         is_first = wording.number == 0
+        asked = task.instruction if is_first else wording.filled(task.input)
         return Example(
             id=f"{instruction.id}-{wording.number + 1}",
-            instruction=task.instruction if is_first else wording.filled(task.input),
+            instruction=asked if task.is_free else f"{asked}\n\n{task.constraints}",
             input=task.input if is_first else "",
             output=output,
             is_classification=None,
@@ -127,6 +132,7 @@ class Unnatural(Recipe):
                 "instruction_id": instruction.id,
                 "turn": instruction.turn,
                 "model": self.config.model,
+                "task": task.instruction,
                 "input": task.input,
                 "constraints": task.constraints,
                 "paraphrase": "" if is_first else wording.text,
