@@ -69,6 +69,7 @@ OWNERS = {
     "typing_extensions": "_api _datasets _making",  # for type checkers alone
     "xllamacpp": "models",
     "yaml": "records templates",  # cards of datasets; promptsource's files
+    "yarl": "models",  # addresses, under aiohttp
 }
 NEWER_PYTHONS = {
     "tomllib",

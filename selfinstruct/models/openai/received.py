@@ -14,6 +14,7 @@ import aiohttp
 import httpx2
 
 from selfinstruct.models.openai.failures import TooLarge
+from selfinstruct.models.openai.lines import Answer
 from selfinstruct.models.openai.stream import Endings, gathered, is_stream, read_stream
 
 MOST_BYTES = 16 * 2**20  # of a reply, unpacked; a reply of a million tokens has 4 to 6 MB
@@ -44,7 +45,7 @@ class Reply:
     @classmethod
     def of(cls, response: httpx2.Response) -> Reply:
         """response: read whole."""
-        return cls(response.status_code, _by_name(response.headers.raw), response.text)
+        return cls(response.status_code, by_name(response.headers.raw), response.text)
 
     @property
     def is_refusal(self) -> bool:
@@ -52,17 +53,20 @@ class Reply:
 
 
 async def read_post(
-    response: aiohttp.ClientResponse, request: httpx2.Request, endings: Endings
+    response: aiohttp.ClientResponse | Answer, request: httpx2.Request, endings: Endings
 ) -> Reply:
     """The reply to a POST that went straight to aiohttp.
 
     The HTTP client above unpacks and decodes a reply that is not plain UTF-8; `request` is for its
     eyes. Raises TooLarge, BrokenStream or an exception of failures.HTTP_ERRORS.
     """
-    status, headers = response.status, _by_name(response.raw_headers)
+    status, headers = response.status, by_name(response.raw_headers)
     if "content-encoding" in headers or not _is_utf_8(headers):
         library = httpx2.Response(
-            status, headers=list(response.raw_headers), stream=_Body(response), request=request
+            status,
+            headers=list(response.raw_headers),
+            stream=_Body(response.content),
+            request=request,
         )
         return await read_reply(library, endings)
     if status == 200 and is_stream(headers):
@@ -82,7 +86,7 @@ async def read_post(
 
 async def read_reply(response: httpx2.Response, endings: Endings) -> Reply:
     """The reply to a POST that went through the HTTP client. Raises as `read_post`."""
-    headers = _by_name(response.headers.raw)
+    headers = by_name(response.headers.raw)
     if response.status_code == 200 and is_stream(headers):
         text = await read_stream(response.aiter_bytes(), MOST_BYTES, endings)
         await response.aclose()
@@ -94,7 +98,7 @@ async def read_reply(response: httpx2.Response, endings: Endings) -> Reply:
 
 async def read_whole(response: httpx2.Response) -> httpx2.Response:
     """Read the body and settle its encoding. Raises TooLarge."""
-    headers = _by_name(response.headers.raw)
+    headers = by_name(response.headers.raw)
     if _length(headers, response) is None:
         response = await _read_counting(response)
     else:
@@ -124,7 +128,7 @@ async def _read_counting(response: httpx2.Response) -> httpx2.Response:
     )
 
 
-def _by_name(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+def by_name(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """By name in lower case. Each lookup in a library's own mapping walks through all names."""
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
 
@@ -166,12 +170,9 @@ def _encoding(response: httpx2.Response) -> str:
 class _Body(httpx2.AsyncByteStream):
     """The body of aiohttp's response, for the library above to unpack."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._response.content.iter_chunked(_PIECE):
+        async for piece in self._content.iter_chunked(_PIECE):
             yield piece
-
-    async def aclose(self) -> None:
-        self._response.release()

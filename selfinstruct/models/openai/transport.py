@@ -1,9 +1,9 @@
 """The HTTP client below the openai client.
 
-Requests for replies go straight to aiohttp's connections. The client's own layers follow redirects,
-find proxies, and build and read messages of their own, which takes more CPU time than all the rest
-of a request (scripts/bench_throughput). They make the openai client's calls, the calls through a
-proxy, and those that a server sends on to another address.
+Requests for replies go straight to aiohttp's connections (lines.py). The client's own layers follow
+redirects, find proxies, and build and read messages of their own, which takes more CPU time than
+all the rest of a request (scripts/bench_throughput). They make the openai client's calls, the calls
+through a proxy, and those that a server sends on to another address.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import httpx2
 import openai
 
 from selfinstruct.compat import timeout
-from selfinstruct.models.openai.received import Reply, read_post, read_reply, read_whole
+from selfinstruct.models.openai.lines import Line, is_straight
+from selfinstruct.models.openai.received import Reply, by_name, read_post, read_reply, read_whole
 from selfinstruct.models.openai.stream import Endings
 
 _SENT_ON = (301, 302, 303, 307, 308)
@@ -60,6 +61,7 @@ class HttpClient(openai.DefaultAioHttpClient):
         self._seconds, self._dropped = seconds, tuple(dropped)
         self._endings = Endings()
         self._is_sent_on = False  # by the server, to another address
+        self._lines: dict[str, Line] = {}  # by address
 
     def build_request(self, *arguments: Any, **named: Any) -> httpx2.Request:
         """As the library's, without the dropped headers."""
@@ -104,20 +106,52 @@ class HttpClient(openai.DefaultAioHttpClient):
     async def _posted(self, target: Target, content: bytes) -> Reply:
         pool = self._pool(target)
         if pool is not None:
-            async with pool.request(
-                "POST",
-                target.address,
-                data=content,
-                headers=target.headers,
-                allow_redirects=False,
-                auto_decompress=False,
-                timeout=_NO_TIMEOUT,
-            ) as response:
-                if response.status not in _SENT_ON or "location" not in response.headers:
-                    return await read_post(response, target.bare, self._endings)
-                self._is_sent_on = True
+            line = self._line(pool, target)
+            if line is not None:
+                reply = await self._straight(line, target, content)
+            else:
+                reply = await self._by_client(pool, target, content)
+            if reply is not None:
+                return reply
+            self._is_sent_on = True
         answer = await super().send(target.request(content), stream=True)
         return await _close_if_failed(answer, partial(read_reply, endings=self._endings))
+
+    async def _straight(self, line: Line, target: Target, content: bytes) -> Reply | None:
+        """The reply over a connection of the pool; None if the server sends the request on."""
+        answer = await line.post(content)
+        try:
+            if answer.status in _SENT_ON and "location" in by_name(answer.raw_headers):
+                return None
+            return await read_post(answer, target.bare, self._endings)
+        finally:
+            answer.end()
+
+    async def _by_client(
+        self, pool: aiohttp.ClientSession, target: Target, content: bytes
+    ) -> Reply | None:
+        """As `_straight`, by aiohttp's client."""
+        async with pool.request(
+            "POST",
+            target.address,
+            data=content,
+            headers=target.headers,
+            allow_redirects=False,
+            auto_decompress=False,
+            timeout=_NO_TIMEOUT,
+        ) as response:
+            if response.status in _SENT_ON and "location" in response.headers:
+                return None
+            return await read_post(response, target.bare, self._endings)
+
+    def _line(self, pool: aiohttp.ClientSession, target: Target) -> Line | None:
+        """The way straight over the pool's connections, None if aiohttp is built otherwise."""
+        line = self._lines.get(target.address)
+        if line is None or line.pool is not pool:
+            if not is_straight(pool):
+                return None
+            line = self._lines[target.address] = Line(pool, target.address, target.headers)
+        return line
 
     def _pool(self, target: Target) -> aiohttp.ClientSession | None:
         """aiohttp's session, None where the layers above it have work to do."""
