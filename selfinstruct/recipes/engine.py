@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -61,7 +61,8 @@ class Engine:
     async def steps(self) -> AsyncGenerator[Step, None]:
         """The steps to commit, in order. Raises ModelError."""
         await self._recipe.begin(self._ask)
-        async with aclosing(in_order(self._fill, self._admit(), window=self._pace.steps)) as steps:
+        many = in_order(self._fill, self._admit(), window=self._pace.steps)
+        async with aclosing(many if self._waits() else self._one_by_one()) as steps:
             async for step in steps:
                 self._pace.waiting -= 1
                 step = self._cut(step)
@@ -81,24 +82,42 @@ class Engine:
                     )
         return step
 
+    def _waits(self) -> bool:
+        """Whether there may be an answer to wait for: of a model or of a gate."""
+        recipe = self._recipe
+        asks = recipe.questions_of(recipe.config) or recipe.themes.questions
+        return self._gates is not None or bool(asks)
+
+    async def _one_by_one(self) -> AsyncGenerator[Step, None]:
+        """Both streams as a single one, at a fraction of the cost."""
+        for numbered in enumerate(self._recipe.items(self._ended), self._ended):
+            for step in self._admitted(*await self._draft(numbered)):
+                yield await self._fill(step)
+            await asyncio.sleep(0)  # signals and time limits are heard
+
     # ------------------------------------------------ the first stream: from items to drafts
 
     async def _admit(self) -> AsyncGenerator[Step, None]:
         async with aclosing(in_order(self._draft, self._items(), window=self._open_items)) as items:
             async for at, drafts in items:
-                dropped: list[Outcome] = []
-                for draft in drafts:
-                    found = draft if isinstance(draft, Rejected) else self._recipe.admit(at, draft)
-                    if isinstance(found, Rejected):
-                        dropped.append(found)
-                        continue
-                    self._pace.admitted += 1
-                    yield Step(at, tuple(dropped), admitted=found)
-                    dropped = []
-                self._recipe.end(at)
-                self._ended += 1
-                self._pace.turns += 1
-                yield Step(at, tuple(dropped), ends_turn=True)
+                for step in self._admitted(at, drafts):
+                    yield step
+
+    def _admitted(self, at: int, drafts: Sequence[Any]) -> Iterator[Step]:
+        """Admit the drafts of item number `at`: a step for each, and one that ends the item."""
+        dropped: list[Outcome] = []
+        for draft in drafts:
+            found = draft if isinstance(draft, Rejected) else self._recipe.admit(at, draft)
+            if isinstance(found, Rejected):
+                dropped.append(found)
+                continue
+            self._pace.admitted += 1
+            yield Step(at, tuple(dropped), admitted=found)
+            dropped = []
+        self._recipe.end(at)
+        self._ended += 1
+        self._pace.turns += 1
+        yield Step(at, tuple(dropped), ends_turn=True)
 
     async def _items(self) -> AsyncIterator[tuple[int, Any]]:
         for numbered in enumerate(self._recipe.items(self._ended), self._ended):
