@@ -263,6 +263,17 @@ def test_a_new_instruction_that_is_the_old_one_is_dropped(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.parametrize("said", ["No task.", '{"instruction": "No such task exists."}'])
+def test_a_task_that_nothing_leads_back_from_is_dropped(said: str, tmp_path: Path) -> None:
+    old = "Name the month with the highest sales."
+    source = written(tmp_path / "rows.jsonl", [row(old, "April,3\nMay,4", "It was May.")])
+    with LoopbackServer(stage_of=lambda _: "echo") as server:
+        server.model = lambda request: Completion(said, "stop")
+        invert("--from", source, *at(server), "--out", tmp_path / "run", OPENAI_API_KEY="none")
+    [line] = lines_of(tmp_path / "run" / "rejected.jsonl")
+    assert (line["what"], line["reason"]) == ("instruction", "no_task")
+
+
 @pytest.mark.parametrize(
     ("reply", "text", "left"),
     [

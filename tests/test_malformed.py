@@ -447,7 +447,7 @@ def assert_a_run_goes_on(out: Path, seed: int, n: int, rate: float) -> None:
 
 
 def test_a_run_goes_on_whatever_comes(tmp_path: Path) -> None:
-    assert_a_run_goes_on(tmp_path / "run", 0, 40, 0.5)
+    assert_a_run_goes_on(tmp_path / "run", 1, 60, 0.5)
 
 
 @pytest.mark.slow

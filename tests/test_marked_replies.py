@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selfinstruct.asking.reading import ASKED_AGAIN
 from selfinstruct.data.tasks import Instance
 from selfinstruct.parsing import Draft, Leftover, Parsed, marked
 
@@ -80,6 +83,37 @@ def test_the_working_is_left_over_and_labels_inside_a_field_are_text() -> None:
     parsed = marked.input_first(reply, "stop")
     assert parsed.instances == (Instance("Output: 5 V\n<b>Input: none</b>", "10"),)
     assert parsed.leftovers == (Leftover("5 * 2", "working"),)
+
+
+def test_the_working_of_a_task_is_left_over() -> None:
+    reply = (
+        "<working>\n3 * 4 = 12, and <task> is no tag here\n</working>\n<task>\nHow much is 3 * 4?\n</task>\n"
+        '<task labels="odd | even">\nIs the sum odd or even?\n</task>\n'
+        "<task>\n<working>7 - 2 = 5</working>\nTake 2 from 7.\n</task>"
+    )
+    parsed = marked.propose(reply, "stop")
+    assert [draft.instruction for draft in parsed.drafts] == [
+        *("How much is 3 * 4?", "Is the sum odd or even?", "Take 2 from 7.")
+    ]
+    assert [draft.labels for draft in parsed.drafts] == [(), ("odd", "even"), ()]
+    assert {(each.text, each.reason) for each in parsed.leftovers} == {
+        ("3 * 4 = 12, and <task> is no tag here", "working"),
+        ("7 - 2 = 5", "working"),
+    }
+    tasks = [{"working": "3 * 4", "instruction": "How much is 3 * 4?", "labels": []}, "Sing."]
+    parsed = marked.propose(json.dumps({"instructions": tasks}), "stop")
+    assert [draft.instruction for draft in parsed.drafts] == ["How much is 3 * 4?", "Sing."]
+    assert [(each.text, each.reason) for each in parsed.leftovers] == [("3 * 4", "working")]
+
+
+@pytest.mark.parametrize("reply", ["Faulty task", "**Faulty task.**", '{"instances": []}'])
+def test_a_task_that_nobody_could_do_has_no_examples_and_is_not_asked_again(reply: str) -> None:
+    parsed = marked.input_first(reply, "stop")
+    assert parsed.is_empty and parsed.reason == "faulty_task"
+    assert parsed.reason not in ASKED_AGAIN
+    assert marked.input_first(
+        "<example>\n<output>\nFaulty task\n</output>\n</example>", "stop"
+    ).instances
 
 
 def test_fields_that_are_not_closed_end_at_the_next_field() -> None:

@@ -7,9 +7,10 @@ a bare label answers the task. Tags are not translated, and hold texts with labe
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
-from selfinstruct.parsing import Draft, Parsed, chat, embedded
+from selfinstruct.parsing import Draft, Leftover, Parsed, chat, embedded
 from selfinstruct.parsing.chat import classify
 from selfinstruct.parsing.endings import cut_of
 from selfinstruct.parsing.reasons import finished, leftovers
@@ -32,6 +33,7 @@ _COMMAS = re.compile(r"[,;/\uff0c\u3001\uff1b]")
 _MOST_LABELS, _FEWEST_LABELS = 12, 2
 _AROUND_LABEL = " \t\"'`*_[](){}.\u201c\u201d"
 _WEIGHTS = ("probability", "prob", "p")
+_WORKING = re.compile(r"[ \t]*<working>(?P<text>.*?)</working>[ \t]*\n?", re.S | re.I)
 _NUMBER = re.compile(r"[\s<\u2248~]*(?P<number>\d{0,3}[.,]?\d{1,12})\s*(?P<percent>%?)\s*")
 _WEIGHT = re.compile(rf"\bp(?:rob(?:ability)?)?[ \t]*=[ \t]*[\"'\u201c]?{_NUMBER.pattern}", re.I)
 _WEIGHT_TAG = re.compile(
@@ -49,8 +51,16 @@ def propose(reply: str, finish_reason: str, *, weighs: bool = False) -> Parsed:
 
     A draft has the labels that its tag or its JSON object names: none for a task that asks for
     more than a label, None where the form has no room for labels. weighs: it has also the
-    probability that its tag, its object or a tag of its own names. Reasons as `chat.propose`.
+    probability that its tag, its object or a tag of its own names. The working of a task, in tags
+    or in a field of its object, goes to the leftovers. Reasons as `chat.propose`.
     """
+    working = tuple(found["text"].strip() for found in _WORKING.finditer(reply))
+    parsed = _drafts(_WORKING.sub("", reply), finish_reason, weighs=weighs)
+    left = tuple(Leftover(text, "working") for text in working if text)
+    return replace(parsed, leftovers=(*parsed.leftovers, *left)) if left else parsed
+
+
+def _drafts(reply: str, finish_reason: str, *, weighs: bool) -> Parsed:
     reply = _BETWEEN.sub(r"\1\n", reply)
     openings = list(_OPENING.finditer(reply))
     if openings:
@@ -58,14 +68,17 @@ def propose(reply: str, finish_reason: str, *, weighs: bool = False) -> Parsed:
     items = embedded.instructions(reply)
     if items is None:
         return chat.propose(reply, finish_reason)
-    drafts, rest = [], list(items.leftovers)
+    drafts, rest, working = [], list(items.leftovers), list[Leftover]()
     for item in items.values:
-        text = embedded.text_of(item, *_NAMES)
-        rest += embedded.rest_of(item, _NAMES, ("labels",), *([_WEIGHTS] if weighs else []))
+        text, worked = embedded.text_of(item, *_NAMES), embedded.text_of(item, "working")
+        used = (_NAMES, ("labels",), ("working",), *([_WEIGHTS] if weighs else []))
+        rest += embedded.rest_of(item, *used)
+        working += [Leftover(worked, "working")] if worked and worked != text else []
         weight = _weight_of(item) if weighs else None
         if text:
             drafts.append(Draft(text, labels=_labels_of(item), probability=weight))
-    parsed = Parsed(drafts=tuple(drafts), leftovers=leftovers("", rest, WIDE))
+    left = (*leftovers("", rest, WIDE), *working)
+    parsed = Parsed(drafts=tuple(drafts), leftovers=left)
     return finished(parsed, reply, finish_reason, items, "no_list")
 
 

@@ -19,6 +19,7 @@ _BEGINS = re.compile(rf"{_MARK}(?:example[ \t]*\d{{1,3}}\b|input{_MARK}[:\uff1a]
 _DECLINES = re.compile(
     r"[\W_]*not (?:just |only )?an? (?:bare |single )?(?:label|classification)\b", re.I
 )
+_FAULTY = re.compile(r"[\W_]*faulty task\b", re.I)
 _OPENING = re.compile(
     r"^[ \t]*(?:\d{1,2}[.)][ \t]*)?<(?P<name>examples?|input|working|output|label)>", re.M | re.I
 )
@@ -40,12 +41,15 @@ def input_first(reply: str, finish_reason: str) -> Parsed:
         <output>5</output>
         </example>
 
-    The working goes to the leftovers, with the reason `working`. Other reasons as
-    `chat.input_first`.
+    The working goes to the leftovers, with the reason `working`. A reply that says "Faulty task",
+    or holds JSON without any instance, has the reason faulty_task: nobody could do the task. Other
+    reasons as `chat.input_first`.
     """
     fields = _Fields(reply)
     if fields.have("output"):
         return fields.parsed(reply, finish_reason, "output", "no_output_label")
+    if cut_of(finish_reason) is None and (_FAULTY.match(reply) or _is_without_instances(reply)):
+        return Parsed(reason="faulty_task")
     bare, working = _without_working(reply)
     parsed = chat.input_first(bare, finish_reason)
     if parsed.reason is not None:
@@ -71,9 +75,13 @@ def output_first(reply: str, finish_reason: str) -> Parsed:
     parsed = chat.output_first(reply, finish_reason)
     if not parsed.is_empty or cut_of(finish_reason) is not None:
         return parsed
+    return Parsed(is_classification=False) if _is_without_instances(reply) else parsed
+
+
+def _is_without_instances(reply: str) -> bool:
+    """Whether a reply is JSON that holds no instance."""
     items = embedded.instances(reply)
-    declines = items is not None and items.is_whole and not items.values
-    return Parsed(is_classification=False) if declines else parsed
+    return items is not None and items.is_whole and not items.values
 
 
 class _Fields:

@@ -4,7 +4,8 @@ In: rows with an input and an output, of runs or of any dataset. Out: for each i
 whose inputs are the old outputs; equal inputs become one example with all their outputs. Asks:
 `invert` once for each instruction, or nothing with a template. Costs: a request an instruction.
 Differs from inversions written by hand, as in Super-Natural-Instructions (Wang et al., 2022): rows
-whose swap cannot be asked are dropped by counts and patterns, each with its reason (swaps.py).
+whose swap cannot be asked are dropped by counts and patterns, each with its reason (swaps.py), and
+so are tasks of which the model says that nothing leads back.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from selfinstruct.parsing.rewriting import instruction, instruction_under_any_na
 from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
 from selfinstruct.recipes.filters import why_not_empty, why_not_length_any_script
 from selfinstruct.recipes.sources import Sources
-from selfinstruct.recipes.swaps import SwappedTask, swapped_tasks
+from selfinstruct.recipes.swaps import SwappedTask, swapped_tasks, why_not_inverse
 
 Inverted = tuple[Instruction, SwappedTask]
 _method = partial(setting, under="The method")
@@ -120,9 +121,8 @@ class Invert(Recipe):
         text, old = draft[0].text, draft[1].instruction
         if self.config.instruction:  # the user's words are not filtered
             return draft
-        reason = why_not_empty(text) or why_not_length_any_script(text)
-        if reason is None and text.casefold() == old.casefold():
-            reason = "unchanged"
+        reason = why_not_inverse(text, old) or why_not_empty(text)
+        reason = reason or why_not_length_any_script(text)
         return draft if reason is None else Rejected("invert", "instruction", reason, at, text)
 
     async def fill(self, at: int, admitted: Inverted, ask: Ask) -> Sequence[Outcome]:

@@ -20,6 +20,7 @@ _LABEL = re.compile(
     r"\W*(?:yes|no|true|false|none|positive|negative|neutral|(?:option |answer |completion )?[a-e])\W*",
     re.IGNORECASE,
 )
+_NO_TASK = re.compile(r"[\W_]*no (?:such )?task(?: exists)?[\W_]*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]")
 
 
@@ -56,6 +57,13 @@ def swapped_tasks(rows: Iterable[Collected], most_outputs: int) -> Iterator[Swap
         by_instruction.setdefault(row.instruction, []).append(row)
     for instruction, of_one in by_instruction.items():
         yield _swapped(instruction, of_one, most_outputs)
+
+
+def why_not_inverse(instruction: str, old: str) -> str | None:
+    """The reason to drop a new instruction, and its task: it is the old one, or says "No task"."""
+    if _NO_TASK.fullmatch(instruction):
+        return "no_task"
+    return "unchanged" if instruction.casefold() == old.casefold() else None
 
 
 def _swapped(instruction: str, rows: list[Collected], most_outputs: int) -> SwappedTask:
@@ -112,4 +120,4 @@ def _why_not_task(rows: int, outputs: int, inputs: int) -> str | None:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} [... the rest is left out here]"

@@ -41,6 +41,7 @@ _MARKED_REPLY_TOKENS = {
     "output_first": 120.0,
 }
 _TASK_FIELDS = {
+    "working": {"type": "string"},
     "instruction": {"type": "string"},
     "labels": {"type": "array", "items": {"type": "string"}},
 }
@@ -82,7 +83,7 @@ _IN_TAGS = (
 )
 _IN_OBJECTS = (
     'Each object has one more field, "probability": how probable the task is among all of them, as '
-    'a number from 0 to 1: {"instruction": "...", "labels": [], "probability": 0.03}.'
+    'a number from 0 to 1: {"working": "", "instruction": "...", "labels": [], "probability": 0.03}.'
 )
 # The temperature of a second attempt after a label that could not be read.
 _WARMER = 0.7
