@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from command import finish, invoke, start
+from command import finish, invoke, running, start
 from hypothesis import given
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
@@ -225,6 +226,23 @@ def test_a_merge_is_killed_and_goes_on_to_the_same_bytes(
         if (out / "run.json").exists():
             words = ("resume", out)
     finish(start(*words)).done()
+    assert dataset(out) == dataset(whole)
+
+
+@pytest.mark.slow
+def test_a_run_that_asks_nobody_is_kept_when_it_is_stopped_and_goes_on(tmp_path: Path) -> None:
+    rows, out, whole = tmp_path / "rows.jsonl", tmp_path / "out", tmp_path / "whole"
+    with rows.open("w", encoding="utf-8") as file:
+        for number in range(60_000):
+            row = {"instruction": f"Describe hill {number}.", "output": f"Hill {number} is steep."}
+            file.write(json.dumps(row) + "\n")
+    words = ("import", rows, "--out", out)
+    with running(*words, until=(out / "checkpoint.json").exists) as run:
+        run.send_signal(signal.SIGINT)
+        stopped = finish(run)
+    assert stopped.code == 130 and "go on with: selfinstruct resume" in stopped.out
+    invoke("resume", out).done()
+    invoke("import", rows, "--out", whole).done()
     assert dataset(out) == dataset(whole)
 
 

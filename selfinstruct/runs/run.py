@@ -130,12 +130,13 @@ class Run:
 
     @property
     def is_worth_keeping(self) -> bool:
-        """True once there is a reply, a reply to come, or nothing left to ask.
+        """True once there is a reply, a reply to come, nothing left to ask, or work of a while.
 
         A run of failures alone is no reason to refuse other settings at the next start.
         """
-        is_answered = self.meter.requests > self.meter.failed
-        return self.is_resumed or self.is_finished or is_answered or bool(self.batches.open)
+        is_long = self.funnel.admitted > 0 and (self.directory / "checkpoint.json").exists()
+        has_some = self.meter.requests > self.meter.failed or is_long
+        return self.is_resumed or self.is_finished or has_some or bool(self.batches.open)
 
     def restore(self, recipe: Recipe) -> int:
         """Restore a recipe after the last whole item; return its count of instructions."""
@@ -149,10 +150,7 @@ class Run:
         self.funnel.take(outcome)
 
     def end_step(self, step: Step) -> bool:
-        """Call when a step's outcomes are committed; True after the last step.
-
-        Raises NoRoom or UserError.
-        """
+        """Call when a step is committed; True after the last. Raises NoRoom or UserError."""
         if step.is_last or step.ends_turn:
             self.funnel.turns = step.turn + 1
         self._items_ended = step.items_ended
