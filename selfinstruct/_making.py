@@ -83,8 +83,6 @@ def invert(
     sources: RunView | Place | Sequence[RunView | Place], out: Place, **settings: Unpack[Inverting]
 ) -> RunView:
     """Swap the inputs and outputs of datasets; `instruction`: for every task, without a model."""
-    if settings.get("instruction") and not settings.get("model"):
-        settings["model"] = "scripted"  # never asked
     return _run("invert", sources, out, settings)
 
 
@@ -114,7 +112,6 @@ def render(
     named = {
         "datasets": tuple(absolute(os.fspath(each)) for each in _several(datasets)),
         "templates": tuple(Named.of(os.fspath(each)).absolute() for each in _several(templates)),
-        "model": "scripted",  # never asked
     }
     return _run("render", (), out, settings, named)
 
@@ -128,8 +125,6 @@ def dynosaur(
     """
     from selfinstruct.records.datasets.opening import absolute
 
-    if settings.get("tasks") and not settings.get("model"):
-        settings["model"] = "scripted"  # never asked
     named = {"datasets": tuple(absolute(os.fspath(each)) for each in _several(datasets))}
     return _run("dynosaur", (), out, settings, named)
 
@@ -140,7 +135,7 @@ def import_files(
     **settings: Unpack[Importing],
 ) -> RunView:
     """Make a run of datasets that have outputs already (`selfinstruct import`)."""
-    return _run("import", sources, out, settings, {"model": "scripted"})  # never asked
+    return _run("import", sources, out, settings)
 
 
 def import_tasks(
@@ -148,7 +143,7 @@ def import_tasks(
 ) -> RunView:
     """Make a run of task files of Natural Instructions (`selfinstruct natural import`)."""
     paths = tuple(str(Path(each).absolute()) for each in _several(tasks))
-    return _run("natural", (), out, settings, {"tasks": paths, "model": "scripted"})
+    return _run("natural", (), out, settings, {"tasks": paths})
 
 
 def _several(places: Place | Sequence[Place]) -> Sequence[Place]:

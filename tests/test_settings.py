@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from selfinstruct.asking import decoding, settings
 from selfinstruct.asking.settings import merged, resumed, seconds_left
 from selfinstruct.errors import UserError
+from selfinstruct.recipes.catalogue import kind_of
 from selfinstruct.recipes.self_instruct.settings import PRESETS, SelfInstructConfig, configure
+from selfinstruct.runs import generation
 
 STAGES = tuple(SelfInstructConfig.STAGES)
 
@@ -327,3 +330,25 @@ def test_a_sitting_ends_at_whichever_limit_comes_first(
 def test_a_limit_that_is_none_is_named(stop_at: str | None, max_hours: float | None) -> None:
     with pytest.raises(UserError, match=r"--(stop-at|max-hours) .*: must be"):
         seconds_left(stop_at, max_hours, datetime(2024, 5, 1, 6, 0))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said", "model"),
+    [
+        ("import", {}, "scripted"),
+        ("natural", {}, "scripted"),
+        ("render", {}, "scripted"),
+        ("merge", {"model": "gpt-4o-mini"}, "scripted"),
+        ("invert", {"instruction": "Sort the words."}, "scripted"),
+        ("invert", {"instruction": "Sort the words.", "model": "local"}, "local"),
+        ("dynosaur", {"tasks": "tasks.json"}, "scripted"),
+        ("dynosaur", {"model": "gpt-4o-mini"}, "gpt-4o-mini"),
+    ],
+)
+def test_a_run_without_a_question_needs_no_model_and_gets_the_scripted_one(
+    recipe: str, said: dict[str, Any], model: str
+) -> None:
+    heard: list[str] = []
+    kind = kind_of(recipe).load_settings()
+    assert asyncio.run(generation.fresh(kind, said, notice=heard.append)).model == model
+    assert not heard

@@ -59,6 +59,11 @@ class Config(Endpoint):
     )
     edition: int = field(default=EDITION, metadata={"is_recorded_only": True})
 
+    @classmethod
+    def asks_nobody(cls, said: Mapping[str, Any]) -> bool:
+        """Whether a run with the settings `said` has no question for a model."""
+        return not cls.STAGES
+
     @property
     def recipe(self) -> str:
         """The name of the recipe in recipes/catalogue.py."""
@@ -116,6 +121,14 @@ class Config(Endpoint):
         served = not self.model or all(_home_of(name) == home for name in self.verifiers)
         yield "verify_with", served, f"code, arithmetic or a model beside --model {self.model}"
         yield from Endpoint.rules(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked(Config):
+    """The settings of a recipe that asks nobody: whatever it makes is in its sources."""
+
+    IS_SPLIT: ClassVar[bool] = False
+    STAGES: ClassVar[Mapping[str, Decoding]] = {}
 
 
 def _home_of(model: str) -> str:

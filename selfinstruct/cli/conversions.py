@@ -57,5 +57,4 @@ def conversion_class(own: tuple[str, ...]) -> type[click.Command]:
 def convert(kind: type[Config], given: dict[str, Any], named: Mapping[str, Any]) -> None:
     """Make the run. given: the options of the command. named: settings from its arguments."""
     unset = dict.fromkeys(("config_file", "stop_at", "max_hours"))
-    unasked = {"ask_again": False, "model": "scripted"}  # which is never asked
-    make(kind, {**given, **unset, **unasked, **dict.fromkeys(DECODING, ())}, named)
+    make(kind, {**given, **unset, "ask_again": False, **dict.fromkeys(DECODING, ())}, named)

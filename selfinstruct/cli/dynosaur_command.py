@@ -27,8 +27,6 @@ def dynosaur(datasets: tuple[str, ...], **given: Any) -> None:
     and two rows, with and without the description. The examples are made of the rows, without a
     call. A list of tasks without a DATASET is checked, and nothing else is done.
     """
-    if given["tasks"] and not (given["model"] or given["config_file"]):
-        given["model"] = "scripted"  # never asked
     if given["tasks"] and not datasets and given["out"] is None:
         from selfinstruct.recipes.dynosaur.task_list import figures, read_list
 

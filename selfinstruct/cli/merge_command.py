@@ -10,8 +10,6 @@ import click
 from selfinstruct.cli.recipe_commands import make, recipe_class, run_options
 from selfinstruct.recipes.merging.settings import MergeConfig
 
-_FREE = {"model": "scripted"}  # never asked
-
 
 @click.command(cls=recipe_class(MergeConfig, ()))
 @click.argument("directories", type=click.Path(path_type=Path), nargs=-1)
@@ -28,4 +26,4 @@ def merge(directories: tuple[Path, ...], **given: Any) -> None:
     in rejected.jsonl with their reason. No model is asked.
     """
     sources = tuple(str(each.absolute()) for each in directories)
-    make(MergeConfig, {**given, **_FREE}, {"sources": sources} if sources else {})
+    make(MergeConfig, given, {"sources": sources} if sources else {})

@@ -50,6 +50,4 @@ def invert(sources: tuple[str, ...], **given: Any) -> None:
     writes an instruction for each task; with --instruction no model is asked. Rows whose swap
     cannot be asked are in rejected.jsonl with the reason.
     """
-    if given["instruction"] and not (given["model"] or given["config_file"]):
-        given["model"] = "scripted"  # never asked
     _make(InvertConfig, sources, given)

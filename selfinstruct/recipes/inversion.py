@@ -55,6 +55,10 @@ class InvertConfig(Config):
     )
     most_outputs: int = _method(20, "Drop a new input with more outputs than that; 0: none.")
 
+    @classmethod
+    def asks_nobody(cls, said: Mapping[str, Any]) -> bool:
+        return bool(said.get("instruction")) and not said.get("model")
+
     def rules(self) -> Iterator[Rule]:
         yield "most_outputs", self.most_outputs >= 0, "at least 0"
         yield from Config.rules(self)

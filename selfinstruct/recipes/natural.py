@@ -15,13 +15,12 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from selfinstruct.asking.config import Config
+from selfinstruct.asking.config import Unasked
 from selfinstruct.asking.endpoint import setting
 from selfinstruct.asking.stage import Ask
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
-from selfinstruct.models import Decoding
 from selfinstruct.recipes import Materials, Outcome, Recipe
 from selfinstruct.records.collected import fingerprint
 from selfinstruct.records.natural.files import Entry, TaskFiles, headers, task_files
@@ -33,14 +32,12 @@ HEADERS = "tasks.jsonl"  # in the run's inputs: what tasks have beside their ins
 
 
 @dataclass(frozen=True, slots=True)
-class NaturalConfig(Config):
+class NaturalConfig(Unasked):
     """The settings of `natural import`."""
 
     RECIPE: ClassVar[str] = "natural"
     command: ClassVar[str] = "natural import"
     items: ClassVar[str] = "tasks"
-    IS_SPLIT: ClassVar[bool] = False
-    STAGES: ClassVar[Mapping[str, Decoding]] = {}
 
     tasks: tuple[str, ...] = setting((), "Task files and folders.", free=True)  # fingerprinted
     positive: bool = setting(

@@ -16,7 +16,7 @@ from selfinstruct.asking import settings
 from selfinstruct.asking.advice import FIRST, FirstReplies
 from selfinstruct.asking.batching import ROUND
 from selfinstruct.asking.config import Config
-from selfinstruct.asking.providers import LOCAL, only_model
+from selfinstruct.asking.providers import LOCAL, SCRIPTED, only_model
 from selfinstruct.asking.sitting import Sitting, sitting
 from selfinstruct.asking.stage import asking
 from selfinstruct.data.examples import Example
@@ -41,12 +41,7 @@ EMBEDDED = (
 
 
 async def settled(
-    directory: Path,
-    kind: type[Config],
-    said: dict[str, Any],
-    *,
-    notice: Notice,
-    ask: bool = True,
+    directory: Path, kind: type[Config], said: dict[str, Any], *, notice: Notice, ask: bool = True
 ) -> tuple[Config, Path | None]:
     """The settings of the run in `directory`, and the folder of its inputs if it was begun.
 
@@ -63,6 +58,8 @@ async def fresh(
     kind: type[Config], said: dict[str, Any], *, notice: Notice, ask: bool = True
 ) -> Config:
     """The settings of a new run, as `settled`. Raises UserError."""
+    if kind.asks_nobody(said):
+        said = {**said, "model": SCRIPTED}
     if settings.wants_embedded(said, said.get("n", kind().n)):
         notice(EMBEDDED)
         said = {**said, "model": LOCAL}

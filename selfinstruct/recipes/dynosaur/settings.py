@@ -107,6 +107,10 @@ class DynosaurConfig(Config):
             return ()
         return (AWARE, UNAWARE) if self.metadata == "both" else (self.metadata,)
 
+    @classmethod
+    def asks_nobody(cls, said: Mapping[str, Any]) -> bool:
+        return bool(said.get("tasks")) and not said.get("model")
+
     def rules(self) -> Iterator[Rule]:
         if not self.tasks:
             yield larger_model(self)

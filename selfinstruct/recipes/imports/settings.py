@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from selfinstruct.asking.config import Config
+from selfinstruct.asking.config import Unasked
 from selfinstruct.asking.endpoint import Rule, setting
-from selfinstruct.models import Decoding
 from selfinstruct.records.imported import SHAPES
 
 
 @dataclass(frozen=True, slots=True)
-class ImportConfig(Config):
+class ImportConfig(Unasked):
     """The settings of `import`."""
 
     RECIPE: ClassVar[str] = "import"
     command: ClassVar[str] = "import"
     items: ClassVar[str] = "records"
-    IS_SPLIT: ClassVar[bool] = False
-    STAGES: ClassVar[Mapping[str, Decoding]] = {}
 
     sources: tuple[str, ...] = setting((), "Files and runs.", free=True)  # fingerprinted
     fields: tuple[str, ...] = setting((), "Which column is which, as instruction=question.")
@@ -52,4 +49,4 @@ class ImportConfig(Config):
         yield "split_tokens", self.split_tokens >= 0, "at least 1 (0: no chat is split)"
         has_both = bool(self.split_tokens) == bool(self.tokenizer)
         yield "tokenizer", has_both, "given together with --split-tokens"
-        yield from Config.rules(self)
+        yield from Unasked.rules(self)

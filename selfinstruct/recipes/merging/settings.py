@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from selfinstruct.asking.config import Config
+from selfinstruct.asking.config import Unasked
 from selfinstruct.asking.endpoint import Rule, setting
-from selfinstruct.models import Decoding
 
 
 @dataclass(frozen=True, slots=True)
-class MergeConfig(Config):
+class MergeConfig(Unasked):
     """Put the shards of a job, or runs with seeds of their own, together as a single run."""
 
     RECIPE: ClassVar[str] = "merge"
     command: ClassVar[str] = "merge"
     items: ClassVar[str] = "turns"
-    IS_SPLIT: ClassVar[bool] = False
-    STAGES: ClassVar[Mapping[str, Decoding]] = {}
 
     sources: tuple[str, ...] = setting((), "Directories of runs.", free=True)  # fingerprinted
     threshold: float = setting(
@@ -31,4 +28,4 @@ class MergeConfig(Config):
 
     def rules(self) -> Iterator[Rule]:
         yield "threshold", self.threshold == -1 or 0 < self.threshold <= 1, "above 0, at most 1"
-        yield from Config.rules(self)
+        yield from Unasked.rules(self)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from selfinstruct.asking.config import Config
+from selfinstruct.asking.config import Unasked
 from selfinstruct.asking.endpoint import Rule, setting
-from selfinstruct.models import Decoding
 
 RANDOM, ALL, ROUND_ROBIN = "random", "all", "round-robin"
 
 
 @dataclass(frozen=True, slots=True)
-class RenderConfig(Config):
+class RenderConfig(Unasked):
     """The settings of `render`."""
 
     RECIPE: ClassVar[str] = "render"
     command: ClassVar[str] = "render"
     items: ClassVar[str] = "parts"
-    IS_SPLIT: ClassVar[bool] = False
-    STAGES: ClassVar[Mapping[str, Decoding]] = {}
 
     datasets: tuple[str, ...] = setting((), "Datasets.", free=True)  # fingerprinted
     templates: tuple[str, ...] = setting((), "Files of templates.", free=True)  # copied
@@ -44,4 +41,4 @@ class RenderConfig(Config):
     def rules(self) -> Iterator[Rule]:
         yield "templates_per_row", self.templates_per_row >= 1, "at least 1"
         yield "per_dataset", self.per_dataset >= 0, "at least 0 (0: all)"
-        yield from Config.rules(self)
+        yield from Unasked.rules(self)
