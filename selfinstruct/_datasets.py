@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from selfinstruct._calls import directory_of, plain, run_in_thread, several_of, worked
-from selfinstruct._keywords import Place, Progress
+from selfinstruct._keywords import Place, Progress, Server
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -63,29 +63,10 @@ class Measuring(TypedDict, total=False):
     likelihood: bool
 
 
-class Scoring(Measuring, total=False):
+class Scoring(Measuring, Server, total=False):
     """The keywords of `uncertainty` beside its own parameters."""
 
     model: str
-    base_url: str | Sequence[str]
-    key_file: Place
-    extra_body: str | Mapping[str, Any]
-    prompts: Place
-    header: str | Sequence[str] | Mapping[str, str]
-    header_env: str | Sequence[str] | Mapping[str, str]
-    query: str | Sequence[str] | Mapping[str, str]
-    concurrency: int
-    adaptive: bool
-    rpm: int
-    tpm: int
-    timeout: float
-    retries: int
-    patience: float
-    max_cost: float
-    max_tokens_total: int
-    max_requests: int
-    price_in: float
-    price_out: float
 
 
 def mix(

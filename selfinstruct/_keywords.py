@@ -17,27 +17,17 @@ A function is called with the numbers of examples done and wanted, in another th
 """
 
 
-class _Asked(TypedDict, total=False):
-    """Who is asked, how fast, and for how much: see `Config` for each."""
+class Server(TypedDict, total=False):
+    """Which server is asked, how fast, and for how much: see `Config` for each."""
 
     base_url: str | Sequence[str]
     key_file: Place
-    api: str
-    response_format: str
     extra_body: str | Mapping[str, Any]
-    leave_out: str | Sequence[str]
-    system: bool
     header: str | Sequence[str] | Mapping[str, str]
     header_env: str | Sequence[str] | Mapping[str, str]
     query: str | Sequence[str] | Mapping[str, str]
-    stream: bool
     prompts: Place
-    attempts: int
     concurrency: int
-    batch: bool
-    by_files: bool
-    files_wait: float
-    requests_per_file: int
     adaptive: bool
     rpm: int
     tpm: int
@@ -49,6 +39,21 @@ class _Asked(TypedDict, total=False):
     max_requests: int
     price_in: float
     price_out: float
+
+
+class _Asked(Server, total=False):
+    """The same for whoever asks for texts."""
+
+    api: str
+    response_format: str
+    leave_out: str | Sequence[str]
+    system: bool
+    stream: bool
+    attempts: int
+    batch: bool
+    by_files: bool
+    files_wait: float
+    requests_per_file: int
     price_batch: float
     temperature: float | str | None  # None or "none": the server's own
     max_tokens: int | str | None
