@@ -12,8 +12,13 @@ import pytest
 from command import Ran, at, dataset, invoke, killed_at
 from server import Call, LoopbackServer, failing, latency
 
-from selfinstruct.adherence.catalogue import CONSTRAINTS, imposed
-from selfinstruct.adherence.choice import chosen_types, constraints_for, lost_constraint
+from selfinstruct.adherence.catalogue import CONSTRAINTS, constraint, imposed
+from selfinstruct.adherence.choice import (
+    WORDS,
+    chosen_types,
+    constraints_for,
+    lost_constraint,
+)
 from selfinstruct.adherence.combinations import REPEAT
 from selfinstruct.models import Completion
 from selfinstruct.parsing.answer import output_in_json
@@ -269,8 +274,8 @@ def test_drawn_constraints_go_together_and_with_the_task() -> None:
     _, kinds = chosen_types((), ())
     seen = Counter[str]()
     for seed in range(400):
-        found = constraints_for("Explain how tides work.", "", kinds, 3, Random(seed))
-        assert found == constraints_for("Explain how tides work.", "", kinds, 3, Random(seed))
+        found = constraints_for("Explain how tides work.", "", "", kinds, 3, Random(seed))
+        assert found == constraints_for("Explain how tides work.", "", "", kinds, 3, Random(seed))
         seen.update(each.constraint.id for each in found)
         assert 1 <= len(found) <= 3
         for number, each in enumerate(found):
@@ -278,12 +283,24 @@ def test_drawn_constraints_go_together_and_with_the_task() -> None:
             assert all(each.constraint.goes_with(other.constraint) for other in found[:number])
     assert seen.keys() == {kind.id for kind in kinds}
     for seed in range(200):
-        for each in constraints_for("Translate the list.", "Ein Hund", kinds, 3, Random(seed)):
+        for each in constraints_for("Translate the list.", "Ein Hund", "", kinds, 3, Random(seed)):
             assert not each.constraint.aspects & {"layout", "language"}
             assert each.constraint.id != REPEAT  # which request, with an input behind?
-        for each in constraints_for("Use the word river.", "", kinds, 3, Random(seed)):
+        for each in constraints_for("Use the word river.", "", "", kinds, 3, Random(seed)):
             assert not each.constraint.aspects & {"length"}
             assert "river" not in json.dumps(dict(each.arguments))
+
+
+def test_words_are_those_of_the_matter() -> None:
+    kinds = [constraint("keywords:existence"), constraint("keywords:forbidden_words")]
+    answer = "Because the gravity of the moon pulls on oceans, water gathers in two bulges there."
+    task = ("Explain how tides work.", "", answer)
+    for seed in range(60):
+        for each in constraints_for(*task, kinds, 1, Random(seed)):
+            [words] = each.arguments.values()
+            assert {*words} < {"gravity", "pulls", "oceans", "water", "gathers", "bulges"}
+    [drawn] = constraints_for("Say it.", "", "Too short a text.", kinds, 1, Random(0))
+    assert all({*words} < {*WORDS} for words in drawn.arguments.values())
 
 
 def test_a_greedy_model_is_asked_once(tmp_path: Path) -> None:

@@ -61,6 +61,19 @@ WORDS = tuple(
     "signal shadow pattern memory voice".split()
 )
 
+_MATTER = re.compile(r"(?<![\w'-])[a-z]{5,12}(?![\w'-])")
+_PLAIN = frozenset(
+    "about above after again against almost along already although always among another around "
+    "because become becomes before behind being below besides between beyond cannot could does "
+    "during either enough every everything except first further given gives going having however "
+    "inside instead itself later least makes might never nothing often other others otherwise "
+    "outside perhaps quite rather really second shall should since something sometimes still their "
+    "themselves there therefore these thing things those though three through throughout together "
+    "towards under unless until using usually where whether which while whole whose within without "
+    "would yourself".split()
+)
+_ENOUGH = 6  # words of an output, to draw from them
+
 
 @cache
 def chosen_types(
@@ -119,14 +132,19 @@ def lost_constraint(constraints: Iterable[Imposed], words: str, text: str) -> st
 
 
 def constraints_for(
-    instruction: str, given: str, kinds: Iterable[Constraint], count: int, generator: Random
+    instruction: str,
+    given: str,
+    output: str | None,
+    kinds: Iterable[Constraint],
+    count: int,
+    generator: Random,
 ) -> list[Imposed]:
     """Constraints for a task with its input, `count` of them or fewer, if no more go together.
 
-    A function of the arguments and the state of the generator.
+    output: an answer to the task, if there is one: constraints on words draw from its words. A
+    function of the arguments and the state of the generator.
     """
-    task = f"{instruction}\n{given}".lower()
-    words = [word for word in WORDS if word not in task]
+    words = _words(f"{instruction}\n{given}".lower(), output)
     taken = {aspect for aspect, pattern in _SAYS.items() if pattern.search(instruction)}
     fitting = [
         kind
@@ -142,3 +160,12 @@ def constraints_for(
             arguments = {"prompt_to_repeat": instruction}
         found.append(Imposed(kind, arguments))
     return found
+
+
+def _words(task: str, output: str | None) -> list[str]:
+    """Words that the task does not have: those of its matter, if the output has enough."""
+    of_matter = [
+        word for word in dict.fromkeys(_MATTER.findall(output or "")) if word not in _PLAIN
+    ]
+    found = [word for word in of_matter if word not in task]
+    return found if len(found) >= _ENOUGH else [word for word in WORDS if word not in task]

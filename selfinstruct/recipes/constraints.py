@@ -92,11 +92,11 @@ class Constrain(Rows):
         return reason or (None if self._drawn(at, row) else "no_constraint_fits")
 
     def _drawn(self, at: int, row: Collected) -> list[Imposed]:
-        chance = generator(self.config.seed, "constrain", at)
-        wanted, kinds = chosen_types(self.config.constraint, self.config.hold_out)
-        count = len(wanted) or chance.randint(1, self.config.most)
-        found = constraints_for(row.instruction, row.input, wanted or kinds, count, chance)
-        return found if len(found) >= len(wanted) else []
+        draw = generator(self.config.seed, "constrain", at)
+        fixed, kinds = chosen_types(self.config.constraint, self.config.hold_out)
+        most = len(fixed) or draw.randint(1, self.config.most)
+        found = constraints_for(row.instruction, row.input, row.output, fixed or kinds, most, draw)
+        return found if len(found) >= len(fixed) else []
 
     async def fill(
         self, at: int, admitted: tuple[Instruction, Collected], ask: Ask
