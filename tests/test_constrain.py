@@ -286,6 +286,8 @@ def test_drawn_constraints_go_together_and_with_the_task() -> None:
         for each in constraints_for("Translate the list.", "Ein Hund", "", kinds, 3, Random(seed)):
             assert not each.constraint.aspects & {"layout", "language"}
             assert each.constraint.id != REPEAT  # which request, with an input behind?
+        for each in constraints_for("Write a function that adds.", "", "", kinds, 3, Random(seed)):
+            assert not each.constraint.aspects & {"case", "commas"}  # of a text, not of code
         for each in constraints_for("Use the word river.", "", "", kinds, 3, Random(seed)):
             assert not each.constraint.aspects & {"length"}
             assert "river" not in json.dumps(dict(each.arguments))

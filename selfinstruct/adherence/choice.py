@@ -26,6 +26,10 @@ _LENGTH = (
     r"\b(?:words?|sentences?|paragraphs?|lines?|characters?|short(?:er)?|brief(?:ly)?|long(?:er)?|"
     r"concise(?:ly)?|summari[sz]e|summary|headline|slogan|tweet|name|title|haiku|limerick)\b"
 )
+_CODE = (
+    r"\b(?:code|function|method|program|script|quer(?:y|ies)|sql|html|json|csv|xml|yaml|regex|"
+    r"formula)\b"
+)
 # A task that fits a pattern decides the aspect itself.
 _SAYS = {
     aspect: re.compile(pattern, re.IGNORECASE)
@@ -35,11 +39,11 @@ _SAYS = {
         "layout": _FORM,
         "sentences": _FORM,
         "language": r"\b(?:translat\w*|languages?|" + "|".join(LANGUAGES.values()) + r"|english)\b",
-        "case": r"\b(?:upper-?case|lower-?case|capitals?|capitali[sz]e\w*)\b",
+        "case": r"\b(?:upper-?case|lower-?case|capitals?|capitali[sz]e\w*)\b|" + _CODE,
         "title": r"\btitles?\b",
         "start": r"\b(?:begin|start|first|quot\w+)\b",
         "end": r"\b(?:end|finish|last|quot\w+)\b",
-        "commas": r"\b(?:punctuation|commas?|csv)\b",
+        "commas": r"\b(?:punctuation|commas?)\b|" + _CODE,
         "letters": r"\bletters?\b",
         "brackets": r"\b(?:brackets?|placeholders?)\b",
     }.items()
