@@ -46,7 +46,7 @@ def instructions(name: str) -> list[str]:
 class Growing(RougeIndex):
     """The same index with limits so low that few texts go through all stages of a large pool."""
 
-    tail, patience = (3, 0), 1
+    tail, patience, long = (3, 0), 1, 12
 
 
 word = st.sampled_from(
@@ -195,12 +195,60 @@ def test_texts_of_two_thousand_words_are_compared_exactly() -> None:
         )
 
 
+def texts_of(random: Random, count: int, words: int) -> list[str]:
+    """Texts of natural word frequencies, of which a fifth are near-duplicates of earlier ones."""
+    vocabulary = [f"w{rank}" for rank in range(3000)]
+    weights = [1 / (rank + 3) for rank in range(3000)]
+    texts: list[list[str]] = []
+    for _ in range(count):
+        size = max(1, round(words * random.lognormvariate(0, 0.4)))
+        text = random.choices(vocabulary, weights, k=size)
+        if texts and random.random() < 0.2:
+            text = list(random.choice(texts))
+            for _ in range(random.randrange(1 + len(text))):
+                text[random.randrange(len(text))] = random.choice(vocabulary)
+        texts.append(text)
+    return [" ".join(text) for text in texts]
+
+
+def best_by_scan(
+    codes: list[str], lengths: list[int], candidate: str, above: float
+) -> tuple[int, float] | None:
+    """The place and F of the first of the most similar texts, from all common subsequences."""
+    common = cdist([candidate], codes, scorer=LCSseq.similarity, dtype=np.int64)[0]
+    with np.errstate(invalid="ignore"):  # 0 / 0 where no token is shared
+        p, r = common / np.array(lengths), common / len(candidate)
+        scores = np.nan_to_num(2 * p * r / (p + r))
+    place = int(scores.argmax())
+    return (place, float(scores[place])) if scores[place] > above else None
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "above"),
+    [(12, 2600, 0.3), (12, 1500, 0.5), (60, 1300, 0.7), (300, 150, 0.6)],
+)
+def test_a_pool_that_grows_answers_as_a_scan_of_all_of_it(
+    words: int, count: int, above: float
+) -> None:
+    """Large enough that tokens become common, rare again, and that the index makes room."""
+    index, ids, kept = RougeIndex(), dict[str, int](), 0
+    codes: list[str] = []
+    for number, text in enumerate(texts_of(Random(words), count, words)):
+        code = "".join(chr(0x10000 + ids.setdefault(word, len(ids))) for word in text.split())
+        if number % 7 == 3:
+            found = index.nearest(text, above=above)
+            expected = best_by_scan(codes, [*map(len, codes)], code, above)
+            assert (found and (found.position, found.score)) == expected
+            kept += found is None
+        index.add(text)
+        codes.append(code)
+    assert 0 < kept < count // 7
+
+
 def test_more_tokens_than_there_are_code_points_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = [f"order a{i} b{i} c{i} of d{i % 7} e{i % 5}" for i in range(24)]
     index = Growing()
     monkeypatch.setattr(index, "_next_id", 0x10FFF0)
-    monkeypatch.setattr(index, "_ranks", [0] * 0x10FFF0)
-    monkeypatch.setattr(index, "_bits", [0] * 0x10FFF0)
     for i, text in enumerate(pool):
         assert index.nearest(text, above=0.5) == brute(pool[:i], text, 0.5)
         index.add(text)

@@ -77,16 +77,24 @@ def f_measures(
 class Demands:
     """The demands of a text on all texts that may match, by the length of the text.
 
-    least: (256,) by length class, the least common subsequence that a length of the class needs,
-    HUGE where no length of the class can match. low: the lowest kind that can match. highs: by
-    position in the prefix, the highest kind of a text whose rarest matched token is our token at
-    that position. `len(highs)` is the length of the prefix.
+    shortest, longest: the lengths that can match. least: (256,) by length class, the least common
+    subsequence that a length of the class needs, HUGE where no length of the class can match.
+    low: the lowest kind that can match. highs: by position in the prefix, the highest kind of a
+    text whose rarest matched token is our token at that position. `len(highs)` is the length of the
+    prefix.
     """
 
     length: int
+    shortest: int
+    longest: int
     least: NDArray[np.int64]
     low: np.uint16
     highs: tuple[np.uint16, ...]
+
+    @property
+    def fewest(self) -> int:
+        """The least common subsequence that any length needs."""
+        return self.length - len(self.highs) + 1
 
     def shared_bits(self, bits: int) -> NDArray[np.uint8]:
         """(2048,) by kind, the least number of shared signature bits; NEVER where none is enough.
@@ -159,6 +167,6 @@ class Bounds:
         prefix = length - int(least[possible].min()) + 1
         last = [int((by_class <= length - i).nonzero()[0][-1]) for i in range(prefix)]
         highs = tuple(np.uint16(high * CROWDS + CROWDS - 1) for high in last)
-        return Demands(
-            length, by_class, np.uint16(length_class(int(others[possible[0]])) * CROWDS), highs
-        )
+        shortest, longest = int(others[possible[0]]), int(others[possible[-1]])
+        low = np.uint16(length_class(shortest) * CROWDS)
+        return Demands(length, shortest, longest, by_class, low, highs)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Code = str | list[int]
+UNKNOWN = 0  # the token id of every token that no item of the pool has
 SURROGATES = range(0xD800, 0xE000)  # no token id: strings with these code points do not encode
 
 

@@ -5,27 +5,22 @@ Paper: section 2.2, "Filtering". docs/novelty.md explains the method.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
-from functools import reduce
-from operator import itemgetter, or_
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import LCSseq
 from rapidfuzz.process import cdist
 
-from selfinstruct.similarity.bounds import Bounds, Demands, f_measure, f_measures, kind
-from selfinstruct.similarity.codes import SURROGATES, Code, code, lengths, points
-from selfinstruct.similarity.postings import Postings
-from selfinstruct.similarity.sketches import Sketches
+from selfinstruct.similarity.bounds import Bounds, f_measure, f_measures
+from selfinstruct.similarity.codes import SURROGATES, UNKNOWN, Code, code, lengths
+from selfinstruct.similarity.overlaps import Overlaps
+from selfinstruct.similarity.prefixes import Prefixes
 from selfinstruct.similarity.tokenizers import TOKENIZERS
 
-_NO_RANK = -1 << 30
-_UNKNOWN = 0  # the token id of every token that no item of the pool has
-_BITS = [1 << i for i in range(64)]
-_LOWEST = 0.25  # below, nearly all tokens of a text are in its prefix, and a full scan is as fast
-_FIRST_TRY = 0.5  # where an item is above this threshold, no full scan is needed
+_LOWEST = 0.25  # below, nearly all items are above the threshold, and a full scan is as fast
+_FIRST_TRIES = (0.5, _LOWEST)  # where an item is above such a threshold, no full scan is needed
+_SINGLY = 4  # so many pairs or fewer are compared one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +41,8 @@ class RougeIndex:
 
     patience = 128  # so many items (of some ten tokens) are verified without looking at sketches
     tail = (512, 8)  # of n items, the last 512 + 8 * sqrt(n) may wait to be indexed
+    long = 40  # texts of so many tokens are found by their overlaps, shorter ones by prefixes
+    low = 0.6  # for a threshold below, all texts are found by their overlaps
 
     def __init__(self, tokenizer: str = "rouge") -> None:
         self.tokenizer = tokenizer
@@ -54,22 +51,13 @@ class RougeIndex:
         self._tokens = TOKENIZERS[tokenizer]
         self._texts: list[str] = []
         self._codes: list[Code] = []  # token ids as code points, so that LCS runs on strings
-        self._signatures = np.zeros(1024, np.uint64)
-        self._kinds = np.zeros(1024, np.uint16)
-        self._positions = np.arange(1024, dtype=np.int32)
         self._ids: dict[str, int] = {}
         self._next_id = 1
-        # by token id, rarer is lower; computed again when the pool has doubled
-        self._ranks: list[int] = [_NO_RANK]
-        self._bits = [0]  # by token id, its bit in a signature
-        self._ranked = 0
-        self._new_rank = 0
         self._bounds: dict[float, Bounds] = {}
-        self._postings: Postings | None = None
-        self._sketches = Sketches()
+        self._prefixes = Prefixes(self.long, self.patience, self.tail)
+        self._overlaps = Overlaps(self.long)
         # `nearest` and then `add` of the same text is the usual course.
         self._last: tuple[str, list[str], list[int]] = ("", [], [])  # with its tokens and their ids
-        self._signed: tuple[list[int], int] = ([], 0)
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -82,16 +70,12 @@ class RougeIndex:
         """Add a text to the pool. Returns its position: 0, 1, 2, ..."""
         position = len(self._texts)
         ids = self._known(text)
-        if _UNKNOWN in ids:
+        if UNKNOWN in ids:
             ids = [self._ids.get(token) or self._learn(token) for token in self._last[1]]
             self._last = (text, self._last[1], ids)
-        if position == len(self._signatures):
-            self._signatures = np.concatenate([self._signatures, np.zeros(position, np.uint64)])
-            self._kinds = np.concatenate([self._kinds, np.zeros(position, np.uint16)])
-            self._positions = np.arange(2 * position, dtype=np.int32)
-        signature = self._signature(ids)
-        self._signatures[position] = signature
-        self._kinds[position] = kind(len(ids), signature.bit_count())
+        self._prefixes.add(position, ids, self._next_id - 1)
+        if len(ids) >= self._overlaps.shortest:
+            self._overlaps.add(position, ids)
         self._texts.append(text)
         self._codes.append(code(ids))
         self.tokenless += not ids
@@ -103,17 +87,25 @@ class RougeIndex:
         Of equally similar items the first.
         """
         if above < _LOWEST:
-            return self.nearest(text, above=_FIRST_TRY) or self._scan_for_nearest(text, above)
-        if not (found := self._near(text, above)):
-            return None
-        position, score = max(found, key=itemgetter(1))
-        return Match(position, self._texts[position], score)
+            tries = (self.nearest(text, above=higher) for higher in _FIRST_TRIES)
+            return next(filter(None, tries), None) or self._scan_for_nearest(text, above)
+        positions, highest = self._likely(text, above)
+        best, best_score, at, group = -1, above, 0, _SINGLY
+        while at < len(positions) and (highest is None or highest[at] >= best_score):
+            chosen = positions[at : at + group]
+            for position, score in zip(chosen, self._compared(chosen), strict=True):
+                if score > best_score or (score == best_score and position < best):
+                    best, best_score = position, score
+            at, group = at + group, 2 * group
+        return Match(best, self._texts[best], best_score) if best >= 0 else None
 
     def matches(self, text: str, *, above: float) -> list[tuple[int, float]]:
         """The position and F of every item whose F is above the threshold, in order."""
-        low = above < _LOWEST  # then nearly all items are compared anyway
-        found = enumerate(self._scores(text).tolist()) if low else self._near(text, above)
-        return [(place, score) for place, score in found if score > above]
+        if above < _LOWEST:  # then nearly all items are compared anyway
+            return [pair for pair in enumerate(self._scores(text).tolist()) if pair[1] > above]
+        positions = sorted(self._likely(text, above)[0])
+        pairs = zip(positions, self._compared(positions), strict=True)
+        return [pair for pair in pairs if pair[1] > above]
 
     def score(self, position: int, text: str) -> float:
         """The F of one item."""
@@ -136,115 +128,57 @@ class RougeIndex:
         # numpy's pairwise sum: another order of additions changes the last bits of recorded means
         return float(np.mean(self._scores(text))) if self._texts else 0.0
 
-    def _near(self, text: str, above: float) -> list[tuple[int, float]]:
-        ids = self._known(text)
+    def _likely(self, text: str, above: float) -> tuple[list[int], list[float] | None]:
+        """The positions of all items that may be above the threshold.
+
+        With the highest F that each may have, if that is known, and then in this order.
+        """
         if above not in self._bounds:
             if len(self._bounds) >= 16:
                 self._bounds.clear()
             self._bounds[above] = Bounds(above)
-        demands = self._bounds[above].demands(len(ids))
-        if demands is None or not (positions := self._candidates(ids, demands, above)):
-            return []
-        found, ours = [], code(ids)
-        for position in positions:
-            item = self._codes[position]
-            score = f_measure(LCSseq.similarity(item, ours), len(item), len(ours))
-            if score > above:
-                found.append((position, score))
-        return found
+        ids = self._known(text)
+        if (demands := self._bounds[above].demands(len(ids))) is None:
+            return [], None
+        if above < self.low and self._overlaps.shortest:
+            self._overlaps = Overlaps.of(self._codes)
+        short: list[int] = []
+        shortest = self._overlaps.shortest
+        if demands.shortest < shortest and self._overlaps.size < len(self._texts):
+            short = self._prefixes.likely(self._codes, ids, demands, self._bounds[above])
+        if not self._overlaps.size or demands.longest < shortest:
+            return short, None
+        long, highest = self._overlaps.likely(ids, demands, above)
+        if short:
+            return [*short, *long.tolist()], None
+        if len(long) > _SINGLY:
+            order = np.argsort(-highest)
+            long, highest = long[order], highest[order]
+        return long.tolist(), highest.tolist()
+
+    def _compared(self, positions: list[int]) -> list[float]:
+        """The F of some items with the last text."""
+        self.verified += len(positions)
+        ours, items = code(self._last[2]), [self._codes[position] for position in positions]
+        if len(items) > _SINGLY:
+            lcs = cdist([ours], items, scorer=LCSseq.similarity, dtype=np.int64)[0]
+            scores: list[float] = f_measures(lcs, lengths(items), len(ours)).tolist()
+            return scores
+        return [f_measure(LCSseq.similarity(item, ours), len(item), len(ours)) for item in items]
 
     def _known(self, text: str) -> list[int]:
         """The ids of a text's tokens."""
         if self._last[0] is not text:
             tokens = self._tokens(text)
-            self._last = text, tokens, [self._ids.get(token, _UNKNOWN) for token in tokens]
+            self._last = text, tokens, [self._ids.get(token, UNKNOWN) for token in tokens]
         return self._last[2]
-
-    def _signature(self, ids: list[int]) -> int:
-        """64 bits, of which each token sets a bit. Texts with shared tokens have shared bits."""
-        if self._signed[0] is not ids:
-            self._signed = ids, reduce(or_, map(self._bits.__getitem__, ids), 0)
-        return self._signed[1]
 
     def _learn(self, token: str) -> int:
         if self._next_id in SURROGATES:
-            self._ranks += [0] * len(SURROGATES)
-            self._bits += [0] * len(SURROGATES)
             self._next_id = SURROGATES.stop
-        self._new_rank -= 1  # the newest token counts as the rarest
-        self._ranks.append(self._new_rank)
-        self._bits.append(_BITS[self._next_id & 63])
         self._ids[token] = self._next_id
         self._next_id += 1
         return self._next_id - 1
-
-    def _candidates(self, ids: list[int], demands: Demands, above: float) -> list[int]:
-        """The positions of all items that may be above the threshold, ascending."""
-        postings, signature = self._up_to_date(above), self._signature(ids)
-        tail = slice(postings.size, len(self._texts))
-        signatures, kinds, records = (
-            [self._signatures[tail]],
-            [self._kinds[tail]],
-            [self._positions[tail]],
-        )
-        previous = None
-        ranks = sorted(map(self._ranks.__getitem__, ids))
-        for high, rank in zip(demands.highs, ranks, strict=False):
-            if rank != previous and (place := postings.find(rank, demands.low, high)):
-                signatures.append(postings.signatures[place])
-                kinds.append(postings.kinds[place])
-                records.append(postings.records[place])
-            previous = rank
-        # an unknown token counts as a bit that no item shares
-        bits = signature.bit_count() + ids.count(_UNKNOWN)
-        need = self._bounds[above].shared_bits(demands, bits)
-        shared = np.bitwise_count(np.concatenate(signatures) & np.uint64(signature))
-        hits = (shared >= need.take(np.concatenate(kinds))).nonzero()[0]
-        if not len(hits):
-            return []
-        positions = sorted(set(np.concatenate(records).take(hits).tolist()))
-        if len(positions) * (1 + len(ids) // 32) > self.patience:
-            positions = self._sketched(positions, ids, demands)
-        self.verified += len(positions)
-        return positions
-
-    def _sketched(self, positions: list[int], ids: list[int], demands: Demands) -> list[int]:
-        """The positions of items whose sketches share enough bits with the text."""
-        sketches, size = self._sketches, len(self._codes)
-        if size - sketches.size > 64 + size // 256:
-            sketches.extend(self._codes)
-        sketched = bisect_left(positions, sketches.size)
-        records = np.array(positions[:sketched], np.int64)
-        known = np.array(sorted(filter(None, ids)), np.int64)
-        return [
-            *sketches.likely(records, self._kinds[records], known, demands).tolist(),
-            *positions[sketched:],
-        ]
-
-    def _up_to_date(self, above: float) -> Postings:
-        """The postings of all items but the last, which are scanned.
-
-        So few items are left out that scanning them costs less than merging them.
-        """
-        size, postings = len(self._texts), self._postings
-        if postings is None or above < postings.bounds.above:
-            postings = self._postings = Postings(self._bounds[above])
-        if size - postings.size > self.tail[0] + self.tail[1] * size**0.5:
-            if size >= 2 * self._ranked:
-                self._rank()
-                postings = self._postings = Postings(postings.bounds)
-            postings.extend(self._codes, self._signatures, self._kinds, self._ranks)
-        return postings
-
-    def _rank(self) -> None:
-        """Order the tokens by the number of their occurrences."""
-        counts = np.zeros(self._next_id, np.int64)
-        for at in range(0, len(self._codes), 1 << 16):
-            counts += np.bincount(points(self._codes[at : at + (1 << 16)]), minlength=self._next_id)
-        ranks = np.empty(self._next_id, np.int64)
-        ranks[np.argsort(counts, kind="stable")] = np.arange(self._next_id)
-        ranks[_UNKNOWN] = _NO_RANK
-        self._ranks, self._new_rank, self._ranked = ranks.tolist(), 0, len(self._texts)
 
     def _scores(self, text: str) -> NDArray[np.float64]:
         """(items,) the F of every item."""

@@ -22,10 +22,14 @@ _CHUNK = 1 << 16  # records worked on at once: bounds the memory of a rebuild, n
 
 
 class Postings:
-    """Sorted postings of the records 0..size-1, for an order of the tokens and a threshold."""
+    """Sorted postings of the records 0..size-1, for an order of the tokens and a threshold.
 
-    def __init__(self, bounds: Bounds) -> None:
+    Records with `longest` tokens or more have none.
+    """
+
+    def __init__(self, bounds: Bounds, longest: int) -> None:
         self.size = 0
+        self.longest = longest
         self.bounds = bounds
         self.lowest = 0
         self.packed = np.zeros(0, np.int64)
@@ -67,14 +71,17 @@ class Postings:
     ) -> NDArray[np.int64]:
         """Unsorted postings, for each distinct token in the prefix of each record."""
         length = lengths(codes)
-        owner = np.repeat(np.arange(len(codes)), length)
-        keys = np.sort((owner << 32) + rank_of[points(codes)] + (1 << 31))
+        short = (length < self.longest).nonzero()[0]
+        length = length[short]
+        owner = np.repeat(np.arange(len(short)), length)
+        tokens = points([codes[record] for record in short.tolist()])
+        keys = np.sort((owner << 32) + rank_of[tokens] + (1 << 31))
         place = np.arange(len(keys)) - (np.cumsum(length) - length)[owner]
         present, index = np.unique(length, return_inverse=True)
         prefixes = np.array([self.bounds.prefix(tokens) for tokens in present.tolist()], np.int64)
         # of a repeated token the first place counts
         keep = (place < prefixes[index][owner]) & (repetitions(keys) == 0)
-        token, owner = (keys[keep] & 0xFFFFFFFF) - (1 << 31), owner[keep] + at
+        token, owner = (keys[keep] & 0xFFFFFFFF) - (1 << 31), short[owner[keep]] + at
         packed: NDArray[np.int64] = (
             (token << _RANK_SHIFT) | (kinds[owner].astype(np.int64) << _RECORD_BITS) | owner
         )

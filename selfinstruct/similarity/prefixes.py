@@ -1,0 +1,144 @@
+"""The texts of a pool that share a rare token with another text and have a similar length.
+
+For short texts and high thresholds, where the prefix filter excludes nearly all of a pool.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfinstruct.similarity.bounds import Bounds, Demands, kind
+from selfinstruct.similarity.codes import UNKNOWN, Code, points
+from selfinstruct.similarity.postings import Postings
+from selfinstruct.similarity.sketches import Sketches
+
+_NO_RANK = -1 << 30
+_BITS = [1 << i for i in range(64)]
+_LEFT_OUT = 0  # the kind of a text without tokens, which no text demands
+
+
+class Prefixes:
+    """Postings of a pool for a threshold, and a tail of the newest texts, which is scanned.
+
+    Texts with `longest` tokens or more are left out.
+    """
+
+    def __init__(self, longest: int, patience: int, tail: tuple[int, int]) -> None:
+        self._longest, self._patience, self._tail = longest, patience, tail
+        self._signatures = np.zeros(1024, np.uint64)
+        self._kinds = np.zeros(1024, np.uint16)
+        self._positions = np.arange(1024, dtype=np.int32)
+        # by token id, rarer is lower; computed again when the pool has doubled
+        self._ranks: list[int] = [_NO_RANK]
+        self._bits = [0]  # by token id, its bit in a signature
+        self._ranked = 0
+        self._new_rank = 0
+        self._postings: Postings | None = None
+        self._sketches = Sketches()
+        self._signed: tuple[list[int], int] = ([], 0)
+
+    def add(self, position: int, ids: list[int], highest: int) -> None:
+        """Add a text by its position in the pool and its token ids.
+
+        highest: the highest id of any token so far. Ids are given in the order of first use.
+        """
+        if position == len(self._signatures):
+            self._signatures = np.concatenate([self._signatures, np.zeros(position, np.uint64)])
+            self._kinds = np.concatenate([self._kinds, np.zeros(position, np.uint16)])
+            self._positions = np.arange(2 * position, dtype=np.int32)
+        while len(self._ranks) <= highest:
+            self._new_rank -= 1  # the newest token counts as the rarest
+            self._bits.append(_BITS[len(self._ranks) & 63])
+            self._ranks.append(self._new_rank)
+        if len(ids) >= self._longest:
+            self._kinds[position] = _LEFT_OUT
+            return
+        signature = self._signature(ids)
+        self._signatures[position] = signature
+        self._kinds[position] = kind(len(ids), signature.bit_count())
+
+    def likely(
+        self, codes: Sequence[Code], ids: list[int], demands: Demands, bounds: Bounds
+    ) -> list[int]:
+        """The positions of all texts that may be above the threshold, ascending.
+
+        codes: of all texts of the pool.
+        """
+        postings, signature = self._up_to_date(codes, bounds), self._signature(ids)
+        tail = slice(postings.size, len(codes))
+        signatures, kinds, records = (
+            [self._signatures[tail]],
+            [self._kinds[tail]],
+            [self._positions[tail]],
+        )
+        previous = None
+        ranks = sorted(map(self._ranks.__getitem__, ids))
+        for high, rank in zip(demands.highs, ranks, strict=False):
+            if rank != previous and (place := postings.find(rank, demands.low, high)):
+                signatures.append(postings.signatures[place])
+                kinds.append(postings.kinds[place])
+                records.append(postings.records[place])
+            previous = rank
+        # an unknown token counts as a bit that no item shares
+        bits = signature.bit_count() + ids.count(UNKNOWN)
+        need = bounds.shared_bits(demands, bits)
+        shared = np.bitwise_count(np.concatenate(signatures) & np.uint64(signature))
+        hits = (shared >= need.take(np.concatenate(kinds))).nonzero()[0]
+        if not len(hits):
+            return []
+        positions = sorted(set(np.concatenate(records).take(hits).tolist()))
+        if len(positions) * (1 + len(ids) // 32) > self._patience:
+            return self._sketched(codes, positions, ids, demands)
+        return positions
+
+    def _signature(self, ids: list[int]) -> int:
+        """64 bits, of which each token sets a bit. Texts with shared tokens have shared bits."""
+        if self._signed[0] is not ids:
+            self._signed = ids, reduce(or_, map(self._bits.__getitem__, ids), 0)
+        return self._signed[1]
+
+    def _sketched(
+        self, codes: Sequence[Code], positions: list[int], ids: list[int], demands: Demands
+    ) -> list[int]:
+        """The positions of items whose sketches share enough bits with the text."""
+        sketches, size = self._sketches, len(codes)
+        if size - sketches.size > 64 + size // 256:
+            sketches.extend(codes)
+        sketched = bisect_left(positions, sketches.size)
+        records = np.array(positions[:sketched], np.int64)
+        known: NDArray[np.int64] = np.array(sorted(filter(None, ids)), np.int64)
+        return [
+            *sketches.likely(records, self._kinds[records], known, demands).tolist(),
+            *positions[sketched:],
+        ]
+
+    def _up_to_date(self, codes: Sequence[Code], bounds: Bounds) -> Postings:
+        """The postings of all items but the last, which are scanned.
+
+        So few items are left out that scanning them costs less than merging them.
+        """
+        size, postings = len(codes), self._postings
+        if postings is None or bounds.above < postings.bounds.above:
+            postings = self._postings = Postings(bounds, self._longest)
+        if size - postings.size > self._tail[0] + self._tail[1] * size**0.5:
+            if size >= 2 * self._ranked:
+                self._rank(codes)
+                postings = self._postings = Postings(postings.bounds, self._longest)
+            postings.extend(codes, self._signatures, self._kinds, self._ranks)
+        return postings
+
+    def _rank(self, codes: Sequence[Code]) -> None:
+        """Order the tokens by the number of their occurrences."""
+        counts = np.zeros(len(self._ranks), np.int64)
+        for at in range(0, len(codes), 1 << 16):
+            counts += np.bincount(points(codes[at : at + (1 << 16)]), minlength=len(counts))
+        ranks = np.empty(len(counts), np.int64)
+        ranks[np.argsort(counts, kind="stable")] = np.arange(len(counts))
+        ranks[UNKNOWN] = _NO_RANK
+        self._ranks, self._new_rank, self._ranked = ranks.tolist(), 0, len(codes)
