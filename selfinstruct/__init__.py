@@ -1,4 +1,4 @@
-"""selfinstruct: instruction-tuning data from a language model, the Self-Instruct way (Wang et al., ACL 2023).
+"""Instruction-tuning data from a language model, the Self-Instruct way (Wang et al., ACL 2023).
 
     import selfinstruct
 
@@ -16,7 +16,8 @@ uncertainty, score_adherence   how unsure a model is; whether answers follow the
 load_run             a run directory to read: examples, instructions, rejections, judgements
 RougeIndex, rouge_l  exact ROUGE-L novelty by itself
 
-What a user can mend is a UserError. Everything heavy is imported when it is first used. More: docs/library.md.
+An error that a user can mend is a UserError. Heavy modules are imported at their first use. More:
+docs/library.md.
 """
 
 from __future__ import annotations

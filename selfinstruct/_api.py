@@ -1,8 +1,9 @@
-"""What `import selfinstruct` gives: the commands as functions, for programs and notebooks.
+"""The commands as functions, for programs and notebooks.
 
-Each says what the command of its name says and takes its options as keywords, with _ for -. What asks a model runs in a thread
-with an event loop of its own, so that it also works where one is running already, as in a notebook; Ctrl-C (or the notebook's
-stop button) ends it, and the same call goes on.
+A function says what the command of its name says, and takes the command's options as keywords, with
+_ for -. A call that asks a model runs in a thread with an event loop of its own, so that it works in
+a notebook too, whose loop is running already. Ctrl-C (or the notebook's stop button) ends the call,
+and the same call goes on.
 """
 
 from __future__ import annotations
@@ -116,10 +117,10 @@ def judge(
     seconds: float | None = None,
     **settings: Unpack[Judging],
 ) -> Quality:
-    """Ask a model about every example of a run, or about `sample` of them as `seed` draws them; returns the paper's quality table.
+    """Ask a model about every example of a run, or about `sample` of them as `seed` draws them.
 
-    Writes judgements.jsonl, which `RunView.judgements` reads. `ask_again`: buy the requests anew that
-    were lost. Raises Interrupted, ModelError and other UserErrors.
+    Returns the paper's quality table. Writes judgements.jsonl, which `RunView.judgements` reads.
+    `ask_again`: buy the requests anew that were lost. Raises Interrupted, ModelError and other UserErrors.
     """
     drawn = {"sample": sample, "seed": seed}
     flags = {"replace": replace, "ask_again": ask_again}
@@ -153,7 +154,7 @@ def check(
     out: Place | None = None,
     **options: Unpack[Checking],
 ) -> Survey:
-    """Known defects in the examples of a run, or of a file in any usual shape: counts, and some evidence.
+    """Known defects in the examples of a run, or of a file in any usual shape, with evidence.
 
     `out`: where a copy goes in which what has one right repair is repaired. Raises UserError.
     """
@@ -166,9 +167,10 @@ def check(
 def export(
     runs: RunView | Place | Sequence[RunView | Place], out: Place, **options: Unpack[Exporting]
 ) -> Exported:
-    """Write the examples of one run or several to `out` in a form that trainers load; returns what became of them.
+    """Write the examples of runs to `out` in a form that trainers load; returns their counts.
 
-    `out` is a file where it ends in .jsonl, .json or .parquet, else a folder. Raises UserError, leaving `out` as it was.
+    `out` is a file where the name ends in .jsonl, .json or .parquet, else a folder. Raises
+    UserError, leaving `out` as it was.
     """
     from selfinstruct.exports import Export
     from selfinstruct.exports import export as write

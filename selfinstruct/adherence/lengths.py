@@ -1,4 +1,4 @@
-"""Constraints on length: words, sentences and paragraphs (IFEval, table 1, "Length Constraints")."""
+"""Constraints on the numbers of words, sentences and paragraphs (IFEval, "Length Constraints")."""
 
 from __future__ import annotations
 

@@ -184,5 +184,6 @@ def recorded(run: Path, folder: str = FOLDER) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path}: cannot be read ({error!r}); restore it, or delete it to name the {folder} anew"
+            f"{path}: cannot be read ({error!r}); "
+            f"restore it, or delete it to name the {folder} anew"
         ) from None

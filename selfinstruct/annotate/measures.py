@@ -1,6 +1,6 @@
 """The files that a scorer writes, as their readers see them.
 
-DIR/uncertainty.jsonl  a line for each task: uncertainty, probability, perplexity, ids of its records
+DIR/uncertainty.jsonl  a line for each task: uncertainty, probability, perplexity, its records' ids
 DIR/perplexity.jsonl   the same where nothing was perturbed
 DIR/likelihoods.jsonl  a line for each output: the record, with the likelihood of its output
 """

@@ -40,8 +40,8 @@ async def batching(
 ) -> AsyncIterator[Batch | None]:
     """A Batch on the endpoint that was `found`, or in files.
 
-    Without --batch and --by-files there is a Batch only if batches are open; requests in none of them
-    are asked `live`. Raises UserError if open batches are elsewhere.
+    Without --batch and --by-files there is a Batch only where batches are open; requests in none of
+    these are asked `live`. Raises UserError if open batches are elsewhere.
     """
     if not config.is_batched and not log.open:
         yield None

@@ -35,8 +35,8 @@ class Config(Endpoint):
     seed: int = setting(0, "Decides every random choice of the run.", under="The run")
     shard: str = setting(
         "",
-        "This run's part of a larger job: K/N, from 0/N on. It has its share of --n, of the rows and "
-        "of every cap, and a seed of its own.",
+        "This run's part of a larger job: K/N, from 0/N on. It has its share of --n, of the rows "
+        "and of every cap, and a seed of its own.",
         under="The run",
     )
     stall_turns: int = setting(

@@ -20,9 +20,9 @@ from selfinstruct.text import redacted
 
 Rule = tuple[str, bool, str]  # a setting's name, whether its value makes sense, and which would
 E = TypeVar("E", bound="Endpoint")
-# The rules by which replies are asked for, read and judged: 1 in version 0.1. A run keeps the edition
-# that it began under, so that a new version of this program reads an old run's replies in the old
-# way. Edition 3: the preset `chat` has tasks in tags (recipes/self_instruct/presets.py).
+# The rules by which replies are asked for, read and judged: 1 in version 0.1. A run keeps the
+# edition that it began under, so that a new version of this program reads an old run's replies in
+# the old way. Edition 3: the preset `chat` has tasks in tags (recipes/self_instruct/presets.py).
 EDITION = 3
 
 

@@ -63,8 +63,8 @@ def sharded(config: E) -> E:
         return config
     if not config.IS_SPLIT:
         raise UserError(
-            f"--shard: {config.command} cannot be split, since its rows depend on each other or are "
-            "cheap; leave --shard out"
+            f"--shard: {config.command} cannot be split, since its rows depend on each other or "
+            "are cheap; leave --shard out"
         )
     shard = Shard.of(config.shard)
     values = {name: getattr(config, name) for name in (*_SHARED, "max_cost", "seed")}

@@ -17,11 +17,16 @@ from selfinstruct.cli.commands import Cli
 )
 @click.version_option(__version__, package_name="selfinstruct", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Make instruction-tuning data with a language model, the Self-Instruct way (Wang et al., ACL 2023)."""
+    """Make instruction-tuning data with a language model, the Self-Instruct way (Wang et al., ACL
+    2023).
+    """
 
 
 def main() -> NoReturn:
-    """The console script. Exit codes: 0 done, 2 something for the user to mend, 128 + number of a signal."""
+    """The console script.
+
+    Exit codes: 0 done, 2 something for the user to mend, 128 + the number of a signal.
+    """
     for stream in (sys.stdout, sys.stderr):  # whose encoding must not end a run that is done
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

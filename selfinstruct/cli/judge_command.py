@@ -14,14 +14,17 @@ from selfinstruct.cli.screen import Sectioned, show
 _SECTIONS = {
     "What is judged": ("sample", "seed", "replace", "ask_again", "dry_run"),
     "The judge": (
-        "model", "base_url", "key_file", "api", "response_format", "extra_body", "prompts", "temperature", "max_tokens", "attempts",
+        "model", "base_url", "key_file", "api", "response_format", "extra_body", "prompts",
+        "temperature", "max_tokens", "attempts",
     ),
     "The server": ("leave_out", "system", "header", "header_env", "query", "stream"),
     "Speed and patience": (
-        "concurrency", "batch", "by_files", "files_wait", "requests_per_file", "adaptive", "rpm", "tpm", "timeout",
-        "retries", "patience",
+        "concurrency", "batch", "by_files", "files_wait", "requests_per_file", "adaptive", "rpm",
+        "tpm", "timeout", "retries", "patience",
     ),
-    "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out", "price_batch"),
+    "Money": (
+        "max_cost", "max_tokens_total", "max_requests", "price_in", "price_out", "price_batch",
+    ),
 }  # fmt: skip
 _SETTINGS = [
     name
@@ -77,15 +80,16 @@ def judge(
     dry_run: bool,
     **given: Any,
 ) -> None:
-    """Ask a model of every example of the run in DIRECTORY: is it a valid task, does the input fit, is the output right?
+    """Ask a model of every example of the run in DIRECTORY: is it a valid task, does the input fit,
+    is the output right?
 
     \b
-    selfinstruct judge runs/mine --model gpt-4o-mini --sample 200     the paper's quality table for one's own data
+    selfinstruct judge runs/mine --model gpt-4o-mini --sample 200     the paper's quality table
     selfinstruct judge runs/mine --model gpt-4o-mini --max-cost 5
     selfinstruct export runs/mine --keep 'score>=4' --format alpaca --out good.json
 
-    Writes judgements.jsonl: three answers, a score from 1 to 5 and a reason for each example. The same command goes on where
-    it was stopped, and nothing is bought twice.
+    Writes judgements.jsonl: three answers, a score from 1 to 5 and a reason for each example. The
+    same command goes on where it was stopped, and nothing is bought twice.
     """
     import asyncio
 

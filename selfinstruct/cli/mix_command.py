@@ -57,8 +57,8 @@ def mix(
     selfinstruct mix mixture.toml --out mixed
     selfinstruct mix --verify mixed
 
-    Rates are proportional to size, with a cap and a temperature; counts are exact; records are drawn
-    without replacement. See docs/mixing.md for the file, stages, replay and pre-training text.
+    Rates are proportional to size, with a cap and a temperature; counts are exact; records are
+    drawn without replacement. See docs/mixing.md for the file, stages, replay and pre-training text.
     """
     said = {name: value for name, value in options.items() if value is not None}
     if folder is not None:

@@ -20,8 +20,8 @@ _OWN = ("choose", "templates_per_row", "per_dataset", "original_only", "seed")
     "--templates",
     multiple=True,
     metavar="[DATASET=]PATH",
-    help="A file or a folder of templates; repeatable. DATASET=: for this dataset alone. PATH#GROUP: "
-    "those of the file that are written for the dataset GROUP.",
+    help="A file or a folder of templates; repeatable. DATASET=: for this dataset alone. "
+    "PATH#GROUP: those of the file that are written for the dataset GROUP.",
 )
 @conversion_options(RenderConfig, _OWN)
 def render(datasets: tuple[str, ...], templates: tuple[str, ...], **given: Any) -> None:
@@ -67,8 +67,8 @@ def check(path: str, against: str | None, rows: int, shown: int) -> None:
     selfinstruct templates check templates/imdb
     selfinstruct templates check templates/imdb --against data/imdb --rows 0
 
-    FILE is a file or a folder, as for --templates of `render`. Exit code 1 if a template is refused,
-    or makes nothing of any row.
+    FILE is a file or a folder, as for --templates of `render`. Exit code 1 if a template is
+    refused, or makes nothing of any row.
     """
     from selfinstruct.recipes.render.checking import Check
 

@@ -1,4 +1,4 @@
-"""`selfinstruct select` and `selfinstruct overlap`: a part of a dataset; how alike two parts are."""
+"""`selfinstruct select` and `selfinstruct overlap`: parts of a dataset, and how alike they are."""
 
 from __future__ import annotations
 

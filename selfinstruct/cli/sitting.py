@@ -67,11 +67,8 @@ def _work(run: Run, inputs: Inputs, seconds: float | None) -> None:
     from selfinstruct.runs.progress import Progress
 
     if run.is_resumed:
-        show(
-            [
-                f"{run.directory}: goes on at {_so_far(run)}, {len(run.completions)} replies on record"
-            ]
-        )
+        known = f"{len(run.completions)} replies on record"
+        show([f"{run.directory}: goes on at {_so_far(run)}, {known}"])
     prices = prices_of(run.config, (*run.config.models, *run.meter.paid.others))
     cap = run.config.max_cost
     progress = Progress(run.wanted or 0, run.funnel, run.meter, prices, max_cost=cap)

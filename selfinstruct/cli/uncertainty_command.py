@@ -18,7 +18,9 @@ _SECTIONS = {
     ),
     "The model": ("model", "base_url", "key_file", "extra_body", "prompts"),
     "The server": ("header", "header_env", "query"),
-    "Speed and patience": ("concurrency", "adaptive", "rpm", "tpm", "timeout", "retries", "patience"),
+    "Speed and patience": (
+        "concurrency", "adaptive", "rpm", "tpm", "timeout", "retries", "patience",
+    ),
     "Money": ("max_cost", "max_tokens_total", "max_requests", "price_in", "price_out"),
 }  # fmt: skip
 _SETTINGS = [
@@ -85,17 +87,17 @@ class Scoring(Sectioned):
 def uncertainty(
     sources: tuple[str, ...], out: Path | None, ask_again: bool, dry_run: bool, **given: Any
 ) -> None:
-    """Measure how unsure a model is of each task: by how much the probability of an output changes when
-    words of the instruction are dropped (Active Instruction Tuning).
+    """Measure how unsure a model is of each task: by how much the probability of an output changes
+    when words of the instruction are dropped (Active Instruction Tuning).
 
     \b
     selfinstruct uncertainty runs/mine --model local
     selfinstruct uncertainty tasks/ --base-url http://localhost:8000/v1 --model student --out scored
     selfinstruct select scored/uncertainty.jsonl --by uncertainty --n 68 --out next.jsonl
 
-    TASKS are task files of Super-NaturalInstructions, a folder of them, or any file of records, where a
-    task is the records with the same instruction. The endpoint must tell log-probabilities of a given
-    text. The same command goes on where it was stopped, and nothing is bought twice.
+    TASKS are task files of Super-NaturalInstructions, a folder of them, or any file of records,
+    where a task is the records with the same instruction. The endpoint must tell log-probabilities
+    of a given text. The same command goes on where it was stopped, and nothing is bought twice.
     """
     import asyncio
 

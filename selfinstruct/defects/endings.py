@@ -73,7 +73,8 @@ _LONG = 40  # words from which a last sentence without its full stop is more tha
 def truncated(row: Checked) -> Finding | None:
     """An output that ends inside a sentence, inside a list item or inside a block of code.
 
-    A warning where the last word or sign calls for more, a note where only the full stop is missing.
+    A warning where the last word or sign calls for more, a note where the full stop alone is
+    missing.
     """
     text = row.output.rstrip(_INVISIBLE)
     if "```" in text and text.count("```") % 2 == 1:

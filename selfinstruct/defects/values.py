@@ -54,7 +54,7 @@ def literal(token: Token) -> Value:
 
 
 def combined(a: Value, sign: str, b: Value) -> Value:
-    """The value of `a sign b`. Raises NotUnderstoodError for a division by zero, or a huge power."""
+    """The value of `a sign b`. Raises NotUnderstoodError: a division by zero, or a huge power."""
     try:
         number, slack = _computed(a, sign, b)
     except ZeroDivisionError:

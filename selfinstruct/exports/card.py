@@ -86,7 +86,8 @@ def _front_matter(
 def _opening(runs: Sequence[RunView], tallies: Mapping[str, Tally]) -> str:
     named = set().union(*(tally.models for tally in tallies.values())) - {"none", "unknown"}
     if not named and not any(run.config.STAGES for run in runs):
-        return f"Instructions with outputs, put together with selfinstruct {__version__}. No model was asked."
+        said = f"Instructions with outputs, put together with selfinstruct {__version__}."
+        return f"{said} No model was asked."
     models = ", ".join(
         f"`{_plain(model)}`" for model in sorted(named or {run.config.asked for run in runs})
     )

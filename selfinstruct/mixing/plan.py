@@ -14,7 +14,7 @@ from selfinstruct.mixing.mixture import Component, Mixture
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The records of a component that may be drawn, and the tokens of all of them (0: not counted)."""
+    """The records of a component that may be drawn, and their tokens in all (0: not counted)."""
 
     records: int
     tokens: int = 0

@@ -29,9 +29,9 @@ _DATA = {TRAIN: ORIGINS, TEXT: TEXT_ORIGINS}
 def faults(folder: Path | str) -> Iterator[str]:
     """The faults of a mixed folder, a line each; none if all holds.
 
-    From the files alone: every file is the file that the manifest names; each row has an origin, and
-    no record stands twice in a pass; counts are the manifest's; each replayed row is a row of the
-    earlier stage, once. Then the mixture is made anew from its sources, whose fingerprints must
+    From the files alone: every file is the file that the manifest names; each row has an origin,
+    and no record stands twice in a pass; counts are the manifest's; each replayed row is a row of
+    the earlier stage, once. Then the mixture is made anew from its sources, whose fingerprints must
     hold, and must give the same bytes. Raises UserError for a folder that holds no mixture.
     """
     folder = Path(folder)

@@ -42,7 +42,7 @@ def text_beside_fence(line: str) -> str:
 def sections_by(reply: str, patterns: Sequence[Label], wording: Wording) -> list[Section]:
     """The sections by the first pattern that finds an output.
 
-    Among several such patterns, by the pattern that leaves the shortest text before the first label.
+    Among several such patterns, by the pattern with the shortest text before the first label.
     """
     every: list[list[Section]] = []
     for pattern in patterns:

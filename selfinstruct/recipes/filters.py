@@ -10,7 +10,8 @@ from selfinstruct.data.tasks import Instance
 
 # Paper, section 2.2 and appendix A: what a language model cannot see or do.
 PAPER_WORDS = (
-    "image", "images", "graph", "graphs", "picture", "pictures", "file", "files", "map", "maps", "draw", "plot", "go to",
+    "image", "images", "graph", "graphs", "picture", "pictures", "file", "files", "map", "maps",
+    "draw", "plot", "go to",
 )  # fmt: skip
 ALPACA_WORDS = (*PAPER_WORDS, "video", "audio", "music", "flowchart", "diagram")
 # A chat model knows that it writes text: only what needs another medium is left. "map", "file" or
@@ -117,15 +118,16 @@ def why_not_control(text: str) -> str | None:
 
 
 PAPER_FILTERS: tuple[InstructionFilter, ...] = (
-    why_not_empty, why_not_length, why_not_words(PAPER_WORDS), why_not_write_a_program, why_not_punctuation_first,
-    why_not_foreign_first,
+    why_not_empty, why_not_length, why_not_words(PAPER_WORDS), why_not_write_a_program,
+    why_not_punctuation_first, why_not_foreign_first,
 )  # fmt: skip
 ALPACA_FILTERS: tuple[InstructionFilter, ...] = (
-    why_not_empty, why_not_length, why_not_words(ALPACA_WORDS), why_not_write_a_program, why_not_punctuation_first,
-    why_not_foreign_first, why_not_control,
+    why_not_empty, why_not_length, why_not_words(ALPACA_WORDS), why_not_write_a_program,
+    why_not_punctuation_first, why_not_foreign_first, why_not_control,
 )  # fmt: skip
 CHAT_FILTERS: tuple[InstructionFilter, ...] = (
-    why_not_empty, why_not_control, why_not_length_any_script, why_not_words(CHAT_WORDS), why_not_symbol_first,
+    why_not_empty, why_not_control, why_not_length_any_script, why_not_words(CHAT_WORDS),
+    why_not_symbol_first,
 )  # fmt: skip
 LONG_CHAT_FILTERS = tuple(
     why_not_length_with_material if why_not is why_not_length_any_script else why_not

@@ -150,5 +150,6 @@ class Invert(Recipe):
 
     def described(self) -> Iterator[str]:
         rows = sum(len(task.dropped) for task in self.materials)
-        yield f"  source       {', '.join(self.config.sources)}, {len(self.materials):,} instructions"
+        sources, tasks = ", ".join(self.config.sources), len(self.materials)
+        yield f"  source       {sources}, {tasks:,} instructions"
         yield f"  not swapped  {rows:,} rows"

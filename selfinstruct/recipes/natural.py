@@ -1,7 +1,8 @@
-"""Natural: the instances of Natural Instructions and Super-NI tasks (Mishra et al.; Wang et al., 2022).
+"""Natural: instances of Natural Instructions and Super-NI (Mishra et al.; Wang et al., 2022).
 
-In: task files, v1 or Super-NI, of the old and the new schema. Out: an instruction for each task, its
-definition, and an example for each instance, with all outputs of the instance in the provenance.
+In: task files, v1 or Super-NI, of the old and the new schema. Out: an instruction for each task,
+its definition, and an example for each instance, with all outputs of the instance in the
+provenance.
 Asks: nothing. Costs: nothing. Differs from the published loaders: what a task has beside its
 instances is kept in the run, so that `natural export` gives the task back as it was; an instance
 that cannot be read has a line in rejected.jsonl, and a broken task ends nothing with --skip-bad.

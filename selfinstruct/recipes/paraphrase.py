@@ -1,4 +1,4 @@
-"""Paraphrase: other wordings of instructions that have outputs (Honovich et al., 2022, section 2.3).
+"""Paraphrase: other wordings of instructions with outputs (Honovich et al., 2022, section 2.3).
 
 In: examples of runs or of any dataset. Out: an example for every other wording of an instruction,
 with the output of the source. Asks: `paraphrase` once for each wording, and `answer` once for a row

@@ -44,10 +44,10 @@ class Source:
     """An input: its name, its size, how much of that was read, and its records."""
 
     def __init__(self, path: str, format: str | None = None, *, pieces: bool = False) -> None:
-        """path: "-" is standard input, a directory a run. format: a name in `READERS`, if not told by the file's name.
+        """path: "-" is standard input, a directory a run.
 
-        pieces: whether records have the bytes that a copy needs. Raises UserError if there is no
-        such file.
+        format: a name in `READERS`, where the file's name does not tell. pieces: whether records
+        have the bytes that a copy needs. Raises UserError if there is no such file.
         """
         if path != STDIO and not Path(path).exists():
             raise UserError(f"{path}: no such file; give a file, or - for standard input")

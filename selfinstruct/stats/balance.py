@@ -30,7 +30,8 @@ class Balance:
     """The components by which a question divides the examples, the largest first.
 
     by: source, topic, verb, label, language or length. of: examples, or instructions, that have a
-    component; of languages those of a sample whose language is clear. different: components there are; None: known in part.
+    component; of languages those of a sample whose language is clear. different: how many
+    components there are; None: known in part.
     effective: exp of the entropy of the shares, as many even components as spread the same.
     """
 

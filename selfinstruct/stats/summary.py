@@ -121,7 +121,8 @@ class Stats:
             words = f"{asked} words asked, {answered} answered, mean score {score}"
             yield f"  {name:<38}{survived:>18} survived, {words}"
         for gate, _, failed, mended, lost, why in gate_rows(self.gates):
-            yield f"  {f'stopped by {gate}':<38}{failed:>18}  {mended} mended, {lost} dropped: {why}"
+            ends = f"{mended} mended, {lost} dropped: {why}"
+            yield f"  {f'stopped by {gate}':<38}{failed:>18}  {ends}"
         for stage, replies, tokens, cost in cost_rows(self.verifying):
             yield f"  {f'replies to {stage}':<38}{replies:>18}  {tokens}, {cost}"
         yield from self._balance_lines()

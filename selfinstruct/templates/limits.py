@@ -31,7 +31,7 @@ class Refused(Exception):
 
 
 class Stopped(Exception):
-    """A row of which a template makes nothing. reason: a stable slug. line: of the template, or 0."""
+    """A row that a template makes nothing of. reason: a stable slug. line: of the template, or 0."""
 
     def __init__(self, reason: str, why: str, line: int = 0) -> None:
         super().__init__(why)
@@ -66,7 +66,7 @@ class Work:
             self.left -= 1
 
     def make_room(self, characters: int) -> None:
-        """Spend the steps for a text that is about to be made. Raises Stopped for a text that is too long."""
+        """Spend the steps for a text that is about to be made. Raises Stopped: it is too long."""
         if characters > LONGEST:
             raise Stopped("too_long", f"makes a text of more than {LONGEST:,} characters")
         self.spend(1 + max(characters, 0) // _STEP)

@@ -179,8 +179,8 @@ def chosen_for(
 ) -> list[Pattern]:
     """The templates for a dataset with these names.
 
-    Those that a user has named for the dataset, those that are written for its name, and those that are
-    written for any. Where there are none, and all are written for a single other dataset, these.
+    Those that a user has named for the dataset, those written for its name, and those written for
+    any. Where there are none, and all are written for a single other dataset, these.
     """
     names, found, others = set(map(_plainly, place)), list[Pattern](), list[Pattern]()
     for named, patterns in offered:

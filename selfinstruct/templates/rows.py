@@ -52,7 +52,7 @@ class Values:
         return self._named
 
     def check_labels(self, names: Collection[str]) -> None:
-        """Raises Stopped if a class label of these names is missing: -1 in splits without labels."""
+        """Raises Stopped if a class label of these names is missing, as -1 in some splits."""
         for feature in self._features:
             if feature.labels and feature.name in names and self._fields.get(feature.name) == -1:
                 raise Stopped("no_label", f"{feature.name!r} is -1: the row has no label")

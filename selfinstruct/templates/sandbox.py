@@ -33,7 +33,7 @@ class Missing(Undefined):
     is_data = True
 
     def check(self, *, is_strict: bool) -> None:
-        """Raises Stopped for a field that the row lacks; if strict, for a part of a field as well."""
+        """Raises Stopped for a field that the row lacks; if strict, for a field's part as well."""
         if self._undefined_obj is missing:
             raise Stopped("unknown_field", f"the row has no field {self._undefined_name!r}")
         if is_strict:

@@ -29,7 +29,7 @@ _SHOWN = 300  # characters of the reason
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """The result for a program: the reason of a failure, and its words; None for a program that passed."""
+    """The reason of a program's failure, and its words; None for a program that passed."""
 
     reason: str | None
     words: str = ""

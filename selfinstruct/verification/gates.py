@@ -169,7 +169,7 @@ class Gates:
         return Trial(example, tuple(passed), "", None, tuple(dropped))
 
     async def _mended(self, at: int, trial: Trial, ask: Ask) -> Sequence[Outcome]:
-        """The second attempt: the example with another output, or the reason to drop that output."""
+        """The second attempt: the example with another output, or the reason to drop the output."""
         example, failure = trial.example, trial.failure
         assert failure is not None
         assert failure.reason is not None

@@ -63,7 +63,7 @@ class Polling:
             pause = min(pause * 1.5, longest)
 
     async def _state(self, sent: SentBatch, begun: float) -> BatchState | None:
-        """None if the batch cannot be seen yet. begun: time of the first look. Raises ModelError."""
+        """None: the batch cannot be seen yet. begun: time of the first look. Raises ModelError."""
         is_late = time.monotonic() - begun > self.LATE
         try:
             state = await self._patiently(lambda: self._api.look(sent.id or ""))

@@ -31,7 +31,7 @@ class BrokenStream(Exception):
 
 
 class Endings:
-    """Whether [DONE] alone ends a reply: after a few such streams, if no finish reason ever came."""
+    """Whether [DONE] alone ends a reply: after a few such streams, if no reason ever came."""
 
     _MOST_CUT = 3
 

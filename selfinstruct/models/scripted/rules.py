@@ -62,21 +62,39 @@ def _sized(text: str, rule: str) -> str:
 
 _BENDS = (
     (r"[^.\n]*\d+ words[^.\n]*", _sized),
-    (r"[^.\n]*\d+ (?:markdown )?bullet points?", lambda text, rule: _listed("* Point {}", text, rule)),
+    (
+        r"[^.\n]*\d+ (?:markdown )?bullet points?",
+        lambda text, rule: _listed("* Point {}", text, rule),
+    ),
     (r"[^.\n]*\d+ (?:numbered )?items", lambda text, rule: _listed("{}. A point", text, rule)),
-    (r"[^.\n]*\d+ paragraphs[^\n]*\*\*\*", lambda text, rule: _listed("Text.", text, rule).replace("\n", "\n***\n")),
-    (r"(?:keywords|mention|make use|use the word|should appear|has to occur|order)\b[^.\n]*", _with_words),
+    (
+        r"[^.\n]*\d+ paragraphs[^\n]*\*\*\*",
+        lambda text, rule: _listed("Text.", text, rule).replace("\n", "\n***\n"),
+    ),
+    (
+        r"(?:keywords|mention|make use|use the word|should appear|has to occur|order)\b[^.\n]*",
+        _with_words,
+    ),
     (r"placeholder|gaps to fill", lambda text, rule: f"{text} [name] [place] [date]"),
     (r"asterisks?, \*|highlight|emphasise", lambda text, rule: f"{text} *a* *b* *c* *d*"),
     (r"<<", lambda text, rule: f"<<A title>>\n{text}"),
     (r"postscript[^\n]*?(P\.P\.S|P\.S\.)", lambda text, rule: f"{text}\n{rule[-5:].strip()} More."),
     (r"six asterisks|\*{6}", lambda text, rule: f"{text}\n******\nAnother answer."),
     (r"commas?\b", lambda text, rule: text.replace(",", "")),
-    (r"exclamation marks|question marks|semicolons|parentheses", lambda text, rule: re.sub(r"[!?;()]", "", text)),
-    (r"all capital letters\.|capital letters only|upper-case letters", lambda text, rule: text.upper()),
+    (
+        r"exclamation marks|question marks|semicolons|parentheses",
+        lambda text, rule: re.sub(r"[!?;()]", "", text),
+    ),
+    (
+        r"all capital letters\.|capital letters only|upper-case letters",
+        lambda text, rule: text.upper(),
+    ),
     (r"lowercase letters|any capital letter|lower case", lambda text, rule: text.lower()),
     (r"JSON", lambda text, rule: '{"answer": "' + re.sub(r"\W+", " ", text) + '"}'),
-    (r"(?:begin|start)[^\n]*? with (?:the exact phrase )?\"[^\"]+\"", lambda text, rule: f"{_QUOTED.findall(rule)[-1]} {text}"),
+    (
+        r"(?:begin|start)[^\n]*? with (?:the exact phrase )?\"[^\"]+\"",
+        lambda text, rule: f"{_QUOTED.findall(rule)[-1]} {text}",
+    ),
     (r"exact phrase \"[^\"]+\"", lambda text, rule: f"{text} {_QUOTED.findall(rule)[-1]}"),
     (r"double quotation marks|must be the mark", lambda text, rule: '"' + text.strip('"') + '"'),
 )  # fmt: skip

@@ -6,7 +6,8 @@ of its rows. Costs: two short requests a dataset, of any size; the published 800
 $11.5. Licence and source go along with every example.
 Differs from the published code: identifiers are known by their values; objects are opened, so that
 their members are fields; generation and classification are told apart by shares of all used rows,
-and labels stand in sorted order; of instructions that are alike for the same fields the first stays.
+and labels stand in sorted order; of instructions that are alike for the same fields, the first
+stays.
 
     dataset -> fields, two rows -> aware ---+-> filters -> rows, labels -> admit     datasets first,
                                    unaware -+   (tasks.py)  (organising.py)          then their rows

@@ -3,8 +3,8 @@
 In: instructions of runs or of any dataset. Out: an example for each instruction that survives a
 round; the source itself is none. Asks in each round: an operator, then `same` and `answer`.
 Costs: three requests a round at most, fewer where a child falls early.
-Differs from the published code: children are eliminated, as in the paper; an instruction whose child
-fell is the parent of the next round again; every choice has a generator of its own.
+Differs from the published code: children are eliminated, as in the paper; an instruction whose
+child fell is the parent of the next round again; every choice has a generator of its own.
 
     parent -> operator -> leaks, near-equal? -> same? -> answer -> apology, stop words? -> example
        ^                       | falls            |                     |                     |

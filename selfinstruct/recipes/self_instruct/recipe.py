@@ -145,8 +145,9 @@ class SelfInstruct(Recipe):
         )
 
     def _dealt(self, turn: int) -> Sequence[int] | None:
-        """The numbers of the seeds that a turn may show, so that a stretch of turns shows each once.
-        None: any of them.
+        """The numbers of the seeds that a turn may show; None: any of them.
+
+        A stretch of turns shows each seed once.
         """
         size, demos = len(self.pool.seeds), self.config.demos
         if not self._method.deals or size < 2 * demos:

@@ -30,8 +30,8 @@ class Defaults:
     recipe: str = "self-instruct"
 
 
-# `chat`: instruction-tuned models. `paper`: section 2.2 and table 4 of appendix A. `alpaca`: Alpaca's
-# variant. `small`: models of some hundred million weights, held to a form by grammars.
+# `chat`: instruction-tuned models. `paper`: section 2.2 and table 4 of appendix A. `alpaca`: the
+# variant of Alpaca. `small`: models of some hundred million weights, held to a form by grammars.
 PRESETS: dict[str, Defaults] = {
     "chat": Defaults(_CHAT_STAGES, {}),
     "paper": Defaults(
@@ -138,7 +138,7 @@ class SelfInstructConfig(ThemedConfig):
         return (self.model, *self.other_models)
 
     def model_of(self, turn: int) -> str:
-        """The model that proposes in a turn and fills its instructions, drawn if there are several."""
+        """The model of a turn: it proposes and fills. Drawn if there are several."""
         if not self.other_models:
             return self.model
         return generator(self.seed, "model", turn).choice(self.answering)

@@ -51,7 +51,7 @@ class Themes:
         return bool(self.topics or self.personas or self.to_write)
 
     def of(self, at: int) -> Theme:
-        """The theme of item number `at`. Every topic and persona comes once before any comes again."""
+        """The theme of item number `at`. Every topic and persona comes before any comes again."""
         topic = dealt(self.seed, "topic", self.topics, at)
         return Theme(topic, dealt(self.seed, "persona", self.personas, at))
 

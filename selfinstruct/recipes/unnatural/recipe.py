@@ -3,8 +3,8 @@
 In: tasks to show. Out: tasks with an input and constraints on the output, the output, and other
 wordings. Asks: `elicit` once a draw; `output` once a task, `paraphrase` once a wording.
 Costs: two requests a task, and one a wording for as many further examples.
-Differs from the paper: every draw has its own three of the packaged tasks, or of those of --from, in
-place of five fixed sets; the tasks are shown as earlier turns of a conversation.
+Differs from the paper: every draw has its own three of the packaged tasks, or of those of --from,
+in place of five fixed sets; the tasks are shown as earlier turns of a conversation.
 
     tasks -> three at random -> elicit -> parse -> filters -> admit       draws, in order
                                                                 |
