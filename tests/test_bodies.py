@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfinstruct.models import Decoding, Message, Request
-from selfinstruct.models.openai.bodies import body_of, content_of, encoded
+from selfinstruct.models.openai.bodies import Bodies, body_of, content_of, encoded
 
 TEXTS = st.text(
     st.one_of(
@@ -39,7 +40,7 @@ REQUESTS = st.builds(
     messages=MESSAGES,
     decoding=DECODINGS,
     seed=st.integers(0, 2**31 - 1),
-    response_format=st.sampled_from(["text", "json_object", "json_schema"]),
+    response_format=st.sampled_from(["text", "text", "json_object", "json_schema"]),
     grammar=st.none() | TEXTS,
     extra=st.lists(st.tuples(st.sampled_from(["top_k", "é"]), TEXTS), max_size=2).map(tuple),
     schema=st.none() | st.just({"list": {"type": "array"}}),
@@ -67,6 +68,21 @@ def test_a_body_is_sent_as_its_encoding_at_once(
     whole = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     assert content_of(request, left_out) == encoded(body) == whole
     assert content_of(request, left_out) == whole  # from the parts that the messages have kept
+
+
+@settings(max_examples=150, deadline=None)
+@given(asked=st.lists(REQUESTS, min_size=1, max_size=3), forms=st.lists(FORMS, min_size=1))
+def test_the_parts_that_are_kept_for_a_stage_change_no_body(
+    asked: list[Request], forms: list[dict[str, str | None]]
+) -> None:
+    bodies = Bodies()
+    for request in asked:
+        for form in (*forms, *forms):
+            for seed in (request.seed, 0, 7):
+                sent = replace(request, seed=seed)
+                assert bodies.content_of(sent, form) == content_of(sent, form)
+                other = replace(sent, messages=(*sent.messages, Message("user", '"seed":null')))
+                assert bodies.content_of(other, form) == content_of(other, form)
 
 
 @settings(max_examples=150, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from selfinstruct.models import Completion, Decoding, Message, Request, Usage
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.runs.completions import Completions
 from selfinstruct.runs.directory import DERIVED
+from selfinstruct.text import to_json
 
 MODELS = ("main", "other", "third")
 REPLIES = st.tuples(
@@ -127,3 +129,46 @@ def test_a_byte_that_changed_behind_a_checkpoint_is_found(
     path.write_bytes(bytes(content))
     ran = invoke("generate", "--out", str(path.parent), "--n", "60")
     assert "completions.jsonl: was changed or cut" in ran.error
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    *(st.text(max_size=20) for _ in range(4)),
+    st.builds(Usage, *(st.integers(0, 3) for _ in range(8))),
+    st.none() | st.text(min_size=1, max_size=9),
+    st.floats(0, 1e6),
+    st.sampled_from(MODELS),
+)
+def test_a_line_is_the_json_of_its_record(
+    tmp_path_factory: pytest.TempPathFactory,
+    place: str,
+    text: str,
+    reasoning: str,
+    reason: str,
+    usage: Usage,
+    error: str | None,
+    seconds: float,
+    model: str,
+) -> None:
+    path = tmp_path_factory.mktemp("record") / "completions.jsonl"
+    asked = replace(request(1, model), place=place)
+    record = Completions(path, Meter(model="main"))
+    record.put(asked.key, asked, Completion(text, reason, usage, error, reasoning), seconds)
+    record.close()
+    [line] = path.read_text("utf-8").splitlines()
+    counts = {name: count for name, count in asdict(usage).items() if count}
+    parts = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
+    whole = {
+        "key": asked.key,
+        "stage": asked.stage,
+        "place": place,
+        **({"model": model} if model != "main" else {}),
+        "text": text,
+        **({"reasoning": reasoning} if reasoning else {}),
+        "finish_reason": reason,
+        "usage": {**parts, **counts},
+        **({} if error is None else {"error": error}),
+        "seconds": round(seconds, 3),
+        "at": json.loads(line)["at"],
+    }
+    assert line == to_json(whole)

@@ -19,7 +19,7 @@ _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", 
 _READABLE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: a stage's decoding is encoded once for all requests
 class Decoding:
     """How a stage samples (the OpenAI API's names and units). None leaves a value to the server."""
 
@@ -29,6 +29,13 @@ class Decoding:
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     stop: tuple[str, ...] = ()
+
+    @cached_property
+    def canonical(self) -> str:
+        """The JSON of all values in a request's key, without brackets."""
+        values = (self.temperature, self.top_p, self.max_tokens)
+        penalties = (self.presence_penalty, self.frequency_penalty)
+        return _ENCODER.encode((*values, *penalties, self.stop))[1:-1]
 
 
 @dataclass(frozen=True)  # no slots: a template's messages are encoded once for all requests
@@ -90,17 +97,13 @@ class Request:
     @cached_property
     def key(self) -> str:
         """32 hex digits, equal for equal requests on every machine and every version of Python."""
-        decoding = self.decoding
-        head = _ENCODER.encode((self.stage, self.place, self.model, self.api))
+        encode = _ENCODER.encode  # a text alone takes a fifth of the time of a list
+        head = f"{encode(self.stage)},{encode(self.place)},{encode(self.model)},{encode(self.api)}"
         messages = ",".join([message.canonical for message in self.messages])
-        tail = _ENCODER.encode(
-            (
-                *(decoding.temperature, decoding.top_p, decoding.max_tokens),
-                *(decoding.presence_penalty, decoding.frequency_penalty, decoding.stop),
-                *(self.seed, self.response_format, self.grammar, self.extra),
-            )
-        )
-        canonical = f"{head[:-1]},[{messages}],{tail[1:]}"  # a single JSON list
+        grammar = "null" if self.grammar is None else encode(self.grammar)
+        extra = encode(self.extra) if self.extra else "[]"
+        tail = f"{self.seed},{encode(self.response_format)},{grammar},{extra}"
+        canonical = f"[{head},[{messages}],{self.decoding.canonical},{tail}]"  # one JSON list
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()[:32]
 
     @property

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from itertools import count
 from typing import TypeAlias
 
-from selfinstruct.compat import timeout
 from selfinstruct.errors import ModelError, Transient
 from selfinstruct.models import PROBE, Completion, Model, Request
 from selfinstruct.models.evidence import MINUTE
+from selfinstruct.models.limits.deadlines import Deadlines
 from selfinstruct.text import duration
 
 Rank: TypeAlias = tuple[int, int]
@@ -200,7 +200,7 @@ class Bounded:
     CUTS = 3  # that speak against a request: seven times LEAST, if not more
 
     def __init__(self, inner: Model) -> None:
-        self._inner = inner
+        self._inner, self._deadlines = inner, Deadlines()
         # By stage.
         self._usual: defaultdict[str, _Usual] = defaultdict(lambda: _Usual(self.SAMPLES))
         self._cut: Counter[str] = Counter()
@@ -229,7 +229,7 @@ class Bounded:
 
     async def _in_time(self, request: Request, limit: float) -> Completion:
         try:
-            async with timeout(limit):
+            with self._deadlines.within(limit):
                 return await self._inner.complete(request)
         except asyncio.TimeoutError:
             self._cut[request.key] += 1

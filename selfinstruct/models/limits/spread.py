@@ -47,6 +47,8 @@ class Spread:
     def delay(self, request: Request) -> float:
         """Seconds until an endpoint may get this request; infinite: until a call has ended."""
         now = self._clock()
+        if len(self._endpoints) == 1:
+            return self._delay(self._endpoints[0], request, now)
         return min(self._delay(endpoint, request, now) for endpoint in self._for(request))
 
     def reason(self) -> str:
@@ -63,15 +65,8 @@ class Spread:
         return all(endpoint.has_refused for endpoint in self._endpoints)
 
     async def complete(self, request: Request) -> Completion:
-        now = self._clock()
-        endpoint = min(
-            self._for(request),
-            key=lambda endpoint: (
-                self._delay(endpoint, request, now),
-                not endpoint.is_out,
-                endpoint.limits.load,
-            ),
-        )
+        now, only = self._clock(), len(self._endpoints) == 1
+        endpoint = self._endpoints[0] if only else self._least_busy(request, now)
         endpoint.is_tried = endpoint.is_out
         try:
             completion = await endpoint.model.complete(request)
@@ -108,6 +103,16 @@ class Spread:
         if not request.server:
             return self._endpoints
         return [each for each in self._endpoints if each.limits.name == request.server]
+
+    def _least_busy(self, request: Request, now: float) -> _Endpoint:
+        return min(
+            self._for(request),
+            key=lambda endpoint: (
+                self._delay(endpoint, request, now),
+                not endpoint.is_out,
+                endpoint.limits.load,
+            ),
+        )
 
     def _delay(self, endpoint: _Endpoint, request: Request, now: float) -> float:
         all_out = endpoint.is_out and all(other.is_out for other in self._endpoints)

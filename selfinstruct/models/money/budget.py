@@ -102,7 +102,7 @@ class Budget:
         return most
 
     async def reserve_in_batch(self, request: Request, *, is_discounted: bool = True) -> Usage:
-        """As `reserve`, for a batch, which is written down as a whole. is_discounted: at its price."""
+        """As `reserve`, for a batch, which is written down whole. is_discounted: at its price."""
         live = worst(request, self._excess)
         most = live.in_batch() if is_discounted else live
         await self._take_room(most, self.meter.other(request.model))
@@ -111,7 +111,8 @@ class Budget:
     def adopt(self, most: Usage, model: str = "") -> None:
         """Reserve for a call that an earlier process sent and counted, and that has not ended."""
         self._under_way += 1
-        self._reserved = self._reserved.plus(most, self.meter.other(model))
+        if self._is_capped:
+            self._reserved = self._reserved.plus(most, self.meter.other(model))
 
     def withdraw(self, most: Usage, model: str = "") -> None:
         """Release what was reserved for a call that was never sent."""
@@ -187,7 +188,8 @@ class Budget:
         if self._refusal is not None:
             raise self._refusal
         self._under_way += 1
-        self._reserved = self._reserved.plus(most, other)
+        if self._is_capped:  # nobody asks otherwise
+            self._reserved = self._reserved.plus(most, other)
         self.meter.calls += 1
 
     def _in_the_way(self, most: Usage, other: str) -> str | None:
@@ -219,7 +221,8 @@ class Budget:
 
     def _release(self, most: Usage, model: str) -> None:
         self._under_way -= 1
-        self._reserved = self._reserved.minus(most, self.meter.other(model))
+        if self._is_capped:
+            self._reserved = self._reserved.minus(most, self.meter.other(model))
         self._wake()
 
     def _wake(self) -> None:

@@ -19,10 +19,13 @@ def worst(request: Request, factor: float = 1.0) -> Usage:
     A prompt has no more tokens than bytes, whatever the byte-level tokenizer. A reply has no more
     than its limit.
     """
-    extra = dict(request.extra)
     sizes = [message.size for message in request.messages]
-    size = _PER_CALL + sum(sizes) + len(sizes) * _PER_MESSAGE
-    size += len(request.grammar or "") + sum(len(str(value)) for value in extra.values())
+    size = _PER_CALL + sum(sizes) + len(sizes) * _PER_MESSAGE + len(request.grammar or "")
+    most = request.decoding.max_tokens
+    if not request.extra and factor == 1.0:  # the usual case
+        return Usage(size, _REPLY_WITHOUT_LIMIT if most is None else most)
+    extra = dict(request.extra)
+    size += sum(len(str(value)) for value in extra.values())
     reply = max(_limits(request, extra), default=_REPLY_WITHOUT_LIMIT)
     choices = max(
         (extra[name] for name in ("n", "best_of") if isinstance(extra.get(name), int)), default=1

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from selfinstruct.models import Request
+from selfinstruct.models import Decoding, Request
 from selfinstruct.models.openai.fields import bounds_of, for_stage, within
 
 _INSTANCE = {
@@ -32,10 +32,49 @@ def content_of(request: Request, left_out: Mapping[str, str | None]) -> bytes:
     """The same as encoded(body_of(...)), from the text that each message keeps of itself."""
     if request.api != "chat" or "system" in for_stage(left_out, request.stage):
         return encoded(body_of(request, left_out))
+    rest = _ENCODER.encode(_rest_of(request, left_out))
+    return _chat(request, f"{',' if len(rest) > 2 else ''}{rest[1:]}")
+
+
+def _chat(request: Request, rest: str) -> bytes:
+    """The body of a chat. rest: the JSON behind the messages."""
     messages = ",".join([message.as_json for message in request.messages])
     head = f'{{"model":{_ENCODER.encode(request.model)},"messages":[{messages}]'
-    rest = _ENCODER.encode(_rest_of(request, left_out))
-    return f"{head}{',' if len(rest) > 2 else ''}{rest[1:]}".encode("utf-8", "replace")
+    return f"{head}{rest}".encode("utf-8", "replace")
+
+
+class Bodies:
+    """The bodies of requests, as `content_of` makes them.
+
+    Most requests of a stage differ in their messages and their seed alone. The JSON of the other
+    fields is kept, for the decoding and the form that it was made of.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Decoding, object, str, str]] = {}  # by stage
+
+    def content_of(self, request: Request, left_out: Mapping[str, str | None]) -> bytes:
+        is_plain = request.api == "chat" and request.response_format == "text"
+        if not is_plain or request.extra or request.grammar is not None:
+            return content_of(request, left_out)
+        kept = self._kept.get(request.stage)
+        if kept is None or kept[0] is not request.decoding or kept[1] is not left_out:
+            if "system" in for_stage(left_out, request.stage):
+                return content_of(request, left_out)
+            kept = (request.decoding, left_out, *_around_seed(_rest_of(request, left_out)))
+            self._kept[request.stage] = kept
+        _, _, before, after = kept
+        return _chat(request, f"{before}{request.seed}{after}" if after else before)
+
+
+def _around_seed(rest: dict[str, Any]) -> tuple[str, str]:
+    """The JSON before and after the seed; all of it and nothing where no seed is sent."""
+    if "seed" not in rest:
+        text = _ENCODER.encode(rest)
+        return f"{',' if len(rest) else ''}{text[1:]}", ""
+    text = _ENCODER.encode({**rest, "seed": None})
+    before, found, after = text.partition('"seed":null')
+    return f",{before[1:]}{found[:-4]}", after
 
 
 def body_of(request: Request, left_out: Mapping[str, str | None]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from selfinstruct.errors import ModelError, RequestFailed, Transient
 from selfinstruct.models import Allowance, Completion, Request
-from selfinstruct.models.openai.bodies import content_of, encoded
+from selfinstruct.models.openai.bodies import Bodies, encoded
 from selfinstruct.models.openai.errors import AmbiguousFailure, unexpected
 from selfinstruct.models.openai.headers import allowance
 from selfinstruct.models.openai.likelihoods import (
@@ -62,7 +62,7 @@ class Calls:
     """The calls of an endpoint, as a Model. told: hears the limits in a reply's headers."""
 
     def __init__(self, session: Session, told: Callable[[Allowance], None]) -> None:
-        self._session, self._told = session, told
+        self._session, self._told, self._bodies = session, told, Bodies()
 
     async def complete(self, request: Request) -> Completion:
         """Send the request in its form. Raises FormRefused, FormFailed, Transient or ModelError."""
@@ -83,7 +83,7 @@ class Calls:
         if is_scoring(request):
             body = encoded(await self._scoring_body(request, left_out[LIKELIHOOD] or ""))
         else:
-            body = content_of(request, left_out)
+            body = self._bodies.content_of(request, left_out)
         reply = await self._session.post(request.api, body)
         limits = allowance(reply.headers, time.time())
         if limits is not None:

@@ -18,7 +18,7 @@ import aiohttp
 import httpx2
 import openai
 
-from selfinstruct.compat import timeout
+from selfinstruct.models.limits.deadlines import Deadlines
 from selfinstruct.models.openai.lines import Line, is_straight
 from selfinstruct.models.openai.received import Reply, by_name, read_post, read_reply, read_whole
 from selfinstruct.models.openai.stream import Endings
@@ -59,7 +59,7 @@ class HttpClient(openai.DefaultAioHttpClient):
     def __init__(self, *, seconds: float, dropped: Iterable[str] = ()) -> None:
         super().__init__(timeout=seconds)
         self._seconds, self._dropped = seconds, tuple(dropped)
-        self._endings = Endings()
+        self._endings, self._deadlines = Endings(), Deadlines()
         self._is_sent_on = False  # by the server, to another address
         self._lines: dict[str, Line] = {}  # by address
 
@@ -166,7 +166,7 @@ class HttpClient(openai.DefaultAioHttpClient):
     async def _in_time(self, call: Coroutine[Any, Any, Result], asked: float = 0.0) -> Result:
         """The result of a call within the time, or within the time that the call asks for."""
         try:
-            async with timeout(max(self._seconds, asked)):
+            with self._deadlines.within(max(self._seconds, asked)):
                 return await call
         except (TimeoutError, asyncio.TimeoutError):
             raise httpx2.ReadTimeout("no whole reply in time") from None

@@ -7,7 +7,6 @@ would make the cost look like nothing, and no cap would hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from selfinstruct.models import Request, Usage
@@ -85,7 +84,7 @@ def _squeezed(text: str) -> str:
 
 def _count(said: Any, name: str) -> int | None:
     """A valid number of tokens, or None."""
-    count = said.get(name) if isinstance(said, Mapping) else None
+    count = said.get(name) if isinstance(said, dict) else None
     if isinstance(count, float) and count.is_integer():
         count = int(count)
     if not isinstance(count, int) or isinstance(count, bool):
