@@ -19,6 +19,21 @@ SelfInstructError
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
+_HOME = Path(__file__).resolve().parents[1]
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs an optional part of this package, for a message.
+
+    The package is on no index: the command names the checkout that it runs from, if it does.
+    """
+    if (_HOME / "pyproject.toml").is_file():
+        return f"pip install -e {shlex.quote(f'{_HOME}[{extra}]')}"
+    return f"pip install '.[{extra}]' in a checkout of selfinstruct"
+
 
 class SelfInstructError(Exception):
     """The root of all errors that this package raises on purpose."""

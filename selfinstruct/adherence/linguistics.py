@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.errors import UserError
+from selfinstruct.errors import UserError, how_to_install
 
 
 def sentences(text: str) -> list[str]:
@@ -61,5 +61,5 @@ def _library(module: str) -> Any:
     except ImportError:
         raise UserError(
             f"counting sentences and telling languages needs {module.partition('.')[0]}: "
-            "pip install 'selfinstruct[adherence]'"
+            f"{how_to_install('adherence')}"
         ) from None

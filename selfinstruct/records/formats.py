@@ -11,7 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, cast
 
-from selfinstruct.errors import UserError
+from selfinstruct.errors import UserError, how_to_install
 
 STDIO = "-"
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
@@ -74,5 +74,5 @@ def _extra(module: str, suffix: str, extra: str = "dedupe") -> Any:
         return import_module(module)
     except ImportError:
         raise UserError(
-            f"reading and writing {suffix} needs {module}: pip install 'selfinstruct[{extra}]'"
+            f"reading and writing {suffix} needs {module}: {how_to_install(extra)}"
         ) from None

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.errors import UserError
+from selfinstruct.errors import UserError, how_to_install
 
 
 def fetched(repository: str, file: str) -> Path:
@@ -42,7 +42,7 @@ def pushed(folder: Path, name: str) -> str:
     """
     secret = token()
     where = f"--push-to-hub {name}"
-    hub = _library(where, "pip install 'selfinstruct[export]'")
+    hub = _library(where, how_to_install("export"))
     try:
         api = hub.HfApi(token=secret)
         repository = api.create_repo(name, repo_type="dataset", private=True, exist_ok=True).repo_id

@@ -17,7 +17,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from selfinstruct.errors import UserError
+from selfinstruct.errors import UserError, how_to_install
 from selfinstruct.report import sections
 from selfinstruct.report.elements import figure
 from selfinstruct.report.figures import Figure, figures
@@ -50,8 +50,7 @@ def write_report(
     """
     if importlib.util.find_spec("plotly") is None:
         raise UserError(
-            "report: its figures need Plotly, which is not installed; "
-            "pip install 'selfinstruct[report]'"
+            f"report: its figures need Plotly, which is not installed; {how_to_install('report')}"
         )
     if not out.parent.is_dir():  # said before the work, not after it
         raise UserError(

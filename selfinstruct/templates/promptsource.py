@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from selfinstruct.errors import UserError
+from selfinstruct.errors import UserError, how_to_install
 from selfinstruct.templates.pattern import PROMPTSOURCE, NoTemplates, Pattern
 
 _TAGS = ("tag:yaml.org,2002:", "!Template")
@@ -103,5 +103,5 @@ def _yaml(where: str) -> Any:
         return import_module("yaml")
     except ImportError:
         raise UserError(
-            f"{where}: templates need two packages: pip install 'selfinstruct[templates]'"
+            f"{where}: templates need two packages: {how_to_install('templates')}"
         ) from None

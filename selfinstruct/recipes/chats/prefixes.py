@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from selfinstruct.data.examples import Turn
-from selfinstruct.errors import UserError
+from selfinstruct.errors import UserError, how_to_install
 from selfinstruct.recipes import Materials
 from selfinstruct.text import to_json
 
@@ -141,7 +141,7 @@ def _compiled(template: str) -> Any:
         from jinja2.sandbox import ImmutableSandboxedEnvironment
     except ImportError:
         raise UserError(
-            "--chat-template: needs jinja2 (pip install 'selfinstruct[templates]'), "
+            f"--chat-template: needs jinja2 ({how_to_install('templates')}), "
             "or give the beginning of the user's turn as --prefix TEXT"
         ) from None
 

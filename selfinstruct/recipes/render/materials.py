@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.errors import UserError
+from selfinstruct.errors import UserError, how_to_install
 from selfinstruct.recipes import Materials
 from selfinstruct.recipes.render.settings import RenderConfig
 from selfinstruct.records.datasets import Dataset, Feature, open_dataset
@@ -112,7 +112,7 @@ def parts_of(sources: Sequence[Source]) -> Iterator[Part]:
 def read_materials(config: RenderConfig, kept: Path | None, named: Collection[str]) -> Materials:
     """Opens the datasets and reads the templates. Raises UserError."""
     if find_spec("jinja2") is None:
-        raise UserError("render: needs packages: pip install 'selfinstruct[templates]'")
+        raise UserError(f"render: needs packages: {how_to_install('templates')}")
     if not config.datasets:
         raise UserError("render: no dataset; name folders, files or names on the Hub")
     if not config.templates:

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.errors import UserError
+from selfinstruct.errors import UserError, how_to_install
 from selfinstruct.records.datasets.features import Feature, of_card
 
 CARD = "README.md"
@@ -137,7 +137,7 @@ def _yaml(where: str) -> Any:
         return import_module("yaml")
     except ImportError:
         raise UserError(
-            f"{where}: reading a dataset's card needs PyYAML: pip install 'selfinstruct[datasets]'"
+            f"{where}: reading a dataset's card needs PyYAML: {how_to_install('datasets')}"
         ) from None
 
 

@@ -9,14 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.errors import UserError
+from selfinstruct.errors import UserError, how_to_install
 from selfinstruct.records.datasets.card import Card, read_card
 from selfinstruct.records.datasets.dataset import Dataset, Raw
 from selfinstruct.records.datasets.features import of_library
 from selfinstruct.records.datasets.files import digest_of
 from selfinstruct.records.hub import network_errors
 
-_EXTRA = "pip install 'selfinstruct[datasets]'"
 _STATES = ("dataset_dict.json", "state.json")
 
 
@@ -163,7 +162,9 @@ def _library(place: str) -> Any:
     try:
         return import_module("datasets")
     except ImportError:
-        raise UserError(f"{place}: opening this needs the library datasets: {_EXTRA}") from None
+        raise UserError(
+            f"{place}: opening this needs the library datasets: {how_to_install('datasets')}"
+        ) from None
 
 
 def _line(error: Exception) -> str:
