@@ -18,10 +18,12 @@ from selfinstruct.models import Completion, Decoding, Message, Request, Usage
 from selfinstruct.models.money.meter import Meter
 from selfinstruct.runs.completions import Completions
 from selfinstruct.runs.directory import DERIVED
+from selfinstruct.runs.status import read_status
 from selfinstruct.text import to_json
 
+REPLIES = "completions.jsonl"
 MODELS = ("main", "other", "third")
-REPLIES = st.tuples(
+ANSWERS = st.tuples(
     st.integers(0, 5),  # the request
     st.sampled_from(MODELS),
     st.sampled_from(["no", 'a "text": of "error": "x"\n', '{"key": "']),
@@ -54,7 +56,7 @@ def state(record: Completions, meter: Meter) -> Any:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(REPLIES, max_size=8), min_size=1, max_size=4), st.data())
+@given(st.lists(st.lists(ANSWERS, max_size=8), min_size=1, max_size=4), st.data())
 def test_a_noted_file_opens_as_one_that_is_read_as_a_whole(
     tmp_path_factory: pytest.TempPathFactory, sittings: list[list[Any]], data: st.DataObject
 ) -> None:
@@ -172,3 +174,22 @@ def test_a_line_is_the_json_of_its_record(
         "at": json.loads(line)["at"],
     }
     assert line == to_json(whole)
+
+
+def test_status_adds_the_lines_since_the_checkpoint_and_counts_a_file_anew_that_was_cut(
+    run: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    counts = [len((run / name).read_bytes().splitlines()) for name in (DERIVED[1], REPLIES)]
+    assert counts[0] == 40
+    for name in (DERIVED[1], REPLIES):
+        with (copy / name).open("ab") as file:
+            file.write(b"{}\n{}\n")
+    now = read_status(copy)
+    assert [now.examples, now.replies] == [counts[0] + 2, counts[1] + 2]
+    for name in (DERIVED[1], REPLIES):
+        lines = (copy / name).read_bytes().splitlines(keepends=True)
+        (copy / name).write_bytes(b"".join(lines[:7]))
+    now = read_status(copy)
+    assert [now.examples, now.replies] == [7, 7]

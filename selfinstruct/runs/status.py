@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -139,8 +139,8 @@ def read_status(directory: Path) -> Status:
     config = recorded_config(directory) if directory.is_dir() else None
     if config is None:
         raise UserError(f"{directory}: no run here (no run.json); name the directory of a run")
-    owner, examples = holder(directory / "lock"), _count_lines(directory / "examples.jsonl")
     record = checkpointed(directory) or {}
+    owner, (examples, replies) = holder(directory / "lock"), _counts(directory, record)
     wanted = config.n or record.get("expected")
     no_more = bool((record.get("end") or {}).get("items_ended"))
     is_done = no_more or examples >= config.stop_after
@@ -153,7 +153,7 @@ def read_status(directory: Path) -> Status:
         items=config.items,
         examples=examples,
         wanted=wanted,
-        replies=_count_lines(directory / "completions.jsonl"),
+        replies=replies,
         open_batches=_open_batches(directory, config),
         as_of=record.get("at"),
         **_spent(config, Meter.from_record(record.get("meter", {}))),
@@ -210,9 +210,27 @@ def _speed(wanted: int | None, record: dict[str, Any], *, is_running: bool) -> d
     return speed
 
 
-def _count_lines(path: Path) -> int:
+def _counts(directory: Path, record: Mapping[str, Any]) -> tuple[int, int]:
+    """The examples and replies on record: those that checkpoint.json counts, and the lines since."""
+    last, noted = record and (record["end"] or record["mark"]), record.get("completions", {})
+    examples, replies = (0, 0), (0, 0)  # bytes and their lines
+    if last:
+        examples = (last["sizes"]["examples.jsonl"], last["funnel"]["examples"])
+    if "replies" in noted:
+        replies = (noted["size"], noted["replies"]["requests"])
+    return (
+        _count_lines(directory / "examples.jsonl", *examples),
+        _count_lines(directory / "completions.jsonl", *replies),
+    )
+
+
+def _count_lines(path: Path, size: int, lines: int) -> int:
+    """The lines of a file, of which the first `size` bytes hold `lines`, unless it was cut."""
     try:
         with path.open("rb") as file:
-            return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+            found = lines if path.stat().st_size >= size else 0
+            file.seek(size if found else 0)
+            chunks = iter(lambda: file.read(1 << 20), b"")
+            return found + sum(chunk.count(b"\n") for chunk in chunks)
     except FileNotFoundError:
         return 0
