@@ -5,6 +5,7 @@ Paper: section 2.2, "Filtering". docs/novelty.md explains the method.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,10 @@ from selfinstruct.similarity.tokenizers import TOKENIZERS
 _LOWEST = 0.25  # below, nearly all items are above the threshold, and a full scan is as fast
 _FIRST_TRIES = (0.5, _LOWEST)  # where an item is above such a threshold, no full scan is needed
 _SINGLY = 4  # so many pairs or fewer are compared one by one
+_FIRST = 16  # items that are compared before the others, those whose F may be highest
+
+Places = NDArray[np.int64]
+_NOWHERE: Places = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +95,23 @@ class RougeIndex:
             tries = (self.nearest(text, above=higher) for higher in _FIRST_TRIES)
             return next(filter(None, tries), None) or self._scan_for_nearest(text, above)
         positions, highest = self._likely(text, above)
-        best, best_score, at, group = -1, above, 0, _SINGLY
-        while at < len(positions) and (highest is None or highest[at] >= best_score):
-            chosen = positions[at : at + group]
-            for position, score in zip(chosen, self._compared(chosen), strict=True):
-                if score > best_score or (score == best_score and position < best):
-                    best, best_score = position, score
-            at, group = at + group, 2 * group
-        return Match(best, self._texts[best], best_score) if best >= 0 else None
+        if highest is None or len(positions) <= _FIRST:
+            return self._best(positions, above)
+        first = np.argpartition(highest, -_FIRST)[-_FIRST:]
+        best = self._best(positions[first], above)
+        as_good = highest >= (best.score if best else above)
+        as_good[first] = False
+        found = [best, self._best(positions[as_good], above)]
+        return max(
+            filter(None, found), key=lambda match: (match.score, -match.position), default=None
+        )
 
     def matches(self, text: str, *, above: float) -> list[tuple[int, float]]:
         """The position and F of every item whose F is above the threshold, in order."""
         if above < _LOWEST:  # then nearly all items are compared anyway
             return [pair for pair in enumerate(self._scores(text).tolist()) if pair[1] > above]
-        positions = sorted(self._likely(text, above)[0])
-        pairs = zip(positions, self._compared(positions), strict=True)
-        return [pair for pair in pairs if pair[1] > above]
+        positions = np.sort(self._likely(text, above)[0])
+        return [pair for pair in self._compared(positions) if pair[1] > above]
 
     def score(self, position: int, text: str) -> float:
         """The F of one item."""
@@ -128,10 +134,10 @@ class RougeIndex:
         # numpy's pairwise sum: another order of additions changes the last bits of recorded means
         return float(np.mean(self._scores(text))) if self._texts else 0.0
 
-    def _likely(self, text: str, above: float) -> tuple[list[int], list[float] | None]:
+    def _likely(self, text: str, above: float) -> tuple[Places, NDArray[np.float64] | None]:
         """The positions of all items that may be above the threshold.
 
-        With the highest F that each may have, if that is known, and then in this order.
+        With the highest F that each may have, if that is known.
         """
         if above not in self._bounds:
             if len(self._bounds) >= 16:
@@ -139,7 +145,7 @@ class RougeIndex:
             self._bounds[above] = Bounds(above)
         ids = self._known(text)
         if (demands := self._bounds[above].demands(len(ids))) is None:
-            return [], None
+            return _NOWHERE, None
         if above < self.low and self._overlaps.shortest:
             self._overlaps = Overlaps.of(self._codes)
         short: list[int] = []
@@ -147,24 +153,28 @@ class RougeIndex:
         if demands.shortest < shortest and self._overlaps.size < len(self._texts):
             short = self._prefixes.likely(self._codes, ids, demands, self._bounds[above])
         if not self._overlaps.size or demands.longest < shortest:
-            return short, None
+            return np.array(short, np.int64), None
         long, highest = self._overlaps.likely(ids, demands, above)
-        if short:
-            return [*short, *long.tolist()], None
-        if len(long) > _SINGLY:
-            order = np.argsort(-highest)
-            long, highest = long[order], highest[order]
-        return long.tolist(), highest.tolist()
+        return (np.append(long, short), None) if short else (long, highest)
 
-    def _compared(self, positions: list[int]) -> list[float]:
-        """The F of some items with the last text."""
+    def _best(self, positions: Places, above: float) -> Match | None:
+        """The most similar of these items to the last text, if its F is above the threshold."""
+        best, best_score = -1, above
+        for position, score in self._compared(positions):
+            if score > best_score or (score == best_score and position < best):
+                best, best_score = position, score
+        return Match(best, self._texts[best], best_score) if best >= 0 else None
+
+    def _compared(self, positions: Places) -> Iterable[tuple[int, float]]:
+        """The positions and the F of some items with the last text."""
         self.verified += len(positions)
-        ours, items = code(self._last[2]), [self._codes[position] for position in positions]
+        places = positions.tolist()
+        ours, items = code(self._last[2]), [self._codes[place] for place in places]
         if len(items) > _SINGLY:
             lcs = cdist([ours], items, scorer=LCSseq.similarity, dtype=np.int64)[0]
-            scores: list[float] = f_measures(lcs, lengths(items), len(ours)).tolist()
-            return scores
-        return [f_measure(LCSseq.similarity(item, ours), len(item), len(ours)) for item in items]
+            return zip(places, f_measures(lcs, lengths(items), len(ours)).tolist(), strict=True)
+        scores = [f_measure(LCSseq.similarity(item, ours), len(item), len(ours)) for item in items]
+        return zip(places, scores, strict=True)
 
     def _known(self, text: str) -> list[int]:
         """The ids of a text's tokens."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfinstruct.similarity.bounds import Demands, f_measures, length_class
+from selfinstruct.similarity.bounds import Demands, length_class
 from selfinstruct.similarity.codes import Code
 
 _ROOM = 1024  # records that a new index has room for
@@ -70,20 +70,19 @@ class Overlaps:
 
     def add(self, position: int, ids: Sequence[int]) -> None:
         """Add a text by its position in the pool and its token ids."""
-        record, lists, rows = self.size, self._lists, []
+        record, lists = self.size, self._lists
         if record == len(self._classes):
             self._grow()
-        for key in occurrences(ids):
-            if (row := self._rows.get(key)) is not None:
-                rows.append(row)
-            elif (records := lists.get(key)) is None:
+        keys = occurrences(ids)
+        if rows := [row for row in map(self._rows.get, keys) if row is not None]:
+            self._bits[rows, record >> 6] |= np.uint64(1 << (record & 63))
+        for key in [key for key in keys if key not in self._rows]:
+            if (records := lists.get(key)) is None:
                 lists[key] = array("q", (record,))
             else:
                 records.append(record)
                 if len(records) > self._limit:
                     self._promote(key)
-        if rows:
-            self._bits[rows, record >> 6] |= np.uint64(1 << (record & 63))
         self._classes[record] = length_class(len(ids))
         self._lengths.append(len(ids))
         self._positions.append(position)
@@ -98,9 +97,9 @@ class Overlaps:
         counts = self._count(ids, counted)
         hits = (counts >= self._needed(demands, above, counted)).nonzero()[0]
         lengths = np.frombuffer(self._lengths, np.int64)[hits]
-        shared = np.minimum(counts[hits].astype(np.int64) + (length - counted), lengths)
-        positions = np.frombuffer(self._positions, np.int64)[hits]
-        return positions, f_measures(shared, lengths, length)
+        shared = np.minimum(counts[hits] + np.int64(length - counted), lengths)
+        p, r = shared / lengths, shared / length  # of at least a token
+        return np.frombuffer(self._positions, np.int64)[hits], 2 * p * r / (p + r)
 
     def _count(self, ids: Sequence[int], counted: int) -> Counts:
         """By record, how many of the `counted` rarest tokens of a text are there too."""
