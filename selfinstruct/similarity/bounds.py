@@ -66,10 +66,10 @@ def f_measures(
     lcs: NDArray[np.int64], pool_lengths: NDArray[np.int64], candidate_length: int
 ) -> NDArray[np.float64]:
     """`f_measure` over arrays of shape (n,): the same operations, so the same bits."""
-    scores = np.zeros(len(lcs))
-    some = lcs.nonzero()[0]
-    p, r = lcs[some] / pool_lengths[some], lcs[some] / candidate_length
-    scores[some] = 2 * p * r / (p + r)
+    p, r = lcs / np.maximum(pool_lengths, 1), lcs / candidate_length
+    both = p + r
+    both[lcs == 0] = 1.0
+    scores: NDArray[np.float64] = 2 * p * r / both
     return scores
 
 

@@ -58,6 +58,7 @@ class Overlaps:
         self._classes = np.zeros(0, np.uint8)  # by record, the class of its length
         self._lengths = array("q")
         self._needs: dict[tuple[float, int], _Needs] = {}
+        self._last: tuple[Sequence[int], Sequence[int]] = ((), ())
         self._grow()
 
     @classmethod
@@ -73,7 +74,7 @@ class Overlaps:
         record, lists = self.size, self._lists
         if record == len(self._classes):
             self._grow()
-        keys = occurrences(ids)
+        keys = self._told_apart(ids)
         if rows := [row for row in map(self._rows.get, keys) if row is not None]:
             self._bits[rows, record >> 6] |= np.uint64(1 << (record & 63))
         for key in [key for key in keys if key not in self._rows]:
@@ -101,9 +102,15 @@ class Overlaps:
         p, r = shared / lengths, shared / length  # of at least a token
         return np.frombuffer(self._positions, np.int64)[hits], 2 * p * r / (p + r)
 
+    def _told_apart(self, ids: Sequence[int]) -> Sequence[int]:
+        """`occurrences(ids)`, which a search and the addition of the same text both need."""
+        if self._last[0] is not ids:
+            self._last = ids, occurrences(ids)
+        return self._last[1]
+
     def _count(self, ids: Sequence[int], counted: int) -> Counts:
         """By record, how many of the `counted` rarest tokens of a text are there too."""
-        keys = occurrences(ids)
+        keys = self._told_apart(ids)
         lists = [*filter(None, map(self._lists.get, keys))]
         rows = [row for row in map(self._rows.get, keys) if row is not None]
         # tokens that no record has are the rarest
