@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from selfinstruct.data.collected import Collected
 
 _SHOWN = 3  # swapped pairs in a prompt
-_LONGEST = 600  # characters of a shown text
+_LONGEST = 1200  # characters of a shown text
 _FEW = 5  # rows for each distinct text, from which on the texts are labels
 _ENOUGH = 10  # rows that show whether texts are labels
 _LABEL = re.compile(
