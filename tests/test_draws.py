@@ -19,6 +19,7 @@ from selfinstruct.data.tasks import Instance, Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.parsing import Parsed
 from selfinstruct.recipes import Outcome
+from selfinstruct.recipes.filters import why_not_named
 from selfinstruct.recipes.self_instruct import draws
 from selfinstruct.recipes.self_instruct.draws import Lists, drawn_labels
 from selfinstruct.recipes.self_instruct.instances import Admitted, Instances
@@ -187,6 +188,12 @@ def test_a_marked_task_is_not_classified_and_its_labels_are_drawn() -> None:
     assert isinstance(dropped, Rejected) and dropped.reason == "unlisted_label"
 
 
+def test_labels_that_are_not_drawn_are_named_beside_those_that_are() -> None:
+    _, _, values = filled(("a", "b", "c", "d"), {"output_first": LABEL})
+    drawn, _, rest = str(values[0]["labels"]).partition(" (of all: ")
+    assert len(set(drawn.split(", then "))) == 3 and rest == "a, b, c, d)"
+
+
 def test_an_ordinary_task_is_asked_for_its_input_first() -> None:
     asked, outcomes, _ = filled((), {"input_first": TEXT})
     assert asked == ["input_first"] and len(outcomes) == 2
@@ -240,3 +247,20 @@ def test_seeds_in_another_language_are_told_of_the_form_that_holds(tmp_path: Pat
         said.append(list(SelfInstruct(config, start).remarks()))
     assert ["--response-format json_object" in line for line in said[0]] == [True]
     assert said[1:] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("labels", "text", "reason"),
+    [
+        (("refund", "repair", "none of these"), "Refund, repair or none of these?", None),
+        (("refund", "repair"), "What does the customer ask for?", "unnamed_label"),
+        (("yes", "no"), "Did the program finish?", None),
+        (("1", "2", "3", "4", "5"), "Rate the essay from 1 to 5.", None),
+        (("fully itemised", "not itemised"), "Fully itemised or not?", None),
+        (("dringend", "normal"), "Ist die Mail dringender als normale Post?", None),
+        (("正面", "负面"), "这条评论是正面还是负面?", None),
+        ((), "Sing.", None),
+    ],
+)
+def test_a_task_names_its_labels(labels: tuple[str, ...], text: str, reason: str | None) -> None:
+    assert why_not_named(labels, text) == reason

@@ -30,6 +30,7 @@ CHAT_WORDS = (
     "screenshot",
 )
 MIN_WORDS, MAX_WORDS = 4, 150
+_SHORT, _BEGINNING = 5, 5  # letters of a label that need not be named, and of a word's beginning
 LONG_WORDS = 400  # of an instruction that may hold its own material
 # letters of scripts that write no spaces: Thai and Lao, Myanmar, Khmer, kana, Han
 _NO_SPACES = re.compile(
@@ -195,3 +196,21 @@ def why_not_instances(
             if verdicts[number] is None:
                 kept.add(instance)
     return verdicts
+
+
+def why_not_named(labels: Sequence[str], instruction: str) -> str | None:
+    """The reason to drop a task that does not name a label which its answer may have.
+
+    A label is named if one of its words, or the beginning of a longer one, stands in the task. Two
+    short labels, such as yes and no, need not be named, and no numbers.
+    """
+    is_short = len(labels) == 2 and all(len(label) <= _SHORT for label in labels)
+    if is_short or all(label.isdigit() for label in labels):
+        return None
+    text = instruction.casefold()
+    named = (
+        any(word[:_BEGINNING] in text for word in label.casefold().split() if len(word) > 2)
+        or label.casefold() in text
+        for label in labels
+    )
+    return None if all(named) else "unnamed_label"

@@ -98,7 +98,8 @@ class Instances:
         if not labels:
             return f"up to {most}, chosen by you, each once before any comes a second time"
         number = int(instruction.id.removeprefix("i"))
-        return ", then ".join(drawn_labels(self._config.seed, number, labels, most))
+        drawn = ", then ".join(drawn_labels(self._config.seed, number, labels, most))
+        return drawn if len(labels) <= most else f"{drawn} (of all: {', '.join(labels)})"
 
     def _checked(
         self,

@@ -157,7 +157,7 @@ class SelfInstruct(Recipe):
         return numbers[place * demos : (place + 1) * demos]
 
     def admit(self, at: int, draft: Draft) -> Admitted | Rejected:
-        reason = self.why_not(draft.text)
+        reason = self.why_not(draft.text) or filtering.why_not_named(draft.labels or (), draft.text)
         if reason is not None:
             return Rejected("propose", "instruction", reason, at, draft.text)
         novel = self.if_novel(at, draft)
@@ -205,13 +205,10 @@ class SelfInstruct(Recipe):
         self.pool.end_turn(at)
 
     def restore(self, instructions: Iterable[Instruction], ended: int) -> int:
-        for instruction in instructions:
-            for turn in range(self.pool.turns, instruction.turn):
-                self.pool.end_turn(turn)
-            self.pool.admit(instruction.id, instruction.text)
-        for turn in range(self.pool.turns, ended):
-            self.pool.end_turn(turn)
-        return len(self.pool.machine)
+        return self.pool.restore(instructions, ended, self.saved)
+
+    def save(self, path: Path, instructions: int) -> None:
+        self.pool.save(path, instructions)
 
     # ------------------------------------------------ examples (sections 2.2 and 2.3)
 
