@@ -19,12 +19,12 @@ from selfinstruct.data.tasks import Instance, Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.parsing import Parsed
 from selfinstruct.recipes import Outcome
-from selfinstruct.recipes.filters import why_not_named
+from selfinstruct.recipes.filters import named_share
 from selfinstruct.recipes.self_instruct import draws
 from selfinstruct.recipes.self_instruct.draws import Lists, drawn_labels
 from selfinstruct.recipes.self_instruct.instances import Admitted, Instances
 from selfinstruct.recipes.self_instruct.presets import method_of
-from selfinstruct.recipes.self_instruct.recipe import SelfInstruct
+from selfinstruct.recipes.self_instruct.recipe import Draft, SelfInstruct
 from selfinstruct.recipes.self_instruct.seeds import read_materials
 from selfinstruct.recipes.self_instruct.settings import SelfInstructConfig, configure
 
@@ -250,17 +250,28 @@ def test_seeds_in_another_language_are_told_of_the_form_that_holds(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("labels", "text", "reason"),
+    ("labels", "text", "share"),
     [
-        (("refund", "repair", "none of these"), "Refund, repair or none of these?", None),
-        (("refund", "repair"), "What does the customer ask for?", "unnamed_label"),
-        (("yes", "no"), "Did the program finish?", None),
-        (("1", "2", "3", "4", "5"), "Rate the essay from 1 to 5.", None),
-        (("fully itemised", "not itemised"), "Fully itemised or not?", None),
-        (("dringend", "normal"), "Ist die Mail dringender als normale Post?", None),
-        (("正面", "负面"), "这条评论是正面还是负面?", None),
-        ((), "Sing.", None),
+        (("refund", "repair", "none of these"), "Refund, repair or none of these?", 1),
+        (("refund", "repair"), "Does the customer ask for a repair?", 0.5),
+        (("refund", "repair"), "What does the customer ask for?", 0),
+        (("yes", "no"), "Did the program finish?", 1),
+        (("1", "2", "3", "4", "5"), "Rate the essay from 1 to 5.", 1),
+        (("fully itemised", "not itemised"), "Fully itemised or not?", 1),
+        (("dringend", "normal"), "Ist die Mail dringender als normale Post?", 1),
+        (("正面", "负面"), "这条评论是正面还是负面?", 1),
+        ((), "Sing.", 1),
     ],
 )
-def test_a_task_names_its_labels(labels: tuple[str, ...], text: str, reason: str | None) -> None:
-    assert why_not_named(labels, text) == reason
+def test_a_task_names_its_labels(labels: tuple[str, ...], text: str, share: float) -> None:
+    assert named_share(labels, text) == share
+
+
+def test_a_task_that_hides_a_label_is_dropped_and_a_foreign_tag_is_not_believed() -> None:
+    config = configure({"model": "m"})
+    recipe = SelfInstruct(config, SelfInstruct.read(config, None, ()).value)
+    text = "Does the customer in this letter ask for a refund or for something else?"
+    hidden = recipe.admit(0, Draft(text, (), labels=("refund", "something else", "repair")))
+    assert isinstance(hidden, Rejected) and hidden.reason == "unnamed_label"
+    admitted = recipe.admit(0, Draft(text, (), labels=("on time", "late")))
+    assert isinstance(admitted, Admitted) and admitted.labels is None

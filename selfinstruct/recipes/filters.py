@@ -198,19 +198,19 @@ def why_not_instances(
     return verdicts
 
 
-def why_not_named(labels: Sequence[str], instruction: str) -> str | None:
-    """The reason to drop a task that does not name a label which its answer may have.
+def named_share(labels: Sequence[str], instruction: str) -> float:
+    """How many of its labels a task names, from 0 to 1.
 
     A label is named if one of its words, or the beginning of a longer one, stands in the task. Two
     short labels, such as yes and no, need not be named, and no numbers.
     """
     is_short = len(labels) == 2 and all(len(label) <= _SHORT for label in labels)
-    if is_short or all(label.isdigit() for label in labels):
-        return None
+    if not labels or is_short or all(label.isdigit() for label in labels):
+        return 1.0
     text = instruction.casefold()
     named = (
         any(word[:_BEGINNING] in text for word in label.casefold().split() if len(word) > 2)
         or label.casefold() in text
         for label in labels
     )
-    return None if all(named) else "unnamed_label"
+    return sum(named) / len(labels)

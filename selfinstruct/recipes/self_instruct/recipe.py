@@ -157,11 +157,15 @@ class SelfInstruct(Recipe):
         return numbers[place * demos : (place + 1) * demos]
 
     def admit(self, at: int, draft: Draft) -> Admitted | Rejected:
-        reason = self.why_not(draft.text) or filtering.why_not_named(draft.labels or (), draft.text)
+        reason, labels = self.why_not(draft.text), draft.labels
+        share = filtering.named_share(labels or (), draft.text)
+        if reason is None and 0 < share < 1:
+            reason = "unnamed_label"
         if reason is not None:
             return Rejected("propose", "instruction", reason, at, draft.text)
         novel = self.if_novel(at, draft)
-        return novel if isinstance(novel, Rejected) else Admitted(novel, draft.labels)
+        # Labels of which the task names none are not its own: `classify` is asked.
+        return novel if isinstance(novel, Rejected) else Admitted(novel, labels if share else None)
 
     def why_not(self, text: str) -> str | None:
         """The reason to drop an instruction before it is compared with the pool."""
