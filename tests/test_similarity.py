@@ -17,6 +17,7 @@ from rouge_score import rouge_scorer
 
 from selfinstruct.similarity import Match, RougeIndex, nearest_each, rouge_l, tokens
 from selfinstruct.similarity.bounds import STARTS, Bounds, length_class
+from selfinstruct.similarity.saved import load
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "rouge"
 recorded = pytest.mark.skipif(
@@ -243,6 +244,80 @@ def test_a_pool_that_grows_answers_as_a_scan_of_all_of_it(
         index.add(text)
         codes.append(code)
     assert 0 < kept < count // 7
+
+
+def test_a_saved_index_goes_on_as_if_it_had_not_been_away(tmp_path: Path) -> None:
+    texts, path = [*texts_of(Random(5), 900, 12), "", "..."], tmp_path / "index"
+    texts += [text + " 請用三行代碼" for text in texts_of(Random(6), 300, 50)]
+    asked = texts_of(Random(8), 200, 14) + texts[::40]
+    index = RougeIndex("unicode")
+    for number, text in enumerate(texts):
+        if number == 800:
+            index.nearest(text, above=0.7)  # so that there are postings to save
+        if number == 1000:
+            index.save(path)
+        index.add(text)
+    loaded = RougeIndex.of(texts, "unicode", path)
+    assert (len(loaded), loaded.tokenless, loaded.texts()) == (len(texts), 2, texts)
+    for above in (0.75, 0.7, 0.45, 0.0):  # above and below that of the postings
+        for text in asked:
+            assert loaded.nearest(text, above=above) == index.nearest(text, above=above)
+    loaded.save(path)
+    again = RougeIndex.of(texts, "unicode", path)
+    assert [again.matches(text, above=0.6) for text in asked] == [
+        index.matches(text, above=0.6) for text in asked
+    ]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    texts, path = texts_of(Random(9), 700, 12), tmp_path_factory.mktemp("saved") / "index"
+    index = RougeIndex.of(texts, "unicode")
+    index.nearest(texts[0], above=0.7)
+    index.save(path)
+    return path, texts
+
+
+def is_believed(path: Path, texts: list[str], tokenizer: str = "unicode") -> bool:
+    """Whether a file decides about an index, which must hold the texts in either case."""
+    index = RougeIndex.of(texts, tokenizer, path)
+    assert index.texts() == texts and index.tokenizer == tokenizer
+    match = index.nearest(texts[3], above=0.7)
+    assert match is not None and match.score == 1.0
+    return load(path, texts, tokenizer) is not None
+
+
+def test_a_file_about_other_texts_or_another_tokenizer_is_not_believed(
+    saved: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, texts = saved
+    assert is_believed(path, texts) and is_believed(path, [*texts, "one more"])
+    assert not is_believed(path, texts[:-1])
+    assert not is_believed(path, [*texts[:5], "another", *texts[6:]])
+    assert not is_believed(path, [texts[0] + texts[1][:1], texts[1][1:], *texts[2:]])
+    assert not is_believed(path, texts, "rouge")
+    assert not is_believed(tmp_path / "absent.npz", texts)
+    monkeypatch.setattr("selfinstruct.similarity.saved.FORMAT", 2)
+    assert not is_believed(path, texts)
+
+
+def test_a_torn_or_changed_file_is_not_believed(
+    saved: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    whole, texts = saved
+    content, broken = whole.read_bytes(), tmp_path / "index"
+    assert is_believed(whole, texts)
+    for place in range(0, len(content), len(content) // 40):
+        broken.write_bytes(content[:place])
+        assert load(broken, texts, "unicode") is None
+        broken.write_bytes(content[:place] + bytes([content[place] ^ 0x41]) + content[place + 1 :])
+        assert load(broken, texts, "unicode") is None
+    for junk in (b"", b"PK", b"not a file of arrays " * 9, content + b"\n", content[:-1]):
+        broken.write_bytes(junk)
+        assert not is_believed(broken, texts)
+    broken.unlink()
+    broken.mkdir()
+    assert not is_believed(broken, texts)
 
 
 def test_more_tokens_than_there_are_code_points_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,7 @@ class Recipe:
     labels: ClassVar[Mapping[str, str]] = {}  # of fingerprints, for messages
     criteria: ClassVar[Sequence[Criterion]] = CRITERIA  # of a model that reviews examples
     themes: Themes = Themes()  # set for the recipes whose settings name topics or personas
+    saved: Path | None = None  # a file by `save` in an earlier sitting, for `restore`, if it exists
 
     def __init__(self, config: Any, materials: Any = None) -> None:
         self.config, self.materials = config, materials
@@ -118,6 +119,13 @@ class Recipe:
         Returns how many instructions there are.
         """
         return sum(1 for _ in instructions)
+
+    def save(self, path: Path, instructions: int) -> None:
+        """Write what makes `restore` faster, about the first committed instructions.
+
+        The file may be deleted, torn or old; `restore` believes only what it proves. May raise
+        OSError.
+        """
 
     def per_item(self) -> float:
         """Drafts admitted of an item, as far as is known beforehand."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from selfinstruct.data.tasks import SeedTask
+from selfinstruct.data.tasks import Instruction, SeedTask
 from selfinstruct.similarity import Match, RougeIndex, tokens
 
 
@@ -50,6 +51,27 @@ class Pool:
     def is_comparable(self, text: str) -> bool:
         """False for a text without tokens, which would differ from every text."""
         return bool(tokens(text, self.tokenizer))
+
+    def restore(
+        self, instructions: Iterable[Instruction], ended: int, saved: Path | None = None
+    ) -> int:
+        """Go back to the end of `ended` turns; the number of machine instructions then.
+
+        saved: a file with an index of the first texts, if it is there.
+        """
+        for instruction in instructions:
+            for turn in range(self.turns, instruction.turn):
+                self.end_turn(turn)
+            self.machine.append(PoolItem(instruction.id, instruction.text))
+        for turn in range(self.turns, ended):
+            self.end_turn(turn)
+        texts = [*(seed.instruction for seed in self.seeds), *(item.text for item in self.machine)]
+        self.index = RougeIndex.of(texts, self.tokenizer, saved)
+        return len(self.machine)
+
+    def save(self, path: Path, instructions: int) -> None:
+        """Write a file for `restore`, about the first machine instructions. Raises OSError."""
+        self.index.save(path, len(self.seeds) + instructions)
 
     def admit(self, id: str, text: str) -> None:
         self.index.add(text)

@@ -12,9 +12,10 @@ instructions.jsonl  admitted instructions
 rejected.jsonl      everything that was dropped, with its reason
 examples.jsonl      the dataset
 checkpoint.json     how far the three files above are known to be whole
+index               of a large run, what the next start need not compute again
 lock                the holder of the run
 
-Two equal runs may differ in completions.jsonl and spending.jsonl only. Without checkpoint.json the
+Two equal runs may differ in completions.jsonl, spending.jsonl and index only. Without checkpoint.json the
 three derived files are built anew from run.json and completions.jsonl.
 """
 
@@ -47,6 +48,7 @@ from selfinstruct.text import to_json
 FORMAT = 1  # of the directory
 FILES = {Instruction: "instructions.jsonl", Example: "examples.jsonl"}
 _REJECTED = "rejected.jsonl"
+INDEX = "index"
 DERIVED = (*FILES.values(), _REJECTED)
 OURS = {
     "run.json",
@@ -55,6 +57,7 @@ OURS = {
     BATCHES,
     EXECUTIONS,
     "checkpoint.json",
+    INDEX,
     "lock",
     ROUNDS,
     FOLDER,

@@ -30,6 +30,7 @@ from selfinstruct.recipes.pace import Pace
 from selfinstruct.runs.directory import recorded_config
 from selfinstruct.runs.funnel import Funnel
 from selfinstruct.runs.inputs import FOLDER, Inputs
+from selfinstruct.runs.remembering import remembering
 from selfinstruct.runs.run import Run
 
 log = logging.getLogger("selfinstruct")
@@ -110,7 +111,8 @@ async def go_on(
         drought = Drought(
             config.stall_turns, run.funnel, is_endless=recipe.is_endless, is_fresh=fresh.take
         )
-        await _commit_all(run, engine, drought, at, noticed, changed)
+        with remembering(run, recipe):
+            await _commit_all(run, engine, drought, at, noticed, changed)
 
 
 def _watched(model: Model, run: Run, inputs: Inputs) -> Model:

@@ -26,6 +26,7 @@ from selfinstruct.runs.completions import Completions, append
 from selfinstruct.runs.directory import (
     DERIVED,
     FILES,
+    INDEX,
     OURS,
     Mark,
     check_unchanged,
@@ -104,7 +105,7 @@ class Run:
         self._open_files(checkpoint and checkpoint["completions"], repair=repair)
         self._restore(mark, end, is_changed=bool(found))
         is_noted = found and len(self.completions)
-        change = [{"after_turns": self._mark.turns, "what": found}] if is_noted else []
+        change = [{"after_turns": self.mark.turns, "what": found}] if is_noted else []
         write_settings(directory, record, config, inputs, change)
 
     def _open_files(self, noted: dict[str, Any] | None, *, repair: bool) -> None:
@@ -142,6 +143,7 @@ class Run:
         """Restore a recipe after the last whole item; return its count of instructions."""
         lines = self._files[FILES[Instruction]].lines()
         instructions = (Instruction.from_record(json.loads(line)) for _, line in lines)
+        recipe.saved = self.directory / INDEX
         return recipe.restore(instructions, self.funnel.turns)
 
     def commit(self, outcome: Outcome) -> None:
@@ -155,7 +157,7 @@ class Run:
             self.funnel.turns = step.turn + 1
         self._items_ended = step.items_ended
         if step.ends_turn:
-            self._mark = self._now()
+            self.mark = self._now()
             if time.monotonic() - self._checkpointed_at > _CHECKPOINT_EVERY:
                 self.checkpoint()
         return step.is_last
@@ -170,7 +172,7 @@ class Run:
         self.sync()
         end = replace(self._now(), items_ended=self._items_ended) if self.is_finished else None
         record = {
-            "mark": asdict(self._mark),
+            "mark": asdict(self.mark),
             "end": end and asdict(end),
             "completions": self.completions.note(),
             "meter": self.meter.to_record(),
@@ -254,5 +256,5 @@ class Run:
         for name, file in self._files.items():
             file.truncate(back_to.sizes[name] if back_to else 0)
         self.funnel = Funnel.from_record(back_to.funnel) if back_to else Funnel()
-        self._mark = mark or self._now()
+        self.mark = mark or self._now()
         self._items_ended = is_whole and has_no_more

@@ -5,6 +5,7 @@ rapidfuzz is fastest on strings, and numpy reads the encoded string as an array.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,16 +27,17 @@ def code(ids: list[int]) -> Code:
         return ids
 
 
+def to_ids(code: Code) -> list[int]:
+    return [*map(ord, code)] if isinstance(code, str) else code
+
+
 def points(codes: Sequence[Code]) -> NDArray[np.uint32]:
     """(n,) the token ids of all texts, in the order of the texts."""
     try:
         # a list of ids raises TypeError
         raw = "".join(codes).encode("utf-32-le")  # type: ignore[arg-type]
     except TypeError:
-        raw = b"".join(
-            np.array(list(map(ord, ids)) if isinstance(ids, str) else ids, "<u4").tobytes()
-            for ids in codes
-        )
+        raw = b"".join(np.array(to_ids(ids), "<u4").tobytes() for ids in codes)
     return np.frombuffer(raw, "<u4")
 
 
@@ -50,3 +52,19 @@ def repetitions(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     first = np.ones(len(keys), np.bool_)
     first[1:] = keys[1:] != keys[:-1]
     return places - np.maximum.accumulate(np.where(first, places, 0))
+
+
+def numbered(tokens: Sequence[str]) -> dict[str, int]:
+    """The ids of tokens in the order of first use: 1, 2, 3, ..., without the surrogates."""
+    ids = [*range(1, SURROGATES.start), *range(SURROGATES.stop, len(tokens) + len(SURROGATES) + 1)]
+    return dict(zip(tokens, ids, strict=False))
+
+
+def split(ids: NDArray[np.uint32], lengths: NDArray[np.int64]) -> list[Code]:
+    """The codes of texts, from their ids one after the other and their lengths."""
+    stops = np.cumsum(lengths).tolist()
+    starts = [0, *stops[:-1]]
+    if ids.size and int(ids.max()) > sys.maxunicode:
+        return [code(ids[start:stop].tolist()) for start, stop in zip(starts, stops, strict=False)]
+    whole = ids.astype("<u4").tobytes().decode("utf-32-le")
+    return [whole[start:stop] for start, stop in zip(starts, stops, strict=False)]

@@ -5,8 +5,9 @@ Paper: section 2.2, "Filtering". docs/novelty.md explains the method.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,20 @@ from rapidfuzz.distance import LCSseq
 from rapidfuzz.process import cdist
 
 from selfinstruct.similarity.bounds import Bounds, f_measure, f_measures
-from selfinstruct.similarity.codes import SURROGATES, UNKNOWN, Code, code, lengths
+from selfinstruct.similarity.codes import (
+    SURROGATES,
+    UNKNOWN,
+    Code,
+    code,
+    lengths,
+    numbered,
+    points,
+    split,
+    to_ids,
+)
 from selfinstruct.similarity.overlaps import Overlaps
 from selfinstruct.similarity.prefixes import Prefixes
+from selfinstruct.similarity.saved import Arrays, load, save, to_bytes, to_text
 from selfinstruct.similarity.tokenizers import TOKENIZERS
 
 _LOWEST = 0.25  # below, nearly all items are above the threshold, and a full scan is as fast
@@ -63,6 +75,32 @@ class RougeIndex:
         self._overlaps = Overlaps(self.long)
         # `nearest` and then `add` of the same text is the usual course.
         self._last: tuple[str, list[str], list[int]] = ("", [], [])  # with its tokens and their ids
+
+    @classmethod
+    def of(
+        cls, texts: Sequence[str], tokenizer: str = "rouge", saved: Path | None = None
+    ) -> RougeIndex:
+        """An index of these texts. A file by `save` makes this fast, if the file is about them."""
+        index = cls(tokenizer)
+        if saved and (found := load(saved, texts, tokenizer)):
+            index._take(texts[: found[0]], found[1])
+        for text in texts[len(index) :]:
+            index.add(text)
+        return index
+
+    def save(self, path: Path, count: int | None = None) -> None:
+        """Write a file for `RougeIndex.of`, about the first `count` texts or about all.
+
+        Raises OSError, and then the file is as before.
+        """
+        count = len(self) if count is None else count
+        arrays: Arrays = {
+            "vocabulary": to_bytes("\n".join(self._ids)),
+            "ids": points(self._codes[:count]),
+            "lengths": lengths(self._codes[:count]),
+            **self._prefixes.arrays(count),
+        }
+        save(path, arrays, self._texts[:count], self.tokenizer)
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -182,6 +220,18 @@ class RougeIndex:
             tokens = self._tokens(text)
             self._last = text, tokens, [self._ids.get(token, UNKNOWN) for token in tokens]
         return self._last[2]
+
+    def _take(self, texts: Sequence[str], arrays: Arrays) -> None:
+        """Take in the first texts and what was computed from them."""
+        words = to_text(arrays["vocabulary"])
+        self._ids = numbered(words.split("\n") if words else [])
+        self._next_id = max(self._ids.values(), default=0) + 1
+        self._texts = list(texts)
+        self._codes = split(arrays["ids"], arrays["lengths"])
+        self.tokenless = int(np.count_nonzero(arrays["lengths"] == 0))
+        self._prefixes.take(arrays)
+        for position in (arrays["lengths"] >= self.long).nonzero()[0].tolist():
+            self._overlaps.add(position, to_ids(self._codes[position]))
 
     def _learn(self, token: str) -> int:
         if self._next_id in SURROGATES:

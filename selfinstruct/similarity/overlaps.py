@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfinstruct.similarity.bounds import Demands, length_class
-from selfinstruct.similarity.codes import Code
+from selfinstruct.similarity.codes import Code, to_ids
 
 _ROOM = 1024  # records that a new index has room for
 _COMMON = 64  # a token that more than one in so many records have gets a row of bits
@@ -66,7 +66,7 @@ class Overlaps:
         """All texts of a pool."""
         overlaps = cls(0)
         for position, ids in enumerate(codes):
-            overlaps.add(position, [*map(ord, ids)] if isinstance(ids, str) else ids)
+            overlaps.add(position, to_ids(ids))
         return overlaps
 
     def add(self, position: int, ids: Sequence[int]) -> None:

@@ -60,6 +60,32 @@ class Postings:
         self.packed = np.insert(self.packed, where, added)
         self.signatures = np.insert(self.signatures, where, signatures[records])
         self.kinds = np.insert(self.kinds, where, kinds[records])
+        self._arrange()
+
+    @classmethod
+    def of(
+        cls,
+        packed: NDArray[np.int64],
+        size: int,
+        bounds: Bounds,
+        longest: int,
+        signatures: NDArray[np.uint64],
+        kinds: NDArray[np.uint16],
+    ) -> Postings:
+        """The postings that `packed` was an attribute of."""
+        postings = cls(bounds, longest)
+        records = packed & _RECORD_MASK
+        postings.size, postings.packed = size, packed
+        postings.signatures, postings.kinds = signatures[records], kinds[records]
+        postings._arrange()
+        return postings
+
+    def first(self, size: int) -> NDArray[np.int64]:
+        """`packed` without the postings of the records from `size` on."""
+        return self.packed if size >= self.size else self.packed[self.records < size]
+
+    def _arrange(self) -> None:
+        """Find the records and the limits of each token's postings."""
         self.records = (self.packed & _RECORD_MASK).astype(np.int32)
         tokens = self.packed >> _RANK_SHIFT
         self.lowest = int(tokens[0]) if len(tokens) else 0

@@ -6,9 +6,10 @@ For short texts and high thresholds, where the prefix filter excludes nearly all
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,40 @@ class Prefixes:
         signature = self._signature(ids)
         self._signatures[position] = signature
         self._kinds[position] = kind(len(ids), signature.bit_count())
+
+    def arrays(self, size: int) -> dict[str, NDArray[Any]]:
+        """All that `take` needs to go on after the first `size` texts."""
+        postings = self._postings
+        packed = postings.first(size) if postings else np.zeros(0)
+        indexed = min(postings.size, size) if postings else 0
+        return {
+            "signatures": self._signatures[:size],
+            "kinds": self._kinds[:size],
+            "ranks": np.array(self._ranks, np.int64),
+            "packed": packed.astype(np.int64),
+            "state": np.array([self._ranked, self._new_rank, indexed, self._longest], np.int64),
+            "above": np.array([postings.bounds.above if postings else 1.0]),
+        }
+
+    def take(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from the arrays of others with the same `longest`, or from some of them."""
+        size = len(arrays["kinds"])
+        room = max(1024, size)
+        self._signatures, self._kinds = np.zeros(room, np.uint64), np.zeros(room, np.uint16)
+        self._signatures[:size], self._kinds[:size] = arrays["signatures"], arrays["kinds"]
+        self._positions = np.arange(room, dtype=np.int32)
+        self._ranks = arrays["ranks"].tolist()
+        self._bits = [0, *(_BITS[id & 63] for id in range(1, len(self._ranks)))]
+        self._ranked, self._new_rank, indexed, longest = arrays["state"].tolist()
+        if indexed and longest == self._longest:
+            self._postings = Postings.of(
+                arrays["packed"],
+                indexed,
+                Bounds(float(arrays["above"][0])),
+                longest,
+                self._signatures,
+                self._kinds,
+            )
 
     def likely(
         self, codes: Sequence[Code], ids: list[int], demands: Demands, bounds: Bounds
