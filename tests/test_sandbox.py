@@ -217,6 +217,21 @@ def test_programs_of_outputs_run_with_what_they_import() -> None:
     assert from_output(output, "assert Day('1.2.2026').year() == 2026").kind == "done"
 
 
+def test_an_error_that_the_task_fixes_is_tested() -> None:
+    checks = checks_of("assert raises(ValueError, f, 0)\nassert f(2) == 4")
+    assert sum(check.counts for check in checks) == 2
+    good = program_of("def f(n):\n    if n < 1:\n        raise ValueError(n)\n    return 2 * n")
+    bad = program_of("def f(n):\n    return 2 * n")
+    odd = program_of("def f(n):\n    return 4 if n else 1 / n")
+    assert good is not None and bad is not None and odd is not None
+    ends = [asyncio.run(sandbox.run(joined(found, checks))) for found in (good, bad, odd)]
+    assert [(end.kind, end.where) for end in ends] == [
+        ("done", ""), ("assertion", "test"), ("error", "test"),
+    ]  # fmt: skip
+    own = checks_of("def raises(kind, call):\n    return True\nassert raises(ValueError, f)")
+    assert len(own) == 2  # the reply's own function stands
+
+
 def test_a_program_dies_with_the_process_that_runs_it(tmp_path: Path) -> None:
     driver = (
         "import asyncio\nfrom selfinstruct.verification.sandbox import Program, run\n"

@@ -28,6 +28,13 @@ _FENCE = re.compile(r"^[ \t]*```+[ \t]*([\w+#.-]*)[^\n]*\n(.*?)^[ \t]*```+[ \t]*
 _PYTHON = ("python", "py", "python3")
 _SESSION = re.compile(r"^[ \t]*(?:>>> |In \[\d|[!%]\w)", re.M)  # of a console or a notebook
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+# What checks may call that they do not define.
+_RAISES = """def raises(kind, call, *arguments, **named):
+    try:
+        call(*arguments, **named)
+    except kind:
+        return True
+    return False"""
 MOST_CHECKS, _LONGEST = 12, 20_000  # assertions; characters of a program
 
 
@@ -75,14 +82,15 @@ def _found(source: str) -> Found:
 def checks_of(reply: str) -> tuple[Check, ...]:
     """The statements of a reply that hold assertions; none where the reply is no Python.
 
-    Functions without arguments whose names begin with "test" are called.
+    Functions without arguments whose names begin with "test" are called. The checks may call
+    `raises(ValueError, name, argument)`, which is true if that call ends with that error.
     """
     blocks = [text for _, text in _FENCE.findall(reply)]
     source = _flush("\n".join(blocks) if blocks else reply)
     tree = _tree(source)
     if tree is None:
         return ()
-    checks, asserted = list[Check](), 0
+    checks, asserted = [Check(_RAISES)] if _calls_raises(tree) else [], 0
     for node in tree.body:
         text = ast.get_source_segment(source, node) or ""
         count = sum(isinstance(part, ast.Assert) for part in ast.walk(node))
@@ -96,6 +104,13 @@ def checks_of(reply: str) -> tuple[Check, ...]:
             checks.append(Check(text, count, _given(node)))
             asserted += count
     return tuple(checks) if asserted else ()
+
+
+def _calls_raises(tree: ast.Module) -> bool:
+    """Whether checks call `raises` without defining or importing it."""
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.alias)}
+    return "raises" in names and "raises" not in own
 
 
 def modules_of(checks: Iterable[Check]) -> Iterator[str]:
