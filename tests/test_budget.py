@@ -484,7 +484,7 @@ def test_a_model_stands_in_the_files_only_where_it_is_not_the_main_one(tmp_path:
             most = asyncio.run(limits.reserve(asked))
             if number % 2 == 0:
                 completion = Completion("a reply", "stop", Usage(20, 60))
-                limits.paid(asked, most, completion)
+                limits.paid(asked, most, completion, "the endpoint")
                 completions.put(asked.key, asked, completion, 1.0)
             else:
                 limits.ended(asked, most, is_charged=True)

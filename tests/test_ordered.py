@@ -220,6 +220,29 @@ def test_an_item_is_fetched_while_the_head_is_still_awaited() -> None:
     run(main())
 
 
+def test_the_search_for_an_item_is_cancelled_even_if_it_has_hardly_begun() -> None:
+    ended: list[str] = []
+
+    async def items() -> AsyncGenerator[int, None]:
+        try:
+            yield 0
+            yield 1
+            await asyncio.Event().wait()
+        finally:
+            await turns(2)
+            ended.append("items")
+
+    async def work(item: int) -> int:
+        return item
+
+    async def main() -> None:
+        async with aclosing(in_order(work, items(), window=lambda: 2)) as results:
+            assert [await anext(results), await anext(results)] == [0, 1]
+        assert ended == ["items"]
+
+    run(main())
+
+
 async def until_error(results: AsyncGenerator[int, None], error: type[BaseException]) -> list[int]:
     found: list[int] = []
 

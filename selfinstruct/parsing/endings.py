@@ -7,6 +7,7 @@ is a cut with a stable slug.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from selfinstruct.models.openai.replies import REFUSAL, TOOL_CALL
 
@@ -45,6 +46,7 @@ _TOKEN = re.compile(r"<[^<>]{1,40}>")  # the control token that ended a reply: "
 _LONGEST_SLUG = 40
 
 
+@lru_cache(maxsize=256)  # asked several times for each reply
 def cut_of(finish_reason: str) -> str | None:
     """The reason why the end of a reply is unusable, None for a whole reply.
 

@@ -111,8 +111,7 @@ class Budget:
     def adopt(self, most: Usage, model: str = "") -> None:
         """Reserve for a call that an earlier process sent and counted, and that has not ended."""
         self._under_way += 1
-        if self._is_capped:
-            self._reserved = self._reserved.plus(most, self.meter.other(model))
+        self._reserved = self._reserved.plus(most, self.meter.other(model))
 
     def withdraw(self, most: Usage, model: str = "") -> None:
         """Release what was reserved for a call that was never sent."""
@@ -137,9 +136,7 @@ class Budget:
         )
         return self._waits_for if self._waiting and max(shares) < _WORTH_A_BATCH else None
 
-    def paid(
-        self, request: Request, most: Usage, completion: Completion, endpoint: str = "the endpoint"
-    ) -> None:
+    def paid(self, request: Request, most: Usage, completion: Completion, endpoint: str) -> None:
         """Settle a call that `endpoint` has answered."""
         self.meter.take(completion, self.meter.other(request.model))
         self._release(most, request.model)
