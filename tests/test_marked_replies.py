@@ -85,6 +85,17 @@ def test_the_working_is_left_over_and_labels_inside_a_field_are_text() -> None:
     assert parsed.leftovers == (Leftover("5 * 2", "working"),)
 
 
+def test_a_field_of_json_that_holds_no_working_is_nothing() -> None:
+    instances = [
+        {"input": "a", "working": "", "output": "b"},
+        {"input": "c", "working": "1 + 1", "output": "2"},
+    ]
+    parsed = marked.input_first(json.dumps({"instances": instances}), "stop")
+    assert [(each.text, each.reason) for each in parsed.leftovers] == [
+        ("working: 1 + 1", "working")
+    ]
+
+
 def test_the_working_of_a_task_is_left_over() -> None:
     reply = (
         "<working>\n3 * 4 = 12, and <task> is no tag here\n</working>\n<task>\nHow much is 3 * 4?\n</task>\n"

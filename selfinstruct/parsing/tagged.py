@@ -57,6 +57,7 @@ def input_first(reply: str, finish_reason: str) -> Parsed:
     left = [
         replace(each, reason="working") if each.text.startswith("working: ") else each
         for each in parsed.leftovers
+        if each.text != "working"  # an empty field of JSON
     ]
     return replace(parsed, leftovers=(*left, *(Leftover(text, "working") for text in working)))
 
