@@ -5,7 +5,7 @@ Paper: section 2.2, "Filtering". docs/novelty.md explains the method.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,7 +149,8 @@ class RougeIndex:
         if above < _LOWEST:  # then nearly all items are compared anyway
             return [pair for pair in enumerate(self._scores(text).tolist()) if pair[1] > above]
         positions = np.sort(self._likely(text, above)[0])
-        return [pair for pair in self._compared(positions) if pair[1] > above]
+        pairs = zip(positions.tolist(), self._compared(positions).tolist(), strict=True)
+        return [pair for pair in pairs if pair[1] > above]
 
     def score(self, position: int, text: str) -> float:
         """The F of one item."""
@@ -197,22 +198,24 @@ class RougeIndex:
 
     def _best(self, positions: Places, above: float) -> Match | None:
         """The most similar of these items to the last text, if its F is above the threshold."""
-        best, best_score = -1, above
-        for position, score in self._compared(positions):
-            if score > best_score or (score == best_score and position < best):
-                best, best_score = position, score
-        return Match(best, self._texts[best], best_score) if best >= 0 else None
+        if not len(positions):
+            return None
+        scores = self._compared(positions)
+        score = float(scores.max())
+        if score <= above:
+            return None
+        best = int(positions[scores == score].min())
+        return Match(best, self._texts[best], score)
 
-    def _compared(self, positions: Places) -> Iterable[tuple[int, float]]:
-        """The positions and the F of some items with the last text."""
+    def _compared(self, positions: Places) -> NDArray[np.float64]:
+        """The F of some items with the last text."""
         self.verified += len(positions)
-        places = positions.tolist()
-        ours, items = code(self._last[2]), [self._codes[place] for place in places]
+        ours, items = code(self._last[2]), [self._codes[place] for place in positions.tolist()]
         if len(items) > _SINGLY:
             lcs = cdist([ours], items, scorer=LCSseq.similarity, dtype=np.int64)[0]
-            return zip(places, f_measures(lcs, lengths(items), len(ours)).tolist(), strict=True)
+            return f_measures(lcs, lengths(items), len(ours))
         scores = [f_measure(LCSseq.similarity(item, ours), len(item), len(ours)) for item in items]
-        return zip(places, scores, strict=True)
+        return np.array(scores)
 
     def _known(self, text: str) -> list[int]:
         """The ids of a text's tokens."""

@@ -19,6 +19,7 @@ from selfinstruct.similarity.codes import Code, to_ids
 _ROOM = 1024  # records that a new index has room for
 _COMMON = 64  # a token that more than one in so many records have gets a row of bits
 _RARE = 16  # a token of so few records stays a list in the smallest pool as well
+_COMMONEST = 32  # rows that are there as bytes too: of few rows, their sum takes less time
 _MORE = 8  # tokens counted beyond those that are needed: each excludes more records
 _CACHED = 1 << 26  # bytes of the cached demands
 
@@ -55,6 +56,7 @@ class Overlaps:
         self._bits = np.zeros((64, 0), np.uint64)
         self._frequencies: list[int] = []  # by row, how many records had its token of late
         self._unused: list[int] = []  # rows
+        self._commonest: dict[int, NDArray[np.uint8]] = {}  # by row, its bits as bytes
         self._classes = np.zeros(0, np.uint8)  # by record, the class of its length
         self._lengths = array("q")
         self._needs: dict[tuple[float, int], _Needs] = {}
@@ -77,6 +79,8 @@ class Overlaps:
         keys = self._told_apart(ids)
         if rows := [row for row in map(self._rows.get, keys) if row is not None]:
             self._bits[rows, record >> 6] |= np.uint64(1 << (record & 63))
+            for row in self._commonest.keys() & rows:
+                self._commonest[row][record] = 1
         for key in [key for key in keys if key not in self._rows]:
             if (records := lists.get(key)) is None:
                 lists[key] = array("q", (record,))
@@ -119,10 +123,13 @@ class Overlaps:
             lists = sorted(lists, key=len)[:wanted]
         if len(rows) > (wanted := wanted - len(lists)):
             rows = sorted(rows, key=self._frequencies.__getitem__)[:wanted]
-        digits = _added([self._bits[row] for row in rows])
+        commonest = [row for row in rows if row in self._commonest]
+        digits = _added([self._bits[row] for row in rows if row not in self._commonest])
         counts: Counts = _bytes(digits, len(self._classes))
         if counted >= 255:
             counts = np.array(counts, np.uint16)
+        for row in commonest:
+            np.add(counts, self._commonest[row], out=counts)
         entries = array("q")
         for records in lists:
             entries += records
@@ -168,6 +175,8 @@ class Overlaps:
                 self._lists[key] = array("q", having.tobytes())
                 bits[row] = 0
                 self._unused.append(self._rows.pop(key))
+        rows = sorted(self._rows.values(), key=self._frequencies.__getitem__)
+        self._commonest = {row: _bytes([bits[row]], room) for row in rows[-_COMMONEST:]}
 
 
 class _Needs:
