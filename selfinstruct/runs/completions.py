@@ -55,7 +55,6 @@ class Completions:
         self._offsets: dict[bytes, int] = {}
         self._lost: dict[bytes, str] = {}  # the places of lost requests
         self._counted = Meter(model=meter.model)  # the replies of the file
-        self._uncounted: list[tuple[Usage, bool, str]] = []  # of those, the last ones
         self._is_whole = True  # every line of the file is a reply, and counted
         self._tokens: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))  # by model
         start, before = 0, 0
@@ -158,7 +157,7 @@ class Completions:
         other = self._meter.other(request.model)
         line = _line(key, request, completion, other, seconds)
         self._offsets[key.encode()] = append(self._journal, line)
-        self._uncounted.append((completion.usage, completion.error is not None, other))
+        self._counted.take(completion, other)
         if completion.error is not None:
             self._lost[key.encode()] = request.place
 
@@ -168,11 +167,6 @@ class Completions:
         Without the replies where a line is damaged or a lost request is to be asked for again:
         the file is then read as a whole when it is opened again.
         """
-        for usage, is_lost, model in self._uncounted:
-            self._counted.requests += 1
-            self._counted.failed += is_lost
-            self._counted.pay(usage, model)
-        self._uncounted.clear()
         found: dict[str, Any] = {"size": self._journal.size, "sha256": self._journal.digest()}
         return {**found, "replies": self._counted.to_record()} if self._is_whole else found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import time
@@ -20,7 +19,7 @@ from selfinstruct.asking.providers import LOCAL, SCRIPTED, only_model
 from selfinstruct.asking.sitting import Sitting, sitting
 from selfinstruct.asking.stage import asking
 from selfinstruct.data.examples import Example
-from selfinstruct.errors import Stalled, UserError
+from selfinstruct.errors import Stalled
 from selfinstruct.models import Completion, Model, Request
 from selfinstruct.models.disk import Notice, when_there_is_room
 from selfinstruct.recipes import Recipe
@@ -152,8 +151,7 @@ def _noticing(run: Run, notice: Notice) -> Notice:
         notice(text)
         if time.monotonic() - written > _STATUS_EVERY:
             written = time.monotonic()
-            with contextlib.suppress(UserError):  # a disk that is full or fails: said elsewhere
-                run.checkpoint()
+            run.checkpoint_soon()
 
     return noticed
 

@@ -22,6 +22,7 @@ from selfinstruct.recipes import Outcome, Recipe
 from selfinstruct.recipes.engine import Step
 from selfinstruct.runs.batches import NAME as BATCHES
 from selfinstruct.runs.batches import Batches
+from selfinstruct.runs.checkpoints import Checkpoints
 from selfinstruct.runs.completions import Completions, append
 from selfinstruct.runs.directory import (
     DERIVED,
@@ -45,8 +46,6 @@ from selfinstruct.runs.inputs import FOLDER, Inputs
 from selfinstruct.runs.journal import Journal, Lock
 from selfinstruct.runs.spending import NAME as SPENDING
 from selfinstruct.runs.spending import Spending
-
-_CHECKPOINT_EVERY = 5.0  # seconds
 
 
 class Run:
@@ -79,7 +78,8 @@ class Run:
         self.notices: deque[tuple[float, str]] = deque(maxlen=10)  # the last ones, with their times
         counts = {"examples": self.funnel.examples, "requests": self.meter.requests}
         self._begun = {"at": time.time(), **counts}
-        self._checkpointed_at = time.monotonic()
+        books = (self.spending, self.completions, self.executions)
+        self._checkpoints = Checkpoints(directory, books, tuple(self._files.values()))
 
     def _open(self, inputs: Inputs, *, repair: bool, accept_change: bool) -> None:
         directory, config = self.directory, self.config
@@ -158,20 +158,25 @@ class Run:
         self._items_ended = step.items_ended
         if step.ends_turn:
             self.mark = self._now()
-            if time.monotonic() - self._checkpointed_at > _CHECKPOINT_EVERY:
-                self.checkpoint()
+            self._checkpoints.write_if_due(self._record)
         return step.is_last
 
     def sync(self) -> None:
-        """Bring calls and replies to the disk. Raises NoRoom or UserError."""
-        for book in (self.spending, self.completions, self.executions):
-            book.sync()
+        """Bring calls, replies and the note that waits to the disk. Raises NoRoom or UserError."""
+        self._checkpoints.sync()
+
+    def checkpoint_soon(self) -> None:
+        """Have the next `sync` note how things stand now."""
+        self._checkpoints.write_soon(self._record())
 
     def checkpoint(self) -> None:
         """Bring all files to the disk, and note their lengths. Raises NoRoom or UserError."""
-        self.sync()
+        self._checkpoints.write(self._record())
+
+    def _record(self) -> dict[str, Any]:
+        """checkpoint.json as things stand."""
         end = replace(self._now(), items_ended=self._items_ended) if self.is_finished else None
-        record = {
+        return {
             "mark": asdict(self.mark),
             "end": end and asdict(end),
             "completions": self.completions.note(),
@@ -182,11 +187,6 @@ class Run:
             "notices": list(self.notices),
             "at": time.time(),
         }
-        with disk_errors(self.directory / "checkpoint.json"):
-            for file in self._files.values():
-                file.sync()
-            note(self.directory, record)
-        self._checkpointed_at = time.monotonic()
 
     def discard(self) -> None:
         """Take a directory away again in which nothing has happened."""
