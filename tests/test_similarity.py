@@ -447,3 +447,31 @@ def test_the_accepted_list_of_25k_real_instructions_is_that_of_brute_force() -> 
             index.add(text)
             codes.append(code)
     assert len(index) > 20_000
+
+
+@recorded
+@pytest.mark.slow
+@pytest.mark.parametrize(("joined", "above"), [(1, 0.3), (1, 0.45), (8, 0.7), (8, 0.5)])
+def test_real_texts_long_or_at_low_thresholds_are_judged_as_by_a_scan(
+    joined: int, above: float
+) -> None:
+    """joined: so many instructions are a text; a sixth of the texts repeats part of an earlier."""
+    stream, random, index = instructions("stream_25k.jsonl"), Random(11), RougeIndex("unicode")
+    ids, codes, lengths, hits = dict[str, int](), list[str](), list[int](), 0
+    for number in range(2000):
+        text = " ".join(random.choices(stream[: 3000 * joined], k=joined))
+        if number % 6 == 5:
+            part = tokens(index.text(random.randrange(len(index))), "unicode")
+            text = " ".join([*part[: random.randrange(len(part) + 1)], *tokens(text, "unicode")])
+            text = " ".join(text.split()[: len(part)])
+        words = tokens(text, "unicode")
+        code = "".join(chr(0x10000 + ids.setdefault(word, len(ids))) for word in words)
+        if number % 2 and code:
+            found = index.nearest(text, above=above)
+            expected = best_by_scan(codes, lengths, code, above)
+            assert (found and (found.position, found.score)) == expected
+            hits += found is not None
+        index.add(text)
+        codes.append(code)
+        lengths.append(len(words))
+    assert hits > 100
