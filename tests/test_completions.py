@@ -116,8 +116,11 @@ def test_a_run_that_a_checkpoint_knows_grows_as_one_that_is_read_as_a_whole(
     assert [(quick / name).read_bytes() for name in DERIVED] == [
         (whole / name).read_bytes() for name in DERIVED
     ]
-    meters = [json.loads((copy / "checkpoint.json").read_text())["meter"] for copy in copies]
-    assert meters[0] == meters[1]
+    for copy in copies:  # a busy machine may buy another reply than an idle one: count each file
+        noted = json.loads((copy / "checkpoint.json").read_text())["completions"]
+        record = Completions(copy / REPLIES, Meter(model="scripted"), read_only=True)
+        assert record.note()["replies"] == noted["replies"]
+        record.close()
 
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.999])
