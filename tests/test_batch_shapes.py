@@ -302,7 +302,7 @@ def process(server: BatchServer, out: Path) -> subprocess.Popen[bytes]:
     )
 
 
-EVENTS = (("created", 2), ("look", 3), ("content", 2))
+EVENTS = (("created", 2), ("look", 2), ("content", 2))
 KILLS = [(name, *EVENTS[at % 3]) for at, name in enumerate(CASES)]
 KILLS += [(name, *event) for name in USUAL for event in EVENTS if (name, *event) not in KILLS]
 

@@ -187,7 +187,7 @@ def test_accidents_on_the_way_change_no_byte(tmp_path: Path, undisturbed: Path) 
     ]
     kinds += ["empty body", "no choices", "error in 200", "reset"]
     accidents = [
-        failing(kind, rate=0.03, attempts=1, seed=number) for number, kind in enumerate(kinds)
+        failing(kind, rate=0.06, attempts=1, seed=number) for number, kind in enumerate(kinds)
     ]
     lost = failing("reset", rate=0.02, attempts=1, seed=99, before=False)
     with LoopbackServer(*accidents, lost) as server:
@@ -202,7 +202,7 @@ def test_waiting_as_long_as_a_server_asks_and_hanging_calls_change_no_byte(
     tmp_path: Path, undisturbed: Path
 ) -> None:
     kinds = ("429 seconds", "429 date", "hang")
-    slow = [failing(kind, rate=0.03, attempts=1, seed=number) for number, kind in enumerate(kinds)]
+    slow = [failing(kind, rate=0.06, attempts=1, seed=number) for number, kind in enumerate(kinds)]
     with LoopbackServer(*slow) as server:
         generate(tmp_path / "run", *at(server), "--timeout", 2, n=N).done()
         assert sum(times > 1 for times in server.received.values()) > 3
