@@ -299,7 +299,7 @@ def test_a_request_that_is_refused_alone_is_lost_alone_and_recorded(tmp_path: Pa
 
 def test_a_request_that_always_fails_while_others_do_not_is_given_up(tmp_path: Path) -> None:
     with BatchServer() as server:
-        server.behaviours = (failing("500", when=lambda call: call.key[0] in "02"),)
+        server.behaviours = (failing("500", when=lambda call: call.key[0] in "57"),)
         through(server, tmp_path / "run", "--retries", 3).done()
         failed = [server.received[key] for key in server.received if not server.completed[key]]
         assert max(failed) == 3 and failed.count(3) > 1  # others were not needed after all
@@ -556,7 +556,7 @@ def test_what_is_open_counts_at_its_worst_until_it_is_back(tmp_path: Path) -> No
         (batch,) = told(left)["open_batches"]
         assert batch["id"] == "batch_0" and batch["requests"] == 1
         assert bill(server) < batch["cost_usd"] < 9 * bill(server)
-        cap = batch["cost_usd"] + 1.0
+        cap = batch["cost_usd"] + 1.5
         ended = through(server, left, "--max-cost", cap)
         assert ended.code == 75 and len(server.batches) > 1
         assert 1.0 < bill(server) <= cap and told(left)["cost_usd"] == pytest.approx(bill(server))
