@@ -274,4 +274,4 @@ def test_a_task_that_hides_a_label_is_dropped_and_a_foreign_tag_is_not_believed(
     hidden = recipe.admit(0, Draft(text, (), labels=("refund", "something else", "repair")))
     assert isinstance(hidden, Rejected) and hidden.reason == "unnamed_label"
     admitted = recipe.admit(0, Draft(text, (), labels=("on time", "late")))
-    assert isinstance(admitted, Admitted) and admitted.labels is None
+    assert isinstance(admitted, Admitted) and admitted.labels == ()

@@ -164,8 +164,8 @@ class SelfInstruct(Recipe):
         if reason is not None:
             return Rejected("propose", "instruction", reason, at, draft.text)
         novel = self.if_novel(at, draft)
-        # Labels of which the task names none are not its own: `classify` is asked.
-        return novel if isinstance(novel, Rejected) else Admitted(novel, labels if share else None)
+        # Labels of which the task names none are not its own: whoever does the task cannot know them.
+        return novel if isinstance(novel, Rejected) else Admitted(novel, labels if share else ())
 
     def why_not(self, text: str) -> str | None:
         """The reason to drop an instruction before it is compared with the pool."""
