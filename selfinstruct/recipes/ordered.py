@@ -60,9 +60,7 @@ async def in_order(
         if failure is not None:
             raise failure
     finally:
-        await _cancel([*pending, *([upcoming] if upcoming is not None else [])])
-        if isinstance(items, AsyncGenerator):
-            await items.aclose()
+        await _closed(items, [*pending, *([upcoming] if upcoming is not None else [])])
 
 
 def _started(call: Awaitable[Result], news: asyncio.Event) -> asyncio.Future[Result]:
@@ -118,7 +116,10 @@ async def _next(items: AsyncIterator[Item]) -> Item | object:
     return await anext(items, _END)
 
 
-async def _cancel(futures: Sequence[asyncio.Future[Any]]) -> None:
-    for future in futures:
-        future.cancel()
-    await asyncio.gather(*futures, return_exceptions=True)
+async def _closed(items: AsyncIterator[Any], calls: Sequence[asyncio.Future[Any]]) -> None:
+    """Cancels the calls, waits for their ends, and closes the items."""
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    if isinstance(items, AsyncGenerator):
+        await items.aclose()
