@@ -193,7 +193,7 @@ BUGS = {  # a module, and the function in it that fails
     "in the body": ("selfinstruct.models.openai.bodies", "body_of"),
     "in the reply": ("selfinstruct.models.openai.replies", "completion_of"),
     "in the client": ("openai", "AsyncOpenAI.__init__"),
-    "in the transport": ("aiohttp", "ClientSession.request"),
+    "in the transport": ("selfinstruct.models.openai.lines", "Line.post"),
 }
 
 
