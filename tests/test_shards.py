@@ -233,7 +233,7 @@ def test_a_merge_is_killed_and_goes_on_to_the_same_bytes(
 def test_a_run_that_asks_nobody_is_kept_when_it_is_stopped_and_goes_on(tmp_path: Path) -> None:
     rows, out, whole = tmp_path / "rows.jsonl", tmp_path / "out", tmp_path / "whole"
     with rows.open("w", encoding="utf-8") as file:
-        for number in range(200_000):  # longer than the seconds to the first checkpoint
+        for number in range(100_000):  # longer than the seconds to the first checkpoint
             row = {"instruction": f"Describe hill {number}.", "output": f"Hill {number} is steep."}
             file.write(json.dumps(row) + "\n")
     words = ("import", rows, "--out", out)
