@@ -30,7 +30,8 @@ ENVIRONMENT["PYTHONPATH"] = os.pathsep.join(
 )  # as this process finds it
 _NOTICE = re.compile(
     r"waiting: |paused: |left out: |batch(?:es)? |examples \d+(?:/\d+)?, |"
-    r"\S+ does not take '\w+': left out from here on|\S+: \d+ of the last \d+ calls failed"
+    r"\S+ does not take '\w+': left out from here on|\S+: \d+ of the last \d+ calls failed|"
+    r"\S+: counts no tokens"
 )
 PATIENCE = 300.0  # seconds; a process that takes longer hangs, on a busy machine as well
 

@@ -185,7 +185,7 @@ def test_no_instruction_is_on_both_sides_and_the_sides_are_the_whole(
         (row["instruction"], row["input"], row["output"]) for name in parts for row in parts[name]
     ]
     assert Counter(rows) == Counter(texts(directory))
-    assert 0.6 < parts["train"].num_rows / len(rows) < 0.8
+    assert 0.55 < parts["train"].num_rows / len(rows) < 0.85  # whole instructions are on a side
 
 
 def test_a_run_that_grows_or_is_joined_moves_no_instruction_across(

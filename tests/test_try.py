@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ from test_secrets import assert_nowhere
 import selfinstruct
 from selfinstruct.asking.advice import FIRST, Symptoms, remedy
 from selfinstruct.errors import NothingRead
-from selfinstruct.models import Decoding
+from selfinstruct.models import Completion, Decoding, Request
+from selfinstruct.models.scripted.model import reply
 
 SECRET = "az-9f/+QxW7tZr2~VbN4m=K8'yLp0"
 
@@ -215,13 +218,19 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- kinds of servers
 
 
+def whole(request: Request) -> Completion:
+    """The scripted reply, or the next that is whole: without a seed each attempt is the same."""
+    drawn = (reply(replace(request, seed=seed)) for seed in count(request.seed))
+    return next(said for said in drawn if said.finish_reason == "stop" and len(said.text) > 1)
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_kind_of_server_serves_with_the_options_that_the_docs_name(
     tmp_path: Path, kind: Kind
 ) -> None:
     page = (ROOT / "docs" / "models.md").read_text("utf-8")
     assert kind.name in page and all(part in page for part in kind.options[::2])
-    with LoopbackServer(*kind.behaviours) as server:
+    with LoopbackServer(*kind.behaviours, model=whole) as server:
         words = ("--base-url", server.base_url, "--model", kind.model, *kind.options)
         ran = invoke("try", *words, "--judge", **dict(kind.secrets)).done()
         out = tmp_path / "run"

@@ -163,7 +163,7 @@ def test_no_cut_text_is_in_the_dataset_and_each_cut_is_named(
 ) -> None:
     out = tmp_path / "run"
     with LoopbackServer(model=cutting(stages, list(CUTS))) as server:
-        invoke("generate", *at(server), "--n", 40, "--new-per-turn", 3, "--out", out).done()
+        invoke("generate", *at(server), "--n", 70, "--new-per-turn", 3, "--out", out).done()
     assert MARK not in (out / "examples.jsonl").read_text()
     assert MARK not in (out / "instructions.jsonl").read_text()
     found = {each["reason"] for each in lines(out, "rejected.jsonl") if each["stage"] in stages}
