@@ -44,6 +44,12 @@ _INTRODUCED = re.compile(
 # An object that is no JSON: {'prompt': '...'}
 _NO_JSON = re.compile(rf"\{{\s*['\u2018\u201c]?(?:{'|'.join(_NAMES)})['\u2019\u201d]?\s*:", re.I)
 _TAGGED = re.compile(r"<(?P<tag>[a-z_]{1,20})>(?P<text>.*)</(?P=tag)>", re.I | re.S)
+# One of the two tags, alone on its line: a small model forgets the other.
+_HALF_TAG = re.compile(
+    r"\A<(?:new_)?(?:task|prompt|instruction)>[ \t]*\n"
+    r"|\n[ \t]*</(?:new_)?(?:task|prompt|instruction)>\s*\Z",
+    re.I,
+)
 _QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "'": "'"}
 _EQUAL = re.compile(
     r"[\s*_\"'#]*(?P<no>not[ \t]+(?:equal|the same)|different)|[\s*_\"'#]*(?:equal|the same)\b",
@@ -179,6 +185,7 @@ def _bare(text: str) -> str:
         text = "\n".join(lines[1:-1]).strip()
     if tagged := _TAGGED.fullmatch(text):
         text = tagged["text"].strip()
+    text = _HALF_TAG.sub("", text).strip()
     if label := _LABEL.match(text):
         text = text[label.end() :].strip()
     if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and text[0] not in text[1:-1]:
