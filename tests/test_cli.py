@@ -242,15 +242,20 @@ def test_a_server_that_is_gone_for_a_while_is_no_reason_to_drop_a_request(
 
 
 def telling(secret: str) -> Any:
-    """A behaviour: repeats secrets in errors, for good to some requests and once to others."""
+    """A behaviour: repeats secrets in errors, for good to one prompt of eight, in whatever form it
+    is asked, and once to every other one. Prompts are counted as they come: the share holds
+    whatever they say.
+    """
+    places: dict[str, int] = {}
 
     async def tell(call: Any, go_on: Any) -> Any:
         said = f"{secret} {call.headers['authorization']}"
-        if int(call.key, 16) % 3 == 0:
+        place = places.setdefault(call.body["messages"][-1]["content"][-200:], len(places))
+        if place % 8 == 5:
             return error(400, f"Bad request of {said}", "invalid_request_error")
         return (
             error(503, f"Busy, {said}", "server_error")
-            if call.attempt == 1 and int(call.key, 16) % 3 == 1
+            if call.attempt == 1 and place % 2 == 0
             else await go_on(call)
         )
 
