@@ -36,7 +36,8 @@ def questions(path: Path, count: int) -> Path:
         for number in range(count)
     ]
     rows[1] = {"id": "again", "instruction": "How high is mountain 0?", "input": ""}
-    rows[2]["input"] = "A mountain in the Alps."
+    for row in rows[2::3]:
+        row["input"] = "A mountain in the Alps, with a hut on its eastern ridge."
     return written(path, rows)
 
 
@@ -87,7 +88,8 @@ def test_a_row_gives_a_child_or_a_reason_in_every_round(evolved: Path) -> None:
 def test_every_reason_of_the_paper_occurs_and_the_funnel_adds_up(evolved: Path) -> None:
     rejected = lines_of(evolved / "rejected.jsonl")
     reasons = Counter(line["reason"] for line in rejected if line["what"] == "instance")
-    assert {"no_gain", "near_equal", "leaked_operator", "apology"} <= set(reasons)
+    expected = {"no_gain", "near_equal", "leaked_operator", "lost_material", "apology"}
+    assert expected <= set(reasons)
     funnel = json.loads((evolved / "checkpoint.json").read_text())["end"]["funnel"]
     assert sum(reasons.values()) == sum(
         count for key, count in funnel["rejected"].items() if key.startswith("instance/")
@@ -245,6 +247,17 @@ def test_a_child_falls_by_its_own_words() -> None:
     assert why_not_child("Explain the #Rewritten Prompt#.", "Name a river.") == "leaked_operator"
     assert why_not_child("Improve the given prompt, twice.", "Improve the given prompt.") is None
     assert why_not_child("Name two rivers.", "Name a river.") is None
+
+
+def test_a_child_falls_without_the_material_of_its_source() -> None:
+    table = "region,Q1,Q4\nAndes,1200,1350\nCaribe,860,817\nSelva,400,502"
+    parent = f"Rank the regions by their change.\n\n{table}"
+    lost = "Rank the four regions by their change from Q1 to Q4, and give a reason for each place."
+    assert why_not_child(lost, parent, table) == "lost_material"
+    assert why_not_child(lost, parent) is None  # as in breadth, or without an input
+    assert why_not_child(f"{lost}\n\n{table}", parent, table) is None
+    in_words = "In the Andes 1200 became 1350, in Caribe 860 became 817, in Selva 400 became 502."
+    assert why_not_child(f"{lost} {in_words}", parent, table) is None
 
 
 def test_words_are_new_outside_the_longest_common_subsequence() -> None:

@@ -114,7 +114,7 @@ CONTENTS = (
         ),
         frozenset(("brackets",)),
         {"num_placeholders": COUNT},
-        _number("num_placeholders", 1, 3),
+        _number("num_placeholders", 2, 4),
     ),
     Constraint(
         "detectable_content:postscript",
@@ -165,7 +165,7 @@ FORMATS = (
         ),
         frozenset(("asterisks",)),
         {"num_highlights": COUNT},
-        _number("num_highlights", 1, 4),
+        _number("num_highlights", 2, 5),
     ),
     Constraint(
         "detectable_format:multiple_sections",

@@ -23,6 +23,7 @@ WORDING_FLAWS = {  # shares of the paraphrases
 EVOLUTION_FLAWS = {  # shares of the evolved instructions
     "unchanged": 0.060,
     "leak": 0.040,  # words of the prompt in the text
+    "lost": 0.060,  # all but the first paragraph
     "label": 0.050,
     "quotes": 0.040,
     "opener": 0.020,
@@ -76,7 +77,8 @@ def evolved(rng: Random, request: Request) -> str:
     if request.stage == "breadth":
         text = new_instruction(rng, (), ())
     else:
-        text = f"{prompt} {fill(rng, any_of(rng, _STEPS[request.stage]))}"
+        kept = prompt.split("\n\n")[0] if flaw == "lost" else prompt
+        text = f"{kept} {fill(rng, any_of(rng, _STEPS[request.stage]))}"
     if flaw == "unchanged":
         text = prompt
     if flaw == "leak":

@@ -3,8 +3,9 @@
 In: instructions of runs or of any dataset. Out: an example for each instruction that survives a
 round; the source itself is none. Asks in each round: an operator, then `same` and `answer`.
 Costs: three requests a round at most, fewer where a child falls early.
-Differs from the published code: children are eliminated, as in the paper; an instruction whose
-child fell is the parent of the next round again; every choice has a generator of its own.
+Differs from the published code: children are eliminated, as in the paper, and so are those in depth
+that leave out the source's input; an instruction whose child fell is the parent of the next round
+again; every choice has a generator of its own.
 
     parent -> operator -> leaks, near-equal? -> same? -> answer -> apology, stop words? -> example
        ^                       | falls            |                     |                     |
@@ -24,7 +25,7 @@ from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.recipes import Outcome, dropped_replies
 from selfinstruct.recipes.evolve.elimination import compared, why_not_answer, why_not_child
-from selfinstruct.recipes.evolve.settings import OPERATORS, QUESTIONS, EvolveConfig
+from selfinstruct.recipes.evolve.settings import BREADTH, OPERATORS, QUESTIONS, EvolveConfig
 from selfinstruct.recipes.sources import Rows
 from selfinstruct.seeding import generator
 
@@ -38,6 +39,7 @@ class Generation:
     operator: str
     parent: str
     text: str  # of the parent
+    material: str  # of the source, which the child has to keep
 
     @property
     def place(self) -> str:
@@ -72,15 +74,15 @@ class Evolve(Rows):
     ) -> Sequence[Outcome]:
         instruction, row = admitted
         text = f"{row.instruction}\n\n{row.input}" if row.input else row.instruction
-        parent, outcomes = instruction.id, list[Outcome]([instruction])
+        parent, outcomes, material = instruction.id, list[Outcome]([instruction]), row.input
         for number in range(1, self.config.rounds + 1):
             operator = self._operator(at, number)
-            found = await self._evolve(
-                Generation(instruction, number, operator, parent, text), row, ask
-            )
+            kept = "" if operator == BREADTH else material
+            now = Generation(instruction, number, operator, parent, text, kept)
+            found = await self._evolve(now, row, ask)
             outcomes += found
             if found and isinstance(child := found[-1], Example):
-                parent, text = child.id, child.instruction
+                parent, text, material = child.id, child.instruction, kept
         return outcomes
 
     def _operator(self, at: int, number: int) -> str:
@@ -110,7 +112,7 @@ class Evolve(Rows):
 
     def _why_not(self, now: Generation, child: str) -> Rejected | None:
         """The line of a child that falls by its own words."""
-        if reason := why_not_child(child, now.text):
+        if reason := why_not_child(child, now.text, now.material):
             return now.rejected(now.operator, reason, child)
         new_words, score = compared(child, now.text)
         if new_words >= self.config.new_words:

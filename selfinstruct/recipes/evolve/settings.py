@@ -15,8 +15,9 @@ from selfinstruct.parsing.rewriting import Sameness, rewritten, sameness
 from selfinstruct.recipes.topics.settings import ThemedConfig
 
 # Section 3.1: five operators in depth, one in breadth; each a stage with its template.
-OPERATORS = ("constraints", "deepen", "concretize", "reasoning", "complicate", "breadth")
-_THEMED = ("breadth",)  # the others stay with the matter of their prompt
+BREADTH = "breadth"
+OPERATORS = ("constraints", "deepen", "concretize", "reasoning", "complicate", BREADTH)
+_THEMED = (BREADTH,)  # the others stay with the matter of their prompt
 _PROMPT, _OUTPUT = {"prompt": {"type": "string"}}, {"output": {"type": "string"}}
 QUESTIONS = (
     *(
