@@ -77,7 +77,7 @@ def answer_on(
     Raises UserError, Interrupted, or ModelError of an actor.
     """
     begun, places = time.monotonic(), [folder.resolve() for folder in folders]
-    with _cluster(pool.address) as ray:
+    with cluster(pool.address) as ray:
         kind = ray.remote(Answerer)
         environ = {name: os.environ[name] for name in _secrets(config) if name in os.environ}
 
@@ -139,7 +139,7 @@ def _secrets(config: Endpoint) -> Iterator[str]:
 
 
 @contextmanager
-def _cluster(address: str) -> Iterator[Any]:
+def cluster(address: str) -> Iterator[Any]:
     """A connection to the cluster. Raises UserError."""
     # Or Ray would start the actors by another tool, with another environment.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")

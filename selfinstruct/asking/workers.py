@@ -29,7 +29,7 @@ from selfinstruct.models.batch.wire import reply_line, request_of
 from selfinstruct.models.disk import Notice, disk_errors
 from selfinstruct.text import to_json
 
-_LOOK_EVERY = 2.0  # seconds, between two looks for new rounds
+LOOK_EVERY = 2.0  # seconds, between two looks for new rounds
 
 
 @dataclass(slots=True)
@@ -63,17 +63,17 @@ async def answer(
     async with sitting(config, _Passing(), notice=notice, seconds=seconds) as at:
         while True:
             count = done.files
-            for folder, path in _waiting(folders, rounds):
-                with _claimed(path) as is_ours:
+            for folder, path in waiting(folders, rounds):
+                with claimed(path) as is_ours:
                     if is_ours:
                         await _answer_file(folder, path, at.model, config, done, notice)
             if done.files == count:
                 if not follows:
                     return done
-                await asyncio.sleep(_LOOK_EVERY)
+                await asyncio.sleep(LOOK_EVERY)
 
 
-def _waiting(
+def waiting(
     folders: Sequence[Path], rounds: dict[Path, RoundFolder]
 ) -> Iterator[tuple[RoundFolder, Path]]:
     """The files of requests of all open rounds, the oldest round first.
@@ -90,7 +90,7 @@ def _waiting(
 
 
 @contextlib.contextmanager
-def _claimed(path: Path) -> Iterator[bool]:
+def claimed(path: Path) -> Iterator[bool]:
     """Claim a file of requests. False if another worker has the file."""
     lock = path.with_suffix(".lock")
     with disk_errors(lock):
@@ -121,15 +121,15 @@ async def _answer_file(
     """Answer the requests of a file that have no reply yet."""
     folder.read()
     known = folder.answered | folder.failed
-    records = [record for record in _records(path, notice) if record["custom_id"] not in known]
-    if not records:
+    missing = [record for record in records(path, notice) if record["custom_id"] not in known]
+    if not missing:
         return
     name = f"{path.stem.removeprefix('requests-')}-{uuid.uuid4().hex[:8]}"
     with disk_errors(path.parent):
         file = os.open(
             path.parent / REPLIES.format(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
         )
-    queue = iter(records)
+    queue = iter(missing)
 
     async def work() -> None:
         for record in queue:
@@ -139,7 +139,7 @@ async def _answer_file(
         with disk_errors(path.parent):
             os.write(file, to_json(line).encode("utf-8") + b"\n")
 
-    tasks = [asyncio.ensure_future(work()) for _ in range(min(config.concurrency, len(records)))]
+    tasks = [asyncio.ensure_future(work()) for _ in range(min(config.concurrency, len(missing)))]
     try:
         await asyncio.gather(*tasks)
     finally:
@@ -147,7 +147,7 @@ async def _answer_file(
             task.cancel()
         os.close(file)
     done.files += 1
-    notice(f"{path.parent.name}/{path.name}: {len(records):,} requests answered")
+    notice(f"{path.parent.name}/{path.name}: {len(missing):,} requests answered")
 
 
 async def _answer_request(
@@ -164,7 +164,7 @@ async def _answer_request(
     write(reply_line(record["custom_id"], request, completion))
 
 
-def _records(path: Path, notice: Notice) -> Iterator[dict[str, Any]]:
+def records(path: Path, notice: Notice) -> Iterator[dict[str, Any]]:
     """The requests of a file. Lines that hold none are named."""
     with path.open("rb") as file:
         for number, line in zip(itertools.count(1), file, strict=False):
