@@ -417,6 +417,16 @@ def test_a_refusal_is_read_in_every_form(errors: Any, refusal: tuple[str, str]) 
     assert BatchState.of({"status": "failed", "errors": errors}).refusal == refusal
 
 
+def test_the_words_of_vllms_errors_are_found() -> None:
+    """As `vllm run-batch` 0.32 writes them when its engine has died."""
+    words = "EngineCore encountered an issue."
+    error = {"error": {"message": words, "type": "InternalServerError", "param": None, "code": 500}}
+    response = {"status_code": 500, "request_id": "vllm-batch-b3", "body": None}
+    line = {"id": "vllm-9", "custom_id": "k", "response": response, "error": error}
+    (found,) = read_lines(json.dumps(line).encode())
+    assert (found.key, found.status, found.words) == ("k", 500, words)
+
+
 def test_lines_that_are_none_are_passed_over() -> None:
     data = b'\xff\n7\n{"custom_id": 7}\n[]\n{"custom_id": "k", "response": [1]}\n'
     assert [(line.key, line.status, line.words) for line in read_lines(data)] == [

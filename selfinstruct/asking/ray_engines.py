@@ -165,6 +165,8 @@ def _answer(
             with disk_errors(task.path.parent):
                 os.write(writers[task.path], line.encode("utf-8") + b"\n")
             _check_time(ends)
+    if left:
+        raise UserError(f"Ray Data gave no reply to {len(left):,} requests; look into its logs")
 
 
 @contextlib.contextmanager

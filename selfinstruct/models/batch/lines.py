@@ -28,6 +28,8 @@ class Line:
         if not isinstance(key, str):
             return None
         response, failure = _unpacked(record.get("response")), _unpacked(record.get("error"))
+        if isinstance(failure, dict) and isinstance(failure.get("error"), dict):
+            failure = failure["error"]  # as vLLM writes it
         words = failure.get("message") if isinstance(failure, dict) else failure
         status, body = _answer(response) if isinstance(response, dict) else (None, None)
         if failure and status == 200 and not isinstance(body, dict):
