@@ -50,6 +50,7 @@ class Deduping(TypedDict, total=False):
     mark: bool
     skip_bad: bool
     format: str | None
+    processes: int
 
 
 class Measuring(TypedDict, total=False):

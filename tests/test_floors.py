@@ -87,7 +87,8 @@ PURE = {
     "tasks",
 }  # the same for the same arguments
 FORKING = {
-    "similarity.rounds"
+    "similarity.rounds",
+    "similarity.scouts",
 }  # asks the system for cores, and gives the same answers on any number of them
 IMPURE = {"time", "datetime", "os", "logging", "secrets", "socket", "threading", "asyncio"}
 GLOBAL_RANDOM = {

@@ -206,14 +206,14 @@ def test_the_joint_comparison_is_that_of_all_pairs(
     rows: Sequence[tuple[str, ...]], above: float
 ) -> None:
     compared, earlier = Together("unicode", above, exact={0}), list[tuple[str, ...]]()
-    for number, row in enumerate(rows):
+    for row in rows:
         scores = [(_least(before, row), -at) for at, before in enumerate(earlier)]
         score, at = max(scores, default=(0.0, 0))
         found = compared.nearest(row)
-        assert (None if found is None else (found.score, -found.number)) == (
+        assert (None if found is None else (found.score, -found.position)) == (
             (score, at) if score > above else None
         )
-        compared.add(row, number)
+        compared.add(row)
         earlier.append(row)
 
 

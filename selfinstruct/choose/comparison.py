@@ -4,33 +4,25 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from typing import Protocol
 
-from selfinstruct.similarity import RougeIndex
+from selfinstruct.similarity import Match, RougeIndex
 
 _NONE = -1
 _PER_LETTER = 1.5  # what a search costs for each letter of a text, counted in comparisons
 _MEMORY = 0.95  # the weight of earlier searches in the mean of their hits
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """An earlier record, its texts, and how much it resembles another (ROUGE-L F, 0..1)."""
-
-    number: int
-    text: str
-    score: float
-
-
 class Comparison(Protocol):
-    """The records so far."""
+    """The records so far. A match has the number of its record for its position."""
 
-    def nearest(self, texts: Sequence[str]) -> Neighbour | None:
+    def __len__(self) -> int: ...
+
+    def nearest(self, texts: Sequence[str], /) -> Match | None:
         """The record that these texts duplicate; of equally near records the first."""
 
-    def add(self, texts: Sequence[str], number: int) -> bool:
+    def add(self, texts: Sequence[str], /) -> bool:
         """Takes in a record; True if the tokenizer finds nothing in any of its texts."""
 
 
@@ -39,16 +31,14 @@ class _Single:
 
     def __init__(self, tokenizer: str, threshold: float) -> None:
         self._index, self._above = RougeIndex(tokenizer), threshold
-        self._numbers = array("q")
 
-    def nearest(self, texts: Sequence[str]) -> Neighbour | None:
-        match = self._index.nearest(texts[0], above=self._above)
-        if match is None:
-            return None
-        return Neighbour(self._numbers[match.position], match.text, match.score)
+    def __len__(self) -> int:
+        return len(self._index)
 
-    def add(self, texts: Sequence[str], number: int) -> bool:
-        self._numbers.append(number)
+    def nearest(self, texts: Sequence[str]) -> Match | None:
+        return self._index.nearest(texts[0], above=self._above)
+
+    def add(self, texts: Sequence[str]) -> bool:
         before = self._index.tokenless
         self._index.add(texts[0])
         return self._index.tokenless > before
@@ -60,14 +50,15 @@ class Apart:
     def __init__(self, tokenizer: str, threshold: float, width: int) -> None:
         self._places = [_Single(tokenizer, threshold) for _ in range(width)]
 
-    def nearest(self, texts: Sequence[str]) -> Neighbour | None:
-        found = [place.nearest([text]) for place, text in zip(self._places, texts, strict=True)]
-        return max(filter(None, found), key=lambda neighbour: neighbour.score, default=None)
+    def __len__(self) -> int:
+        return len(self._places[0])
 
-    def add(self, texts: Sequence[str], number: int) -> bool:
-        tokenless = [
-            place.add([text], number) for place, text in zip(self._places, texts, strict=True)
-        ]
+    def nearest(self, texts: Sequence[str]) -> Match | None:
+        found = [place.nearest([text]) for place, text in zip(self._places, texts, strict=True)]
+        return max(filter(None, found), key=lambda match: match.score, default=None)
+
+    def add(self, texts: Sequence[str]) -> bool:
+        tokenless = [place.add([text]) for place, text in zip(self._places, texts, strict=True)]
         return all(tokenless)
 
 
@@ -80,23 +71,35 @@ class Together:
 
     def __init__(self, tokenizer: str, threshold: float, exact: Collection[int] = ()) -> None:
         self._tokenizer, self._above, self._exact = tokenizer, threshold, exact
-        self._groups: dict[tuple[bool, ...], Comparison] = {}
+        # by which texts are not blank, the records, and the number of each
+        self._groups: dict[tuple[bool, ...], tuple[Comparison, array[int]]] = {}
+        self._size = 0
         self._last: tuple[Sequence[str], tuple[tuple[bool, ...], list[str]]] = ((), ((), []))
 
-    def nearest(self, texts: Sequence[str]) -> Neighbour | None:
-        filled, own = self._filled(texts)
-        group = self._groups.get(filled)
-        return group.nearest(own) if group else None
+    def __len__(self) -> int:
+        return self._size
 
-    def add(self, texts: Sequence[str], number: int) -> bool:
+    def nearest(self, texts: Sequence[str]) -> Match | None:
         filled, own = self._filled(texts)
         if filled not in self._groups:
-            self._groups[filled] = (
+            return None
+        group, numbers = self._groups[filled]
+        match = group.nearest(own)
+        return match and Match(numbers[match.position], match.text, match.score)
+
+    def add(self, texts: Sequence[str]) -> bool:
+        filled, own = self._filled(texts)
+        if filled not in self._groups:
+            made: Comparison = (
                 _Single(self._tokenizer, self._above)
                 if len(own) == 1
                 else _Group(self._above, [_Place(index) for index in self._indices(filled)])
             )
-        return self._groups[filled].add(own, number)
+            self._groups[filled] = made, array("q")
+        group, numbers = self._groups[filled]
+        numbers.append(self._size)
+        self._size += 1
+        return group.add(own)
 
     def _indices(self, filled: Sequence[bool]) -> list[RougeIndex | None]:
         places = compress(range(len(filled)), filled)
@@ -119,9 +122,12 @@ class _Group:
 
     def __init__(self, threshold: float, places: Sequence[_Place]) -> None:
         self._above, self._places = threshold, places
-        self._numbers = array("q")
+        self._size = 0
 
-    def nearest(self, texts: Sequence[str]) -> Neighbour | None:
+    def __len__(self) -> int:
+        return self._size
+
+    def nearest(self, texts: Sequence[str]) -> Match | None:
         searched = min(range(len(texts)), key=lambda at: self._places[at].cost(texts[at]))
         scores: list[dict[int, float]] = [{} for _ in texts]
         best, best_score, hits = _NONE, self._above, 0
@@ -137,10 +143,10 @@ class _Group:
         if best == _NONE:
             return None
         own = "\n".join(place.text_of(best) for place in self._places)
-        return Neighbour(self._numbers[best], own, best_score)
+        return Match(best, own, best_score)
 
-    def add(self, texts: Sequence[str], number: int) -> bool:
-        self._numbers.append(number)
+    def add(self, texts: Sequence[str]) -> bool:
+        self._size += 1
         tokenless = [place.add(text) for place, text in zip(self._places, texts, strict=True)]
         return all(tokenless)
 

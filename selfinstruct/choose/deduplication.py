@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.choose.comparison import Apart, Comparison, Neighbour, Together
+from selfinstruct.choose.comparison import Apart, Comparison, Together
 from selfinstruct.choose.identity import EXACT, Identity, Turns
 from selfinstruct.choose.marks import marked
 from selfinstruct.choose.pool import Pool
@@ -17,6 +17,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.records import STDIO, Bad, OnRead, Record, Source, Write, writing
 from selfinstruct.records.columnar import schema_of
 from selfinstruct.records.reading import examples_of
+from selfinstruct.similarity import Match
 
 _STEP = 1000  # records between two calls of `progress`
 _MUCH = 0.05  # of the records that one text takes: more deserves a warning
@@ -36,6 +37,7 @@ class Dedupe:
     mark: bool = False  # write the verdict into the record, instead of dropping it
     skip_bad: bool = False  # count unreadable records and pass over them, instead of stopping
     format: str | None = None  # of the inputs, instead of the format that their names tell
+    processes: int = 0  # that search; 0: as many as there are cores, at most 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,12 @@ def dedupe(
     with ExitStack() as stack:
         keep = stack.enter_context(_writing(out, config, sources))
         reject = stack.enter_context(writing(rejected)) if rejected else None
-        copy = _Copy(config, Pool(_compared(config, identity), config.tokenizer), keep, reject)
+        pool = Pool(_compared(config, identity), config.tokenizer, config.processes)
+        copy = _Copy(config, pool, keep, reject)
         for source, record, text in _texts(others, theirs, config.skip_bad, stack):
             copy.compare_with(source, record, text)
-        for source, record, text in _texts(sources, identity, config.skip_bad, stack):
+        entries = pool.reading(_texts(sources, identity, config.skip_bad, stack), _items)
+        for source, record, text in stack.enter_context(closing(entries)):
             copy.take(source, record, text)
             if copy.counts["read"] % _STEP == 0:
                 done = sum(source.done for source in [*others, *sources])
@@ -125,7 +129,7 @@ class _Copy:
         self._marks, self._pool = config.mark, pool
         self._keep, self._reject = keep, reject
         self._taken: Counter[int] = Counter()  # records by the neighbour that took them
-        self._widest: Neighbour | None = None
+        self._widest: Match | None = None
 
     def compare_with(self, source: Source, record: Record | Bad, texts: Sequence[str]) -> None:
         """Takes in a text that is not copied."""
@@ -133,7 +137,7 @@ class _Copy:
             self._pool.add(texts, source, record)
             self.counts["against"] += 1
 
-    def take(self, source: Source, record: Record | Bad, texts: Sequence[str]) -> None:
+    def take(self, source: Source, record: Record | Bad, texts: tuple[str, ...]) -> None:
         """Keeps, marks or rejects a record."""
         self.counts["read"] += 1
         if isinstance(record, Bad):
@@ -147,18 +151,16 @@ class _Copy:
             self.counts["tokenless"] += self._pool.add(texts, source, record)
             self._keep(marked(record) if self._marks else record)
 
-    def _drop(
-        self, source: Source, record: Record, texts: Sequence[str], neighbour: Neighbour
-    ) -> None:
+    def _drop(self, source: Source, record: Record, texts: Sequence[str], neighbour: Match) -> None:
         self.counts["near_duplicates"] += 1
-        self._taken[neighbour.number] += 1
+        self._taken[neighbour.position] += 1
         if self._widest is None or (
-            self._taken[neighbour.number] > self._taken[self._widest.number]
+            self._taken[neighbour.position] > self._taken[self._widest.position]
         ):
             self._widest = neighbour
         if not self._marks and self._reject is None:
             return
-        place = self._pool.place(neighbour.number)
+        place = self._pool.place(neighbour.position)
         if self._marks:
             self._keep(marked(record, place, neighbour.score))
         if self._reject is None:
@@ -176,10 +178,10 @@ class _Copy:
         unused = tuple(identity.unused()) if not identity.fields else ()
         taken, widest = None, self._widest
         if widest is not None:
-            records = self._taken[widest.number]
+            records = self._taken[widest.position]
             share = records / self.counts["read"]
             if records > 1 and share > _MUCH:
-                taken = Taken(records, share, widest.text, self._pool.place(widest.number))
+                taken = Taken(records, share, widest.text, self._pool.place(widest.position))
         return DedupeCounts(**self.counts, taken=taken, unused=unused)
 
 
@@ -231,6 +233,11 @@ def _texts(
                     f"{source.name}:{texts.where}: {texts.why}; "
                     "--skip-bad counts such records and passes over them"
                 )
+
+
+def _items(entry: tuple[Source, Record | Bad, tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The texts that will be searched: none of a bad record."""
+    return [entry[2]] if entry[2] else []
 
 
 def _rejection(source: Source, record: Record | Bad, /, **why: Any) -> Record:

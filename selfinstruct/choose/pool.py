@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from selfinstruct.choose.comparison import Comparison
 from selfinstruct.errors import UserError
 from selfinstruct.records import Record, Source
-from selfinstruct.similarity import tokens
+from selfinstruct.similarity import Lookahead, tokens
 
 _TRIAL = 100  # so many records tell whether the tokenizer suits them
 
@@ -17,9 +17,10 @@ _TRIAL = 100  # so many records tell whether the tokenizer suits them
 class Pool:
     """The texts so far, and the place of each."""
 
-    def __init__(self, compared: Comparison, tokenizer: str) -> None:
+    def __init__(self, compared: Comparison, tokenizer: str, processes: int) -> None:
         self._compared, self._tokenizer = compared, tokenizer
-        self.nearest = self._compared.nearest
+        ahead: Lookahead[tuple[str, ...]] = Lookahead(compared, processes)
+        self.nearest, self.reading = ahead.nearest, ahead.reading
         self._lines = array("q")
         self._firsts: list[int] = []  # the number of each source's first record
         self._sources: list[Source] = []
@@ -31,7 +32,7 @@ class Pool:
         Raises UserError if the tokenizer finds nothing in most records.
         """
         number = len(self._lines)
-        tokenless = self._compared.add(texts, number)
+        tokenless = self._compared.add(texts)
         if not self._sources or self._sources[-1] is not source:
             self._sources.append(source)
             self._firsts.append(number)

@@ -83,6 +83,13 @@ if TYPE_CHECKING:
     help="The format of the inputs and of standard output, instead of what names say.",
 )
 @click.option(
+    "--processes",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Processes that compare; 0: as many as there are cores, at most 4. Linux only.",
+)
+@click.option(
     "--skip-bad", is_flag=True, help="Count broken records and pass over them, instead of stopping."
 )
 def dedupe(

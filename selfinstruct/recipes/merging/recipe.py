@@ -22,7 +22,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.recipes import Materials, Outcome, Recipe
 from selfinstruct.recipes.merging.runs import PartialRun, Task, Turn, read_runs
 from selfinstruct.recipes.merging.settings import MergeConfig
-from selfinstruct.similarity import RougeIndex
+from selfinstruct.similarity import Above, Lookahead, RougeIndex
 
 _NOVEL = ("self-instruct", "alpaca", "unnatural", "chat")  # recipes whose instructions are drawn
 
@@ -46,7 +46,8 @@ class Merge(Recipe):
         self._threshold = config.threshold if config.threshold > 0 else (0.7 if is_drawn else 1.0)
         self._is_exact = self._threshold == 1.0
         tokenizer = str(materials[0].config.get("tokenizer") or "unicode")
-        self._index, self._seen = RougeIndex(tokenizer), set[bytes]()
+        self._pool, self._seen = Above(RougeIndex(tokenizer), self._threshold), set[bytes]()
+        self._ahead: Lookahead[str] = Lookahead(self._pool, config.processes)
         layouts = [run.layout() for run in materials]
         is_text = any(each.history_is_text for each in layouts)
         self._layout = Layout(
@@ -57,7 +58,8 @@ class Merge(Recipe):
         self._count = 0
 
     def items(self, start: int) -> Iterator[Turn]:
-        return islice(chain.from_iterable(self.materials), start, None)
+        turns = islice(chain.from_iterable(self.materials), start, None)
+        return turns if self._is_exact else self._ahead.reading(turns, _texts)
 
     async def draft(self, at: int, item: Turn, ask: Ask) -> Sequence[Any]:
         return [
@@ -71,7 +73,7 @@ class Merge(Recipe):
         found = ("merge", "instruction")
         if self._is_exact and _digest(task) in self._seen:
             return Rejected(*found, "exact_duplicate", at, old.text, input=task.input)
-        match = None if self._is_exact else self._index.nearest(old.text, above=self._threshold)
+        match = None if self._is_exact else self._ahead.nearest(old.text)
         if match is not None:
             rejected = Rejected(*found, "near_duplicate", at, old.text)
             return replace(rejected, similar_to=match.text, similarity=match.score)
@@ -79,7 +81,7 @@ class Merge(Recipe):
         if self._is_exact:
             self._seen.add(_digest(task))
         else:
-            self._index.add(old.text)
+            self._pool.add(old.text)
         return replace(old, id=f"i{self._count:06d}", turn=at), run, task
 
     async def fill(
@@ -114,7 +116,7 @@ class Merge(Recipe):
         for instruction in instructions:
             self._count += 1
             if not self._is_exact:
-                self._index.add(instruction.text)
+                self._pool.add(instruction.text)
         if self._is_exact:
             for turn in islice(chain.from_iterable(self.materials), ended):
                 self._seen.update(map(_digest, turn.tasks.values()))
@@ -123,6 +125,10 @@ class Merge(Recipe):
     def described(self) -> Iterator[str]:
         for run in self.materials:
             yield f"  run          {run.path} ({run.name})"
+
+
+def _texts(turn: Turn) -> list[str]:
+    return [task.instruction.text for task in turn.tasks.values()]
 
 
 def _digest(task: Task) -> bytes:

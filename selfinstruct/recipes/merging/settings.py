@@ -26,6 +26,14 @@ class MergeConfig(Unasked):
         under="The method",
     )
 
+    processes: int = setting(
+        0,
+        "Processes that compare; 0: as many as there are cores, at most 4. Linux only.",
+        free=True,
+        under="Speed and patience",
+    )
+
     def rules(self) -> Iterator[Rule]:
         yield "threshold", self.threshold == -1 or 0 < self.threshold <= 1, "above 0, at most 1"
+        yield "processes", self.processes >= 0, "at least 0 (0: as many as there are cores)"
         yield from Unasked.rules(self)
