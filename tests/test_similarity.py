@@ -47,7 +47,7 @@ def instructions(name: str) -> list[str]:
 class Growing(RougeIndex):
     """The same index with limits so low that few texts go through all stages of a large pool."""
 
-    tail, patience, long = (3, 0), 1, 12
+    tail, patience, long, shared = (3, 0), 1, 12, 2
 
 
 word = st.sampled_from(
@@ -244,6 +244,31 @@ def test_a_pool_that_grows_answers_as_a_scan_of_all_of_it(
         index.add(text)
         codes.append(code)
     assert 0 < kept < count // 7
+
+
+@pytest.mark.parametrize("limits", [RougeIndex, Growing])
+def test_a_pool_of_long_texts_that_becomes_one_of_short_texts_answers_as_a_scan(
+    limits: type[RougeIndex],
+) -> None:
+    """With thresholds that fall, so that heads are made anew, and texts of all lengths between."""
+    texts = [*texts_of(Random(21), 420, 48), *texts_of(Random(22), 500, 16)]
+    index, ids, codes, hits = limits(), dict[str, int](), list[str](), 0
+    for number, text in enumerate(texts):
+        if number % 10 == 2:  # an earlier text without some of its words
+            earlier = texts[number * 7 // 8].split()
+            text = " ".join(word for at, word in enumerate(earlier) if at % (3 + number % 4))
+        code = "".join(chr(0x10000 + ids.setdefault(word, len(ids))) for word in text.split())
+        above = (0.95, 0.8, 0.7, 0.61)[min(number // 150, 3)]
+        if number % 5 == 2:
+            found = index.nearest(text, above=above)
+            expected = best_by_scan(codes, [*map(len, codes)], code, above)
+            assert (found and (found.position, found.score)) == expected
+            places = [place for place, _ in index.matches(text, above=above)]
+            assert places == sorted({*places}) and (not found or found.position in places)
+            hits += found is not None
+        index.add(text)
+        codes.append(code)
+    assert hits > 20
 
 
 def test_a_saved_index_goes_on_as_if_it_had_not_been_away(tmp_path: Path) -> None:

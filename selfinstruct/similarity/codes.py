@@ -6,6 +6,7 @@ rapidfuzz is fastest on strings, and numpy reads the encoded string as an array.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,6 +45,18 @@ def points(codes: Sequence[Code]) -> NDArray[np.uint32]:
 def lengths(codes: Sequence[Code]) -> NDArray[np.int64]:
     """(texts,) the number of tokens of each text."""
     return np.fromiter(map(len, codes), np.int64, len(codes))
+
+
+def occurrences(ids: Sequence[int]) -> Sequence[int]:
+    """The ids of a text, where the second and each later occurrence has an id of its own.
+
+    Two texts then share as many ids as they share tokens, repetitions counted.
+    """
+    counts = Counter(ids)
+    if len(counts) == len(ids):
+        return ids
+    repeated = [(id, count) for id, count in counts.items() if count > 1]
+    return [*counts, *[id | nth << 32 for id, count in repeated for nth in range(1, count)]]
 
 
 def repetitions(keys: NDArray[np.int64]) -> NDArray[np.int64]:

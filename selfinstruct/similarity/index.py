@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import LCSseq
 from rapidfuzz.process import cdist
 
-from selfinstruct.similarity.bounds import Bounds, f_measure, f_measures
+from selfinstruct.similarity.bounds import f_measure, f_measures
+from selfinstruct.similarity.candidates import Candidates, Places
 from selfinstruct.similarity.codes import (
     SURROGATES,
     UNKNOWN,
@@ -24,9 +25,8 @@ from selfinstruct.similarity.codes import (
     numbered,
     points,
     split,
-    to_ids,
 )
-from selfinstruct.similarity.overlaps import Overlaps
+from selfinstruct.similarity.heads import Heads
 from selfinstruct.similarity.prefixes import Prefixes
 from selfinstruct.similarity.saved import Arrays, load, save, to_bytes, to_text
 from selfinstruct.similarity.tokenizers import TOKENIZERS
@@ -35,9 +35,6 @@ _LOWEST = 0.25  # below, nearly all items are above the threshold, and a full sc
 _FIRST_TRIES = (0.5, _LOWEST)  # where an item is above such a threshold, no full scan is needed
 _SINGLY = 4  # so many pairs or fewer are compared one by one
 _FIRST = 16  # items that are compared before the others, those whose F may be highest
-
-Places = NDArray[np.int64]
-_NOWHERE: Places = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,8 @@ class RougeIndex:
 
     patience = 128  # so many items (of some ten tokens) are verified without looking at sketches
     tail = (512, 8)  # of n items, the last 512 + 8 * sqrt(n) may wait to be indexed
-    long = 40  # texts of so many tokens are found by their overlaps, shorter ones by prefixes
+    long = 40  # texts of so many tokens are found by their heads, shorter ones by prefixes
+    shared = 8  # heads that share fewer tokens are not compared
     low = 0.6  # for a threshold below, all texts are found by their overlaps
 
     def __init__(self, tokenizer: str = "rouge") -> None:
@@ -70,9 +68,8 @@ class RougeIndex:
         self._codes: list[Code] = []  # token ids as code points, so that LCS runs on strings
         self._ids: dict[str, int] = {}
         self._next_id = 1
-        self._bounds: dict[float, Bounds] = {}
-        self._prefixes = Prefixes(self.long, self.patience, self.tail)
-        self._overlaps = Overlaps(self.long)
+        prefixes = Prefixes(self.long, self.patience, self.tail)
+        self._candidates = Candidates(prefixes, Heads(self.shared), self.long, self.low)
         # `nearest` and then `add` of the same text is the usual course.
         self._last: tuple[str, list[str], list[int]] = ("", [], [])  # with its tokens and their ids
 
@@ -98,7 +95,7 @@ class RougeIndex:
             "vocabulary": to_bytes("\n".join(self._ids)),
             "ids": points(self._codes[:count]),
             "lengths": lengths(self._codes[:count]),
-            **self._prefixes.arrays(count),
+            **self._candidates.arrays(count),
         }
         save(path, arrays, self._texts[:count], self.tokenizer)
 
@@ -116,9 +113,7 @@ class RougeIndex:
         if UNKNOWN in ids:
             ids = [self._ids.get(token) or self._learn(token) for token in self._last[1]]
             self._last = (text, self._last[1], ids)
-        self._prefixes.add(position, ids, self._next_id - 1)
-        if len(ids) >= self._overlaps.shortest:
-            self._overlaps.add(position, ids)
+        self._candidates.add(ids, self._next_id - 1)
         self._texts.append(text)
         self._codes.append(code(ids))
         self.tokenless += not ids
@@ -132,7 +127,7 @@ class RougeIndex:
         if above < _LOWEST:
             tries = (self.nearest(text, above=higher) for higher in _FIRST_TRIES)
             return next(filter(None, tries), None) or self._scan_for_nearest(text, above)
-        positions, highest = self._likely(text, above)
+        positions, highest = self._candidates.likely(self._codes, self._known(text), above)
         if highest is None or len(positions) <= _FIRST:
             return self._best(positions, above)
         first = np.argpartition(highest, -_FIRST)[-_FIRST:]
@@ -148,7 +143,8 @@ class RougeIndex:
         """The position and F of every item whose F is above the threshold, in order."""
         if above < _LOWEST:  # then nearly all items are compared anyway
             return [pair for pair in enumerate(self._scores(text).tolist()) if pair[1] > above]
-        positions = np.sort(self._likely(text, above)[0])
+        ids = self._known(text)
+        positions = np.sort(self._candidates.likely(self._codes, ids, above)[0])
         pairs = zip(positions.tolist(), self._compared(positions).tolist(), strict=True)
         return [pair for pair in pairs if pair[1] > above]
 
@@ -172,29 +168,6 @@ class RougeIndex:
         """The mean F over all items, 0.0 for an empty pool."""
         # numpy's pairwise sum: another order of additions changes the last bits of recorded means
         return float(np.mean(self._scores(text))) if self._texts else 0.0
-
-    def _likely(self, text: str, above: float) -> tuple[Places, NDArray[np.float64] | None]:
-        """The positions of all items that may be above the threshold.
-
-        With the highest F that each may have, if that is known.
-        """
-        if above not in self._bounds:
-            if len(self._bounds) >= 16:
-                self._bounds.clear()
-            self._bounds[above] = Bounds(above)
-        ids = self._known(text)
-        if (demands := self._bounds[above].demands(len(ids))) is None:
-            return _NOWHERE, None
-        if above < self.low and self._overlaps.shortest:
-            self._overlaps = Overlaps.of(self._codes)
-        short: list[int] = []
-        shortest = self._overlaps.shortest
-        if demands.shortest < shortest and self._overlaps.size < len(self._texts):
-            short = self._prefixes.likely(self._codes, ids, demands, self._bounds[above])
-        if not self._overlaps.size or demands.longest < shortest:
-            return np.array(short, np.int64), None
-        long, highest = self._overlaps.likely(ids, demands, above)
-        return (np.append(long, short), None) if short else (long, highest)
 
     def _best(self, positions: Places, above: float) -> Match | None:
         """The most similar of these items to the last text, if its F is above the threshold."""
@@ -232,9 +205,7 @@ class RougeIndex:
         self._texts = list(texts)
         self._codes = split(arrays["ids"], arrays["lengths"])
         self.tokenless = int(np.count_nonzero(arrays["lengths"] == 0))
-        self._prefixes.take(arrays)
-        for position in (arrays["lengths"] >= self.long).nonzero()[0].tolist():
-            self._overlaps.add(position, to_ids(self._codes[position]))
+        self._candidates.take(arrays, arrays["lengths"])
 
     def _learn(self, token: str) -> int:
         if self._next_id in SURROGATES:

@@ -1,12 +1,11 @@
 """How many tokens every text of a pool shares with another text, counted for all texts at once.
 
-For long texts and low thresholds, where most texts share a rare token and no prefix excludes them.
+For low thresholds, where most texts share a rare token and no prefix excludes them.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfinstruct.similarity.bounds import Demands, length_class
-from selfinstruct.similarity.codes import Code, to_ids
+from selfinstruct.similarity.codes import Code, occurrences, to_ids
 
 _ROOM = 1024  # records that a new index has room for
 _COMMON = 64  # a token that more than one in so many records have gets a row of bits
@@ -26,18 +25,6 @@ _CACHED = 1 << 26  # bytes of the cached demands
 Counts = NDArray[Any]  # of uint8, of uint16 where texts have 255 tokens or more
 
 
-def occurrences(ids: Sequence[int]) -> Sequence[int]:
-    """The ids of a text, where the second and each later occurrence has an id of its own.
-
-    Two texts then share as many ids as they share tokens, repetitions counted.
-    """
-    counts = Counter(ids)
-    if len(counts) == len(ids):
-        return ids
-    repeated = [(id, count) for id, count in counts.items() if count > 1]
-    return [*counts, *[id | nth << 32 for id, count in repeated for nth in range(1, count)]]
-
-
 class Overlaps:
     """The records of a pool by token: a row of bits for a common token, a list for a rare token.
 
@@ -46,9 +33,7 @@ class Overlaps:
     records a word.
     """
 
-    def __init__(self, shortest: int) -> None:
-        """For texts with `shortest` tokens or more."""
-        self.shortest = shortest
+    def __init__(self) -> None:
         self.size = 0
         self._positions = array("q")  # in the pool, by record
         self._lists: dict[int, array[int]] = {}
@@ -66,7 +51,7 @@ class Overlaps:
     @classmethod
     def of(cls, codes: Sequence[Code]) -> Overlaps:
         """All texts of a pool."""
-        overlaps = cls(0)
+        overlaps = cls()
         for position, ids in enumerate(codes):
             overlaps.add(position, to_ids(ids))
         return overlaps
