@@ -77,10 +77,10 @@ class Candidates:
             self._overlaps = Overlaps.of(codes)
         if self._overlaps:
             return self._overlaps.likely(ids, demands, above)
-        short = _NOWHERE
-        if demands.shortest < self._long and self._has_short_texts():
+        short, has_long = _NOWHERE, len(self._heads) > 0 and demands.longest >= self._long
+        if not has_long or (demands.shortest < self._long and self._has_short_texts()):
             short = np.array(self._prefixes.likely(codes, ids, demands, bounds), np.int64)
-        if not len(self._heads) or demands.longest < self._long:
+        if not has_long:
             return short, None
         found, highest = self._heads.likely(codes, ids, demands, bounds)
         return (np.union1d(found, short), None) if len(short) else (found, highest)
