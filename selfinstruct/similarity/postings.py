@@ -53,14 +53,21 @@ class Postings:
         rank_of = np.array(ranks, np.int64)
         chunks = range(self.size, len(codes), _CHUNK)
         new = [self._entries(codes[at : at + _CHUNK], kinds, at, rank_of) for at in chunks]
-        added = np.sort(np.concatenate(new)) if new else self.packed[:0]
+        added = np.concatenate(new) if new else self.packed[:0]
+        new.clear()
+        added.sort()
         self.size = len(codes)
-        where = self.packed.searchsorted(added)
-        records = added & _RECORD_MASK
-        self.packed = np.insert(self.packed, where, added)
-        self.signatures = np.insert(self.signatures, where, signatures[records])
-        self.kinds = np.insert(self.kinds, where, kinds[records])
-        self._arrange()
+        records = (added & _RECORD_MASK).astype(np.int32)
+        if len(self.packed):
+            where = self.packed.searchsorted(added)
+            self.packed = np.insert(self.packed, where, added)
+            self.signatures = np.insert(self.signatures, where, signatures[records])
+            self.kinds = np.insert(self.kinds, where, kinds[records])
+            self.records = np.insert(self.records, where, records)
+        else:
+            self.packed, self.records = added, records
+            self.signatures, self.kinds = signatures[records], kinds[records]
+        self._find_starts()
 
     @classmethod
     def of(
@@ -74,23 +81,25 @@ class Postings:
     ) -> Postings:
         """The postings that `packed` was an attribute of."""
         postings = cls(bounds, longest)
-        records = packed & _RECORD_MASK
         postings.size, postings.packed = size, packed
+        records = postings.records = (packed & _RECORD_MASK).astype(np.int32)
         postings.signatures, postings.kinds = signatures[records], kinds[records]
-        postings._arrange()
+        postings._find_starts()
         return postings
 
     def first(self, size: int) -> NDArray[np.int64]:
         """`packed` without the postings of the records from `size` on."""
         return self.packed if size >= self.size else self.packed[self.records < size]
 
-    def _arrange(self) -> None:
-        """Find the records and the limits of each token's postings."""
-        self.records = (self.packed & _RECORD_MASK).astype(np.int32)
-        tokens = self.packed >> _RANK_SHIFT
-        self.lowest = int(tokens[0]) if len(tokens) else 0
-        counts = np.bincount(tokens - self.lowest)
-        self.starts = [0, *np.cumsum(counts).tolist()]
+    def _find_starts(self) -> None:
+        """Find the limits of each token's postings, without an array of their number."""
+        if not len(self.packed):
+            self.lowest, self.starts = 0, [0]
+            return
+        self.lowest = int(self.packed[0]) >> _RANK_SHIFT
+        highest = int(self.packed[-1]) >> _RANK_SHIFT
+        tokens = np.arange(self.lowest, highest + 2, dtype=np.int64) << _RANK_SHIFT
+        self.starts = self.packed.searchsorted(tokens).tolist()
 
     def _entries(
         self, codes: Sequence[Code], kinds: NDArray[np.uint16], at: int, rank_of: NDArray[np.int64]
