@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from selfinstruct.similarity.saved import Arrays
 _FEW = 8  # a part of the pool that is so many times smaller is few texts
 
 Places = NDArray[np.int64]
+Highest = Callable[[], NDArray[np.float64]]
 _NOWHERE: Places = np.zeros(0, np.int64)
 
 
@@ -60,10 +61,10 @@ class Candidates:
 
     def likely(
         self, codes: Sequence[Code], ids: list[int], above: float
-    ) -> tuple[Places, NDArray[np.float64] | None]:
+    ) -> tuple[Places, Highest | None]:
         """The positions of all texts that may be above the threshold.
 
-        With the highest F that each may have, if that is known. codes: of all texts of the pool.
+        With a function for the highest F that each may have, if that is known. codes: of all texts of the pool.
         ids: of the text that they are compared with.
         """
         if above not in self._bounds:

@@ -7,7 +7,7 @@ tokens of a text are called its head.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -93,7 +93,7 @@ class Heads:
 
     def likely(
         self, codes: Sequence[Code], ids: Sequence[int], demands: Demands, bounds: Bounds
-    ) -> tuple[Numbers, NDArray[np.float64]]:
+    ) -> tuple[Numbers, Callable[[], NDArray[np.float64]]]:
         """The positions of texts that may be above the threshold, and the highest F of each.
 
         codes: of all texts of the pool.
@@ -112,11 +112,13 @@ class Heads:
         most = shared + np.minimum(np.frombuffer(self._crowds, np.int64)[hits], text.crowd)
         least = demands.least[np.frombuffer(self._classes, np.uint8)[hits]]
         passed = (most >= least).nonzero()[0]
-        hits = hits[passed]
-        of_hits = np.frombuffer(self._lengths, np.int64)[hits]
-        most = np.minimum(np.minimum(of_hits, len(ids)), most[passed])
-        positions = np.frombuffer(self._positions, np.int64)[hits]
-        return positions, f_measures(most, of_hits, len(ids))
+        hits, most = hits[passed], most[passed]
+
+        def highest() -> NDArray[np.float64]:
+            lengths = np.frombuffer(self._lengths, np.int64)[hits]
+            return f_measures(np.minimum(np.minimum(most, lengths), len(ids)), lengths, len(ids))
+
+        return np.frombuffer(self._positions, np.int64)[hits], highest
 
     def _plan(self, demands: Demands) -> _Plan:
         length, bands = demands.length, []

@@ -33,7 +33,8 @@ from selfinstruct.similarity.tokenizers import TOKENIZERS
 
 _LOWEST = 0.25  # below, nearly all items are above the threshold, and a full scan is as fast
 _FIRST_TRIES = (0.5, _LOWEST)  # where an item is above such a threshold, no full scan is needed
-_SINGLY = 4  # so many pairs or fewer are compared one by one
+_SINGLY = 12  # so many pairs or fewer are compared one by one
+_AT_ONCE = 600  # tokens of items that are compared without a choice of the first
 _FIRST = 16  # items that are compared before the others, those whose F may be highest
 
 
@@ -127,9 +128,11 @@ class RougeIndex:
         if above < _LOWEST:
             tries = (self.nearest(text, above=higher) for higher in _FIRST_TRIES)
             return next(filter(None, tries), None) or self._scan_for_nearest(text, above)
-        positions, highest = self._candidates.likely(self._codes, self._known(text), above)
-        if highest is None or len(positions) <= _FIRST:
+        positions, find_highest = self._candidates.likely(self._codes, self._known(text), above)
+        few = max(_FIRST, _AT_ONCE // max(len(self._last[2]), 1))
+        if find_highest is None or len(positions) <= few:
             return self._best(positions, above)
+        highest = find_highest()
         first = np.argpartition(highest, -_FIRST)[-_FIRST:]
         best = self._best(positions[first], above)
         as_good = highest >= (best.score if best else above)

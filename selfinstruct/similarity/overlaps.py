@@ -6,19 +6,19 @@ For low thresholds, where most texts share a rare token and no prefix excludes t
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selfinstruct.similarity.bounds import Demands, length_class
+from selfinstruct.similarity.bounds import Demands, f_measures, length_class
 from selfinstruct.similarity.codes import Code, occurrences, to_ids
 
 _ROOM = 1024  # records that a new index has room for
-_COMMON = 64  # a token that more than one in so many records have gets a row of bits
+_COMMON = 24  # a token that more than one in so many records have gets a row of bits
 _RARE = 16  # a token of so few records stays a list in the smallest pool as well
-_COMMONEST = 32  # rows that are there as bytes too: of few rows, their sum takes less time
+_COMMONEST = 64  # rows that are there as bytes too: of few rows, their sum takes less time
 _MORE = 8  # tokens counted beyond those that are needed: each excludes more records
 _CACHED = 1 << 26  # bytes of the cached demands
 
@@ -80,16 +80,20 @@ class Overlaps:
 
     def likely(
         self, ids: Sequence[int], demands: Demands, above: float
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    ) -> tuple[NDArray[np.int64], Callable[[], NDArray[np.float64]]]:
         """The positions of texts that may be above the threshold, and the highest F of each."""
         length = len(ids)
         counted = min(length, length - demands.fewest + _MORE)
         counts = self._count(ids, counted)
         hits = (counts >= self._needed(demands, above, counted)).nonzero()[0]
-        lengths = np.frombuffer(self._lengths, np.int64)[hits]
-        shared = np.minimum(counts[hits] + np.int64(length - counted), lengths)
-        p, r = shared / lengths, shared / length  # of at least a token
-        return np.frombuffer(self._positions, np.int64)[hits], 2 * p * r / (p + r)
+        positions = np.frombuffer(self._positions, np.int64)[hits]
+
+        def highest() -> NDArray[np.float64]:
+            lengths = np.frombuffer(self._lengths, np.int64)[hits]
+            most = np.minimum(counts[hits] + np.int64(length - counted), lengths)
+            return f_measures(most, lengths, length)
+
+        return positions, highest
 
     def _told_apart(self, ids: Sequence[int]) -> Sequence[int]:
         """`occurrences(ids)`, which a search and the addition of the same text both need."""
