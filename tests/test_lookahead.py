@@ -103,13 +103,13 @@ def test_the_matches_are_those_of_a_single_process(
 
 @pytest.mark.parametrize("make", [Together, lambda *by: Apart(by[0], by[1], 2)])
 def test_records_of_several_texts_match_alike(make: Callable[..., Comparison]) -> None:
-    items = [*zip(texts(300), texts(300, 1), strict=True)]
+    items = [*zip(texts(160), texts(160, 1), strict=True)]
     alone = searched(make("unicode", 0.6), items, 1)
     assert searched(make("unicode", 0.6), items, 2) == alone and any(alone) and None in alone
 
 
 def test_a_process_that_is_killed_changes_nothing() -> None:
-    items, killed = texts(300), list[int]()
+    items, killed = texts(160), list[int]()
 
     def kill(at: int) -> None:
         if at % 23 == 0:
@@ -193,6 +193,8 @@ def test_a_small_file_takes_no_second_process(tmp_path: Path) -> None:
     source, before = str(written(tmp_path / "small.jsonl", 500)), forks()
     dedupe([source], str(tmp_path / "kept.jsonl"), Dedupe(processes=2))
     assert forks() == before
+    with pytest.raises(UserError, match="processes -1: at least 1"):
+        dedupe([source], str(tmp_path / "kept.jsonl"), Dedupe(processes=-1))
 
 
 def deduped(source: Path, out: Path, processes: int) -> tuple[object, ...]:
@@ -238,11 +240,19 @@ def gone(process: int) -> bool:
     return False
 
 
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that takes much longer than it takes a test to see a forked process."""
+    return written(tmp_path_factory.mktemp("long") / "given.jsonl", 80_000)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_an_end_of_the_command_is_an_end_of_its_processes(tmp_path: Path, sent: int) -> None:
-    source, out = written(tmp_path / "given.jsonl", 25_000), tmp_path / "kept.jsonl"
-    process, child = with_child("dedupe", source, "--processes", 2, "--out", out)
+def test_an_end_of_the_command_is_an_end_of_its_processes(
+    long: Path, tmp_path: Path, sent: int
+) -> None:
+    out = tmp_path / "kept.jsonl"
+    process, child = with_child("dedupe", long, "--processes", 2, "--out", out)
     process.send_signal(sent)
     process.communicate()
     assert process.returncode != 0 and gone(child) and not out.exists()
@@ -250,7 +260,7 @@ def test_an_end_of_the_command_is_an_end_of_its_processes(tmp_path: Path, sent: 
 
 @pytest.mark.slow
 def test_killed_processes_of_the_command_change_no_byte(tmp_path: Path) -> None:
-    source, kept = written(tmp_path / "given.jsonl", 25_000), tmp_path / "kept.jsonl"
+    source, kept = written(tmp_path / "given.jsonl", 16_000), tmp_path / "kept.jsonl"
     process, child = with_child("dedupe", source, "--processes", 2, "--out", kept)
     os.kill(child, signal.SIGKILL)
     kills = 1
@@ -259,7 +269,8 @@ def test_killed_processes_of_the_command_change_no_byte(tmp_path: Path) -> None:
             os.kill(child, signal.SIGKILL)
             kills += 1
         time.sleep(0.02)
-    assert process.returncode == 0, process.communicate()
+    said = process.communicate()
+    assert process.returncode == 0, said
     alone = deduped(source, tmp_path / "alone.jsonl", 1)
     assert kept.read_bytes() == alone[1]
 
@@ -267,7 +278,9 @@ def test_killed_processes_of_the_command_change_no_byte(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_merge_gives_the_same_bytes_with_two_processes(tmp_path: Path) -> None:
     loader = SourceFileLoader("bench_merge", str(BENCH))
-    module = module_from_spec(spec_from_loader("bench_merge", loader))  # type: ignore[arg-type]
+    spec = spec_from_loader("bench_merge", loader)
+    assert spec is not None
+    module = sys.modules["bench_merge"] = module_from_spec(spec)
     loader.exec_module(module)
     parts = module.made(tmp_path, 2, 5000)
     before, merged = forks(), list[list[bytes]]()

@@ -196,6 +196,8 @@ def _check(
         raise UserError(
             f"threshold {config.threshold}: ROUGE-L goes from 0 to 1; the paper rejects above 0.7"
         )
+    if config.processes < 0:
+        raise UserError(f"processes {config.processes}: at least 1, or 0 for one a core")
     if config.each and len(Identity(config.fields).fields) < 2:
         raise UserError("--each needs several --field, each of which is then compared by itself")
     if [*inputs, *against].count(STDIO) > 1:
