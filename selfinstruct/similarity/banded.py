@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from selfinstruct.similarity.bounds import STARTS
 from selfinstruct.similarity.codes import Code, lengths, occurrences, points, repetitions
 
-_COMMON = 128  # a token that more than one in so many texts have is listed by bands of lengths
+_COMMON = 40  # a token that more than one in so many texts have is listed by bands of lengths
 _CHUNK = 1 << 14  # texts worked on at once: bounds the memory of a new order, not its result
 _LOW = (1 << 32) - 1
 BANDS: NDArray[np.int64] = np.log2(np.maximum(STARTS, 1) ** 3).astype(np.int64)
@@ -47,12 +47,16 @@ class Banded:
         ranks.sort()
         return ranks
 
-    def learn(self, ids: Sequence[int]) -> None:
-        """Give ranks to those of a text's tokens that no record has had: they are the rarest."""
+    def learn(self, ids: Sequence[int]) -> list[int]:
+        """The ranks of all tokens of a text, ascending. A token that is new is the rarest."""
+        ranks = []
         for token in occurrences(ids):
-            if token not in self._ranks:
+            if (rank := self._ranks.get(token)) is None:
                 self._newest -= 1
-                self._ranks[token] = self._newest
+                rank = self._ranks[token] = self._newest
+            ranks.append(rank)
+        ranks.sort()
+        return ranks
 
     def append(self, record: int, ranks: list[int], band: int, near: int, head: int) -> None:
         """Add a record. near, head: the numbers of tokens in its near head and in its head."""

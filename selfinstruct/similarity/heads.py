@@ -24,7 +24,7 @@ from selfinstruct.similarity.codes import Code, to_ids
 _RANKED_AT = 4  # the tokens are ordered anew when there are so many times as many texts
 _FIRST_RANKED = 64  # texts
 _CHUNK = 1 << 14  # texts worked on at once: bounds the memory of a new order, not its result
-_WORDS = 8  # of 64 bits, for each record
+_WORDS = 16  # of 64 bits, for each record
 _LAST_BIT = 64 * _WORDS - 1
 _BITS = [1 << bit for bit in range(64 * _WORDS)]
 _BANDS: list[int] = BANDS.tolist()
@@ -131,10 +131,7 @@ class Heads:
     def _read(self, ids: Sequence[int]) -> _Text:
         """A text, which a search and the addition of the same text both need."""
         if self._last.ids is not ids:
-            ranks = self._banded.ranks(ids)
-            bits = reduce(or_, map(_BITS.__getitem__, [rank & _LAST_BIT for rank in ranks]), 0)
-            words = np.frombuffer(bits.to_bytes(8 * _WORDS, "little"), np.uint64)
-            self._last = _Text(ids, ranks, words, len(ranks) - bits.bit_count())
+            self._last = _text(ids, self._banded.ranks(ids))
         return self._last
 
     def _bring_up_to_date(self, codes: Sequence[Code], bounds: Bounds) -> None:
@@ -148,11 +145,9 @@ class Heads:
             self._index(record, to_ids(codes[self._positions[record]]))
 
     def _index(self, record: int, ids: Sequence[int]) -> None:
-        text = self._read(ids)
-        if len(text.ranks) < len(ids):
-            self._banded.learn(ids)
-            self._last = _Text((), [], text.bits, 0)
-            text = self._read(ids)
+        text = self._last
+        if text.ids is not ids or len(text.ranks) < len(ids):
+            text = self._last = _text(ids, self._banded.learn(ids))
         near, head = self._described(len(ids))
         self._banded.append(record, text.ranks, _BANDS[self._classes[-1]], near, head)
         if record == len(self._bits):
@@ -194,3 +189,9 @@ class Heads:
 
     def _wanted(self, length: int) -> int:
         return max(self._fewest, length // 12 - 4)
+
+
+def _text(ids: Sequence[int], ranks: list[int]) -> _Text:
+    bits = reduce(or_, map(_BITS.__getitem__, [rank & _LAST_BIT for rank in ranks]), 0)
+    words = np.frombuffer(bits.to_bytes(8 * _WORDS, "little"), np.uint64)
+    return _Text(ids, ranks, words, len(ranks) - bits.bit_count())
