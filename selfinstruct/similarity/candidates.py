@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ class Candidates:
         """long: texts of so many tokens are long. low: thresholds below are low."""
         self._prefixes, self._heads, self._long, self._low = prefixes, heads, long, low
         self._size = 0
-        self._short: list[int] = []  # positions of all texts with tokens but those in the heads
+        self._short = array("i")  # positions of all texts with tokens but those in the heads
         self._overlaps: Overlaps | None = None
         self._bounds: dict[float, Bounds] = {}
 
@@ -57,7 +58,8 @@ class Candidates:
         self._prefixes.take(arrays)
         for position in (lengths >= self._long).nonzero()[0].tolist():
             self._heads.add(position)
-        self._short = ((lengths > 0) & (lengths < self._long)).nonzero()[0].tolist()
+        short = ((lengths > 0) & (lengths < self._long)).nonzero()[0]
+        self._short = array("i", short.astype(np.int32).tobytes())
 
     def likely(
         self, codes: Sequence[Code], ids: list[int], above: float
@@ -91,5 +93,5 @@ class Candidates:
         if len(self._short) * _FEW < self._size:
             for position in self._short:
                 self._heads.add(position)
-            self._short.clear()
+            self._short = array("i")
         return bool(self._short)
