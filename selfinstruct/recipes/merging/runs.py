@@ -161,7 +161,8 @@ class _Reader:
     def _advance(self) -> None:
         number, line = next(self._lines, (0, b""))
         try:
-            self._record = json.loads(line) if line else None
+            # of bytes, json.loads would look for the encoding first
+            self._record = json.loads(line.decode("utf-8", "surrogatepass")) if line else None
             self.turn = -1 if self._record is None else int(self._turn_of(self._record))
         except (ValueError, KeyError, TypeError):
             raise UserError(
