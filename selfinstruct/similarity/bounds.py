@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ CLASSES = 256
 CROWDS = 8
 NEVER = 255
 HUGE = 1 << 40
+_TABLED = 64  # for texts of so many tokens or fewer, F-measures are looked up in tables
 _EXACT = 192  # each length below has a class alone; above, a class ends at 4.4% more tokens
 
 _starts = list(range(_EXACT)) + [math.ceil(_EXACT * 2 ** (i / 16)) for i in range(CLASSES - _EXACT)]
@@ -66,6 +68,24 @@ def f_measures(
     lcs: NDArray[np.int64], pool_lengths: NDArray[np.int64], candidate_length: int
 ) -> NDArray[np.float64]:
     """`f_measure` over arrays of shape (n,): the same operations, so the same bits."""
+    if candidate_length <= _TABLED:
+        try:
+            return _table(candidate_length)[lcs, pool_lengths]
+        except IndexError:  # an item of more tokens
+            pass
+    return _computed(lcs, pool_lengths, candidate_length)
+
+
+@lru_cache(maxsize=_TABLED)
+def _table(candidate_length: int) -> NDArray[np.float64]:
+    """(lcs, pool length) the F-measure, for items of fewer than 192 tokens."""
+    lcs, pool_lengths = np.indices((candidate_length + 1, _EXACT))
+    return _computed(lcs, pool_lengths, candidate_length)
+
+
+def _computed(
+    lcs: NDArray[np.int64], pool_lengths: NDArray[np.int64], candidate_length: int
+) -> NDArray[np.float64]:
     p, r = lcs / np.maximum(pool_lengths, 1), lcs / candidate_length
     both = p + r
     both[lcs == 0] = 1.0
