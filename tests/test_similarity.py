@@ -196,6 +196,21 @@ def test_texts_of_two_thousand_words_are_compared_exactly() -> None:
         )
 
 
+@pytest.mark.parametrize("length", [1, 63, 64, 65])
+def test_scores_beside_much_longer_items_are_those_of_rouge_score(length: int) -> None:
+    """F-measures of short texts come from tables, which end at items of 192 tokens."""
+    random, index = Random(length), RougeIndex()
+    pool = [" ".join(random.choices("abcdefgh", k=size)) for size in (1, 190, 191, 192, 193, 700)]
+    for text in pool:
+        index.add(text)
+    asked = " ".join(random.choices("abcdefgh", k=length))
+    scores = sorted((reference(item, asked) for item in pool), reverse=True)
+    assert [match.score for match in index.top(asked, 9)] == scores
+    assert [match.score for match in RougeIndex.of(pool[1:3]).top(asked, 9)] == sorted(
+        (reference(item, asked) for item in pool[1:3]), reverse=True
+    )
+
+
 def texts_of(random: Random, count: int, words: int) -> list[str]:
     """Texts of natural word frequencies, of which a fifth are near-duplicates of earlier ones."""
     vocabulary = [f"w{rank}" for rank in range(3000)]
