@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,11 @@ from selfinstruct.similarity.bounds import Bounds
 from selfinstruct.similarity.codes import Code
 from selfinstruct.similarity.heads import Heads
 from selfinstruct.similarity.overlaps import Overlaps
-from selfinstruct.similarity.prefixes import Prefixes
+from selfinstruct.similarity.prefixes import Highest, Places, Prefixes
 from selfinstruct.similarity.saved import Arrays
 
 _FEW = 8  # a part of the pool that is so many times smaller is few texts
 
-Places = NDArray[np.int64]
-Highest = Callable[[], NDArray[np.float64]]
 _NOWHERE: Places = np.zeros(0, np.int64)
 
 
@@ -66,8 +64,8 @@ class Candidates:
     ) -> tuple[Places, Highest | None]:
         """The positions of all texts that may be above the threshold.
 
-        With a function for the highest F that each may have, if that is known. codes: of all texts of the pool.
-        ids: of the text that they are compared with.
+        With a function for the highest F that each may have, if that is known. codes: of all texts
+        of the pool. ids: of the text that they are compared with.
         """
         if above not in self._bounds:
             if len(self._bounds) >= 16:
@@ -80,11 +78,12 @@ class Candidates:
             self._overlaps = Overlaps.of(codes)
         if self._overlaps:
             return self._overlaps.likely(ids, demands, above)
-        short, has_long = _NOWHERE, len(self._heads) > 0 and demands.longest >= self._long
+        short, highest_of_short = _NOWHERE, None
+        has_long = len(self._heads) > 0 and demands.longest >= self._long
         if not has_long or (demands.shortest < self._long and self._has_short_texts()):
-            short = np.array(self._prefixes.likely(codes, ids, demands, bounds), np.int64)
+            short, highest_of_short = self._prefixes.likely(codes, ids, demands, bounds)
         if not has_long:
-            return short, None
+            return short, highest_of_short
         found, highest = self._heads.likely(codes, ids, demands, bounds)
         return (np.union1d(found, short), None) if len(short) else (found, highest)
 

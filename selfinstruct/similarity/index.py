@@ -15,7 +15,7 @@ from rapidfuzz.distance import LCSseq
 from rapidfuzz.process import cdist
 
 from selfinstruct.similarity.bounds import f_measure, f_measures
-from selfinstruct.similarity.candidates import Candidates, Places
+from selfinstruct.similarity.candidates import Candidates
 from selfinstruct.similarity.codes import (
     SURROGATES,
     UNKNOWN,
@@ -27,7 +27,7 @@ from selfinstruct.similarity.codes import (
     split,
 )
 from selfinstruct.similarity.heads import Heads
-from selfinstruct.similarity.prefixes import Prefixes
+from selfinstruct.similarity.prefixes import Places, Prefixes
 from selfinstruct.similarity.saved import Arrays, load, save, to_bytes, to_text
 from selfinstruct.similarity.tokenizers import TOKENIZERS
 

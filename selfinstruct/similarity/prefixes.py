@@ -5,8 +5,7 @@ For short texts and high thresholds, where the prefix filter excludes nearly all
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -14,11 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfinstruct.similarity.bounds import Bounds, Demands, kind
+from selfinstruct.similarity.bounds import Bounds, Demands, f_measures, kind
 from selfinstruct.similarity.codes import UNKNOWN, Code, points
 from selfinstruct.similarity.postings import Postings
 from selfinstruct.similarity.sketches import Sketches
 
+Places = NDArray[np.int64]
+Highest = Callable[[], NDArray[np.float64]]
+_NOWHERE: Places = np.zeros(0, np.int64)
 _NO_RANK = -1 << 30
 _BITS = [1 << i for i in range(64)]
 _LEFT_OUT = 0  # the kind of a text without tokens, which no text demands
@@ -100,10 +102,11 @@ class Prefixes:
 
     def likely(
         self, codes: Sequence[Code], ids: list[int], demands: Demands, bounds: Bounds
-    ) -> list[int]:
+    ) -> tuple[Places, Highest | None]:
         """The positions of all texts that may be above the threshold, ascending.
 
-        codes: of all texts of the pool.
+        With a function for the highest F that each may have, if that is known. codes: of all texts
+        of the pool.
         """
         postings, signature = self._up_to_date(codes, bounds), self._signature(ids)
         tail = slice(postings.size, len(codes))
@@ -126,11 +129,11 @@ class Prefixes:
         shared = np.bitwise_count(np.concatenate(signatures) & np.uint64(signature))
         hits = (shared >= need.take(np.concatenate(kinds))).nonzero()[0]
         if not len(hits):
-            return []
-        positions = sorted(set(np.concatenate(records).take(hits).tolist()))
+            return _NOWHERE, None
+        positions = np.unique(np.concatenate(records).take(hits)).astype(np.int64)
         if len(positions) * (1 + len(ids) // 32) > self._patience:
             return self._sketched(codes, positions, ids, demands)
-        return positions
+        return positions, None
 
     def _signature(self, ids: list[int]) -> int:
         """64 bits, of which each token sets a bit. Texts with shared tokens have shared bits."""
@@ -139,19 +142,23 @@ class Prefixes:
         return self._signed[1]
 
     def _sketched(
-        self, codes: Sequence[Code], positions: list[int], ids: list[int], demands: Demands
-    ) -> list[int]:
+        self, codes: Sequence[Code], positions: Places, ids: list[int], demands: Demands
+    ) -> tuple[Places, Highest]:
         """The positions of items whose sketches share enough bits with the text."""
         sketches, size = self._sketches, len(codes)
         if size - sketches.size > 64 + size // 256:
             sketches.extend(codes)
-        sketched = bisect_left(positions, sketches.size)
-        records = np.array(positions[:sketched], np.int64)
+        sketched = int(positions.searchsorted(sketches.size))
         known: NDArray[np.int64] = np.array(sorted(filter(None, ids)), np.int64)
-        return [
-            *sketches.likely(records, self._kinds[records], known, demands).tolist(),
-            *positions[sketched:],
-        ]
+        records, rest = positions[:sketched], positions[sketched:]
+        records, most = sketches.likely(records, self._kinds[records], known, demands)
+
+        def highest() -> NDArray[np.float64]:
+            lengths = sketches.lengths(records)
+            shared = np.minimum(np.minimum(most, lengths), len(ids))
+            return np.append(f_measures(shared, lengths, len(ids)), np.ones(len(rest)))
+
+        return np.append(records, rest), highest
 
     def _up_to_date(self, codes: Sequence[Code], bounds: Bounds) -> Postings:
         """The postings of all items but the last, which are scanned.

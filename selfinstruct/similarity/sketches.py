@@ -75,15 +75,15 @@ class Sketches:
         kinds: NDArray[np.uint16],
         known: NDArray[np.int64],
         demands: Demands,
-    ) -> NDArray[np.int64]:
-        """The records that share enough bits with a text.
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The records that share enough bits with a text, and the most tokens that each may share.
 
         kinds: of the records. known: the sorted ids of the text's tokens that the pool knows.
         """
         hashes = _hashes(known, repetitions(known))
         least = demands.least[kinds // CROWDS]
         widths = self._widths[records]
-        enough = np.zeros(len(records), np.bool_)
+        most = np.zeros(len(records), np.int64)
         for width in np.unique(widths).tolist():
             of_width = (widths == width).nonzero()[0]
             ours = np.zeros(1 << (width - 6), np.uint64)
@@ -98,7 +98,10 @@ class Sketches:
                 1, dtype=np.int64
             )
             crowd = np.minimum(crowd, len(known) - int(np.bitwise_count(ours).sum()))
-            enough[of_width] = (
-                np.bitwise_count(theirs & ours).sum(1, dtype=np.int64) + crowd >= least[of_width]
-            )
-        return records[enough]
+            most[of_width] = np.bitwise_count(theirs & ours).sum(1, dtype=np.int64) + crowd
+        enough = most >= least
+        return records[enough], most[enough]
+
+    def lengths(self, records: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The tokens of each record."""
+        return self._lengths[records].astype(np.int64)
