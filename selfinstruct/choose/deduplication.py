@@ -85,7 +85,8 @@ def dedupe(
     _check(config, inputs, against, out, rejected)
     others = [Source(path) for path in against]
     sources = [Source(path, config.format) for path in inputs]
-    size = sum(source.size for source in [*others, *sources])
+    every = [*others, *sources]
+    size = sum(source.size for source in every)
     identity = Identity(config.fields, config.turns)
     theirs = identity.of_others(against_fields) if against_fields else identity
     with ExitStack() as stack:
@@ -99,8 +100,7 @@ def dedupe(
         for source, record, text in stack.enter_context(closing(entries)):
             copy.take(source, record, text)
             if copy.counts["read"] % _STEP == 0:
-                done = sum(source.done for source in [*others, *sources])
-                progress(done, size, copy.counts["read"])
+                progress(sum(each.done for each in every), size, copy.counts["read"])
         for name in inputs:
             identity.check_named(name)
         progress(size, size, copy.counts["read"])
