@@ -79,8 +79,7 @@ def dedupe(
     A near-duplicate resembles an earlier record or a record of `against`. The path "-" is a
     standard stream. against_fields: the fields of the texts in `against`, if not those of the
     inputs. rejected: a file for the other records, with reason, nearest neighbour and score.
-    Raises UserError naming file and line, and then leaves no output behind. Memory: the texts kept
-    and their index.
+    Raises UserError naming file and line, and leaves no output then. Memory: an index of kept texts.
     """
     _check(config, inputs, against, out, rejected)
     others = [Source(path) for path in against]
