@@ -59,8 +59,7 @@ class Unnatural(Recipe):
         values = dict(zip(ELICIT.names, map(as_text, item), strict=True))
         reply = await ask("elicit", f"t{at}", values)
         task = reply.parsed
-        ids = tuple(each.id for each in item)
-        drafts = [] if task.is_empty else [(task, ids)]
+        drafts = [] if task.is_empty else [(task, tuple(each.id for each in item))]
         return [*dropped_replies("elicit", at, reply), *drafts]
 
     def admit(
@@ -106,20 +105,16 @@ class Unnatural(Recipe):
             return outcomes
         wanted, first = self.config.paraphrases, Wording(task.instruction, 0)
         wordings, dropped = await reworded(instruction, asked, wanted, ask)
-        made = [
-            self._example(instruction, task, wording, reply.parsed.text)
-            for wording in (first, *wordings)
-        ]
+        made = [self._example(admitted, each, reply.parsed.text) for each in (first, *wordings)]
         return [*outcomes, made[0], *dropped, *made[1:]]
 
     def _example(
-        self, instruction: Instruction, task: ConstrainedTask, wording: Wording, output: str
+        self, admitted: tuple[Instruction, ConstrainedTask], wording: Wording, output: str
     ) -> Example:
-        """The task as drafted (number 0), or in another wording with the input put in.
-
-        The constraints follow the instruction: without them the output would answer what nobody
-        asked for.
+        """The task as drafted (number 0), or in another wording with the input put in. The
+        constraints follow: without them the output would answer what nobody asked for.
         """
+        instruction, task = admitted
         is_first = wording.number == 0
         asked = task.instruction if is_first else wording.filled(task.input)
         return Example(
