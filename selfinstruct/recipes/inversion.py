@@ -3,16 +3,14 @@
 In: rows with an input and an output, of runs or of any dataset. Out: for each instruction a new one
 whose inputs are the old outputs; equal inputs become one example with all their outputs. Asks:
 `invert` once for each instruction, or nothing with a template. Costs: a request an instruction.
-Differs from inversions written by hand, as in Super-Natural-Instructions (Wang et al., 2022): rows
-whose swap cannot be asked are dropped by counts and patterns, each with its reason (swaps.py), and
-so are tasks of which the model says that nothing leads back.
+Differs from inversions by hand, as in Super-NI (Wang et al., 2022): rows whose swap cannot be asked
+are dropped with their reasons (swaps.py), and so are tasks for which the model finds no way back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,9 +30,6 @@ from selfinstruct.recipes.sources import Sources
 from selfinstruct.recipes.swaps import SwappedTask, swapped_tasks, why_not_inverse
 
 Inverted = tuple[Instruction, SwappedTask]
-_method = partial(setting, under="The method")
-_TEXT = {"instruction": {"type": "string"}}  # the JSON form of a reply
-_OLD = "{instruction}"  # in a template: the instruction of the source
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +44,14 @@ class InvertConfig(Config):
 
     sources: tuple[str, ...] = setting((), "Runs or datasets.", free=True)  # fingerprinted
     fields: tuple[str, ...] = setting((), "Which column is which, as instruction=question.")
-    instruction: str = _method(
+    instruction: str = setting(
         "",
         "The new instruction, for every task; {instruction} in it is the old one. No model is asked.",
+        under="The method",
     )
-    most_outputs: int = _method(20, "Drop a new input with more outputs than that; 0: none.")
+    most_outputs: int = setting(
+        20, "Drop a new input with more outputs than that; 0: none.", under="The method"
+    )
 
     @classmethod
     def asks_nobody(cls, said: Mapping[str, Any]) -> bool:
@@ -70,8 +68,8 @@ class Invert(Recipe):
     config: InvertConfig
     questions: ClassVar[Sequence[Question]] = (
         Question(
-            *("invert", instruction_under_any_name, ("instruction", "examples"), _TEXT),
-            *(Answer, 30.0),
+            *("invert", instruction_under_any_name, ("instruction", "examples")),
+            *({"instruction": {"type": "string"}}, Answer, 30.0),
             parse_edition_2=instruction,
         ),
     )
@@ -111,14 +109,12 @@ class Invert(Recipe):
         if not item.swaps:
             return dropped
         if self.config.instruction:
-            text = self.config.instruction.replace(_OLD, item.instruction)
+            text = self.config.instruction.replace("{instruction}", item.instruction)
         else:
-            shown = {"instruction": item.instruction, "examples": item.shown()}
-            reply = await ask("invert", f"t{at}", shown)
-            dropped += dropped_replies("invert", at, reply)
+            reply = await ask("invert", f"t{at}", item.shown())
+            dropped, text = [*dropped, *dropped_replies("invert", at, reply)], reply.parsed.text
             if reply.parsed.reason is not None:
                 return dropped
-            text = reply.parsed.text
         return [*dropped, (Instruction(f"i{at + 1:06d}", text, at, ()), item)]
 
     def admit(self, at: int, draft: Inverted) -> Inverted | Rejected:
@@ -150,6 +146,5 @@ class Invert(Recipe):
 
     def described(self) -> Iterator[str]:
         rows = sum(len(task.dropped) for task in self.materials)
-        sources, tasks = ", ".join(self.config.sources), len(self.materials)
-        yield f"  source       {sources}, {tasks:,} instructions"
+        yield f"  source       {', '.join(self.config.sources)}, {len(self.materials):,} instructions"
         yield f"  not swapped  {rows:,} rows"

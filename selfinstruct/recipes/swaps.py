@@ -41,10 +41,11 @@ class SwappedTask:
     swaps: tuple[Swap, ...]
     dropped: tuple[tuple[str, Collected], ...]
 
-    def shown(self) -> str:
-        """The first swapped pairs, for a prompt."""
+    def shown(self) -> dict[str, str]:
+        """The values of a prompt: the old instruction, and the first swapped pairs."""
         pairs = ((swap.input, next(iter(swap.outputs))) for swap in self.swaps[:_SHOWN])
-        return "\n\n".join(f"Given: {_cut(new)}\nTo write: {_cut(old)}" for new, old in pairs)
+        texts = [f"Given: {_cut(new)}\nTo write: {_cut(old)}" for new, old in pairs]
+        return {"instruction": self.instruction, "examples": "\n\n".join(texts)}
 
 
 def swapped_tasks(rows: Iterable[Collected], most_outputs: int) -> Iterator[SwappedTask]:
