@@ -96,7 +96,7 @@ def workers(
     engine_cpus: int,
     **given: Any,
 ) -> None:
-    """Answer the rounds of the runs in DIRECTORIES with an endpoint or the embedded model.
+    """Answer the rounds of runs with an endpoint, the embedded model, or engines on a cluster.
 
     \b
     selfinstruct workers run --base-url http://localhost:8000/v1
