@@ -141,7 +141,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "workers": Entry(
         "rounds_commands:workers",
-        "Answer the rounds of the runs in DIRECTORIES with an endpoint or the embedded model.",
+        "Answer the rounds of runs with an endpoint, the embedded model, or engines on a cluster.",
     ),
 }
 
