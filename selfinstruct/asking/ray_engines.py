@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import signal
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfinstruct.asking.ray_workers import Pool, cluster
-from selfinstruct.asking.workers import LOOK_EVERY, Answered, claimed, records, waiting
+from selfinstruct.asking.ray_workers import Pool, cluster, nodes_of, on_signals
+from selfinstruct.asking.sitting import NOT_YET
+from selfinstruct.asking.workers import (
+    LOOK_EVERY,
+    Answered,
+    Write,
+    claimed,
+    missing_in,
+    replies_to,
+    waiting,
+)
 from selfinstruct.errors import Interrupted, UserError
 from selfinstruct.models.batch.engine_rows import (
     KNOWN,
@@ -30,10 +37,9 @@ from selfinstruct.models.batch.engine_rows import (
     row_of,
     shortened,
 )
-from selfinstruct.models.batch.folder import REPLIES, RoundFolder
-from selfinstruct.models.batch.wire import reply_line, request_of
-from selfinstruct.models.disk import Notice, disk_errors
-from selfinstruct.text import to_json
+from selfinstruct.models.batch.folder import RoundFolder
+from selfinstruct.models.batch.wire import request_of
+from selfinstruct.models.disk import Notice
 
 _BATCH = 32  # requests that an engine takes at a time; it works at several such batches
 _PER_ENGINE = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
@@ -95,19 +101,19 @@ def answer_with(
     """
     ends = None if seconds is None else time.monotonic() + seconds
     done, rounds = Answered(), dict[Path, RoundFolder]()
-    with cluster(pool.address) as ray, _stopping():
+    with cluster(pool.address) as ray, on_signals(_stop):
         ray.data.DataContext.get_current().enable_progress_bars = False
         for name in ("ray", "ray.data"):
             logging.getLogger(name).setLevel(logging.ERROR)
         while True:
             with ExitStack() as claims:
                 tasks = list(_claimed_tasks(folders, rounds, claims, notice))
-                for chat in (True, False):
-                    same = [task for task in tasks if task.is_chat is chat]
-                    for model in sorted({engines.model or task.model for task in same}):
-                        own = [task for task in same if (engines.model or task.model) == model]
-                        run = process or _processor(ray, engines, model, pool.count, chat)
-                        _answer(ray, own, run, engines, done, ends)
+                alike: dict[tuple[str, bool], list[_Task]] = {}
+                for task in tasks:
+                    alike.setdefault((engines.model or task.model, task.is_chat), []).append(task)
+                for (model, chat), own in alike.items():
+                    run = process or _processor(ray, engines, model, pool.count, chat)
+                    _answer(ray, own, run, engines, done, ends)
                 done.files += len({task.path for task in tasks})
             if not follows and not tasks:
                 return done
@@ -122,12 +128,9 @@ def _claimed_tasks(
     """The requests without a reply in all files that no other worker has."""
     for folder, path in waiting(folders, rounds):
         if claims.enter_context(claimed(path)):
-            folder.read()
-            known = folder.answered | folder.failed
-            for record in records(path, notice):
-                if record["custom_id"] not in known:
-                    _check_fields(path, record["body"])
-                    yield _Task(path, record)
+            for record in missing_in(folder, path, notice):
+                _check_fields(path, record["body"])
+                yield _Task(path, record)
 
 
 def _check_fields(path: Path, body: Mapping[str, Any]) -> None:
@@ -151,34 +154,18 @@ def _answer(
     blocks = -(-len(rows) // _BATCH)
     left = dict(enumerate(tasks))
     with ExitStack() as files, _ray_errors(ray):
-        writers: dict[Path, int] = {}
+        writers: dict[Path, Write] = {}
         for row in process(ray.data.from_items(rows, override_num_blocks=blocks)).iter_rows():
             if (task := left.pop(row["number"], None)) is None:
                 continue  # a block that was made anew after the loss of a node
             if task.path not in writers:
-                writers[task.path] = files.enter_context(_opened(task.path))
+                writers[task.path] = files.enter_context(replies_to(task.path, done))
             request = request_of(task.record, "")
             completion = completion_of(row, request.decoding.max_tokens, engines.options)
-            done.replies += completion.error is None
-            done.failed += completion.error is not None
-            line = to_json(reply_line(task.record["custom_id"], request, completion))
-            with disk_errors(task.path.parent):
-                os.write(writers[task.path], line.encode("utf-8") + b"\n")
+            writers[task.path](task.record["custom_id"], request, completion)
             _check_time(ends)
     if left:
         raise UserError(f"Ray Data gave no reply to {len(left):,} requests; look into its logs")
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    """A new file of replies to a file of requests."""
-    name = REPLIES.format(f"{path.stem.removeprefix('requests-')}-{uuid.uuid4().hex[:8]}")
-    with disk_errors(path.parent):
-        file = os.open(path.parent / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        yield file
-    finally:
-        os.close(file)
 
 
 def _processor(ray: Any, engines: Engines, model: str, count: int, chat: bool) -> Process:
@@ -194,8 +181,7 @@ def _processor(ray: Any, engines: Engines, model: str, count: int, chat: bool) -
             "--engine-cpus N loads engines that compute on CPUs"
         )
     bundle = {"CPU": engines.cpus} if engines.cpus else {"CPU": 1, "GPU": 1}
-    nodes = len([node for node in ray.nodes() if node["Alive"]])
-    count = count or (nodes if engines.cpus else max(1, gpus // engines.workers))
+    count = count or (nodes_of(ray) if engines.cpus else max(1, gpus // engines.workers))
     config = vLLMEngineProcessorConfig(
         model_source=model,
         engine_kwargs=dict(engines.options),
@@ -214,7 +200,7 @@ def _processor(ray: Any, engines: Engines, model: str, count: int, chat: bool) -
 
 def _check_time(ends: float | None) -> None:
     if ends is not None and time.monotonic() >= ends:
-        raise Interrupted("--max-hours", 75)
+        raise Interrupted("--max-hours", NOT_YET)
 
 
 @contextlib.contextmanager
@@ -229,19 +215,6 @@ def _ray_errors(ray: Any) -> Iterator[None]:
         ) from None
 
 
-@contextlib.contextmanager
-def _stopping() -> Iterator[None]:
-    """Raise Interrupted at a signal: Ray's waits look for it."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise Interrupted(signal.Signals(number).name, 128 + number)
-
-    before: dict[signal.Signals, Any] = {}
-    with contextlib.suppress(ValueError):  # another thread, which no signal reaches
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            before[each] = signal.signal(each, stop)
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+def _stop(came: signal.Signals) -> None:
+    """Ray's waits look for what a handler raises."""
+    raise Interrupted(came.name, 128 + came)

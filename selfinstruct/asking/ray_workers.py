@@ -86,9 +86,10 @@ def answer_on(
             left = None if seconds is None else max(0.0, seconds - (time.monotonic() - begun))
             return actor.answer.remote(places, config, follows, left), actor
 
-        count = pool.count or len([node for node in ray.nodes() if node["Alive"]])
+        count = pool.count or nodes_of(ray)
         working = dict(start() for _ in range(count))
-        with _signals() as came:
+        came: list[signal.Signals] = []
+        with on_signals(came.append):
             return _results(ray, working, start, notice, came)
 
 
@@ -160,17 +161,20 @@ def cluster(address: str) -> Iterator[Any]:
         ray.shutdown()
 
 
+def nodes_of(ray: Any) -> int:
+    """How many nodes of the cluster are alive."""
+    return len([node for node in ray.nodes() if node["Alive"]])
+
+
 @contextmanager
-def _signals() -> Iterator[list[signal.Signals]]:
-    """The signals that have come, in the place of Ray's own handler, which aborts the process."""
-    came: list[signal.Signals] = []
-    before: list[tuple[signal.Signals, Any]] = []
+def on_signals(act: Callable[[signal.Signals], None]) -> Iterator[None]:
+    """Act so on signals that end a process, in the place of Ray's handler, which aborts it."""
+    before: dict[signal.Signals, Any] = {}
     with contextlib.suppress(ValueError):  # another thread, which no signal reaches
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            handler = signal.signal(each, lambda number, frame: came.append(signal.Signals(number)))
-            before.append((each, handler))
+            before[each] = signal.signal(each, lambda number, frame: act(signal.Signals(number)))
     try:
-        yield came
+        yield
     finally:
-        for each, handler in before:
+        for each, handler in before.items():
             signal.signal(each, handler)

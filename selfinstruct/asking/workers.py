@@ -14,7 +14,7 @@ import itertools
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from selfinstruct.models.disk import Notice, disk_errors
 from selfinstruct.text import to_json
 
 LOOK_EVERY = 2.0  # seconds, between two looks for new rounds
+
+Write = Callable[[str, Request, Completion], None]  # of a reply, by the key of its request
 
 
 @dataclass(slots=True)
@@ -119,52 +121,56 @@ async def _answer_file(
     notice: Notice,
 ) -> None:
     """Answer the requests of a file that have no reply yet."""
-    folder.read()
-    known = folder.answered | folder.failed
-    missing = [record for record in records(path, notice) if record["custom_id"] not in known]
+    missing = missing_in(folder, path, notice)
     if not missing:
         return
-    name = f"{path.stem.removeprefix('requests-')}-{uuid.uuid4().hex[:8]}"
-    with disk_errors(path.parent):
-        file = os.open(
-            path.parent / REPLIES.format(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
-        )
     queue = iter(missing)
 
-    async def work() -> None:
+    async def work(write: Write) -> None:
         for record in queue:
-            await _answer_request(record, model, config, done, write)
+            request = request_of(record, config.model)
+            write(record["custom_id"], request, await model.complete(request))
 
-    def write(line: Mapping[str, Any]) -> None:
-        with disk_errors(path.parent):
-            os.write(file, to_json(line).encode("utf-8") + b"\n")
-
-    tasks = [asyncio.ensure_future(work()) for _ in range(min(config.concurrency, len(missing)))]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        os.close(file)
+    with replies_to(path, done) as write:
+        count = min(config.concurrency, len(missing))
+        tasks = [asyncio.ensure_future(work(write)) for _ in range(count)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
     done.files += 1
     notice(f"{path.parent.name}/{path.name}: {len(missing):,} requests answered")
 
 
-async def _answer_request(
-    record: Mapping[str, Any],
-    model: Model,
-    config: Endpoint,
-    done: Answered,
-    write: Callable[[Mapping[str, Any]], None],
-) -> None:
-    request = request_of(record, config.model)
-    completion = await model.complete(request)
-    done.replies += completion.error is None
-    done.failed += completion.error is not None
-    write(reply_line(record["custom_id"], request, completion))
+@contextlib.contextmanager
+def replies_to(path: Path, done: Answered) -> Iterator[Write]:
+    """A function that writes and counts replies, into a new file beside this file of requests."""
+    name = REPLIES.format(f"{path.stem.removeprefix('requests-')}-{uuid.uuid4().hex[:8]}")
+    with disk_errors(path.parent):
+        file = os.open(path.parent / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def write(key: str, request: Request, completion: Completion) -> None:
+        done.replies += completion.error is None
+        done.failed += completion.error is not None
+        with disk_errors(path.parent):
+            line = to_json(reply_line(key, request, completion))
+            os.write(file, line.encode("utf-8") + b"\n")
+
+    try:
+        yield write
+    finally:
+        os.close(file)
 
 
-def records(path: Path, notice: Notice) -> Iterator[dict[str, Any]]:
+def missing_in(folder: RoundFolder, path: Path, notice: Notice) -> list[dict[str, Any]]:
+    """The requests of a file that have neither a reply nor an error by now."""
+    folder.read()
+    known = folder.answered | folder.failed
+    return [record for record in _records(path, notice) if record["custom_id"] not in known]
+
+
+def _records(path: Path, notice: Notice) -> Iterator[dict[str, Any]]:
     """The requests of a file. Lines that hold none are named."""
     with path.open("rb") as file:
         for number, line in zip(itertools.count(1), file, strict=False):

@@ -14,7 +14,7 @@ from selfinstruct.similarity.bounds import STARTS
 from selfinstruct.similarity.codes import Code, lengths, occurrences, points, repetitions
 
 _COMMON = 40  # a token that more than one in so many texts have is listed by bands of lengths
-_CHUNK = 1 << 14  # texts worked on at once: bounds the memory of a new order, not its result
+CHUNK = 1 << 14  # texts worked on at once: bounds the memory of a new order, not its result
 _LOW = (1 << 32) - 1
 BANDS: NDArray[np.int64] = np.log2(np.maximum(STARTS, 1) ** 3).astype(np.int64)
 """By length class, the band: three to each doubling of the length."""
@@ -91,7 +91,7 @@ class Banded:
     def of(cls, codes: Sequence[Code]) -> Banded:
         """The order of the tokens of some texts, by the number of the texts that have a token."""
         banded = cls()
-        chunks = [codes[at : at + _CHUNK] for at in range(0, len(codes), _CHUNK)]
+        chunks = [codes[at : at + CHUNK] for at in range(0, len(codes), CHUNK)]
         found = [np.unique(_tokens(chunk)[1], return_counts=True) for chunk in chunks]
         tokens, of_token = np.unique(
             np.concatenate([some for some, _ in found]), return_inverse=True

@@ -76,6 +76,14 @@ def f_measures(
     return _computed(lcs, pool_lengths, candidate_length)
 
 
+def highest_f(
+    most: NDArray[np.int64], pool_lengths: NDArray[np.int64], candidate_length: int
+) -> NDArray[np.float64]:
+    """(n,) the highest F of items that share `most` tokens at most."""
+    shared = np.minimum(np.minimum(most, pool_lengths), candidate_length)
+    return f_measures(shared, pool_lengths, candidate_length)
+
+
 @lru_cache(maxsize=_TABLED)
 def _table(candidate_length: int) -> NDArray[np.float64]:
     """(lcs, pool length) the F-measure, for items of fewer than 192 tokens."""

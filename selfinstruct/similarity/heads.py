@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfinstruct.similarity.banded import BANDS, FIRSTS, Banded
-from selfinstruct.similarity.bounds import HUGE, Bounds, Demands, f_measures, length_class
+from selfinstruct.similarity.banded import BANDS, CHUNK, FIRSTS, Banded
+from selfinstruct.similarity.bounds import HUGE, Bounds, Demands, highest_f, length_class
 from selfinstruct.similarity.codes import Code, to_ids
 
 _RANKED_AT = 4  # the tokens are ordered anew when there are so many times as many texts
 _FIRST_RANKED = 64  # texts
-_CHUNK = 1 << 14  # texts worked on at once: bounds the memory of a new order, not its result
 _WORDS = 16  # of 64 bits, for each record
 _LAST_BIT = 64 * _WORDS - 1
 _BITS = [1 << bit for bit in range(64 * _WORDS)]
@@ -116,7 +115,7 @@ class Heads:
 
         def highest() -> NDArray[np.float64]:
             lengths = np.frombuffer(self._lengths, np.int64)[hits]
-            return f_measures(np.minimum(np.minimum(most, lengths), len(ids)), lengths, len(ids))
+            return highest_f(most, lengths, len(ids))
 
         return np.frombuffer(self._positions, np.int64)[hits], highest
 
@@ -161,8 +160,8 @@ class Heads:
         self._classes, self._lengths, self._crowds = array("B"), array("q"), array("q")
         self._bits = np.zeros((len(codes) + len(codes) // 8, _WORDS), np.uint64)
         self._last = _Text((), [], self._bits, 0)
-        for at in range(0, len(codes), _CHUNK):
-            chunk = codes[at : at + _CHUNK]
+        for at in range(0, len(codes), CHUNK):
+            chunk = codes[at : at + CHUNK]
             heads = np.array([self._described(length) for length in map(len, chunk)], np.int64)
             owners, ranks = self._banded.read(chunk)
             bands = BANDS[np.frombuffer(self._classes, np.uint8)[at:]]

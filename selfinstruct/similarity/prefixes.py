@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfinstruct.similarity.bounds import Bounds, Demands, f_measures, kind
+from selfinstruct.similarity.bounds import Bounds, Demands, highest_f, kind
 from selfinstruct.similarity.codes import UNKNOWN, Code, points
 from selfinstruct.similarity.postings import Postings
 from selfinstruct.similarity.sketches import Sketches
@@ -155,8 +155,7 @@ class Prefixes:
 
         def highest() -> NDArray[np.float64]:
             lengths = sketches.lengths(records)
-            shared = np.minimum(np.minimum(most, lengths), len(ids))
-            return np.append(f_measures(shared, lengths, len(ids)), np.ones(len(rest)))
+            return np.append(highest_f(most, lengths, len(ids)), np.ones(len(rest)))
 
         return np.append(records, rest), highest
 
