@@ -16,6 +16,7 @@ class Rendering(Sitting, total=False):
 
     n: int
     seed: int
+    shard: str
     choose: str  # random | all | round-robin
     templates_per_row: int
     per_dataset: int

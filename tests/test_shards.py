@@ -207,8 +207,7 @@ def test_runs_that_cannot_be_merged(parts: Sequence[Path], tmp_path: Path) -> No
     checkpoint = json.loads((torn / "checkpoint.json").read_bytes())
     (torn / "checkpoint.json").write_text(json.dumps({**checkpoint, "end": None}), "utf-8")
     assert "the run is not finished" in invoke("merge", parts[0], torn, "--out", out).error
-    refused = invoke("invert", "--from", parts[0], "--shard", "0/2", "--out", out).error
-    assert "invert cannot be split" in refused
+    assert "merge cannot be split" in invoke("merge", *parts, "--shard", "0/2", "--out", out).error
 
 
 @pytest.mark.slow

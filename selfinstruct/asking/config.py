@@ -31,12 +31,13 @@ class Config(Endpoint):
     command: ClassVar[str] = "generate"  # the command that makes such a run
     items: ClassVar[str] = "turns"  # what the recipe's items are called
     IS_SPLIT: ClassVar[bool] = True  # a job of this recipe can be split into shards
+    KEEPS_SEED: ClassVar[bool] = False  # shards have the job's seed: together they are the whole
     n: int = setting(0, "Examples in the finished dataset; 0: all.", free=True, under="The run")
     seed: int = setting(0, "Decides every random choice of the run.", under="The run")
     shard: str = setting(
         "",
-        "This run's part of a larger job: K/N, from 0/N on. It has its share of --n, of the rows "
-        "and of every cap, and a seed of its own.",
+        "This run's part of a larger job: K/N, from 0/N on. It has its share of --n, of the items "
+        "and of every cap.",
         under="The run",
     )
     stall_turns: int = setting(

@@ -28,7 +28,7 @@ from selfinstruct.asking.providers import (
     is_network,
     is_scripted,
 )
-from selfinstruct.asking.shards import Shard, sharded, shares_of
+from selfinstruct.asking.shards import sharded, shared
 from selfinstruct.errors import UserError
 from selfinstruct.models import Decoding
 
@@ -154,9 +154,7 @@ def fresh(kind: type[E], said: Mapping[str, Any]) -> E:
 
 def resumed(recorded: E, said: Mapping[str, Any]) -> E:
     """The settings of a run that goes on: as they were, but for new values. Raises UserError."""
-    shard = getattr(recorded, "shard", "")
-    said = shares_of(said, Shard.of(shard)) if shard else said
-    settings = _can_batch(changed(recorded, said))
+    settings = _can_batch(changed(recorded, shared(recorded, said)))
     if settings.extra_body != recorded.extra_body:
         check_extra(settings)
     return settings

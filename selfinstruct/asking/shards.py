@@ -48,6 +48,18 @@ class Shard:
         """Every item whose number modulo `count` is `rank`."""
         return islice(items, self.rank, None, self.count)
 
+    def check(self, items: int, named: str) -> None:
+        """Raises UserError if there are too few items, `named` so, for this shard to have any."""
+        if self.count > 1 and items <= self.rank:
+            raise UserError(
+                f"--shard {self.rank}/{self.count}: there are {items:,} {named} in all, so that "
+                f"this shard has none; split into {items:,} at most"
+            )
+
+    def number(self, at: int) -> int:
+        """The number in the whole job of this shard's item number `at`."""
+        return self.rank + at * self.count
+
     def seed(self, seed: int) -> int:
         """A seed of the shard's own."""
         digest = hashlib.sha256(f"{seed}/{self.rank}/{self.count}".encode()).digest()
@@ -55,7 +67,7 @@ class Shard:
 
 
 def sharded(config: E) -> E:
-    """The settings of a new run with its share of n and of every cap, and its own seed.
+    """The settings of a new run with its share of n and of every cap, and its seed.
 
     Raises UserError for a recipe that cannot be split, or a share that is nothing.
     """
@@ -68,11 +80,20 @@ def sharded(config: E) -> E:
         )
     shard = Shard.of(config.shard)
     values = {name: getattr(config, name) for name in (*_SHARED, "max_cost", "seed")}
-    return replace(config, **shares_of(values, shard))
+    return replace(config, **_shares_of(values, shard, config))
 
 
-def shares_of(said: Mapping[str, Any], shard: Shard) -> dict[str, Any]:
-    """Settings of the whole job as those of a shard. Raises UserError for a share of nothing."""
+def shared(recorded: Endpoint, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings of the whole job as those of the run `recorded`, which may be a shard.
+
+    Raises UserError for a share that is nothing.
+    """
+    if not isinstance(recorded, Config) or not recorded.shard:
+        return said
+    return _shares_of(said, Shard.of(recorded.shard), recorded)
+
+
+def _shares_of(said: Mapping[str, Any], shard: Shard, config: Config) -> dict[str, Any]:
     found = dict(said)
     for name in _SHARED:
         if said.get(name, 0) > 0:
@@ -85,6 +106,6 @@ def shares_of(said: Mapping[str, Any], shard: Shard) -> dict[str, Any]:
                 )
     if said.get("max_cost", -1) > 0:
         found["max_cost"] = said["max_cost"] / shard.count
-    if "seed" in said:
+    if "seed" in said and not config.KEEPS_SEED:
         found["seed"] = shard.seed(said["seed"])
     return found

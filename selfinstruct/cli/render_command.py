@@ -11,7 +11,7 @@ from selfinstruct.cli.conversions import conversion_class, conversion_options, c
 from selfinstruct.cli.screen import show
 from selfinstruct.recipes.render.settings import RenderConfig
 
-_OWN = ("choose", "templates_per_row", "per_dataset", "original_only", "seed")
+_OWN = ("choose", "templates_per_row", "per_dataset", "original_only", "seed", "shard")
 
 
 @click.command(cls=conversion_class(("templates", *_OWN)))

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from selfinstruct.asking.config import Config
 from selfinstruct.asking.endpoint import Rule, setting
+from selfinstruct.asking.shards import Shard
 from selfinstruct.asking.stage import Ask, Question
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
@@ -39,7 +40,7 @@ class InvertConfig(Config):
     RECIPE: ClassVar[str] = "invert"
     command: ClassVar[str] = "invert"
     items: ClassVar[str] = "tasks"
-    IS_SPLIT: ClassVar[bool] = False
+    KEEPS_SEED: ClassVar[bool] = True
     STAGES: ClassVar[Mapping[str, Decoding]] = {"invert": Decoding(0.7, 0.95, 256)}
 
     sources: tuple[str, ...] = setting((), "Runs or datasets.", free=True)  # fingerprinted
@@ -92,7 +93,10 @@ class Invert(Recipe):
                 f"invert: no row of {', '.join(config.sources)} can be swapped{why}; "
                 "give rows that have an input and an output of free text"
             )
-        return Materials(tasks, fingerprints={"sources": sources.fingerprints()})
+        shard = Shard.of(config.shard)
+        shard.check(len(tasks), "instructions")
+        prints = {"sources": sources.fingerprints()}
+        return Materials(list(shard.items(tasks)), fingerprints=prints)
 
     @classmethod
     def expected(cls, config: Any, materials: Any) -> int:
@@ -111,7 +115,8 @@ class Invert(Recipe):
         if self.config.instruction:
             text = self.config.instruction.replace("{instruction}", item.instruction)
         else:
-            reply = await ask("invert", f"t{at}", item.shown())
+            place = f"t{Shard.of(self.config.shard).number(at)}"
+            reply = await ask("invert", place, item.shown())
             dropped, text = [*dropped, *dropped_replies("invert", at, reply)], reply.parsed.text
             if reply.parsed.reason is not None:
                 return dropped
@@ -138,7 +143,7 @@ class Invert(Recipe):
 
     def per_instruction(self) -> float:
         asked = sum(bool(task.swaps) for task in self.materials)
-        return self.expected(self.config, self.materials) / asked
+        return self.expected(self.config, self.materials) / asked if asked else 1.0
 
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
         instructions = examples / self.per_instruction()

@@ -95,7 +95,7 @@ class Rows(Recipe):
     def expected(cls, config: Any, materials: Any) -> int:
         recipe = cls(config, materials)
         rows = sum(recipe.why_not(at, row) is None for at, row in enumerate(materials))
-        if not rows:
+        if not rows and not config.shard:
             raise UserError(f"{config.command}: the sources hold no single instruction, only chats")
         return int(rows * recipe.per_instruction())
 

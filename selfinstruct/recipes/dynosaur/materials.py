@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from selfinstruct.asking.shards import Shard
 from selfinstruct.errors import UserError
 from selfinstruct.recipes import Materials
 from selfinstruct.recipes.dynosaur.settings import DynosaurConfig
@@ -48,7 +49,7 @@ class Annotated:
             tasks = f", {len(listed)} listed tasks" if config.tasks else ""
             yield f"  dataset      {dataset.place} ({said}){tasks}"
 
-    def remarks(self) -> Iterator[str]:
+    def remarks(self, config: DynosaurConfig) -> Iterator[str]:
         """Notices at the beginning of a sitting."""
         unknown = ("", "unknown")
         if unlicensed := [each.name for each in self.datasets if each.card.license in unknown]:
@@ -57,27 +58,23 @@ class Annotated:
         for dataset in self.datasets:
             if dataset.unused:
                 yield f"{dataset.name}: files in no split, not used: {', '.join(dataset.unused)}"
+        if config.tasks and not any(self.listed):
+            yield f"{config.tasks}: has no task over the datasets of shard {config.shard}"
         if self.others:
             yield f"{self.others:,} tasks of the list are over datasets that were not named"
 
 
 def read_materials(config: DynosaurConfig, kept: Path | None, named: Collection[str]) -> Materials:
-    """Opens the datasets. Raises UserError."""
-    if not config.datasets:
-        raise UserError("dynosaur: no dataset; name folders, files or names on the Hub")
-    datasets = tuple(map(open_dataset, config.datasets))
-    prints = [dataset.fingerprint for dataset in datasets]
-    for at, dataset in enumerate(datasets):
-        if dataset.fingerprint in prints[:at]:
-            first = datasets[prints.index(dataset.fingerprint)].place
-            raise UserError(f"{dataset.place}: the same bytes as {first}; name every dataset once")
-    fingerprints: dict[str, object] = {"datasets": prints}
+    """Opens the datasets, of which a shard takes its own alone. Raises UserError."""
+    datasets = _opened(config)
+    fingerprints: dict[str, object] = {"datasets": [dataset.fingerprint for dataset in datasets]}
     if not config.tasks:
         return Materials(Annotated(datasets, ((),) * len(datasets)), fingerprints=fingerprints)
-    is_kept = kept is not None and "tasks" not in named
-    tasks = read_list(str(kept / FILE) if kept is not None and is_kept else config.tasks)
+    copy = kept / FILE if kept is not None and "tasks" not in named else None
+    is_empty = copy is not None and copy.is_file() and not copy.stat().st_size  # of a shard
+    tasks = [] if is_empty else read_list(str(copy or config.tasks))
     listed = tuple(tuple(of_dataset(tasks, dataset)) for dataset in datasets)
-    if not any(listed):
+    if not any(listed) and not config.shard:
         names = ", ".join(dict.fromkeys(task.name for task in tasks[:5]))
         raise UserError(
             f"{config.tasks}: has no task over {', '.join(each.name for each in datasets)} "
@@ -86,8 +83,23 @@ def read_materials(config: DynosaurConfig, kept: Path | None, named: Collection[
     used = [task for several in listed for task in several]
     text = to_lines(used)
     fingerprints["tasks"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    found = Annotated(datasets, listed, 0 if is_kept else len(tasks) - len(used))
-    return Materials(found, {FILE: text}, fingerprints)
+    others = 0 if copy is not None or config.shard else len(tasks) - len(used)
+    return Materials(Annotated(datasets, listed, others), {FILE: text}, fingerprints)
+
+
+def _opened(config: DynosaurConfig) -> tuple[Dataset, ...]:
+    """The datasets of the run. Raises UserError."""
+    if not config.datasets:
+        raise UserError("dynosaur: no dataset; name folders, files or names on the Hub")
+    shard = Shard.of(config.shard)
+    shard.check(len(config.datasets), "datasets")
+    datasets = tuple(map(open_dataset, shard.items(config.datasets)))
+    places: dict[str, str] = {}  # by fingerprint
+    for dataset in datasets:
+        first = places.setdefault(dataset.fingerprint, dataset.place)
+        if first is not dataset.place:
+            raise UserError(f"{dataset.place}: the same bytes as {first}; name every dataset once")
+    return datasets
 
 
 def _least(*bounds: int) -> int | None:

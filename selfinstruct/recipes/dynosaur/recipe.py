@@ -22,6 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
+from selfinstruct.asking.shards import Shard
 from selfinstruct.asking.stage import Ask, Question
 from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
@@ -93,8 +94,8 @@ class Dynosaur(Recipe):
         tasks, dropped = TaskFilter(fields, self.config.novelty), list[Rejected]()
         for listed in self.materials.listed[at]:
             tasks.take([listed.task], "list", listed.name)
-        shown = fields.for_prompt(dataset)
-        asked = [ask(stage, f"t{at}", shown) for stage in self.config.questions]
+        shown, number = fields.for_prompt(dataset), Shard.of(self.config.shard).number(at)
+        asked = [ask(stage, f"t{number}", shown) for stage in self.config.questions]
         for stage, reply in zip(self.config.questions, await asyncio.gather(*asked), strict=True):
             dropped += dropped_replies(stage, at, reply)
             tasks.take(reply.parsed.tasks, stage)
@@ -147,4 +148,4 @@ class Dynosaur(Recipe):
         return self.materials.described(self.config)
 
     def remarks(self) -> Iterator[str]:
-        return self.materials.remarks()
+        return self.materials.remarks(self.config)

@@ -55,7 +55,7 @@ class DynosaurConfig(Config):
     RECIPE: ClassVar[str] = "dynosaur"
     command: ClassVar[str] = "dynosaur"
     items: ClassVar[str] = "datasets and parts"
-    IS_SPLIT: ClassVar[bool] = False
+    KEEPS_SEED: ClassVar[bool] = True
     STAGES: ClassVar[Mapping[str, Decoding]] = dict.fromkeys(
         (AWARE, UNAWARE), Decoding(temperature=0.0, max_tokens=256)
     )

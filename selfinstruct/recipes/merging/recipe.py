@@ -10,25 +10,36 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 from selfinstruct.asking.stage import Ask
-from selfinstruct.data.examples import Example, Layout, Rejected
+from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.recipes import Materials, Outcome, Recipe
-from selfinstruct.recipes.merging.runs import PartialRun, Task, Turn, read_runs
+from selfinstruct.recipes.merging.gathering import TEMPLATES, Part, gathered
+from selfinstruct.recipes.merging.runs import (
+    PartialRun,
+    Task,
+    Turn,
+    is_one_job,
+    layout_of,
+    read_runs,
+)
 from selfinstruct.recipes.merging.settings import MergeConfig
 from selfinstruct.similarity import Above, Lookahead, RougeIndex
 
+_GIVEN = "invert"  # whose tasks are given, each to a single shard, and may be worded alike
 _NOVEL = ("self-instruct", "alpaca", "unnatural", "chat")  # recipes whose instructions are drawn
 
 
 class Merge(Recipe):
-    """Finite, without a question: an item is a turn of a run, and its instructions are drafted."""
+    """Finite, without a question. An item is a turn of a run, whose instructions are drafted.
+
+    Where examples lie apart from their instructions, an item is a part of gathering.py.
+    """
 
     config: MergeConfig
     labels: ClassVar[Mapping[str, str]] = {"sources": "the runs hold other bytes"}
@@ -38,6 +49,8 @@ class Merge(Recipe):
         if not config.sources:
             raise UserError("merge: no run; name the directories of finished runs")
         runs = read_runs(config.sources)
+        if runs[0].recipe == TEMPLATES and config.threshold > 0:
+            raise UserError("--threshold: templates are not compared; leave --threshold out")
         return Materials(runs, fingerprints={"sources": [run.fingerprint for run in runs]})
 
     def __init__(self, config: Any, materials: Sequence[PartialRun]) -> None:
@@ -48,30 +61,35 @@ class Merge(Recipe):
         tokenizer = str(materials[0].config.get("tokenizer") or "unicode")
         self._pool, self._seen = Above(RougeIndex(tokenizer), self._threshold), set[bytes]()
         self._ahead: Lookahead[str] = Lookahead(self._pool, config.processes)
-        layouts = [run.layout() for run in materials]
-        is_text = any(each.history_is_text for each in layouts)
-        self._layout = Layout(
-            any(each.system for each in layouts),
-            any(each.history for each in layouts),
-            history_is_text=is_text,
-        )
+        self._layout = layout_of(materials)
         self._count = 0
+        is_given = materials[0].recipe == _GIVEN and is_one_job(materials)
+        self._compares = config.threshold > 0 or not is_given
+        self._gathered = gathered(materials, config.threshold, self._layout)
 
-    def items(self, start: int) -> Iterator[Turn]:
+    def items(self, start: int) -> Iterator[Turn | Part]:
+        if self._gathered is not None:
+            return self._gathered.parts(start)
         turns = islice(chain.from_iterable(self.materials), start, None)
-        return turns if self._is_exact else self._ahead.reading(turns, _texts)
+        if self._is_exact:
+            return turns
+        return self._ahead.reading(turns, _texts)
 
-    async def draft(self, at: int, item: Turn, ask: Ask) -> Sequence[Any]:
+    async def draft(self, at: int, item: Turn | Part, ask: Ask) -> Sequence[Any]:
+        if isinstance(item, Part):
+            return [item]
         return [
             *(replace(rejected, turn=at) for rejected in item.dropped),
             *((item.run, task) for task in item.tasks.values()),
         ]
 
-    def admit(self, at: int, draft: tuple[str, Task]) -> tuple[Instruction, str, Task] | Rejected:
+    def admit(self, at: int, draft: tuple[str, Task] | Part) -> Any:
+        if isinstance(draft, Part):
+            return draft
         run, task = draft
         old = task.instruction
         found = ("merge", "instruction")
-        if self._is_exact and _digest(task) in self._seen:
+        if self._is_exact and self._compares and task.digest in self._seen:
             return Rejected(*found, "exact_duplicate", at, old.text, input=task.input)
         match = None if self._is_exact else self._ahead.nearest(old.text)
         if match is not None:
@@ -79,14 +97,16 @@ class Merge(Recipe):
             return replace(rejected, similar_to=match.text, similarity=match.score)
         self._count += 1
         if self._is_exact:
-            self._seen.add(_digest(task))
+            self._seen.add(task.digest)
         else:
             self._pool.add(old.text)
         return replace(old, id=f"i{self._count:06d}", turn=at), run, task
 
-    async def fill(
-        self, at: int, admitted: tuple[Instruction, str, Task], ask: Ask
-    ) -> Sequence[Outcome]:
+    async def fill(self, at: int, admitted: Any, ask: Ask) -> Sequence[Outcome]:
+        if isinstance(admitted, Part):
+            assert self._gathered is not None
+            return self._gathered.outcomes(at, admitted)
+        instruction: Instruction
         instruction, run, task = admitted
         examples = [
             self._example(instruction, number, run, example)
@@ -112,6 +132,9 @@ class Merge(Recipe):
         )
 
     def restore(self, instructions: Iterable[Instruction], ended: int) -> int:
+        if self._gathered is not None:
+            self._gathered.restore(ended)
+            return super().restore(instructions, ended)
         self._count = 0
         for instruction in instructions:
             self._count += 1
@@ -119,7 +142,7 @@ class Merge(Recipe):
                 self._pool.add(instruction.text)
         if self._is_exact:
             for turn in islice(chain.from_iterable(self.materials), ended):
-                self._seen.update(map(_digest, turn.tasks.values()))
+                self._seen.update(task.digest for task in turn.tasks.values())
         return self._count
 
     def described(self) -> Iterator[str]:
@@ -129,12 +152,3 @@ class Merge(Recipe):
 
 def _texts(turn: Turn) -> list[str]:
     return [task.instruction.text for task in turn.tasks.values()]
-
-
-def _digest(task: Task) -> bytes:
-    """16 bytes that equal prompts share, chats included."""
-    texts = [task.instruction.text, task.input]
-    for example in task.examples[:1]:
-        texts += [example.system, *(f"{turn.role}:{turn.text}" for turn in example.history)]
-    joined = "".join(f"{len(text)}:{text}" for text in texts)
-    return blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -18,7 +18,8 @@ from selfinstruct.data.examples import Example, Layout, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 
-_FILES = ("instructions.jsonl", "examples.jsonl", "rejected.jsonl")
+INSTRUCTIONS, EXAMPLES, REJECTED = "instructions.jsonl", "examples.jsonl", "rejected.jsonl"
+_FILES = (INSTRUCTIONS, EXAMPLES, REJECTED)
 _TURNS: tuple[Callable[[dict[str, Any]], int], ...] = (
     itemgetter("turn"),
     lambda record: int(record["provenance"]["turn"]),
@@ -39,6 +40,15 @@ class Task:
     def input(self) -> str:
         """The instruction's own input, or that of the first example."""
         return self.instruction.input or (self.examples[0].input if self.examples else "")
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes that equal prompts share, chats included."""
+        texts = [self.instruction.text, self.input]
+        for example in self.examples[:1]:
+            texts += [example.system, *(f"{turn.role}:{turn.text}" for turn in example.history)]
+        joined = "".join(f"{len(text)}:{text}" for text in texts)
+        return hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 @dataclass(slots=True)
@@ -61,6 +71,7 @@ class PartialRun:
             self.recipe = str(record.get("recipe", "self-instruct"))
             self.shard = Shard.of(str(self.config.get("shard", "")))
             self._seed = int(self.config["seed"])
+            self.inputs = {name: record.get(name) for name in ("sources", "datasets", "templates")}
             end = json.loads((self.path / "checkpoint.json").read_bytes())["end"]
         except (OSError, ValueError, KeyError, TypeError):
             raise UserError(
@@ -100,6 +111,19 @@ class PartialRun:
                     digest.update(block)
             digest.update(b"\0")
         return digest.hexdigest()
+
+    @property
+    def job(self) -> tuple[Any, ...]:
+        """The same for all shards of a job: whatever decides which items there are."""
+        settings = (self.config.get(name) for name in ("fields", "per_dataset"))
+        return self.shard.count, self._seed, self.inputs, *settings
+
+    def records(self, name: str) -> Iterator[dict[str, Any]]:
+        """The records of one of its three files, in order."""
+        with (self.path / name).open("rb") as file:
+            reader = _Reader(file, _TURNS[_FILES.index(name)])
+            while not reader.is_at_end:
+                yield from reader.of(reader.turn)
 
     def layout(self) -> Layout:
         """The fields of chats that its examples have."""
@@ -180,6 +204,24 @@ def read_runs(paths: Sequence[str]) -> list[PartialRun]:
                 f"{run.path}: is of the recipe {run.recipe}, and {earlier.path} of "
                 f"{earlier.recipe}; 'selfinstruct mix' puts different datasets together"
             )
-        if run.fingerprint == earlier.fingerprint:
+        # shards that came to nothing may have equal bytes
+        if run.order[:3] == earlier.order[:3] and run.fingerprint == earlier.fingerprint:
             raise UserError(f"{run.path}: is the same as {earlier.path}; name each run once")
     return runs
+
+
+def is_one_job(runs: Sequence[PartialRun]) -> bool:
+    """Whether the runs are different shards of the same job, so that their items differ."""
+    ranks = {run.shard.rank for run in runs}
+    is_split = runs[0].shard.count > 1 and len(ranks) == len(runs)
+    return is_split and all(run.job == runs[0].job for run in runs)
+
+
+def layout_of(runs: Sequence[PartialRun]) -> Layout:
+    """The fields of chats that the examples of any run have."""
+    layouts = [run.layout() for run in runs]
+    return Layout(
+        any(each.system for each in layouts),
+        any(each.history for each in layouts),
+        history_is_text=any(each.history_is_text for each in layouts),
+    )

@@ -9,10 +9,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from selfinstruct.asking.shards import Shard
 from selfinstruct.errors import UserError, how_to_install
 from selfinstruct.recipes import Materials
 from selfinstruct.recipes.render.settings import RenderConfig
@@ -101,12 +103,23 @@ class Annotated:
     passed: tuple[str, ...] = ()
 
 
-def parts_of(sources: Sequence[Source]) -> Iterator[Part]:
-    """The rows of all sources, a part at a time."""
-    for source in sources:
-        rows = source.rows()
+def parts_of(sources: Sequence[Source], shard: Shard) -> Iterator[Part]:
+    """The rows of all sources that are the shard's, a part at a time."""
+    every = ((source, row) for source in sources for row in source.rows())
+    for number, pairs in groupby(shard.items(every), lambda pair: pair[0].number):
+        rows = map(itemgetter(1), pairs)
         while part := list(islice(rows, _PART)):
-            yield Part(source, part)
+            yield Part(sources[number], part)
+
+
+def counts_of(sources: Sequence[Source], shard: Shard) -> list[int]:
+    """How many rows of each source are the shard's. Reads the datasets."""
+    found, before = list[int](), 0
+    for source in sources:
+        first = (shard.rank - before) % shard.count
+        found.append(len(range(first, source.count, shard.count)))
+        before += source.count
+    return found
 
 
 def read_materials(config: RenderConfig, kept: Path | None, named: Collection[str]) -> Materials:

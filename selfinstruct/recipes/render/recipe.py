@@ -15,16 +15,24 @@ on no other row.
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
+from selfinstruct.asking.shards import Shard
 from selfinstruct.asking.stage import Ask
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.recipes import Materials, Outcome, Recipe
-from selfinstruct.recipes.render.materials import Annotated, Part, parts_of, read_materials
+from selfinstruct.recipes.render.materials import (
+    Annotated,
+    Part,
+    counts_of,
+    parts_of,
+    read_materials,
+)
 from selfinstruct.recipes.render.settings import ALL, RenderConfig
 
 
@@ -51,12 +59,17 @@ class Render(Recipe):
     @classmethod
     def expected(cls, config: Any, materials: Any) -> int:
         each = config.templates_per_row if config.choose != ALL else sys.maxsize
-        return sum(source.count * min(each, len(source.patterns)) for source in materials.sources)
+        sources, shard = materials.sources, Shard.of(config.shard)
+        counts = counts_of(sources, shard)
+        shard.check(sum(source.count for source in sources), "rows")
+        shown = (min(each, len(source.patterns)) for source in sources)
+        return sum(map(operator.mul, counts, shown))
 
     def items(self, start: int) -> Iterator[Part | list[Instruction]]:
         if start == 0:
             yield self._show.instructions()
-        yield from islice(parts_of(self.materials.sources), max(0, start - 1), None)
+        parts = parts_of(self.materials.sources, Shard.of(self.config.shard))
+        yield from islice(parts, max(0, start - 1), None)
 
     def may_open(self, ended: int) -> int:
         return 2  # a part is held with all its examples

@@ -19,6 +19,8 @@ class RenderConfig(Unasked):
     RECIPE: ClassVar[str] = "render"
     command: ClassVar[str] = "render"
     items: ClassVar[str] = "parts"
+    IS_SPLIT: ClassVar[bool] = True
+    KEEPS_SEED: ClassVar[bool] = True
 
     datasets: tuple[str, ...] = setting((), "Datasets.", free=True)  # fingerprinted
     templates: tuple[str, ...] = setting((), "Files of templates.", free=True)  # copied
