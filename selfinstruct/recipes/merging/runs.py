@@ -205,7 +205,7 @@ def read_runs(paths: Sequence[str]) -> list[PartialRun]:
                 f"{earlier.recipe}; 'selfinstruct mix' puts different datasets together"
             )
         # shards that came to nothing may have equal bytes
-        if run.order[:3] == earlier.order[:3] and run.fingerprint == earlier.fingerprint:
+        if run.shard == earlier.shard and run.fingerprint == earlier.fingerprint:
             raise UserError(f"{run.path}: is the same as {earlier.path}; name each run once")
     return runs
 
