@@ -47,7 +47,13 @@ def instructions(name: str) -> list[str]:
 class Growing(RougeIndex):
     """The same index with limits so low that few texts go through all stages of a large pool."""
 
-    tail, patience, long, shared = (3, 0), 1, 12, 2
+    tail, few, patience, long, shared = (3, 0), 60, 1, 12, 2
+
+
+class Huge(RougeIndex):
+    """The same index as with more than a million postings."""
+
+    few, patience = 0, 5
 
 
 word = st.sampled_from(
@@ -240,14 +246,27 @@ def best_by_scan(
 
 
 @pytest.mark.parametrize(
-    ("words", "count", "above"),
-    [(12, 2600, 0.3), (12, 1500, 0.5), (60, 1300, 0.7), (300, 150, 0.6)],
+    ("words", "count", "above", "limits"),
+    [
+        (12, 2600, 0.3, RougeIndex),
+        (12, 1500, 0.5, RougeIndex),
+        (60, 1300, 0.7, RougeIndex),
+        (300, 150, 0.6, RougeIndex),
+        (14, 2000, 0.7, Huge),
+        (7, 1500, 0.61, Huge),
+    ],
 )
 def test_a_pool_that_grows_answers_as_a_scan_of_all_of_it(
-    words: int, count: int, above: float
+    words: int,
+    count: int,
+    above: float,
+    limits: type[RougeIndex],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Large enough that tokens become common, rare again, and that the index makes room."""
-    index, ids, kept = RougeIndex(), dict[str, int](), 0
+    if limits is Huge:  # so that not a posting beside those that can match is scanned
+        monkeypatch.setattr("selfinstruct.similarity.postings._BLOCK", 1)
+    index, ids, kept = limits(), dict[str, int](), 0
     codes: list[str] = []
     for number, text in enumerate(texts_of(Random(words), count, words)):
         code = "".join(chr(0x10000 + ids.setdefault(word, len(ids))) for word in text.split())
@@ -261,7 +280,31 @@ def test_a_pool_that_grows_answers_as_a_scan_of_all_of_it(
     assert 0 < kept < count // 7
 
 
-@pytest.mark.parametrize("limits", [RougeIndex, Growing])
+@pytest.mark.parametrize("limits", [RougeIndex, Huge])
+def test_texts_that_share_no_more_than_their_commonest_words_are_found(
+    limits: type[RougeIndex], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pairs that just match, whose other words are rarer than all that they share."""
+    monkeypatch.setattr("selfinstruct.similarity.postings._BLOCK", 1)
+    random, index, above = Random(3), limits(), 0.7
+    for text in texts_of(random, 1500, 12):
+        index.add(text)
+    pairs = []
+    for length in range(4, 21):
+        for other in range(length // 2, 2 * length):
+            least = int(Bounds(above).least(length, np.array([other]))[0])
+            if least <= min(length, other):
+                common = [f"w{rank}" for rank in random.sample(range(30), least)]
+                item = [*common, *(f"p{len(pairs)}x{k}" for k in range(other - least))]
+                pairs.append((item, [*common, *(f"q{k}" for k in range(length - least))]))
+                index.add(" ".join(item))
+    assert len(pairs) > 150
+    for item, candidate in pairs:
+        found = [index.text(place) for place, _ in index.matches(" ".join(candidate), above=above)]
+        assert " ".join(item) in found
+
+
+@pytest.mark.parametrize("limits", [RougeIndex, Growing, Huge])
 def test_a_pool_of_long_texts_that_becomes_one_of_short_texts_answers_as_a_scan(
     limits: type[RougeIndex],
 ) -> None:
@@ -337,7 +380,7 @@ def test_a_file_about_other_texts_or_another_tokenizer_is_not_believed(
     assert not is_believed(path, [texts[0] + texts[1][:1], texts[1][1:], *texts[2:]])
     assert not is_believed(path, texts, "rouge")
     assert not is_believed(tmp_path / "absent.npz", texts)
-    monkeypatch.setattr("selfinstruct.similarity.saved.FORMAT", 2)
+    monkeypatch.setattr("selfinstruct.similarity.saved.FORMAT", 99)
     assert not is_believed(path, texts)
 
 

@@ -107,8 +107,9 @@ class Demands:
 
     shortest, longest: the lengths that can match. least: (256,) by length class, the least common
     subsequence that a length of the class needs, HUGE where no length of the class can match.
-    low: the lowest kind that can match. highs: by position in the prefix, the highest kind of a
-    text whose rarest matched token is our token at that position. `len(highs)` is the length of the
+    reach: (256,) by length class, how many tokens of such a text can be rarer than all matched
+    tokens, -1 where none can match. highs: by position in the prefix, the highest class of a text
+    whose rarest matched token is our token at that position. `len(highs)` is the length of the
     prefix.
     """
 
@@ -116,8 +117,8 @@ class Demands:
     shortest: int
     longest: int
     least: NDArray[np.int64]
-    low: np.uint16
-    highs: tuple[np.uint16, ...]
+    reach: NDArray[np.int64]
+    highs: tuple[int, ...]
 
     @property
     def fewest(self) -> int:
@@ -188,13 +189,11 @@ class Bounds:
         possible = (least <= length).nonzero()[0]
         if not len(possible):
             return None
-        by_class = np.full(CLASSES, HUGE)
-        np.minimum.at(
-            by_class, [length_class(other) for other in others[possible].tolist()], least[possible]
-        )
+        by_class, reach = np.full(CLASSES, HUGE), np.full(CLASSES, -1)
+        classes = [length_class(other) for other in others[possible].tolist()]
+        np.minimum.at(by_class, classes, least[possible])
+        np.maximum.at(reach, classes, (others - least)[possible])
         prefix = length - int(least[possible].min()) + 1
-        last = [int((by_class <= length - i).nonzero()[0][-1]) for i in range(prefix)]
-        highs = tuple(np.uint16(high * CROWDS + CROWDS - 1) for high in last)
+        highs = tuple(int((by_class <= length - i).nonzero()[0][-1]) for i in range(prefix))
         shortest, longest = int(others[possible[0]]), int(others[possible[-1]])
-        low = np.uint16(length_class(shortest) * CROWDS)
-        return Demands(length, shortest, longest, by_class, low, highs)
+        return Demands(length, shortest, longest, by_class, reach, highs)

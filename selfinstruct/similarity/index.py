@@ -54,6 +54,7 @@ class RougeIndex:
     an index.
     """
 
+    few = 1 << 20  # postings; of more, those with another place or length are passed over
     patience = 128  # so many items (of some ten tokens) are verified without looking at sketches
     tail = (512, 8)  # of n items, the last 512 + 8 * sqrt(n) may wait to be indexed
     long = 40  # texts of so many tokens are found by their heads, shorter ones by prefixes
@@ -69,7 +70,7 @@ class RougeIndex:
         self._codes: list[Code] = []  # token ids as code points, so that LCS runs on strings
         self._ids: dict[str, int] = {}
         self._next_id = 1
-        prefixes = Prefixes(self.long, self.patience, self.tail)
+        prefixes = Prefixes(self.long, self.few, self.patience, self.tail)
         self._candidates = Candidates(prefixes, Heads(self.shared), self.long, self.low)
         # `nearest` and then `add` of the same text is the usual course.
         self._last: tuple[str, list[str], list[int]] = ("", [], [])  # with its tokens and their ids

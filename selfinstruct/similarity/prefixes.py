@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfinstruct.similarity.bounds import Bounds, Demands, highest_f, kind
+from selfinstruct.similarity.bounds import CROWDS, Bounds, Demands, highest_f, kind
 from selfinstruct.similarity.codes import UNKNOWN, Code, points
-from selfinstruct.similarity.postings import Postings
+from selfinstruct.similarity.postings import Kinds, Postings, Signatures
 from selfinstruct.similarity.sketches import Sketches
 
 Places = NDArray[np.int64]
 Highest = Callable[[], NDArray[np.float64]]
-_NOWHERE: Places = np.zeros(0, np.int64)
-_NO_RANK = -1 << 30
+_NO_RANK = (-1 << 23) + 1
 _BITS = [1 << i for i in range(64)]
+_HANDFUL = 50  # so few numbers are sorted sooner as a list
 _LEFT_OUT = 0  # the kind of a text without tokens, which no text demands
 
 
@@ -32,11 +32,10 @@ class Prefixes:
     Texts with `longest` tokens or more are left out.
     """
 
-    def __init__(self, longest: int, patience: int, tail: tuple[int, int]) -> None:
-        self._longest, self._patience, self._tail = longest, patience, tail
+    def __init__(self, longest: int, few: int, patience: int, tail: tuple[int, int]) -> None:
+        self._longest, self._few, self._patience, self._tail = longest, few, patience, tail
         self._signatures = np.zeros(1024, np.uint64)
         self._kinds = np.zeros(1024, np.uint16)
-        self._positions = np.arange(1024, dtype=np.int32)
         # by token id, rarer is lower; computed again when the pool has doubled
         self._ranks: list[int] = [_NO_RANK]
         self._bits = [0]  # by token id, its bit in a signature
@@ -54,7 +53,6 @@ class Prefixes:
         if position == len(self._signatures):
             self._signatures = np.concatenate([self._signatures, np.zeros(position, np.uint64)])
             self._kinds = np.concatenate([self._kinds, np.zeros(position, np.uint16)])
-            self._positions = np.arange(2 * position, dtype=np.int32)
         while len(self._ranks) <= highest:
             self._new_rank -= 1  # the newest token counts as the rarest
             self._bits.append(_BITS[len(self._ranks) & 63])
@@ -86,7 +84,6 @@ class Prefixes:
         room = max(1024, size)
         self._signatures, self._kinds = np.zeros(room, np.uint64), np.zeros(room, np.uint16)
         self._signatures[:size], self._kinds[:size] = arrays["signatures"], arrays["kinds"]
-        self._positions = np.arange(room, dtype=np.int32)
         self._ranks = arrays["ranks"].tolist()
         self._bits = [0, *(_BITS[id & 63] for id in range(1, len(self._ranks)))]
         self._ranked, self._new_rank, indexed, longest = arrays["state"].tolist()
@@ -95,7 +92,7 @@ class Prefixes:
                 arrays["packed"],
                 indexed,
                 Bounds(float(arrays["above"][0])),
-                longest,
+                (longest, self._few),
                 self._signatures,
                 self._kinds,
             )
@@ -108,29 +105,19 @@ class Prefixes:
         With a function for the highest F that each may have, if that is known. codes: of all texts
         of the pool.
         """
-        postings, signature = self._up_to_date(codes, bounds), self._signature(ids)
-        tail = slice(postings.size, len(codes))
-        signatures, kinds, records = (
-            [self._signatures[tail]],
-            [self._kinds[tail]],
-            [self._positions[tail]],
-        )
-        previous = None
-        ranks = sorted(map(self._ranks.__getitem__, ids))
-        for high, rank in zip(demands.highs, ranks, strict=False):
-            if rank != previous and (place := postings.find(rank, demands.low, high)):
-                signatures.append(postings.signatures[place])
-                kinds.append(postings.kinds[place])
-                records.append(postings.records[place])
-            previous = rank
+        postings, bits = self._up_to_date(codes, bounds), self._signature(ids)
         # an unknown token counts as a bit that no item shares
-        bits = signature.bit_count() + ids.count(UNKNOWN)
-        need = bounds.shared_bits(demands, bits)
-        shared = np.bitwise_count(np.concatenate(signatures) & np.uint64(signature))
-        hits = (shared >= need.take(np.concatenate(kinds))).nonzero()[0]
-        if not len(hits):
-            return _NOWHERE, None
-        positions = np.unique(np.concatenate(records).take(hits)).astype(np.int64)
+        need = bounds.shared_bits(demands, bits.bit_count() + ids.count(UNKNOWN))
+        signature = np.uint64(bits)
+
+        def passes(signatures: Signatures, kinds: Kinds) -> Places:
+            is_enough = np.bitwise_count(signatures & signature) >= need.take(kinds)
+            return np.flatnonzero(is_enough)
+
+        first, size = postings.size, len(codes)
+        tail = self._signatures[first:size], self._kinds[first:size], np.arange(first, size)
+        ranks = sorted(map(self._ranks.__getitem__, ids))
+        positions = _ascending(postings.passing(ranks, demands, tail, passes))
         if len(positions) * (1 + len(ids) // 32) > self._patience:
             return self._sketched(codes, positions, ids, demands)
         return positions, None
@@ -149,15 +136,16 @@ class Prefixes:
         if size - sketches.size > 64 + size // 256:
             sketches.extend(codes)
         sketched = int(positions.searchsorted(sketches.size))
-        known: NDArray[np.int64] = np.array(sorted(filter(None, ids)), np.int64)
+        known: NDArray[np.int64] = np.array([*filter(None, ids)], np.int64)
         records, rest = positions[:sketched], positions[sketched:]
-        records, most = sketches.likely(records, self._kinds[records], known, demands)
+        most, lengths = sketches.most_shared(records, known)
+        is_enough = most >= demands.least.take(self._kinds.take(records) // CROWDS)
+        most, lengths = most[is_enough], lengths[is_enough]
 
         def highest() -> NDArray[np.float64]:
-            lengths = sketches.lengths(records)
             return np.append(highest_f(most, lengths, len(ids)), np.ones(len(rest)))
 
-        return np.append(records, rest), highest
+        return np.append(records[is_enough], rest), highest
 
     def _up_to_date(self, codes: Sequence[Code], bounds: Bounds) -> Postings:
         """The postings of all items but the last, which are scanned.
@@ -166,11 +154,11 @@ class Prefixes:
         """
         size, postings = len(codes), self._postings
         if postings is None or bounds.above < postings.bounds.above:
-            postings = self._postings = Postings(bounds, self._longest)
+            postings = self._postings = Postings(bounds, self._longest, self._few)
         if size - postings.size > self._tail[0] + self._tail[1] * size**0.5:
             if size >= 2 * self._ranked:
                 self._rank(codes)
-                postings = self._postings = Postings(postings.bounds, self._longest)
+                postings = self._postings = Postings(postings.bounds, self._longest, self._few)
             postings.extend(codes, self._signatures, self._kinds, self._ranks)
         return postings
 
@@ -183,3 +171,13 @@ class Prefixes:
         ranks[np.argsort(counts, kind="stable")] = np.arange(len(counts))
         ranks[UNKNOWN] = _NO_RANK
         self._ranks, self._new_rank, self._ranked = ranks.tolist(), 0, len(codes)
+
+
+def _ascending(records: Places) -> Places:
+    """The records in order, without repetitions."""
+    if len(records) <= _HANDFUL:
+        return np.array(sorted({*records.tolist()}), np.int64)
+    records.sort()
+    is_first = np.ones(len(records), np.bool_)
+    np.not_equal(records[1:], records[:-1], out=is_first[1:])
+    return records[is_first]
