@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from selfinstruct.errors import UserError
-from selfinstruct.runs.journal import Journal, Lock, digest_of, holder, locked, write_whole
+from selfinstruct.runs.hashes import hashes_of
+from selfinstruct.runs.journal import Journal, Lock, holder, locked, write_whole
 
 ROOT = Path(__file__).parents[1]
 HOLD = """
@@ -189,15 +190,29 @@ def test_of_a_line_that_does_not_fit_nothing_is_left(path: Path) -> None:
         assert journal.digest() == sha256(path.read_bytes())
 
 
-def test_a_digest_is_of_the_first_bytes_and_none_for_a_file_that_is_shorter_or_missing(
+def test_a_hash_is_of_the_first_bytes_and_none_for_a_file_that_is_shorter_or_missing(
     path: Path,
 ) -> None:
     path.write_bytes(b"one\ntwo\n")
-    assert digest_of(path, 4) == sha256(b"one\n")
-    assert digest_of(path, 8) == sha256(b"one\ntwo\n")
-    assert digest_of(path, 0) == sha256(b"")
-    assert digest_of(path, 9) is None
-    assert digest_of(path.with_name("missing"), 0) is None
+    for size in (0, 4, 8):
+        hashed = hashes_of({path: size, path.with_name("missing"): 0})
+        assert hashed.keys() == {path.name} and hashed[path.name].size == size
+        assert hashed[path.name].hash.hexdigest() == sha256(path.read_bytes()[:size])
+    assert hashes_of({path: 9}) == {}
+
+
+@pytest.mark.parametrize("size", [0, 4, 8])
+def test_a_file_whose_first_bytes_were_hashed_is_hashed_on(path: Path, size: int) -> None:
+    path.write_bytes(b"one\ntwo\ntorn")
+    journal = Journal(path, hashes_of({path: size})[path.name])
+    assert journal.digest() == sha256(b"one\ntwo\n")
+    journal.append("three")
+    assert journal.digest() == sha256(b"one\ntwo\nthree\n")
+    journal.truncate(4)
+    assert journal.digest() == sha256(b"one\n")
+    journal.append("four")
+    assert journal.digest() == sha256(b"one\nfour\n")
+    journal.close()
 
 
 # ------------------------------------------------------------------------------------------------ whole files

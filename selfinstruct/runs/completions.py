@@ -17,6 +17,7 @@ from selfinstruct.errors import UserError
 from selfinstruct.models import Completion, Request, Usage
 from selfinstruct.models.disk import disk_errors, error_of_disk
 from selfinstruct.models.money.meter import Meter
+from selfinstruct.runs.hashes import Hashed
 from selfinstruct.runs.journal import Journal
 from selfinstruct.text import to_json
 
@@ -39,10 +40,11 @@ class Completions:
         self,
         path: Path,
         meter: Meter,
+        noted: Mapping[str, Any] | None = None,
+        hashed: Hashed | None = None,
         *,
         skip_broken: bool = False,
         read_only: bool = False,
-        noted: Mapping[str, Any] | None = None,
     ) -> None:
         """Count the file's replies in `meter`, which knows the run's main model.
 
@@ -51,7 +53,7 @@ class Completions:
         `skip_broken`.
         """
         self.path, self._meter = path, meter
-        self._journal = Journal(path, read_only=read_only)
+        self._journal = Journal(path, hashed, read_only=read_only)
         self._offsets: dict[bytes, int] = {}
         self._lost: dict[bytes, str] = {}  # the places of lost requests
         self._counted = Meter(model=meter.model)  # the replies of the file

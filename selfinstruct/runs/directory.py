@@ -40,19 +40,21 @@ from selfinstruct.models.disk import disk_errors
 from selfinstruct.recipes.catalogue import config_of
 from selfinstruct.runs.batches import NAME as BATCHES
 from selfinstruct.runs.executions import NAME as EXECUTIONS
+from selfinstruct.runs.hashes import Hashes, hashes_of
 from selfinstruct.runs.inputs import FOLDER, Inputs
-from selfinstruct.runs.journal import digest_of, write_whole
+from selfinstruct.runs.journal import write_whole
 from selfinstruct.runs.spending import NAME as SPENDING
 from selfinstruct.text import to_json
 
 FORMAT = 1  # of the directory
 FILES = {Instruction: "instructions.jsonl", Example: "examples.jsonl"}
 _REJECTED = "rejected.jsonl"
+REPLIES = "completions.jsonl"
 INDEX = "index"
 DERIVED = (*FILES.values(), _REJECTED)
 OURS = {
     "run.json",
-    "completions.jsonl",
+    REPLIES,
     SPENDING,
     BATCHES,
     EXECUTIONS,
@@ -135,9 +137,7 @@ def prepare(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         names = {path.name for path in directory.iterdir()}
-        begun = any(
-            (directory / name).stat().st_size for name in names & {"completions.jsonl", *DERIVED}
-        )
+        begun = any((directory / name).stat().st_size for name in names & {REPLIES, *DERIVED})
     except OSError as error:
         raise UserError(
             f"{directory}: cannot be used as a run directory ({error.strerror}); "
@@ -169,24 +169,27 @@ def differences(before: Mapping[str, Any], config: Config, inputs: Inputs) -> li
     return found + inputs.differences(before)
 
 
-def check_unchanged(directory: Path, noted: Mapping[str, Any], last: Mark) -> None:
-    """Raises UserError if the files have changed since the checkpoint.
+def check_unchanged(directory: Path, noted: Mapping[str, Any], last: Mark) -> Hashes:
+    """Hashes of the files, by name. Raises UserError if they have changed since the checkpoint.
 
     `noted` is the mark of completions.jsonl, `last` the mark of the derived files.
     """
-    path = directory / "completions.jsonl"
-    if digest_of(path, noted["size"]) != noted["sha256"]:
+    sizes = {REPLIES: noted["size"], **{name: last.sizes[name] for name in DERIVED}}
+    hashes = hashes_of({directory / name: size for name, size in sizes.items()})
+    digests = {name: hashed.hash.hexdigest() for name, hashed in hashes.items()}
+    if digests.get(REPLIES) != noted["sha256"]:
         raise UserError(
-            f"{path}: was changed or cut after this program wrote it, "
+            f"{directory / REPLIES}: was changed or cut after this program wrote it, "
             "and holds replies that were paid for; restore it, "
             "or add --repair to go on with what it still holds"
         )
     for name in DERIVED:
-        if digest_of(directory / name, last.sizes[name]) != last.sha256[name]:
+        if digests.get(name) != last.sha256[name]:
             raise UserError(
                 f"{directory / name}: was changed or cut after this program wrote it; "
                 "keep a copy if you need it, and add --repair to build it anew from the replies"
             )
+    return hashes
 
 
 def write_settings(

@@ -14,9 +14,12 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from selfinstruct.errors import UserError
+from selfinstruct.runs.hashes import Hashed, hash_of
 
 
 class Journal:
@@ -26,9 +29,14 @@ class Journal:
     nothing. After `sync` the lines also outlive a power cut.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open or create the file; `read_only` leaves all as it is, a torn last line included."""
-        self.path = path
+    def __init__(
+        self, path: Path, hashed: Hashed | None = None, *, read_only: bool = False
+    ) -> None:
+        """Open or create the file; `read_only` leaves all as it is, a torn last line included.
+
+        hashed: of the file, so that no byte is hashed twice.
+        """
+        self.path, self._hashed = path, hashed
         self._file = os.open(path, os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT, 0o644)
         self.size = _end_of_last_line(self._file)
         self._synced = self.size
@@ -81,6 +89,12 @@ class Journal:
                     yield offset, line[:-1]
                 offset += len(line)
 
+    def records(self) -> Iterator[Any]:
+        """Every whole line as JSON. Raises ValueError at a line that is none."""
+        lines = (line for _, line in self.lines())
+        while chunk := [*islice(lines, 1000)]:  # at once, since a call takes longer than a line
+            yield from json.loads(b"[" + b",".join(chunk) + b"]")
+
     def digest(self) -> str:
         """SHA-256 in hex of all that the file holds."""
         return self._hash.hexdigest()
@@ -90,7 +104,7 @@ class Journal:
         os.ftruncate(self._file, size)
         os.lseek(self._file, size, os.SEEK_SET)
         self.size, self._synced = size, -1  # perhaps not on the disk yet
-        self._hash = _hash_of(self.path, size)
+        self._hash = hash_of(self.path, size, self._hashed)
 
     def sync(self) -> None:
         if self._synced != self.size:
@@ -101,14 +115,6 @@ class Journal:
     def close(self) -> None:
         self.sync()
         os.close(self._file)
-
-
-def digest_of(path: Path, size: int) -> str | None:
-    """SHA-256 in hex of a file's first `size` bytes; None if the file is missing or shorter."""
-    try:
-        return _hash_of(path, size).hexdigest() if path.stat().st_size >= size else None
-    except OSError:
-        return None
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -197,15 +203,6 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _hash_of(path: Path, size: int) -> hashlib._Hash:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while size > 0 and (chunk := file.read(min(size, 1 << 20))):
-            digest.update(chunk)
-            size -= len(chunk)
-    return digest
 
 
 def _end_of_last_line(file: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import time
 from collections import deque
@@ -29,6 +28,7 @@ from selfinstruct.runs.directory import (
     FILES,
     INDEX,
     OURS,
+    REPLIES,
     Mark,
     check_unchanged,
     checkpointed,
@@ -42,6 +42,7 @@ from selfinstruct.runs.directory import (
 )
 from selfinstruct.runs.executions import Executions
 from selfinstruct.runs.funnel import Funnel
+from selfinstruct.runs.hashes import Hashes
 from selfinstruct.runs.inputs import FOLDER, Inputs
 from selfinstruct.runs.journal import Journal, Lock
 from selfinstruct.runs.spending import NAME as SPENDING
@@ -100,25 +101,24 @@ class Run:
                 f"{directory}: cannot be built anew: its settings were changed on the way "
                 "(see 'changes' in run.json)"
             )
-        if checkpoint is not None and mark is not None:
-            check_unchanged(directory, checkpoint["completions"], end or mark)
-        self._open_files(checkpoint and checkpoint["completions"], repair=repair)
+        noted = (checkpoint or {}).get("completions")
+        hashes = check_unchanged(directory, noted, end or mark) if noted and mark else {}
+        self._open_files(noted, hashes, repair=repair)
         self._restore(mark, end, is_changed=bool(found))
         is_noted = found and len(self.completions)
         change = [{"after_turns": self.mark.turns, "what": found}] if is_noted else []
         write_settings(directory, record, config, inputs, change)
 
-    def _open_files(self, noted: dict[str, Any] | None, *, repair: bool) -> None:
+    def _open_files(self, noted: dict[str, Any] | None, hashes: Hashes, *, repair: bool) -> None:
         directory, self.meter = self.directory, Meter(model=self.config.model)
         with disk_errors(directory):
-            self.completions = Completions(
-                directory / "completions.jsonl", self.meter, skip_broken=repair, noted=noted
-            )
+            place, hashed = directory / REPLIES, hashes.get(REPLIES)
+            self.completions = Completions(place, self.meter, noted, hashed, skip_broken=repair)
             self.batches = Batches(directory / BATCHES, self.meter)
-            known = self.completions.__contains__
-            self.spending = Spending(directory / SPENDING, self.meter, known)
+            is_known = self.completions.__contains__
+            self.spending = Spending(directory / SPENDING, self.meter, is_known)
             self.executions = Executions(directory)
-            self._files = {name: Journal(directory / name) for name in DERIVED}
+            self._files = {name: Journal(directory / name, hashes.get(name)) for name in DERIVED}
 
     @property
     def is_finished(self) -> bool:
@@ -141,8 +141,7 @@ class Run:
 
     def restore(self, recipe: Recipe) -> int:
         """Restore a recipe after the last whole item; return its count of instructions."""
-        lines = self._files[FILES[Instruction]].lines()
-        instructions = (Instruction.from_record(json.loads(line)) for _, line in lines)
+        instructions = map(Instruction.from_record, self._files[FILES[Instruction]].records())
         recipe.saved = self.directory / INDEX
         return recipe.restore(instructions, self.funnel.turns)
 
