@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
@@ -55,6 +55,11 @@ class Shard:
                 f"--shard {self.rank}/{self.count}: there are {items:,} {named} in all, so that "
                 f"this shard has none; split into {items:,} at most"
             )
+
+    def dealt(self, items: Sequence[Item], named: str) -> list[Item]:
+        """Its items. Raises UserError if there are too few, `named` so, for this shard to have any."""
+        self.check(len(items), named)
+        return list(self.items(items))
 
     def number(self, at: int) -> int:
         """The number in the whole job of this shard's item number `at`."""

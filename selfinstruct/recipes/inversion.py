@@ -28,7 +28,7 @@ from selfinstruct.parsing.rewriting import instruction, instruction_under_any_na
 from selfinstruct.recipes import Materials, Outcome, Recipe, dropped_replies
 from selfinstruct.recipes.filters import why_not_empty, why_not_length_any_script
 from selfinstruct.recipes.sources import Sources
-from selfinstruct.recipes.swaps import SwappedTask, swapped_tasks, why_not_inverse
+from selfinstruct.recipes.swaps import SwappedTask, reasons_of, swapped_tasks, why_not_inverse
 
 Inverted = tuple[Instruction, SwappedTask]
 
@@ -87,16 +87,12 @@ class Invert(Recipe):
         sources = Sources(config.sources, config.fields, config.edition)
         tasks = list(swapped_tasks(sources, config.most_outputs))
         if not any(task.swaps for task in tasks):
-            reasons = sorted({reason for task in tasks for reason, _ in task.dropped})
-            why = f" (reasons: {', '.join(reasons)})" if reasons else ""
             raise UserError(
-                f"invert: no row of {', '.join(config.sources)} can be swapped{why}; "
+                f"invert: no row of {', '.join(config.sources)} can be swapped{reasons_of(tasks)}; "
                 "give rows that have an input and an output of free text"
             )
-        shard = Shard.of(config.shard)
-        shard.check(len(tasks), "instructions")
-        prints = {"sources": sources.fingerprints()}
-        return Materials(list(shard.items(tasks)), fingerprints=prints)
+        own = Shard.of(config.shard).dealt(tasks, "instructions")
+        return Materials(own, fingerprints={"sources": sources.fingerprints()})
 
     @classmethod
     def expected(cls, config: Any, materials: Any) -> int:
@@ -115,8 +111,8 @@ class Invert(Recipe):
         if self.config.instruction:
             text = self.config.instruction.replace("{instruction}", item.instruction)
         else:
-            place = f"t{Shard.of(self.config.shard).number(at)}"
-            reply = await ask("invert", place, item.shown())
+            number = Shard.of(self.config.shard).number(at)
+            reply = await ask("invert", f"t{number}", item.shown())
             dropped, text = [*dropped, *dropped_replies("invert", at, reply)], reply.parsed.text
             if reply.parsed.reason is not None:
                 return dropped
@@ -133,7 +129,7 @@ class Invert(Recipe):
     async def fill(self, at: int, admitted: Inverted, ask: Ask) -> Sequence[Outcome]:
         (new, task), model = admitted, "none" if self.config.instruction else self.config.model
         made = {"instruction_id": new.id, "turn": at, "model": model}
-        outcomes: list[Outcome] = [new]
+        outcomes = list[Outcome]([new])
         for number, swap in enumerate(task.swaps, 1):
             outputs = list(swap.outputs)
             provenance = {**made, "outputs": outputs, "source_ids": swap.source_ids}
@@ -146,10 +142,9 @@ class Invert(Recipe):
         return self.expected(self.config, self.materials) / asked if asked else 1.0
 
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
-        instructions = examples / self.per_instruction()
-        return {each.name: instructions for each in self.questions_of(self.config)}
+        each = examples / self.per_instruction()
+        return {question.name: each for question in self.questions_of(self.config)}
 
     def described(self) -> Iterator[str]:
-        rows = sum(len(task.dropped) for task in self.materials)
         yield f"  source       {', '.join(self.config.sources)}, {len(self.materials):,} instructions"
-        yield f"  not swapped  {rows:,} rows"
+        yield f"  not swapped  {sum(len(task.dropped) for task in self.materials):,} rows"

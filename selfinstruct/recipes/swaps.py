@@ -60,6 +60,12 @@ def swapped_tasks(rows: Iterable[Collected], most_outputs: int) -> Iterator[Swap
         yield _swapped(instruction, of_one, most_outputs)
 
 
+def reasons_of(tasks: Iterable[SwappedTask]) -> str:
+    """In brackets, why rows of these tasks cannot be swapped; empty if there are none such."""
+    reasons = sorted({reason for task in tasks for reason, _ in task.dropped})
+    return f" (reasons: {', '.join(reasons)})" if reasons else ""
+
+
 def why_not_inverse(instruction: str, old: str) -> str | None:
     """The reason to drop a new instruction, and its task: it is the old one, or says "No task"."""
     if _NO_TASK.fullmatch(instruction):

@@ -91,9 +91,8 @@ def _opened(config: DynosaurConfig) -> tuple[Dataset, ...]:
     """The datasets of the run. Raises UserError."""
     if not config.datasets:
         raise UserError("dynosaur: no dataset; name folders, files or names on the Hub")
-    shard = Shard.of(config.shard)
-    shard.check(len(config.datasets), "datasets")
-    datasets = tuple(map(open_dataset, shard.items(config.datasets)))
+    own = Shard.of(config.shard).dealt(config.datasets, "datasets")
+    datasets = tuple(map(open_dataset, own))
     places: dict[str, str] = {}  # by fingerprint
     for dataset in datasets:
         first = places.setdefault(dataset.fingerprint, dataset.place)

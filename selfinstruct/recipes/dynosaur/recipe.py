@@ -35,6 +35,7 @@ from selfinstruct.recipes.dynosaur.settings import QUESTIONS, DynosaurConfig
 from selfinstruct.recipes.dynosaur.tasks import OtherDatasets, TaskFilter
 from selfinstruct.records.datasets import Dataset
 
+Proposed = tuple[TaskFilter, list[Rejected]]
 _AHEAD = 4  # parts of rows that are read before they are committed
 
 
@@ -87,9 +88,7 @@ class Dynosaur(Recipe):
         dropped += [each.rejected(at) for each in (*tasks.dropped, *unused)]
         return [*dropped, *(each for each in found if each.reason is None)]
 
-    async def _proposed(
-        self, at: int, dataset: Dataset, fields: Fields, ask: Ask
-    ) -> tuple[TaskFilter, list[Rejected]]:
+    async def _proposed(self, at: int, dataset: Dataset, fields: Fields, ask: Ask) -> Proposed:
         """The tasks of the replies, or of a list, and the replies that could not be read."""
         tasks, dropped = TaskFilter(fields, self.config.novelty), list[Rejected]()
         for listed in self.materials.listed[at]:
@@ -107,8 +106,8 @@ class Dynosaur(Recipe):
         dropped = self._others.why_not(at, draft.task)
         if dropped is not None:
             return dropped.rejected(at)
-        name = self.materials.datasets[at].name
-        instruction = draft.committed(f"i{self._count + 1:06d}", at, name)
+        dataset = self.materials.datasets[at]
+        instruction = draft.committed(f"i{self._count + 1:06d}", at, dataset.name)
         self._take(at, instruction)
         return instruction
 
@@ -133,8 +132,8 @@ class Dynosaur(Recipe):
         return admitted.outcomes(at, self._admitted.get(admitted.number, ()), self.config)
 
     def forecast(self, examples: int, *, lucky: bool) -> Mapping[str, float]:
-        asked = len(self.materials.datasets) * (1.0 if lucky else 1.1)
-        return dict.fromkeys(self.config.questions, asked)
+        replies = len(self.materials.datasets) * (1.0 if lucky else 1.1)
+        return dict.fromkeys(self.config.questions, replies)
 
     def specimens(self) -> Mapping[str, Mapping[str, object]]:
         dataset = self.materials.datasets[0]

@@ -61,8 +61,7 @@ class Merge(Recipe):
         tokenizer = str(materials[0].config.get("tokenizer") or "unicode")
         self._pool, self._seen = Above(RougeIndex(tokenizer), self._threshold), set[bytes]()
         self._ahead: Lookahead[str] = Lookahead(self._pool, config.processes)
-        self._layout = layout_of(materials)
-        self._count = 0
+        self._layout, self._count = layout_of(materials), 0
         is_given = materials[0].recipe == _GIVEN and is_one_job(materials)
         self._compares = config.threshold > 0 or not is_given
         self._gathered = gathered(materials, config.threshold, self._layout)
@@ -71,9 +70,7 @@ class Merge(Recipe):
         if self._gathered is not None:
             return self._gathered.parts(start)
         turns = islice(chain.from_iterable(self.materials), start, None)
-        if self._is_exact:
-            return turns
-        return self._ahead.reading(turns, _texts)
+        return turns if self._is_exact else self._ahead.reading(turns, _texts)
 
     async def draft(self, at: int, item: Turn | Part, ask: Ask) -> Sequence[Any]:
         if isinstance(item, Part):
@@ -106,7 +103,6 @@ class Merge(Recipe):
         if isinstance(admitted, Part):
             assert self._gathered is not None
             return self._gathered.outcomes(at, admitted)
-        instruction: Instruction
         instruction, run, task = admitted
         examples = [
             self._example(instruction, number, run, example)
@@ -150,5 +146,5 @@ class Merge(Recipe):
             yield f"  run          {run.path} ({run.name})"
 
 
-def _texts(turn: Turn) -> list[str]:
+def _texts(turn: Any) -> list[str]:
     return [task.instruction.text for task in turn.tasks.values()]
