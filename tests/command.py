@@ -31,7 +31,7 @@ ENVIRONMENT["PYTHONPATH"] = os.pathsep.join(
 _NOTICE = re.compile(
     r"waiting: |paused: |left out: |batch(?:es)? |examples \d+(?:/\d+)?, |"
     r"\S+ does not take '\w+': left out from here on|\S+: \d+ of the last \d+ calls failed|"
-    r"\S+: counts no tokens"
+    r"\S+: counts no tokens|not among the runs, "
 )
 PATIENCE = 300.0  # seconds; a process that takes longer hangs, on a busy machine as well
 

@@ -228,6 +228,11 @@ def test_a_merge_is_killed_and_goes_on_to_the_same_bytes(
     assert dataset(out) == dataset(whole)
 
 
+def test_absent_shards_are_named(parts: Sequence[Path], tmp_path: Path) -> None:
+    merged = invoke("merge", parts[2], parts[1], "--out", tmp_path / "out")
+    assert "not among the runs, and so not in the data: shard 0/4, 3/4\n" in merged.err
+
+
 @pytest.mark.slow
 def test_a_run_that_asks_nobody_is_kept_when_it_is_stopped_and_goes_on(tmp_path: Path) -> None:
     rows, out, whole = tmp_path / "rows.jsonl", tmp_path / "out", tmp_path / "whole"

@@ -24,6 +24,7 @@ from selfinstruct.recipes.merging.runs import (
     PartialRun,
     Task,
     Turn,
+    absent_shards,
     is_one_job,
     layout_of,
     read_runs,
@@ -75,10 +76,8 @@ class Merge(Recipe):
     async def draft(self, at: int, item: Turn | Part, ask: Ask) -> Sequence[Any]:
         if isinstance(item, Part):
             return [item]
-        return [
-            *(replace(rejected, turn=at) for rejected in item.dropped),
-            *((item.run, task) for task in item.tasks.values()),
-        ]
+        dropped = [replace(rejected, turn=at) for rejected in item.dropped]
+        return [*dropped, *((item.run, task) for task in item.tasks.values())]
 
     def admit(self, at: int, draft: tuple[str, Task] | Part) -> Any:
         if isinstance(draft, Part):
@@ -114,18 +113,10 @@ class Merge(Recipe):
     def _example(
         self, instruction: Instruction, number: int, run: str, example: Example
     ) -> Example:
-        return replace(
-            example,
-            id=f"{instruction.id}-{number}",
-            provenance={
-                **example.provenance,
-                "instruction_id": instruction.id,
-                "turn": instruction.turn,
-                "run": run,
-                "source_id": example.id,
-            },
-            layout=self._layout,
-        )
+        id, turn = instruction.id, instruction.turn
+        moved = {"instruction_id": id, "turn": turn, "run": run, "source_id": example.id}
+        provenance = {**example.provenance, **moved}
+        return replace(example, id=f"{id}-{number}", provenance=provenance, layout=self._layout)
 
     def restore(self, instructions: Iterable[Instruction], ended: int) -> int:
         if self._gathered is not None:
@@ -144,6 +135,9 @@ class Merge(Recipe):
     def described(self) -> Iterator[str]:
         for run in self.materials:
             yield f"  run          {run.path} ({run.name})"
+
+    def remarks(self) -> Iterator[str]:
+        return absent_shards(self.materials)
 
 
 def _texts(turn: Any) -> list[str]:

@@ -26,6 +26,7 @@ _TURNS: tuple[Callable[[dict[str, Any]], int], ...] = (
     itemgetter("turn"),
 )
 _BLOCK = 1 << 20  # bytes
+_NAMED = 8  # absent shards
 
 
 @dataclass(slots=True)
@@ -215,6 +216,16 @@ def is_one_job(runs: Sequence[PartialRun]) -> bool:
     ranks = {run.shard.rank for run in runs}
     is_split = runs[0].shard.count > 1 and len(ranks) == len(runs)
     return is_split and all(run.job == runs[0].job for run in runs)
+
+
+def absent_shards(runs: Sequence[PartialRun]) -> Iterator[str]:
+    """A notice, if the runs are shards of a job of which others are not there."""
+    counts = {run.shard.count for run in runs}
+    absent = sorted({*range(max(counts))} - {run.shard.rank for run in runs})
+    if len(counts) == 1 and absent:
+        names = ", ".join(f"{rank}/{max(counts)}" for rank in absent[:_NAMED])
+        more = f" and {len(absent) - _NAMED:,} more" if len(absent) > _NAMED else ""
+        yield f"not among the runs, and so not in the data: shard {names}{more}"
 
 
 def layout_of(runs: Sequence[PartialRun]) -> Layout:
