@@ -201,6 +201,21 @@ def test_a_hash_is_of_the_first_bytes_and_none_for_a_file_that_is_shorter_or_mis
     assert hashes_of({path: 9}) == {}
 
 
+@pytest.mark.parametrize("broken", ["{half", '{"number": 0}, {"number": 1}', ""])
+def test_records_are_read_up_to_a_line_that_is_none(path: Path, broken: str) -> None:
+    lines = [json.dumps({"number": number}) for number in range(2100)]
+    path.write_text("".join(f"{line}\n" for line in lines) + '{"number": 21', "utf-8")
+    journal = Journal(path, read_only=True)
+    assert [record["number"] for record in journal.records()] == [*range(2100)]
+    lines[1500] = broken
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    found = list[int]()
+    with pytest.raises(json.JSONDecodeError):
+        found.extend(record["number"] for record in journal.records())
+    assert found == [*range(1500)]
+    journal.close()
+
+
 @pytest.mark.parametrize("size", [0, 4, 8])
 def test_a_file_whose_first_bytes_were_hashed_is_hashed_on(path: Path, size: int) -> None:
     path.write_bytes(b"one\ntwo\ntorn")

@@ -21,6 +21,8 @@ from typing import Any
 from selfinstruct.errors import UserError
 from selfinstruct.runs.hashes import Hashed, hash_of
 
+_AT_ONCE = 1000  # lines that are parsed by a single call, since a call takes longer than a line
+
 
 class Journal:
     """An append-only file of lines.
@@ -92,8 +94,12 @@ class Journal:
     def records(self) -> Iterator[Any]:
         """Every whole line as JSON. Raises ValueError at a line that is none."""
         lines = (line for _, line in self.lines())
-        while chunk := [*islice(lines, 1000)]:  # at once, since a call takes longer than a line
-            yield from json.loads(b"[" + b",".join(chunk) + b"]")
+        while chunk := [*islice(lines, _AT_ONCE)]:
+            found: list[Any] = []
+            with contextlib.suppress(ValueError):
+                found = json.loads(b"[" + b",".join(chunk) + b"]")
+            # otherwise it is a line that is none, and those before it are some
+            yield from found if len(found) == len(chunk) else map(json.loads, chunk)
 
     def digest(self) -> str:
         """SHA-256 in hex of all that the file holds."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,17 +87,17 @@ class RunView:
                 f"{path}: is missing; "
                 f"'selfinstruct resume {self.directory} --repair' builds it anew"
             )
-        journal = Journal(path, read_only=True)
+        journal, done = Journal(path, read_only=True), 0
         try:
-            for number, (_, line) in enumerate(journal.lines(), 1):
-                try:
-                    found = read(json.loads(line))
-                except (ValueError, KeyError, TypeError) as error:
-                    raise UserError(
-                        f"{path}:{number}: is no line of this program's ({error!r}); "
-                        f"'selfinstruct resume {self.directory} --repair' builds the file anew"
-                    ) from None
+            for record in journal.records():
+                found = read(record)
+                done += 1
                 yield found
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path}:{done + 1}: is no line of this program's ({error!r}); "
+                f"'selfinstruct resume {self.directory} --repair' builds the file anew"
+            ) from None
         finally:
             journal.close()
 
