@@ -21,6 +21,7 @@ _CLASS_SHIFT = 27  # bits of a record
 _PLACE_SHIFT = _CLASS_SHIFT + 8
 _RANK_SHIFT = _PLACE_SHIFT + 5
 _RECORD_MASK = (1 << _CLASS_SHIFT) - 1
+_MOST_TOKENS = (1 << 63 - _RANK_SHIFT) - 2
 _LAST_PLACE = 31  # for every later place too
 _LOWEST, _FILLER = -1 << 63, (1 << 63) - 1  # before the first posting and behind the last
 _CHUNK = 1 << 16  # records worked on at once: bounds the memory of a rebuild, not its result
@@ -66,8 +67,13 @@ class Postings:
         """Add the records from `size` on.
 
         codes, signatures, kinds: of all records. ranks: by token id, rarer is lower. A token that
-        is new since the first call must rank below all earlier tokens.
+        is new since the first call must rank below all earlier tokens. Raises OverflowError where
+        a posting has no room for a record or a rank.
         """
+        if len(codes) > _RECORD_MASK or len(ranks) > _MOST_TOKENS:
+            raise OverflowError(
+                f"an index holds {_RECORD_MASK:,} texts and {_MOST_TOKENS:,} different tokens at most"
+            )
         rank_of = np.array(ranks, np.int64)
         chunks = range(self.size, len(codes), _CHUNK)
         new = [self._entries(codes[at : at + _CHUNK], kinds, at, rank_of) for at in chunks]
