@@ -289,7 +289,7 @@ def test_texts_that_share_no_more_than_their_commonest_words_are_found(
     random, index, above = Random(3), limits(), 0.7
     for text in texts_of(random, 1500, 12):
         index.add(text)
-    pairs = []
+    pairs = list[tuple[list[str], list[str]]]()
     for length in range(4, 21):
         for other in range(length // 2, 2 * length):
             least = int(Bounds(above).least(length, np.array([other]))[0])
