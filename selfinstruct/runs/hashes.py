@@ -32,11 +32,11 @@ def hashes_of(sizes: Mapping[Path, int]) -> Hashes:
 
 def hash_of(path: Path, size: int, hashed: Hashed | None = None) -> hashlib._Hash:
     """SHA-256 of a file's first `size` bytes. hashed: what is known of fewer or as many."""
-    is_known = hashed is not None and hashed.size <= size
-    digest = hashed.hash.copy() if hashed and is_known else hashlib.sha256()
+    if hashed is None or hashed.size > size:
+        hashed = Hashed(0, hashlib.sha256())
+    digest = hashed.hash.copy()
     with open(path, "rb") as file:
-        if hashed and is_known:
-            size -= file.seek(hashed.size)
+        size -= file.seek(hashed.size)
         while size > 0 and (chunk := file.read(min(size, 1 << 20))):
             digest.update(chunk)
             size -= len(chunk)
