@@ -70,11 +70,14 @@ def test_a_server_that_comes_back_takes_its_share_again(tmp_path: Path) -> None:
         words = (*addresses(one, other), "--concurrency", 8)
         command = ("generate", "--n", n, "--out", tmp_path / "run", *words)
         with running(*command, until=lambda: sum(one.completed.values()) >= 10) as process:
+            # The other is slow from now on: it must not end the run before the first is back.
+            other.behaviours = (latency(1.0),)
             one.behaviours, before = (failing("reset"),), len(one.calls)
             wait_for(lambda: len(one.calls) > before + 1)
             answered = sum(one.completed.values())
             one.behaviours = (latency(0.05),)
             wait_for(lambda: sum(one.completed.values()) > answered + 5)
+            other.behaviours = (latency(0.05),)
             ran = finish(process).done()
     assert "left out" in ran.err and "answers again: takes its share" in ran.err
     assert len((tmp_path / "run" / "examples.jsonl").read_text().splitlines()) == n
