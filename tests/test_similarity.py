@@ -280,6 +280,41 @@ def test_a_pool_that_grows_answers_as_a_scan_of_all_of_it(
     assert 0 < kept < count // 7
 
 
+@pytest.mark.parametrize("above", [0.5, 0.7])  # by overlaps, by sketches
+def test_of_many_texts_that_are_equally_similar_the_first_is_found(
+    above: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Families of texts with the same words, some in another order or with another word."""
+    monkeypatch.setattr("selfinstruct.similarity.index._FIRST", 2)
+    monkeypatch.setattr("selfinstruct.similarity.index._AT_ONCE", 0)
+    random, index, codes = Random(5), Huge(), list[str]()
+    families = [[f"f{family}w{place}" for place in range(12)] for family in range(6)]
+
+    def member() -> str:
+        words = list(random.choice(families))
+        for _ in range(random.randrange(5)):
+            one, other = random.sample(range(len(words)), 2)
+            words[one], words[other] = words[other], words[one]
+        for _ in range(random.choice([0, 1, 1, 2, 2])):
+            words[random.randrange(len(words))] = f"new{random.randrange(10**6)}"
+        return " ".join(words)
+
+    ids, matched, ties = dict[str, int](), 0, 0
+    for number in range(600):
+        text = member()
+        code = "".join(chr(0x10000 + ids.setdefault(word, len(ids))) for word in text.split())
+        if number % 4 == 3:
+            found = index.nearest(text, above=above)
+            expected = best_by_scan(codes, [*map(len, codes)], code, above)
+            assert (found and (found.position, found.score)) == expected
+            scores = [index.score(place, text) for place in range(number)]
+            matched += found is not None
+            ties += scores.count(max(scores)) > 1
+        index.add(text)
+        codes.append(code)
+    assert matched > 60 and ties > 60
+
+
 @pytest.mark.parametrize("limits", [RougeIndex, Huge])
 def test_texts_that_share_no_more_than_their_commonest_words_are_found(
     limits: type[RougeIndex], monkeypatch: pytest.MonkeyPatch

@@ -36,6 +36,7 @@ _FIRST_TRIES = (0.5, _LOWEST)  # where an item is above such a threshold, no ful
 _SINGLY = 12  # so many pairs or fewer are compared one by one
 _AT_ONCE = 600  # tokens of items that are compared without a choice of the first
 _FIRST = 16  # items that are compared before the others, those whose F may be highest
+_EARLIER = 1e-13  # of F, that a position costs an item in the choice of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +135,12 @@ class RougeIndex:
         if find_highest is None or len(positions) <= few:
             return self._best(positions, above)
         highest = find_highest()
-        first = np.argpartition(highest, -_FIRST)[-_FIRST:]
+        # of those that may be equally similar the earlier, as in the answer
+        first = np.argpartition(highest - _EARLIER * positions, -_FIRST)[-_FIRST:]
         best = self._best(positions[first], above)
-        as_good = highest >= (best.score if best else above)
+        as_good = highest > (best.score if best else above)
+        if best:
+            as_good |= (highest == best.score) & (positions < best.position)
         as_good[first] = False
         found = [best, self._best(positions[as_good], above)]
         return max(

@@ -26,7 +26,7 @@ _LAST_PLACE = 31  # for every later place too
 _LOWEST, _FILLER = -1 << 63, (1 << 63) - 1  # before the first posting and behind the last
 _CHUNK = 1 << 16  # records worked on at once: bounds the memory of a rebuild, not its result
 _BLOCK = 32  # postings that are scanned whole: fewer would take longer to find
-_AT_ONCE = 512  # blocks that are scanned at once: as many as a cache holds
+_AT_ONCE = 1024  # blocks that are scanned at once: as many as a cache holds
 
 Signatures = NDArray[np.uint64]
 Kinds = NDArray[np.uint16]

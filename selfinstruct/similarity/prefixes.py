@@ -138,8 +138,10 @@ class Prefixes:
         sketched = int(positions.searchsorted(sketches.size))
         known: NDArray[np.int64] = np.array([*filter(None, ids)], np.int64)
         records, rest = positions[:sketched], positions[sketched:]
-        most, lengths = sketches.most_shared(records, known)
-        is_enough = most >= demands.least.take(self._kinds.take(records) // CROWDS)
+        # the class of so short a text is its length
+        lengths = self._kinds.take(records).astype(np.int64) // CROWDS
+        most = sketches.most_shared(records, lengths, known)
+        is_enough = most >= demands.least.take(lengths)
         most, lengths = most[is_enough], lengths[is_enough]
 
         def highest() -> NDArray[np.float64]:

@@ -27,31 +27,30 @@ class Sketches:
     def __init__(self) -> None:
         self.size = 0
         self._words = np.zeros((0, _WORDS), np.uint64)
-        self._lengths = np.zeros(0, np.int32)
 
     def extend(self, codes: Sequence[Code]) -> None:
         """Add the records from `size` on. codes: of all records."""
-        words, length = [self._words], [self._lengths]
+        words = [self._words]
         for at in range(self.size, len(codes), _CHUNK):
             chunk = codes[at : at + _CHUNK]
-            length.append(lengths(chunk).astype(np.int32))
-            words.append(_sketched(points(chunk), length[-1]))
-        self._words, self._lengths = np.concatenate(words), np.concatenate(length)
+            words.append(_sketched(points(chunk), lengths(chunk)))
+        self._words = np.concatenate(words)
         self.size = len(codes)
 
     def most_shared(
-        self, records: NDArray[np.int64], known: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """For each record, the most tokens that it may share with a text; and its length.
+        self,
+        records: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+        known: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        """(records,) the most tokens that each of these records may share with a text.
 
-        known: the ids of the text's tokens that the pool knows.
+        lengths: of the records, in tokens. known: the ids of the text's tokens that the pool knows.
         """
-        ours = _sketched(known, np.array([len(known)]))
-        theirs, length = self._words.take(records, 0), self._lengths.take(records)
-        crowds = length - np.bitwise_count(theirs).sum(1, dtype=np.int64)
-        crowd = len(known) - int(np.bitwise_count(ours).sum())
-        shared = np.bitwise_count(theirs & ours).sum(1, dtype=np.int64)
-        return shared + np.minimum(crowds, crowd), length.astype(np.int64)
+        ours, theirs = _sketched(known, np.array([len(known)])), self._words.take(records, 0)
+        crowds, crowd = lengths - _counted(theirs), len(known) - int(_counted(ours)[0])
+        most: NDArray[np.int64] = _counted(theirs & ours) + np.minimum(crowds, crowd)
+        return most
 
 
 def _sketched(ids: NDArray[np.integer], length: NDArray[np.integer]) -> NDArray[np.uint64]:
@@ -65,3 +64,10 @@ def _sketched(ids: NDArray[np.integer], length: NDArray[np.integer]) -> NDArray[
     ones = np.uint64(1) << (bits & 63).astype(np.uint64)
     np.bitwise_or.at(words, (owner, bits >> 6), ones)
     return words
+
+
+def _counted(words: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """(texts,) how many bits of each sketch are set. Of 256 bits, some are not."""
+    counts = np.bitwise_count(words).view(np.uint32).ravel()
+    # the highest byte of this product is the sum of all four bytes: faster than a sum of rows
+    return (counts * np.uint32(0x01010101) >> np.uint32(24)).astype(np.int64)
