@@ -276,7 +276,10 @@ def test_killed_processes_of_the_command_change_no_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_merge_gives_the_same_bytes_with_two_processes(tmp_path: Path) -> None:
+def test_a_merge_gives_the_same_bytes_with_two_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(BENCH.parent)
     loader = SourceFileLoader("bench_merge", str(BENCH))
     spec = spec_from_loader("bench_merge", loader)
     assert spec is not None
