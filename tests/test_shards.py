@@ -142,6 +142,43 @@ def test_near_duplicates_of_another_shard_are_named(parts: Sequence[Path], tmp_p
     assert changed[0]["id"] + "-1" in ids  # of the other shard
 
 
+def test_merges_are_merged_by_the_rules_of_their_runs(
+    parts: Sequence[Path], whole: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"  # of a shard, so that all its instructions are there twice
+    shutil.copytree(parts[3], copy)
+    text = (copy / "instructions.jsonl").read_text("utf-8")
+    (copy / "instructions.jsonl").write_text(
+        text.replace('", "turn"', ' Thanks.", "turn"'), "utf-8"
+    )
+    first, second, out = tmp_path / "first", tmp_path / "second", tmp_path / "out"
+    invoke("merge", *parts[:2], copy, "--out", first).done()
+    invoke("merge", *parts[2:], "--out", second).done()
+    plan = invoke("merge", second, first, "--dry-run").done()
+    assert f"{second} (a merge)" in plan.out
+    invoke("merge", second, first, "--out", out).done()
+    dropped = [each["reason"] for each in lines(out / "rejected.jsonl") if each["stage"] == "merge"]
+    assert dropped.count("near_duplicate") >= len(lines(parts[3] / "instructions.jsonl"))
+    texts = [
+        each["instruction"].removesuffix(" Thanks.") for each in lines(out / "instructions.jsonl")
+    ]
+    assert len(texts) == len({*texts})
+    examples = lines(out / "examples.jsonl")
+    assert len(examples) == len(lines(whole / "examples.jsonl"))
+    assert {each["provenance"]["run"] for each in examples} == {f"{k}/4" for k in range(4)}
+    for each in examples:
+        source = each["provenance"]
+        rank = int(source["run"][0])
+        assert source["source_id"] in {line["id"] for line in lines(parts[rank] / "examples.jsonl")}
+    again = tmp_path / "again"
+    invoke("merge", first, second, "--out", again).done()
+    assert dataset(again) == dataset(out)
+    invoke("merge", out, parts[0], "--out", tmp_path / "with-a-run").done()
+    (first / "inputs" / "merged.json").unlink()
+    refused = invoke("merge", first, second, "--out", tmp_path / "refused").error
+    assert "a merge of an earlier version" in refused and str(first) in refused
+
+
 def test_rows_are_shared_out_and_come_together_again(tmp_path: Path) -> None:
     rows = [{"instruction": f"Describe hill {k % 25}.", "input": ""} for k in range(30)]
     source = tmp_path / "rows.jsonl"

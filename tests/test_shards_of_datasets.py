@@ -254,6 +254,7 @@ def test_runs_of_render_with_the_same_rows_are_folded(home: Path, tmp_path: Path
     assert len(repeated) == len(made[0] & made[1])
     assert lines(out / "examples.jsonl") == lines(whole / "examples.jsonl")[:95]
     assert "templates are not compared" in invoke("merge", *runs, "--threshold", 0.5).error
+    assert "of render, which cannot be merged again" in invoke("merge", whole, other).error
 
 
 def test_a_shard_that_goes_on_keeps_its_share_and_the_seed_of_the_job(

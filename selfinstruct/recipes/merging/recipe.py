@@ -21,12 +21,14 @@ from selfinstruct.errors import UserError
 from selfinstruct.recipes import Materials, Outcome, Recipe
 from selfinstruct.recipes.merging.gathering import TEMPLATES, Part, gathered
 from selfinstruct.recipes.merging.runs import (
+    NATURE,
     PartialRun,
     Task,
     Turn,
     absent_shards,
     is_one_job,
     layout_of,
+    nature_of,
     read_runs,
 )
 from selfinstruct.recipes.merging.settings import MergeConfig
@@ -52,7 +54,8 @@ class Merge(Recipe):
         runs = read_runs(config.sources)
         if runs[0].recipe == TEMPLATES and config.threshold > 0:
             raise UserError("--threshold: templates are not compared; leave --threshold out")
-        return Materials(runs, fingerprints={"sources": [run.fingerprint for run in runs]})
+        fingerprints = {"sources": [run.fingerprint for run in runs]}
+        return Materials(runs, {NATURE: nature_of(runs)}, fingerprints)
 
     def __init__(self, config: Any, materials: Sequence[PartialRun]) -> None:
         super().__init__(config, materials)
@@ -114,8 +117,8 @@ class Merge(Recipe):
         self, instruction: Instruction, number: int, run: str, example: Example
     ) -> Example:
         id, turn = instruction.id, instruction.turn
-        moved = {"instruction_id": id, "turn": turn, "run": run, "source_id": example.id}
-        provenance = {**example.provenance, **moved}
+        origin = {"run": run, "source_id": example.id} if run else {}
+        provenance = {**example.provenance, "instruction_id": id, "turn": turn, **origin}
         return replace(example, id=f"{id}-{number}", provenance=provenance, layout=self._layout)
 
     def restore(self, instructions: Iterable[Instruction], ended: int) -> int:
@@ -134,7 +137,7 @@ class Merge(Recipe):
 
     def described(self) -> Iterator[str]:
         for run in self.materials:
-            yield f"  run          {run.path} ({run.name})"
+            yield f"  run          {run.path} ({'a merge' if run.is_merge else run.name})"
 
     def remarks(self) -> Iterator[str]:
         return absent_shards(self.materials)

@@ -11,15 +11,18 @@ from functools import cached_property
 from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from selfinstruct.asking.shards import Shard
 from selfinstruct.data.examples import Example, Layout, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
+from selfinstruct.recipes.merging.reader import Reader
 
 INSTRUCTIONS, EXAMPLES, REJECTED = "instructions.jsonl", "examples.jsonl", "rejected.jsonl"
 _FILES = (INSTRUCTIONS, EXAMPLES, REJECTED)
+NATURE = "merged.json"  # among the inputs of a merge: what `nature_of` gives
+GIVEN = ("render", "dynosaur", "invert")  # recipes whose instructions belong to given data
 _TURNS: tuple[Callable[[dict[str, Any]], int], ...] = (
     itemgetter("turn"),
     lambda record: int(record["provenance"]["turn"]),
@@ -54,7 +57,10 @@ class Task:
 
 @dataclass(slots=True)
 class Turn:
-    """Whatever a turn of a run came to. run: its name. dropped: what belongs to no instruction."""
+    """Whatever a turn of a run came to. dropped: what belongs to no instruction.
+
+    run: the name of the run, "" for a merge, whose examples name the runs of their own.
+    """
 
     run: str
     tasks: dict[str, Task] = field(default_factory=dict)  # by the instruction's id
@@ -79,6 +85,9 @@ class PartialRun:
                 f"{path}: no run that can be merged (run.json or checkpoint.json is missing or "
                 "damaged); name the directories of finished runs"
             ) from None
+        self.is_merge = self.recipe == "merge"
+        if self.is_merge:
+            self._read_nature()
         if end is None:
             raise UserError(
                 f"{path}: the run is not finished; go on with 'selfinstruct resume {path}', or "
@@ -90,6 +99,22 @@ class PartialRun:
                     f"{self.path / name}: is missing; 'selfinstruct resume {path} --repair' "
                     "builds it anew"
                 )
+
+    def _read_nature(self) -> None:
+        """Of a merge: the recipe and the tokenizer of the runs that it was made of."""
+        try:
+            nature = json.loads((self.path / "inputs" / NATURE).read_bytes())
+            self.recipe, self.config = str(nature["recipe"]), {**self.config, **nature}
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(
+                f"{self.path}: is a merge of an earlier version, which did not note the recipe of its "
+                "runs; name these runs instead"
+            ) from None
+        if self.recipe in GIVEN:
+            raise UserError(
+                f"{self.path}: is a merge of runs of {self.recipe}, which cannot be merged again; name "
+                "these runs instead"
+            )
 
     @property
     def name(self) -> str:
@@ -122,7 +147,7 @@ class PartialRun:
     def records(self, name: str) -> Iterator[dict[str, Any]]:
         """The records of one of its three files, in order."""
         with (self.path / name).open("rb") as file:
-            reader = _Reader(file, _TURNS[_FILES.index(name)])
+            reader = Reader(file, _TURNS[_FILES.index(name)])
             while not reader.is_at_end:
                 yield from reader.of(reader.turn)
 
@@ -137,7 +162,7 @@ class PartialRun:
         """The turns in order. The three files are read side by side."""
         with ExitStack() as files:
             instructions, examples, dropped = (
-                _Reader(files.enter_context((self.path / name).open("rb")), turn_of)
+                Reader(files.enter_context((self.path / name).open("rb")), turn_of)
                 for name, turn_of in zip(_FILES, _TURNS, strict=True)
             )
             while True:
@@ -147,8 +172,8 @@ class PartialRun:
                     return
                 yield self._turn(min(turns), *readers)
 
-    def _turn(self, at: int, instructions: _Reader, examples: _Reader, dropped: _Reader) -> Turn:
-        turn = Turn(self.name)
+    def _turn(self, at: int, instructions: Reader, examples: Reader, dropped: Reader) -> Turn:
+        turn = Turn("" if self.is_merge else self.name)
         for record in instructions.of(at):
             instruction = Instruction.from_record(record)
             turn.tasks[instruction.id] = Task(instruction)
@@ -160,40 +185,6 @@ class PartialRun:
             task = turn.tasks.get(rejected.instruction_id or "")
             (turn.dropped if task is None else task.dropped).append(rejected)
         return turn
-
-
-class _Reader:
-    """The records of a file, turn by turn. Raises UserError at a line that is none."""
-
-    def __init__(self, file: BinaryIO, turn_of: Callable[[dict[str, Any]], int]) -> None:
-        self._path, self._turn_of = Path(file.name), turn_of
-        self._lines = enumerate(file, 1)
-        self._record: dict[str, Any] | None = None
-        self.turn = -1
-        self._advance()
-
-    @property
-    def is_at_end(self) -> bool:
-        return self._record is None
-
-    def of(self, turn: int) -> Iterator[dict[str, Any]]:
-        """The records of a turn, which are the next ones, if there are any."""
-        while self._record is not None and self.turn <= turn:
-            record = self._record
-            self._advance()
-            yield record
-
-    def _advance(self) -> None:
-        number, line = next(self._lines, (0, b""))
-        try:
-            # of bytes, json.loads would look for the encoding first
-            self._record = json.loads(line.decode("utf-8", "surrogatepass")) if line else None
-            self.turn = -1 if self._record is None else int(self._turn_of(self._record))
-        except (ValueError, KeyError, TypeError):
-            raise UserError(
-                f"{self._path}:{number}: damaged; 'selfinstruct resume {self._path.parent} "
-                "--repair' builds the file anew"
-            ) from None
 
 
 def read_runs(paths: Sequence[str]) -> list[PartialRun]:
@@ -209,6 +200,12 @@ def read_runs(paths: Sequence[str]) -> list[PartialRun]:
         if run.shard == earlier.shard and run.fingerprint == earlier.fingerprint:
             raise UserError(f"{run.path}: is the same as {earlier.path}; name each run once")
     return runs
+
+
+def nature_of(runs: Sequence[PartialRun]) -> str:
+    """JSON of what another merge has to know about the merge of these runs."""
+    tokenizer = str(runs[0].config.get("tokenizer") or "unicode")
+    return json.dumps({"recipe": runs[0].recipe, "tokenizer": tokenizer}) + "\n"
 
 
 def is_one_job(runs: Sequence[PartialRun]) -> bool:
