@@ -462,6 +462,16 @@ def test_no_token_gets_a_surrogate_code_point() -> None:
     )
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.lists(sentences, max_size=8), st.lists(sentences, max_size=8))
+def test_the_highest_score_of_each_text_is_that_of_its_best_item(
+    pool: list[str], texts: list[str]
+) -> None:
+    index = RougeIndex.of(pool)
+    best = [max((reference(item, text) for item in pool), default=0.0) for text in texts]
+    assert index.highest(texts) == best
+
+
 def test_top_gives_the_best_first_and_among_equals_the_earliest() -> None:
     index = RougeIndex()
     for text in ["a b c", "x y", "c b a", "a b c d", "a b c", "q"]:

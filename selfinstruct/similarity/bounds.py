@@ -76,6 +76,13 @@ def f_measures(
     return _computed(lcs, pool_lengths, candidate_length)
 
 
+def f_table(
+    lcs: NDArray[np.int64], pool_lengths: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(candidates, items) `f_measure` of all pairs, of whom `lcs` is given: the same bits."""
+    return _computed(lcs, pool_lengths, lengths[:, None])
+
+
 def highest_f(
     most: NDArray[np.int64], pool_lengths: NDArray[np.int64], candidate_length: int
 ) -> NDArray[np.float64]:
@@ -92,9 +99,11 @@ def _table(candidate_length: int) -> NDArray[np.float64]:
 
 
 def _computed(
-    lcs: NDArray[np.int64], pool_lengths: NDArray[np.int64], candidate_length: int
+    lcs: NDArray[np.int64],
+    pool_lengths: NDArray[np.int64],
+    candidate_length: int | NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    p, r = lcs / np.maximum(pool_lengths, 1), lcs / candidate_length
+    p, r = lcs / np.maximum(pool_lengths, 1), lcs / np.maximum(candidate_length, 1)
     both = p + r
     both[lcs == 0] = 1.0
     scores: NDArray[np.float64] = 2 * p * r / both

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import LCSseq
 from rapidfuzz.process import cdist
 
-from selfinstruct.similarity.bounds import f_measure, f_measures
+from selfinstruct.similarity.bounds import f_measure, f_measures, f_table
 from selfinstruct.similarity.candidates import Candidates
 from selfinstruct.similarity.codes import (
     SURROGATES,
@@ -37,6 +37,7 @@ _SINGLY = 12  # so many pairs or fewer are compared one by one
 _AT_ONCE = 600  # tokens of items that are compared without a choice of the first
 _FIRST = 16  # items that are compared before the others, those whose F may be highest
 _EARLIER = 1e-13  # of F, that a position costs an item in the choice of these
+_BATCH = 512  # texts that `highest` compares at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,18 @@ class RougeIndex:
         places = (scores >= worst).nonzero()[0]
         order = places[np.argsort(-scores[places], kind="stable")][: max(k, 0)].tolist()
         return [Match(place, self._texts[place], float(scores[place])) for place in order]
+
+    def highest(self, texts: Sequence[str]) -> list[float]:
+        """The highest F of any item, for each text; 0.0 for an empty pool. For small pools."""
+        found = list[float]()
+        for at in range(0, len(texts) if self._codes else 0, _BATCH):
+            asked = [
+                code([self._ids.get(token, UNKNOWN) for token in self._tokens(text)])
+                for text in texts[at : at + _BATCH]
+            ]
+            lcs = cdist(asked, self._codes, scorer=LCSseq.similarity, dtype=np.int64)
+            found += f_table(lcs, lengths(self._codes), lengths(asked)).max(1).tolist()
+        return found or [0.0] * len(texts)
 
     def mean(self, text: str) -> float:
         """The mean F over all items, 0.0 for an empty pool."""

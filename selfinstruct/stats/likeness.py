@@ -34,14 +34,8 @@ def highest_with_seeds(
     instructions: Sequence[str], seeds: Sequence[str], tokenizer: str
 ) -> Histogram:
     """Each instruction's highest ROUGE-L F with a seed task's."""
-    index = RougeIndex(tokenizer)
-    for seed in seeds:
-        index.add(seed)
-    scores: Counter[float] = Counter()
-    for text in instructions:
-        best = index.top(text, 1)
-        scores[best[0].score if best else 0.0] += 1
-    return histogram(scores, _WIDTH, _BARS)
+    scores = RougeIndex.of(seeds, tokenizer).highest(instructions)
+    return histogram(Counter(scores), _WIDTH, _BARS)
 
 
 def closest(instructions: Sequence[str], tokenizer: str) -> tuple[int, tuple[Pair, ...]]:
