@@ -15,8 +15,10 @@ from rapidfuzz.distance import LCSseq
 from rapidfuzz.process import cdist
 from rouge_score import rouge_scorer
 
+from selfinstruct.errors import UserError
 from selfinstruct.similarity import Match, RougeIndex, nearest_each, rouge_l, tokens
 from selfinstruct.similarity.bounds import STARTS, Bounds, length_class
+from selfinstruct.similarity.postings import Postings
 from selfinstruct.similarity.saved import load
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "rouge"
@@ -278,6 +280,59 @@ def test_a_pool_that_grows_answers_as_a_scan_of_all_of_it(
         index.add(text)
         codes.append(code)
     assert 0 < kept < count // 7
+
+
+@pytest.mark.parametrize("limits", [RougeIndex, Huge])
+def test_thresholds_and_lengths_in_any_order_are_answered_as_by_a_scan(
+    limits: type[RougeIndex], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One index, asked above the low and the high by turns, with texts of up to 100 tokens."""
+    monkeypatch.setattr("selfinstruct.similarity.postings._BLOCK", 1)
+    random, index, ids = Random(8), limits(), dict[str, int]()
+    texts = [text for words in (5, 12, 30, 50) for text in texts_of(random, 400, words)]
+    codes = ["".join(chr(ids.setdefault(word, len(ids) + 1)) for word in t.split()) for t in texts]
+    for text in texts:
+        index.add(text)
+    matched = 0
+    for _ in range(400):
+        words = random.choice(texts).split()
+        del words[random.randrange(len(words)) :: 1 + random.randrange(9)]
+        code, above = "".join(chr(ids[word]) for word in words), random.choice([0.61, 0.7, 0.95])
+        if code:
+            found = index.nearest(" ".join(words), above=above)
+            expected = best_by_scan(codes, [*map(len, codes)], code, above)
+            assert (found and (found.position, found.score)) == expected
+            matched += found is not None
+    assert 100 < matched < 390
+
+
+def test_every_posting_that_can_match_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A posting for each token, place and length, of which texts of all lengths read theirs."""
+    monkeypatch.setattr("selfinstruct.similarity.postings._BLOCK", 1)
+    bounds, ranks, places, classes = Bounds(0.61), np.arange(60), np.arange(32), np.arange(1, 64)
+    rank, place, length = (each.ravel() for each in np.meshgrid(ranks, places, classes))
+    packed = np.sort((rank << 38) | (place << 33) | (length << 27))
+    rank, place, length = packed >> 38, packed >> 33 & 31, packed >> 27 & 63
+    one = np.zeros(1, np.uint64), np.zeros(1, np.uint16)
+    postings = Postings.of(packed, 1, bounds, (64, 0), *one)
+    for own in range(1, 100):
+        demands = bounds.demands(own)
+        assert demands is not None
+        found = np.zeros(len(packed), np.bool_)
+        found[postings._blocks(ranks[: len(demands.highs)].tolist(), demands)] = True
+        highs = np.append(demands.highs, np.full(60, -1))[rank]
+        can_match = (length <= highs) & (place <= demands.reach[length])
+        assert not (can_match & ~found).any(), own
+        assert own > 35 or found.sum() <= 1.2 * can_match.sum() + len(highs)
+
+
+def test_a_pool_beyond_the_room_of_an_index_is_named_in_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("selfinstruct.similarity.postings._MOST_TOKENS", 3000)
+    index = RougeIndex.of([f"word{number} and word{number + 1}" for number in range(3000)])
+    with pytest.raises(UserError, match=r"holds 134,217,727 texts and 3,000 words at most"):
+        index.nearest("word1 and word2", above=0.7)
 
 
 @pytest.mark.parametrize("above", [0.5, 0.7])  # by overlaps, by sketches

@@ -79,7 +79,7 @@ def f_measures(
 def f_table(
     lcs: NDArray[np.int64], pool_lengths: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """(candidates, items) `f_measure` of all pairs, of whom `lcs` is given: the same bits."""
+    """(candidates, items) `f_measure` of all pairs: the same operations, so the same bits."""
     return _computed(lcs, pool_lengths, lengths[:, None])
 
 

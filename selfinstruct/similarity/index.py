@@ -37,7 +37,7 @@ _SINGLY = 12  # so many pairs or fewer are compared one by one
 _AT_ONCE = 600  # tokens of items that are compared without a choice of the first
 _FIRST = 16  # items that are compared before the others, those whose F may be highest
 _EARLIER = 1e-13  # of F, that a position costs an item in the choice of these
-_BATCH = 512  # texts that `highest` compares at once
+_PAIRS = 1 << 17  # that `highest` compares at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ class RougeIndex:
     """A pool of texts that finds the items most similar to another text.
 
     `nearest` with a threshold is fast, `top` and `mean` compare all items. Threads must not share
-    an index.
+    an index. A search raises UserError in a pool of more than 134 million texts or 33 million
+    different tokens.
     """
 
     few = 1 << 20  # postings; of more, those with another place or length are passed over
@@ -175,15 +176,17 @@ class RougeIndex:
 
     def highest(self, texts: Sequence[str]) -> list[float]:
         """The highest F of any item, for each text; 0.0 for an empty pool. For small pools."""
-        found = list[float]()
-        for at in range(0, len(texts) if self._codes else 0, _BATCH):
+        if not self._codes:
+            return [0.0] * len(texts)
+        found, step = list[float](), max(1, _PAIRS // len(self._codes))
+        for at in range(0, len(texts), step):
             asked = [
                 code([self._ids.get(token, UNKNOWN) for token in self._tokens(text)])
-                for text in texts[at : at + _BATCH]
+                for text in texts[at : at + step]
             ]
             lcs = cdist(asked, self._codes, scorer=LCSseq.similarity, dtype=np.int64)
             found += f_table(lcs, lengths(self._codes), lengths(asked)).max(1).tolist()
-        return found or [0.0] * len(texts)
+        return found
 
     def mean(self, text: str) -> float:
         """The mean F over all items, 0.0 for an empty pool."""

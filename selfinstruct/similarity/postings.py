@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from selfinstruct.errors import UserError
 from selfinstruct.similarity.bounds import CROWDS, Bounds, Demands
 from selfinstruct.similarity.codes import Code, lengths, points, repetitions
 
+LONGEST = 64  # records of so many tokens or more have no postings
 _CLASS_SHIFT = 27  # bits of a record
-_PLACE_SHIFT = _CLASS_SHIFT + 8
+_PLACE_SHIFT = _CLASS_SHIFT + 6  # the class of fewer than 64 tokens is their number
 _RANK_SHIFT = _PLACE_SHIFT + 5
 _RECORD_MASK = (1 << _CLASS_SHIFT) - 1
 _MOST_TOKENS = (1 << 63 - _RANK_SHIFT) - 2
@@ -26,23 +28,26 @@ _LAST_PLACE = 31  # for every later place too
 _LOWEST, _FILLER = -1 << 63, (1 << 63) - 1  # before the first posting and behind the last
 _CHUNK = 1 << 16  # records worked on at once: bounds the memory of a rebuild, not its result
 _BLOCK = 32  # postings that are scanned whole: fewer would take longer to find
+_MOST_LIMITS = 1024  # lengths of texts and thresholds whose slices are remembered
 _AT_ONCE = 1024  # blocks that are scanned at once: as many as a cache holds
 
 Signatures = NDArray[np.uint64]
 Kinds = NDArray[np.uint16]
 Entries = tuple[Signatures, Kinds, NDArray[np.int64]]
 """Signatures, kinds and postings. The posting of a record in a tail is its number alone."""
+_Limits = tuple[NDArray[np.int64], NDArray[np.int64]]
 Number = TypeVar("Number", bound=np.generic)
 
 
 class Postings:
     """Sorted postings of the records 0..size-1, for an order of the tokens and a threshold.
 
-    Records with `longest` tokens or more have none. Up to `few` postings, all of a token are scanned;
+    Records with `longest` tokens or more (64 at most) have none. Up to `few` postings, all of a token are scanned;
     where there are more, those with a place and a length that can match.
     """
 
     def __init__(self, bounds: Bounds, longest: int, few: int) -> None:
+        assert longest <= LONGEST
         self.size = 0
         self.longest = longest
         self._few = few
@@ -55,7 +60,7 @@ class Postings:
         # where to look: up to `few` postings by token, from the lowest rank on; then by block
         self._lowest, self._starts = 0, [0]
         self._firsts = self._packed
-        self._limits: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._limits: dict[int, tuple[Demands, _Limits]] = {}  # by the id of the demands
 
     def extend(
         self,
@@ -67,12 +72,13 @@ class Postings:
         """Add the records from `size` on.
 
         codes, signatures, kinds: of all records. ranks: by token id, rarer is lower. A token that
-        is new since the first call must rank below all earlier tokens. Raises OverflowError where
+        is new since the first call must rank below all earlier tokens. Raises UserError where
         a posting has no room for a record or a rank.
         """
         if len(codes) > _RECORD_MASK or len(ranks) > _MOST_TOKENS:
-            raise OverflowError(
-                f"an index holds {_RECORD_MASK:,} texts and {_MOST_TOKENS:,} different tokens at most"
+            raise UserError(
+                f"{len(codes):,} texts with {len(ranks):,} different words: the novelty index holds "
+                f"{_RECORD_MASK:,} texts and {_MOST_TOKENS:,} words at most; compare parts of the data"
             )
         rank_of = np.array(ranks, np.int64)
         chunks = range(self.size, len(codes), _CHUNK)
@@ -188,9 +194,11 @@ class Postings:
 
     def _blocks(self, ranks: Sequence[int], demands: Demands) -> NDArray[np.int64]:
         """The blocks with all postings of records that may match a text, ascending."""
-        if demands.length not in self._limits:
-            self._limits[demands.length] = _limits(demands)
-        places, limits = self._limits[demands.length]
+        if id(demands) not in self._limits:
+            if len(self._limits) >= _MOST_LIMITS:
+                self._limits.clear()
+            self._limits[id(demands)] = demands, _limits(demands)
+        places, limits = self._limits[id(demands)][1]
         starts, stops = self._firsts.searchsorted(limits + (np.array(ranks)[places] << _RANK_SHIFT))
         starts -= 1
         np.maximum(starts[1:], stops[:-1], out=starts[1:])
@@ -199,7 +207,7 @@ class Postings:
         return np.repeat(starts - ends + sizes, sizes) + np.arange(ends[-1])
 
 
-def _limits(demands: Demands) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _limits(demands: Demands) -> _Limits:
     """Slices of postings without their ranks: the place of each slice's token in a text, and limits.
 
     limits: of shape (2, slices): for each place in the other text, a posting of the lowest class
@@ -209,7 +217,8 @@ def _limits(demands: Demands) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     for place, high in enumerate(demands.highs):
         theirs = np.arange(min(int(reach[high]), _LAST_PLACE) + 1)
         classes = np.stack([reach.searchsorted(theirs), np.full(len(theirs), high + 1)])
-        limits.append((theirs << _PLACE_SHIFT) + (classes << _CLASS_SHIFT))
+        classes = np.minimum(classes, LONGEST) << _CLASS_SHIFT  # LONGEST: the next place
+        limits.append((theirs << _PLACE_SHIFT) + classes)
         of_slice.append(np.full(len(theirs), place))
     return np.concatenate(of_slice), np.concatenate(limits, 1)
 
