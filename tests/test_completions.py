@@ -136,6 +136,20 @@ def test_a_byte_that_changed_behind_a_checkpoint_is_found(
     assert "completions.jsonl: was changed or cut" in ran.error
 
 
+@pytest.mark.parametrize("missing", ["completions", "mark", "end"])
+def test_a_checkpoint_without_a_part_is_none_and_everything_is_built_anew(
+    run: Path, tmp_path: Path, missing: str
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    noted = json.loads((tmp_path / "run" / "checkpoint.json").read_bytes())
+    del noted[missing]
+    (tmp_path / "run" / "checkpoint.json").write_text(json.dumps(noted), "utf-8")
+    (tmp_path / "run" / DERIVED[0]).write_text("changed\n", "utf-8")
+    invoke("generate", "--out", tmp_path / "run", "--n", "40").done()
+    for name in DERIVED:
+        assert (tmp_path / "run" / name).read_bytes() == (run / name).read_bytes()
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     *(st.text(max_size=20) for _ in range(4)),

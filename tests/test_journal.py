@@ -227,6 +227,9 @@ def test_a_file_whose_first_bytes_were_hashed_is_hashed_on(path: Path, size: int
     assert journal.digest() == sha256(b"one\n")
     journal.append("four")
     assert journal.digest() == sha256(b"one\nfour\n")
+    journal.append("five")
+    journal.truncate(9)
+    assert journal.digest() == sha256(b"one\nfour\n") == sha256(path.read_bytes())
     journal.close()
 
 

@@ -196,6 +196,24 @@ def test_rows_are_shared_out_and_come_together_again(tmp_path: Path) -> None:
     invoke("verify", tmp_path / "whole").done()
 
 
+def test_rejected_candidates_name_instructions_of_the_merge(tmp_path: Path) -> None:
+    """`respond` rejects a row for an earlier row's sake; the merge gives that another id."""
+    runs = [tmp_path / name for name in ("a", "b")]
+    for run in runs:
+        rows = [{"instruction": f"Describe hill {at} of {run.name}."} for at in (0, 1, 0, 2, 1)]
+        source = run.with_suffix(".jsonl")
+        source.write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+        invoke("respond", source, "--model", "scripted", "--out", run).done()
+        assert any(each.get("instruction_id") for each in lines(run / DERIVED[2]))
+    invoke("merge", *runs, "--out", tmp_path / "out").done()
+    texts = {each["id"]: each["instruction"] for each in lines(tmp_path / "out" / DERIVED[0])}
+    dropped = lines(tmp_path / "out" / DERIVED[2])
+    assert sum(each["reason"] == "exact_duplicate" for each in dropped) == 4
+    for each in dropped:
+        if each.get("instruction_id"):
+            assert each["text"] in texts[each["instruction_id"]]
+
+
 def test_the_same_command_goes_on_and_a_longer_job_is_shared_out_again(tmp_path: Path) -> None:
     out = tmp_path / "part"
     words = ("--model", "scripted", "--shard", "1/2", "--max-requests", 1000, "--out", out)
@@ -241,6 +259,15 @@ def test_runs_that_cannot_be_merged(parts: Sequence[Path], tmp_path: Path) -> No
     with (torn / "examples.jsonl").open("a") as file:
         file.write("{half\n")
     assert "examples.jsonl:12: damaged" in invoke("merge", parts[0], torn, "--out", out).error
+    whole = parts[1] / "examples.jsonl"
+    for line in ("{half", "[1]", '{"provenance": {"turn": 0}}'):
+        (torn / "examples.jsonl").write_text(f"{line}\n{whole.read_text('utf-8')}", "utf-8")
+        assert "examples.jsonl:1: damaged" in invoke("merge", parts[0], torn, "--out", out).error
+    (torn / "examples.jsonl").write_bytes(whole.read_bytes())
+    texts = (parts[1] / "instructions.jsonl").read_bytes().splitlines(keepends=True)
+    (torn / "instructions.jsonl").write_bytes(b"".join(texts[1:]))
+    refused = invoke("merge", parts[0], torn, "--out", out).error
+    assert "the example i000001-1 is there without its instruction" in refused
     checkpoint = json.loads((torn / "checkpoint.json").read_bytes())
     (torn / "checkpoint.json").write_text(json.dumps({**checkpoint, "end": None}), "utf-8")
     assert "the run is not finished" in invoke("merge", parts[0], torn, "--out", out).error

@@ -232,6 +232,35 @@ def test_instructions_of_dynosaur_are_compared_across_datasets(home: Path, tmp_p
     assert texts(tmp_path / "all") == everything and len(texts(whole)) < len(everything)
 
 
+def test_the_same_template_is_folded_under_any_number(home: Path, tmp_path: Path) -> None:
+    """`--original-only` leaves a template out, so that the others have other ids."""
+    text = """dataset: boats
+templates:
+  a: !Template
+    jinja: "Write that it is {{ mood }}.\n|||\n{{ text }}"
+    metadata: !TemplateMetadata
+      original_task: false
+    name: back
+  b: !Template
+    jinja: "How is it? {{ text }}\n|||\n{{ mood }}"
+    metadata: !TemplateMetadata
+      original_task: true
+    name: forth
+"""
+    (tmp_path / "prompts.yaml").write_text(text, "utf-8")
+    templates = f"boats={tmp_path / 'prompts.yaml'}"
+    words = ("render", home / "boats", "--templates", templates, "--choose", "all")
+    one, both, out = (tmp_path / name for name in ("one", "both", "out"))
+    invoke(*words, "--original-only", "--out", one).done()
+    invoke(*words, "--seed", 1, "--out", both).done()
+    invoke("merge", one, both, "--out", out).done()
+    assert texts(out) == texts(both) and dropped(out).total() == len(lines(one / "examples.jsonl"))
+    sentences = {each["id"]: each["instruction"] for each in lines(out / "instructions.jsonl")}
+    for each in lines(out / "examples.jsonl"):
+        is_forth = sentences[each["provenance"]["instruction_id"]].startswith("How")
+        assert is_forth == each["instruction"].startswith("How")
+
+
 def test_runs_of_render_with_the_same_rows_are_folded(home: Path, tmp_path: Path) -> None:
     """Seeds draw other templates for a row; a row under the same template is kept once."""
     render = words_of("render drawn", home)[:-2]

@@ -120,9 +120,10 @@ def checkpointed(directory: Path) -> dict[str, Any] | None:
     """The record in checkpoint.json. None if unusable: the derived files are then built anew."""
     try:
         record = json.loads((directory / "checkpoint.json").read_text("utf-8"))
-        return record if isinstance(record, dict) else None
     except (OSError, ValueError):
         return None
+    is_whole = isinstance(record, dict) and record.keys() >= {"mark", "end", "completions"}
+    return record if is_whole else None
 
 
 def marks(record: Mapping[str, Any] | None) -> tuple[Mark | None, Mark | None]:

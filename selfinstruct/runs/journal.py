@@ -96,8 +96,9 @@ class Journal:
         lines = (line for _, line in self.lines())
         while chunk := [*islice(lines, _AT_ONCE)]:
             found: list[Any] = []
-            with contextlib.suppress(ValueError):
-                found = json.loads(b"[" + b",".join(chunk) + b"]")
+            if all(line[:1] == b"{" and line[-1:] == b"}" for line in chunk):
+                with contextlib.suppress(ValueError):
+                    found = json.loads(b"[" + b",".join(chunk) + b"]")
             # otherwise it is a line that is none, and those before it are some
             yield from found if len(found) == len(chunk) else map(json.loads, chunk)
 
@@ -110,6 +111,8 @@ class Journal:
         os.ftruncate(self._file, size)
         os.lseek(self._file, size, os.SEEK_SET)
         self.size, self._synced = size, -1  # perhaps not on the disk yet
+        if self._hashed and self._hashed.size > size:
+            self._hashed = None  # what follows may be other bytes
         self._hash = hash_of(self.path, size, self._hashed)
 
     def sync(self) -> None:

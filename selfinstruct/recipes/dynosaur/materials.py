@@ -93,11 +93,13 @@ def _opened(config: DynosaurConfig) -> tuple[Dataset, ...]:
         raise UserError("dynosaur: no dataset; name folders, files or names on the Hub")
     own = Shard.of(config.shard).dealt(config.datasets, "datasets")
     datasets = tuple(map(open_dataset, own))
-    places: dict[str, str] = {}  # by fingerprint
+    firsts: dict[str, Dataset] = {}  # by fingerprint
     for dataset in datasets:
-        first = places.setdefault(dataset.fingerprint, dataset.place)
-        if first is not dataset.place:
-            raise UserError(f"{dataset.place}: the same bytes as {first}; name every dataset once")
+        first = firsts.setdefault(dataset.fingerprint, dataset)
+        if first is not dataset:
+            raise UserError(
+                f"{dataset.place}: the same bytes as {first.place}; name every dataset once"
+            )
     return datasets
 
 

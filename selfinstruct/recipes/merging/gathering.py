@@ -14,19 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 from selfinstruct.data.examples import Example, Layout, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.recipes import Outcome
-from selfinstruct.recipes.dynosaur.tasks import OtherDatasets, task_of
-from selfinstruct.recipes.merging.runs import (
-    EXAMPLES,
-    INSTRUCTIONS,
-    REJECTED,
-    PartialRun,
-    is_one_job,
-)
+from selfinstruct.recipes.dynosaur.tasks import OtherDatasets, Task, task_of
+from selfinstruct.recipes.merging.runs import PartialRun, is_one_job
 from selfinstruct.text import to_json
 
 TEMPLATES, _DATASETS = "render", "dynosaur"  # recipes, by the origin of their instructions
@@ -35,11 +28,10 @@ _PART = 500  # records
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Records of a file of a run; of no run: the instructions of all."""
+    """Rejected candidates or examples of a run; of no run: the instructions of all."""
 
     run: PartialRun | None = None
-    name: str = INSTRUCTIONS
-    records: Sequence[dict[str, Any]] = ()
+    records: Sequence[Rejected | Example] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +39,7 @@ class _Plan:
     """The merged instructions, and those that are dropped; the new ids by run and old id."""
 
     outcomes: list[Instruction | Rejected]
-    ids: dict[tuple[str, str], str]
+    ids: dict[tuple[str, str], str | None]  # None: dropped
 
 
 class Gathered:
@@ -68,10 +60,8 @@ class Gathered:
 
     def _parts(self) -> Iterator[Part]:
         for run in self._runs:
-            for name in (REJECTED, EXAMPLES):
-                records = run.records(name)
-                while part := list(islice(records, _PART)):
-                    yield Part(run, name, part)
+            yield from _cut(run, run.records(Rejected))
+            yield from _cut(run, run.records(Example))
 
     def restore(self, ended: int) -> None:
         """Note the examples of the first `ended` items, if rows repeat."""
@@ -85,14 +75,18 @@ class Gathered:
         run = part.run
         if run is None:
             return [replace(each, turn=at) for each in self._plan.outcomes]
-        moved = self._dropped if part.name == REJECTED else self._example
-        found: Iterator[Outcome | None] = (moved(at, run, record) for record in part.records)
+        found: Iterator[Outcome | None] = (
+            self._example(at, run, each)
+            if isinstance(each, Example)
+            else self._dropped(at, run, each)
+            for each in part.records
+        )
         return [outcome for outcome in found if outcome is not None]
 
     @cached_property
     def _plan(self) -> _Plan:
         """Decides on the instructions of all runs."""
-        plan, known = _Plan([], {}), dict[tuple[str, str], str]()  # new ids by identity
+        plan, known = _Plan([], {}), dict[tuple[str, ...], str]()  # new ids by identity
         others, numbers = OtherDatasets(self._novelty), dict[str, int]()
         for run, old in self._instructions():
             identity = self._identity(run, old)
@@ -101,7 +95,7 @@ class Gathered:
                 continue
             dropped = _repeated(old) if identity in known else None
             if dropped is None and self._novelty < 1:
-                dataset, task = identity[0], task_of(old.source or {})
+                dataset, task = identity[0], _task(run, old)
                 number = numbers.setdefault(dataset, len(numbers))
                 similar = others.why_not(number, task)
                 if similar is None:
@@ -110,44 +104,39 @@ class Gathered:
                     dropped = replace(similar.rejected(0), stage="merge")
             if dropped is not None:
                 plan.outcomes.append(dropped)
+                plan.ids[str(run.path), old.id] = None
                 continue
             new = f"i{len(known) + 1:06d}"
             known[identity] = plan.ids[str(run.path), old.id] = new
             plan.outcomes.append(replace(old, id=new))
         return plan
 
-    def _identity(self, run: PartialRun, instruction: Instruction) -> tuple[str, str]:
-        """The same for a template of the same job, and for equal tasks of the same dataset."""
+    def _identity(self, run: PartialRun, instruction: Instruction) -> tuple[str, ...]:
+        """The same for a template of the same files, and for equal tasks of the same dataset."""
         if self._is_folded:
-            return to_json(run.inputs), instruction.id
+            return to_json(run.inputs), instruction.text, to_json(instruction.source)
         datasets: Sequence[str] = run.inputs["datasets"] or ()
         text = (instruction.source or {}).get("text", instruction.text)  # without labels
         return to_json(datasets[instruction.turn : instruction.turn + 1]), str(text)
 
     def _instructions(self) -> list[tuple[PartialRun, Instruction]]:
         """In the order of a job that is not split: each run has every N-th dataset."""
-        found = [
-            (run, Instruction.from_record(record))
-            for run in self._runs
-            for record in run.records(INSTRUCTIONS)
-        ]
+        found = [(run, each) for run in self._runs for each in run.records(Instruction)]
         return sorted(found, key=lambda pair: pair[1].turn)
 
-    def _dropped(self, at: int, run: PartialRun, record: dict[str, Any]) -> Rejected | None:
+    def _dropped(self, at: int, run: PartialRun, rejected: Rejected) -> Rejected | None:
         """A rejected candidate of a run; None if the merge drops its instruction."""
-        rejected = Rejected.from_record(record)
         if rejected.instruction_id is None:
             return replace(rejected, turn=at)
         new = self._plan.ids.get((str(run.path), rejected.instruction_id))
         return None if new is None else replace(rejected, turn=at, instruction_id=new)
 
-    def _example(
-        self, at: int, run: PartialRun, record: dict[str, Any]
-    ) -> Example | Rejected | None:
+    def _example(self, at: int, run: PartialRun, old: Example) -> Example | Rejected | None:
         """An example of a run; None if the merge drops its instruction."""
-        old = Example.from_record(record)
         of = str(old.provenance["instruction_id"])
-        new = self._plan.ids.get((str(run.path), of))
+        if (str(run.path), of) not in self._plan.ids:
+            raise run.orphaned(old)
+        new = self._plan.ids[str(run.path), of]
         if new is None:
             return None
         id = new + old.id.removeprefix(of)
@@ -158,6 +147,11 @@ class Gathered:
             self._seen.add(id)
         moved = {"instruction_id": new, "turn": 0, "run": run.name, "source_id": old.id}
         return replace(old, id=id, provenance={**old.provenance, **moved}, layout=self._layout)
+
+
+def _cut(run: PartialRun, records: Iterator[Rejected | Example]) -> Iterator[Part]:
+    while part := list(islice(records, _PART)):
+        yield Part(run, part)
 
 
 def gathered(runs: Sequence[PartialRun], threshold: float, layout: Layout) -> Gathered | None:
@@ -172,6 +166,13 @@ def gathered(runs: Sequence[PartialRun], threshold: float, layout: Layout) -> Ga
         return None
     asked = min(float(run.config.get("novelty_across", 1.0)) for run in runs)
     return Gathered(runs, threshold if threshold > 0 else asked, layout)
+
+
+def _task(run: PartialRun, old: Instruction) -> Task:
+    try:
+        return task_of(old.source or {})
+    except (KeyError, TypeError):
+        raise run.damaged(f"{old.id} has no task in its source") from None
 
 
 def _repeated(old: Instruction) -> Rejected:

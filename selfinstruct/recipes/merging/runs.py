@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
-from operator import itemgetter
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,15 @@ from selfinstruct.asking.shards import Shard
 from selfinstruct.data.examples import Example, Layout, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
-from selfinstruct.recipes.merging.reader import Reader
+from selfinstruct.recipes.merging.reader import Kind, Reader
 
-INSTRUCTIONS, EXAMPLES, REJECTED = "instructions.jsonl", "examples.jsonl", "rejected.jsonl"
-_FILES = (INSTRUCTIONS, EXAMPLES, REJECTED)
+FILES: dict[type, str] = {
+    Instruction: "instructions.jsonl",
+    Example: "examples.jsonl",
+    Rejected: "rejected.jsonl",
+}
 NATURE = "merged.json"  # among the inputs of a merge: what `nature_of` gives
 GIVEN = ("render", "dynosaur", "invert")  # recipes whose instructions belong to given data
-_TURNS: tuple[Callable[[dict[str, Any]], int], ...] = (
-    itemgetter("turn"),
-    lambda record: int(record["provenance"]["turn"]),
-    itemgetter("turn"),
-)
 _BLOCK = 1 << 20  # bytes
 _NAMED = 8  # absent shards
 
@@ -93,7 +90,7 @@ class PartialRun:
                 f"{path}: the run is not finished; go on with 'selfinstruct resume {path}', or "
                 "leave the run out"
             )
-        for name in _FILES:
+        for name in FILES.values():
             if not (self.path / name).is_file():
                 raise UserError(
                     f"{self.path / name}: is missing; 'selfinstruct resume {path} --repair' "
@@ -131,7 +128,7 @@ class PartialRun:
     def fingerprint(self) -> str:
         """SHA-256 of its three files, in hex."""
         digest = hashlib.sha256()
-        for name in _FILES:
+        for name in FILES.values():
             with (self.path / name).open("rb") as file:
                 while block := file.read(_BLOCK):
                     digest.update(block)
@@ -144,27 +141,39 @@ class PartialRun:
         settings = (self.config.get(name) for name in ("fields", "per_dataset"))
         return self.shard.count, self._seed, self.inputs, *settings
 
-    def records(self, name: str) -> Iterator[dict[str, Any]]:
-        """The records of one of its three files, in order."""
-        with (self.path / name).open("rb") as file:
-            reader = Reader(file, _TURNS[_FILES.index(name)])
+    def records(self, kind: type[Kind]) -> Iterator[Kind]:
+        """All its records of a kind, in order."""
+        with (self.path / FILES[kind]).open("rb") as file:
+            reader = Reader(file, kind)
             while not reader.is_at_end:
                 yield from reader.of(reader.turn)
 
+    def orphaned(self, example: Example) -> UserError:
+        """The error for an example whose instruction is not there."""
+        return self.damaged(f"the example {example.id} is there without its instruction")
+
+    def damaged(self, why: str) -> UserError:
+        """The error for records that do not fit together."""
+        return UserError(
+            f"{self.path}: {why}; 'selfinstruct resume {self.path} --repair' builds its files anew"
+        )
+
     def layout(self) -> Layout:
         """The fields of chats that its examples have."""
-        with (self.path / "examples.jsonl").open("rb") as file:
-            record = json.loads(file.readline() or b"{}")
+        with (self.path / FILES[Example]).open("rb") as file:
+            record = Reader(file, Example).raw
         is_text = isinstance(record.get("history"), str)
         return Layout("system" in record, "history" in record, history_is_text=is_text)
 
     def __iter__(self) -> Iterator[Turn]:
         """The turns in order. The three files are read side by side."""
         with ExitStack() as files:
-            instructions, examples, dropped = (
-                Reader(files.enter_context((self.path / name).open("rb")), turn_of)
-                for name, turn_of in zip(_FILES, _TURNS, strict=True)
-            )
+
+            def opened(kind: type[Kind]) -> Reader[Kind]:
+                return Reader(files.enter_context((self.path / FILES[kind]).open("rb")), kind)
+
+            instructions, examples = opened(Instruction), opened(Example)
+            dropped = opened(Rejected)
             while True:
                 readers = (instructions, examples, dropped)
                 turns = [each.turn for each in readers if not each.is_at_end]
@@ -172,18 +181,28 @@ class PartialRun:
                     return
                 yield self._turn(min(turns), *readers)
 
-    def _turn(self, at: int, instructions: Reader, examples: Reader, dropped: Reader) -> Turn:
+    def _turn(
+        self,
+        at: int,
+        instructions: Reader[Instruction],
+        examples: Reader[Example],
+        dropped: Reader[Rejected],
+    ) -> Turn:
         turn = Turn("" if self.is_merge else self.name)
-        for record in instructions.of(at):
-            instruction = Instruction.from_record(record)
+        for instruction in instructions.of(at):
             turn.tasks[instruction.id] = Task(instruction)
-        for record in examples.of(at):
-            example = Example.from_record(record)
-            turn.tasks[example.provenance["instruction_id"]].examples.append(example)
-        for record in dropped.of(at):
-            rejected = Rejected.from_record(record)
+        for example in examples.of(at):
+            task = turn.tasks.get(example.provenance["instruction_id"])
+            if task is None:
+                raise self.orphaned(example)
+            task.examples.append(example)
+        for rejected in dropped.of(at):
             task = turn.tasks.get(rejected.instruction_id or "")
-            (turn.dropped if task is None else task.dropped).append(rejected)
+            if task is None:
+                # if it is of an earlier turn, nobody knows any more which id that has got
+                turn.dropped.append(replace(rejected, instruction_id=None))
+            else:
+                task.dropped.append(rejected)
         return turn
 
 
@@ -217,11 +236,13 @@ def is_one_job(runs: Sequence[PartialRun]) -> bool:
 
 def absent_shards(runs: Sequence[PartialRun]) -> Iterator[str]:
     """A notice, if the runs are shards of a job of which others are not there."""
-    counts = {run.shard.count for run in runs}
-    absent = sorted({*range(max(counts))} - {run.shard.rank for run in runs})
+    counts, ranks = {run.shard.count for run in runs}, {run.shard.rank for run in runs}
+    count = max(counts)
+    absent = count - len(ranks)
     if len(counts) == 1 and absent:
-        names = ", ".join(f"{rank}/{max(counts)}" for rank in absent[:_NAMED])
-        more = f" and {len(absent) - _NAMED:,} more" if len(absent) > _NAMED else ""
+        first = islice((rank for rank in range(count) if rank not in ranks), _NAMED)
+        names = ", ".join(f"{rank}/{count}" for rank in first)
+        more = f" and {absent - _NAMED:,} more" if absent > _NAMED else ""
         yield f"not among the runs, and so not in the data: shard {names}{more}"
 
 
