@@ -292,3 +292,22 @@ def test_a_merge_gives_the_same_bytes_with_two_processes(
         invoke("merge", *parts, "--processes", processes, "--out", out).done()
         merged.append([(out / name).read_bytes() for name in DERIVED])
     assert merged[0] == merged[1] and forks() > before
+    killed = tmp_path / "killed"
+    examples = killed / DERIVED[1]
+    words: tuple[object, ...] = ("merge", *parts, "--processes", 2, "--out", killed)
+    sizes = [int(share * len(merged[0][1])) for share in (0.1, 0.4, 0.7)]
+    kills = 0
+    while sizes:
+        process = start(*words)
+        while process.poll() is None and not (
+            examples.exists() and examples.stat().st_size > sizes[0]
+        ):
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+        kills += process.returncode == -signal.SIGKILL
+        words = ("resume", killed)
+        sizes.pop(0)
+    assert kills
+    invoke(*words).done()
+    assert [(killed / name).read_bytes() for name in DERIVED] == merged[0]

@@ -22,7 +22,7 @@ class MergeConfig(Unasked):
     threshold: float = setting(
         -1.0,
         "Drop instructions whose ROUGE-L with an earlier one is above this; 1: equal ones alone; "
-        "-1: 0.7 where the recipe draws instructions, else 1.",
+        "-1: the rule of their recipe (docs/shards.md).",
         under="The method",
     )
 
