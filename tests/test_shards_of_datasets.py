@@ -261,6 +261,21 @@ templates:
         assert is_forth == each["instruction"].startswith("How")
 
 
+def test_the_same_template_of_two_datasets_of_the_same_name_stays_two(
+    home: Path, tmp_path: Path
+) -> None:
+    rows = [{"text": f"The other boat {at} is fine.", "mood": "good"} for at in range(12)]
+    written(tmp_path / "other" / "boats" / "train.jsonl", rows)
+    datasets = (home / "boats", tmp_path / "other" / "boats")
+    words = ("render", *datasets, "--templates", home / "templates" / "mood.txt")
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    invoke(*words, "--out", whole).done()
+    invoke("merge", *split(words, tmp_path / "parts"), "--out", out).done()
+    assert texts(out) == texts(whole) and len(lines(out / "instructions.jsonl")) == 2
+    ids = [each["id"] for each in lines(out / "examples.jsonl")]
+    assert len(ids) == len({*ids}) == 31 + 12
+
+
 def test_runs_of_render_with_the_same_rows_are_folded(home: Path, tmp_path: Path) -> None:
     """Seeds draw other templates for a row; a row under the same template is kept once."""
     render = words_of("render drawn", home)[:-2]

@@ -10,6 +10,7 @@ a job that is not split, and are compared across datasets if its settings say so
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -88,8 +89,12 @@ class Gathered:
         """Decides on the instructions of all runs."""
         plan, known = _Plan([], {}), dict[tuple[str, ...], str]()  # new ids by identity
         others, numbers = OtherDatasets(self._novelty), dict[str, int]()
+        met: Counter[tuple[str, tuple[str, ...]]] = Counter()  # templates of a run
         for run, old in self._instructions():
             identity = self._identity(run, old)
+            if self._is_folded:  # datasets of the same name may have the same template
+                met[str(run.path), identity] += 1
+                identity = (*identity, str(met[str(run.path), identity]))
             if identity in known and self._is_folded:
                 plan.ids[str(run.path), old.id] = known[identity]
                 continue
