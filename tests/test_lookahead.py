@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from command import invoke, start
+from command import invoke, kill_until_done, start
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -294,20 +294,12 @@ def test_a_merge_gives_the_same_bytes_with_two_processes(
     assert merged[0] == merged[1] and forks() > before
     killed = tmp_path / "killed"
     examples = killed / DERIVED[1]
-    words: tuple[object, ...] = ("merge", *parts, "--processes", 2, "--out", killed)
-    sizes = [int(share * len(merged[0][1])) for share in (0.1, 0.4, 0.7)]
-    kills = 0
-    while sizes:
-        process = start(*words)
-        while process.poll() is None and not (
-            examples.exists() and examples.stat().st_size > sizes[0]
-        ):
-            time.sleep(0.005)
-        process.kill()
-        process.communicate()
-        kills += process.returncode == -signal.SIGKILL
-        words = ("resume", killed)
-        sizes.pop(0)
-    assert kills
-    invoke(*words).done()
+    code, said, kills = kill_until_done(
+        start,
+        ("merge", *parts, "--processes", 2, "--out", killed),
+        killed,
+        lambda: examples.stat().st_size if examples.exists() else 0,
+        lambda: len(merged[0][1]) // 4,
+    )
+    assert code == 0 and kills, said
     assert [(killed / name).read_bytes() for name in DERIVED] == merged[0]

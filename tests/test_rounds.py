@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 
 import pytest
-from command import ENVIRONMENT, Ran, invoke, start
+from command import ENVIRONMENT, Ran, dataset, invoke, start
 from server import LoopbackServer, latency
 
 from selfinstruct.models import Completion, Decoding, Message, Request, Usage
@@ -24,7 +24,6 @@ from selfinstruct.models.batch.polling import Polling
 from selfinstruct.models.batch.rounds import Rounds
 from selfinstruct.models.batch.wire import reply_line, request_of
 from selfinstruct.models.openai.replies import completion_of
-from selfinstruct.runs.directory import DERIVED
 from selfinstruct.runs.status import read_status
 
 N = 12
@@ -41,15 +40,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def live(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
     out = tmp_path_factory.mktemp("live") / "run"
     with LoopbackServer() as server:
         invoke("generate", *RUN, "--base-url", server.base_url, "--out", out).done()
     return dataset(out)
-
-
-def dataset(out: Path) -> dict[str, bytes]:
-    return {name: (out / name).read_bytes() for name in DERIVED}
 
 
 def work(out: Path, server: LoopbackServer) -> Ran:

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from command import finish, invoke, running, start
+from command import dataset, finish, invoke, running, start
 from hypothesis import given
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
@@ -27,10 +27,6 @@ N, SHARDS = 40, 4
 
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def dataset(out: Path) -> dict[str, bytes]:
-    return {name: (out / name).read_bytes() for name in DERIVED}
 
 
 def funnel(out: Path) -> Counter[tuple[str, str, str]]:

@@ -33,6 +33,7 @@ from selfinstruct import __version__
 from selfinstruct.asking.changes import changes
 from selfinstruct.asking.config import Config
 from selfinstruct.data.examples import Example, Rejected
+from selfinstruct.data.files import FILES
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.models.batch.rounds import FOLDER as ROUNDS
@@ -47,11 +48,9 @@ from selfinstruct.runs.spending import NAME as SPENDING
 from selfinstruct.text import to_json
 
 FORMAT = 1  # of the directory
-FILES = {Instruction: "instructions.jsonl", Example: "examples.jsonl"}
-_REJECTED = "rejected.jsonl"
 REPLIES = "completions.jsonl"
 INDEX = "index"
-DERIVED = (*FILES.values(), _REJECTED)
+DERIVED = tuple(FILES.values())
 OURS = {
     "run.json",
     REPLIES,
@@ -159,7 +158,7 @@ def prepare(directory: Path) -> None:
 
 def file_of(outcome: Instruction | Rejected | Example) -> str:
     """The name of the file that an outcome is written to."""
-    return FILES.get(type(outcome), _REJECTED)
+    return FILES[type(outcome)]
 
 
 def differences(before: Mapping[str, Any], config: Config, inputs: Inputs) -> list[str]:

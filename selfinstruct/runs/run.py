@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from selfinstruct.asking.config import Config
+from selfinstruct.data.files import FILES
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.models.batch.rounds import FOLDER as ROUNDS
@@ -25,7 +26,6 @@ from selfinstruct.runs.checkpoints import Checkpoints
 from selfinstruct.runs.completions import Completions, append
 from selfinstruct.runs.directory import (
     DERIVED,
-    FILES,
     INDEX,
     OURS,
     REPLIES,

@@ -80,7 +80,7 @@ def f_table(
     lcs: NDArray[np.int64], pool_lengths: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """(candidates, items) `f_measure` of all pairs: the same operations, so the same bits."""
-    return _computed(lcs, pool_lengths, lengths[:, None])
+    return _computed(lcs, pool_lengths, np.maximum(lengths, 1)[:, None])
 
 
 def highest_f(
@@ -103,14 +103,14 @@ def _computed(
     pool_lengths: NDArray[np.int64],
     candidate_length: int | NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    p, r = lcs / np.maximum(pool_lengths, 1), lcs / np.maximum(candidate_length, 1)
+    p, r = lcs / np.maximum(pool_lengths, 1), lcs / candidate_length
     both = p + r
     both[lcs == 0] = 1.0
     scores: NDArray[np.float64] = 2 * p * r / both
     return scores
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Demands:
     """The demands of a text on all texts that may match, by the length of the text.
 

@@ -180,10 +180,7 @@ class RougeIndex:
             return [0.0] * len(texts)
         found, step = list[float](), max(1, _PAIRS // len(self._codes))
         for at in range(0, len(texts), step):
-            asked = [
-                code([self._ids.get(token, UNKNOWN) for token in self._tokens(text)])
-                for text in texts[at : at + step]
-            ]
+            asked = [code(self._known(text)) for text in texts[at : at + step]]
             lcs = cdist(asked, self._codes, scorer=LCSseq.similarity, dtype=np.int64)
             found += f_table(lcs, lengths(self._codes), lengths(asked)).max(1).tolist()
         return found

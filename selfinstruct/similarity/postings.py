@@ -9,6 +9,7 @@ the order of the postings, because a scan must read memory in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,22 +29,20 @@ _LAST_PLACE = 31  # for every later place too
 _LOWEST, _FILLER = -1 << 63, (1 << 63) - 1  # before the first posting and behind the last
 _CHUNK = 1 << 16  # records worked on at once: bounds the memory of a rebuild, not its result
 _BLOCK = 32  # postings that are scanned whole: fewer would take longer to find
-_MOST_LIMITS = 1024  # lengths of texts and thresholds whose slices are remembered
 _AT_ONCE = 1024  # blocks that are scanned at once: as many as a cache holds
 
 Signatures = NDArray[np.uint64]
 Kinds = NDArray[np.uint16]
 Entries = tuple[Signatures, Kinds, NDArray[np.int64]]
 """Signatures, kinds and postings. The posting of a record in a tail is its number alone."""
-_Limits = tuple[NDArray[np.int64], NDArray[np.int64]]
 Number = TypeVar("Number", bound=np.generic)
 
 
 class Postings:
     """Sorted postings of the records 0..size-1, for an order of the tokens and a threshold.
 
-    Records with `longest` tokens or more (64 at most) have none. Up to `few` postings, all of a token are scanned;
-    where there are more, those with a place and a length that can match.
+    Records with `longest` tokens or more (64 at most) have none. Up to `few` postings, all of a token
+    are scanned; where there are more, those with a place and a length that can match.
     """
 
     def __init__(self, bounds: Bounds, longest: int, few: int) -> None:
@@ -60,7 +59,6 @@ class Postings:
         # where to look: up to `few` postings by token, from the lowest rank on; then by block
         self._lowest, self._starts = 0, [0]
         self._firsts = self._packed
-        self._limits: dict[int, tuple[Demands, _Limits]] = {}  # by the id of the demands
 
     def extend(
         self,
@@ -194,11 +192,7 @@ class Postings:
 
     def _blocks(self, ranks: Sequence[int], demands: Demands) -> NDArray[np.int64]:
         """The blocks with all postings of records that may match a text, ascending."""
-        if id(demands) not in self._limits:
-            if len(self._limits) >= _MOST_LIMITS:
-                self._limits.clear()
-            self._limits[id(demands)] = demands, _limits(demands)
-        places, limits = self._limits[id(demands)][1]
+        places, limits = _limits(demands)
         starts, stops = self._firsts.searchsorted(limits + (np.array(ranks)[places] << _RANK_SHIFT))
         starts -= 1
         np.maximum(starts[1:], stops[:-1], out=starts[1:])
@@ -207,7 +201,8 @@ class Postings:
         return np.repeat(starts - ends + sizes, sizes) + np.arange(ends[-1])
 
 
-def _limits(demands: Demands) -> _Limits:
+@lru_cache(maxsize=1024)
+def _limits(demands: Demands) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Slices of postings without their ranks: the place of each slice's token in a text, and limits.
 
     limits: of shape (2, slices): for each place in the other text, a posting of the lowest class

@@ -20,10 +20,9 @@ from selfinstruct.data.examples import Example, Layout, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.recipes import Outcome
 from selfinstruct.recipes.dynosaur.tasks import OtherDatasets, Task, task_of
-from selfinstruct.recipes.merging.runs import PartialRun, is_one_job
+from selfinstruct.recipes.merging.runs import DATASETS, TEMPLATES, PartialRun, is_one_job
 from selfinstruct.text import to_json
 
-TEMPLATES, _DATASETS = "render", "dynosaur"  # recipes, by the origin of their instructions
 _PART = 500  # records
 
 
@@ -167,7 +166,7 @@ def gathered(runs: Sequence[PartialRun], threshold: float, layout: Layout) -> Ga
     if runs[0].recipe == TEMPLATES:
         return Gathered(runs, 1.0, layout)
     is_split = any(run.shard.count > 1 for run in runs)
-    if runs[0].recipe != _DATASETS or not is_split:
+    if runs[0].recipe != DATASETS or not is_split:
         return None
     asked = min(float(run.config.get("novelty_across", 1.0)) for run in runs)
     return Gathered(runs, threshold if threshold > 0 else asked, layout)

@@ -46,7 +46,7 @@ class Reader(Generic[Kind]):
             # of bytes, json.loads would look for the encoding first
             self.raw = json.loads(line.decode("utf-8", "surrogatepass"))
             self._record = self._kind.from_record(self.raw)
-            self.turn = int(turn_of(self._record))
+            self.turn = int(_turn_of(self._record))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise UserError(
                 f"{self._path}:{number}: damaged; 'selfinstruct resume {self._path.parent} "
@@ -54,5 +54,5 @@ class Reader(Generic[Kind]):
             ) from None
 
 
-def turn_of(record: Instruction | Example | Rejected) -> int:
+def _turn_of(record: Instruction | Example | Rejected) -> int:
     return record.provenance["turn"] if isinstance(record, Example) else record.turn

@@ -19,9 +19,11 @@ from selfinstruct.data.examples import Example, Rejected
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.recipes import Materials, Outcome, Recipe
-from selfinstruct.recipes.merging.gathering import TEMPLATES, Part, gathered
+from selfinstruct.recipes.merging.gathering import Part, gathered
 from selfinstruct.recipes.merging.runs import (
     NATURE,
+    SWAPS,
+    TEMPLATES,
     PartialRun,
     Task,
     Turn,
@@ -34,7 +36,6 @@ from selfinstruct.recipes.merging.runs import (
 from selfinstruct.recipes.merging.settings import MergeConfig
 from selfinstruct.similarity import Above, Lookahead, RougeIndex
 
-_GIVEN = "invert"  # whose tasks are given, each to a single shard, and may be worded alike
 _NOVEL = ("self-instruct", "alpaca", "unnatural", "chat")  # recipes whose instructions are drawn
 
 
@@ -66,7 +67,8 @@ class Merge(Recipe):
         self._pool, self._seen = Above(RougeIndex(tokenizer), self._threshold), set[bytes]()
         self._ahead: Lookahead[str] = Lookahead(self._pool, config.processes)
         self._layout, self._count = layout_of(materials), 0
-        is_given = materials[0].recipe == _GIVEN and is_one_job(materials)
+        # tasks that are given, each to a single shard, may be worded alike
+        is_given = materials[0].recipe == SWAPS and is_one_job(materials)
         self._compares = config.threshold > 0 or not is_given
         self._gathered = gathered(materials, config.threshold, self._layout)
 

@@ -14,17 +14,14 @@ from typing import Any
 
 from selfinstruct.asking.shards import Shard
 from selfinstruct.data.examples import Example, Layout, Rejected
+from selfinstruct.data.files import FILES
 from selfinstruct.data.tasks import Instruction
 from selfinstruct.errors import UserError
 from selfinstruct.recipes.merging.reader import Kind, Reader
 
-FILES: dict[type, str] = {
-    Instruction: "instructions.jsonl",
-    Example: "examples.jsonl",
-    Rejected: "rejected.jsonl",
-}
 NATURE = "merged.json"  # among the inputs of a merge: what `nature_of` gives
-GIVEN = ("render", "dynosaur", "invert")  # recipes whose instructions belong to given data
+# recipes whose instructions belong to given data
+TEMPLATES, DATASETS, SWAPS = _GIVEN = ("render", "dynosaur", "invert")
 _BLOCK = 1 << 20  # bytes
 _NAMED = 8  # absent shards
 
@@ -107,7 +104,7 @@ class PartialRun:
                 f"{self.path}: is a merge of an earlier version, which did not note the recipe of its "
                 "runs; name these runs instead"
             ) from None
-        if self.recipe in GIVEN:
+        if self.recipe in _GIVEN:
             raise UserError(
                 f"{self.path}: is a merge of runs of {self.recipe}, which cannot be merged again; name "
                 "these runs instead"
