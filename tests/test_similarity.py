@@ -20,6 +20,7 @@ from selfinstruct.similarity import Match, RougeIndex, nearest_each, rouge_l, to
 from selfinstruct.similarity.bounds import STARTS, Bounds, length_class
 from selfinstruct.similarity.postings import Postings
 from selfinstruct.similarity.saved import load
+from selfinstruct.similarity.sketches import _sketch, _sketched
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "rouge"
 recorded = pytest.mark.skipif(
@@ -49,7 +50,7 @@ def instructions(name: str) -> list[str]:
 class Growing(RougeIndex):
     """The same index with limits so low that few texts go through all stages of a large pool."""
 
-    tail, few, patience, long, shared = (3, 0), 60, 1, 12, 2
+    tail, few, patience, long, longest, shared = (3, 0), 60, 1, 12, 18, 2
 
 
 class Huge(RougeIndex):
@@ -318,12 +319,14 @@ def test_every_posting_that_can_match_is_read(monkeypatch: pytest.MonkeyPatch) -
     for own in range(1, 100):
         demands = bounds.demands(own)
         assert demands is not None
-        found = np.zeros(len(packed), np.bool_)
-        found[postings._blocks(ranks[: len(demands.highs)].tolist(), demands)] = True
-        highs = np.append(demands.highs, np.full(60, -1))[rank]
-        can_match = (length <= highs) & (place <= demands.reach[length])
-        assert not (can_match & ~found).any(), own
-        assert own > 35 or found.sum() <= 1.2 * can_match.sum() + len(highs)
+        own_ranks, highs = ranks[: len(demands.highs)], np.append(demands.highs, np.full(60, -1))
+        for below in (64, 40):
+            found = np.zeros(len(packed), np.bool_)
+            found[postings._blocks(own_ranks.tolist(), demands, below)] = True
+            can_match = (length <= highs[rank]) & (place <= demands.reach[length])
+            can_match &= length < below
+            assert not (can_match & ~found).any(), own
+            assert own > 35 or found.sum() <= 1.2 * can_match.sum() + 32 * len(demands.highs)
 
 
 def test_a_pool_beyond_the_room_of_an_index_is_named_in_a_line(
@@ -394,12 +397,19 @@ def test_texts_that_share_no_more_than_their_commonest_words_are_found(
         assert " ".join(item) in found
 
 
+@pytest.mark.parametrize(
+    "shares", [((420, 48), (500, 16)), ((500, 16), (50, 40), (400, 48), (300, 16))]
+)
 @pytest.mark.parametrize("limits", [RougeIndex, Growing, Huge])
 def test_a_pool_of_long_texts_that_becomes_one_of_short_texts_answers_as_a_scan(
-    limits: type[RougeIndex],
+    limits: type[RougeIndex], shares: tuple[tuple[int, int], ...]
 ) -> None:
-    """With thresholds that fall, so that heads are made anew, and texts of all lengths between."""
-    texts = [*texts_of(Random(21), 420, 48), *texts_of(Random(22), 500, 16)]
+    """Also the other way about, and with thresholds that fall, so that heads are made anew.
+
+    shares: so many texts of about so many words; there are texts of all lengths between.
+    """
+    each = [texts_of(Random(21 + at), *share) for at, share in enumerate(shares)]
+    texts = [text for share in each for text in share]
     index, ids, codes, hits = limits(), dict[str, int](), list[str](), 0
     for number, text in enumerate(texts):
         if number % 10 == 2:  # an earlier text without some of its words
@@ -417,6 +427,57 @@ def test_a_pool_of_long_texts_that_becomes_one_of_short_texts_answers_as_a_scan(
         index.add(text)
         codes.append(code)
     assert hits > 20
+
+
+@pytest.mark.parametrize("limits", [RougeIndex, Huge])
+def test_few_long_texts_are_found_by_short_texts(limits: type[RougeIndex]) -> None:
+    """Texts of 40 to 63 words, each asked for by some of its words, in the tail and beyond it."""
+    random, index = Random(12), limits()
+    short = [text for text in texts_of(random, 1400, 12) if len(text.split()) < 40]
+    long = [[f"l{k % 20}" if k % 3 else f"r{n}x{k}" for k in range(n)] for n in range(40, 64)]
+    texts = [" ".join(words) for words in long]
+    for text in [*texts, *short, *texts]:
+        index.add(text)
+    found_by = set[int]()
+    for words in long:
+        for count in range(23, 35):
+            part = [words[at] for at in sorted(random.sample(range(len(words)), count))]
+            expected = rouge_l(words, part) > 0.7
+            found = [index.text(at) for at, _ in index.matches(" ".join(part), above=0.7)]
+            assert found.count(" ".join(words)) == 2 * expected
+            found_by |= {len(words)} if expected else set()
+    assert found_by == {*range(40, 64)}
+
+
+def test_long_texts_are_found_whether_there_are_few_or_many() -> None:
+    """The postings leave them out as long as they were many when the postings were made."""
+    index, hits = Growing(), list[int]()
+    long = [[f"l{number}w{place}" for place in range(12 + number % 6)] for number in range(30)]
+    sizes = [(30, 150), (0, 70), (0, 200), (30, 100), (60, 0), (0, 700)]  # of long and short texts
+    for longs, shorts in sizes:
+        for words in (long * 2)[:longs]:
+            index.add(" ".join(words))
+        for number in range(shorts):
+            size = len(index)
+            index.add(f"s{size} t{size % 50} u{size % 40} v{size % 9} a")
+            if number % 20 == 0:
+                index.nearest(f"s{number} t{number % 50} u{number % 40} b", above=0.7)
+        found = [index.nearest(" ".join(words[:9]), above=0.7) for words in long]
+        expected = [index.texts().index(" ".join(words)) for words in long]
+        told = [match and match.position for match in found]
+        assert told == [
+            place if rouge_l(words, words[:9]) > 0.7 else None
+            for place, words in zip(expected, long, strict=True)
+        ]
+        hits.append(index._candidates._prefixes.longest)
+    assert {*hits} == {12, 18}  # both kinds of postings have taken part
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=70))
+def test_a_sketch_sets_the_bits_that_those_of_the_pool_set(ids: list[int]) -> None:
+    row = _sketched(np.array(ids, np.uint32), np.array([len(ids)]))[0]
+    assert row.tobytes() == _sketch(ids).to_bytes(32, "little")
 
 
 def test_a_saved_index_goes_on_as_if_it_had_not_been_away(tmp_path: Path) -> None:

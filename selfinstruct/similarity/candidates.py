@@ -24,9 +24,15 @@ _NOWHERE: Places = np.zeros(0, np.int64)
 class Candidates:
     """Finds short texts by prefixes and long texts by heads; at low thresholds all by overlaps."""
 
-    def __init__(self, prefixes: Prefixes, heads: Heads, long: int, low: float) -> None:
-        """long: texts of so many tokens are long. low: thresholds below are low."""
-        self._prefixes, self._heads, self._long, self._low = prefixes, heads, long, low
+    def __init__(
+        self, prefixes: Prefixes, heads: Heads, lengths: tuple[int, int], low: float
+    ) -> None:
+        """lengths: texts of so many tokens are in the heads, and of so many, never in the prefixes.
+
+        low: thresholds below are low.
+        """
+        self._prefixes, self._heads, self._low = prefixes, heads, low
+        self._long, self._longest = lengths
         self._size = 0
         self._short = array("i")  # positions of all texts with tokens but those in the heads
         self._overlaps: Overlaps | None = None
@@ -79,9 +85,13 @@ class Candidates:
         if self._overlaps:
             return self._overlaps.likely(ids, demands, above)
         short, highest_of_short = _NOWHERE, None
-        has_long = len(self._heads) > 0 and demands.longest >= self._long
+        # a short text hardly ever matches a long one: for few long texts no heads are read
+        longest = self._longest if len(self._heads) * _FEW < self._size else self._long
+        in_prefixes = min(longest, self._prefixes.longest)
+        has_long = len(self._heads) > 0 and demands.longest >= in_prefixes
         if not has_long or (demands.shortest < self._long and self._has_short_texts()):
-            short, highest_of_short = self._prefixes.likely(codes, ids, demands, bounds)
+            lengths = self._long if has_long else in_prefixes, longest
+            short, highest_of_short = self._prefixes.likely(codes, ids, demands, bounds, lengths)
         if not has_long:
             return short, highest_of_short
         found, highest = self._heads.likely(codes, ids, demands, bounds)

@@ -58,9 +58,10 @@ class RougeIndex:
     """
 
     few = 1 << 20  # postings; of more, those with another place or length are passed over
-    patience = 128  # so many items (of some ten tokens) are verified without looking at sketches
+    patience = 64  # so many items (of some ten tokens) are verified without looking at sketches
     tail = (512, 8)  # of n items, the last 512 + 8 * sqrt(n) may wait to be indexed
     long = 40  # texts of so many tokens are found by their heads, shorter ones by prefixes
+    longest = 64  # where few texts are long, those of fewer tokens are found by prefixes as well
     shared = 8  # heads that share fewer tokens are not compared
     low = 0.6  # for a threshold below, all texts are found by their overlaps
 
@@ -73,8 +74,9 @@ class RougeIndex:
         self._codes: list[Code] = []  # token ids as code points, so that LCS runs on strings
         self._ids: dict[str, int] = {}
         self._next_id = 1
-        prefixes = Prefixes(self.long, self.few, self.patience, self.tail)
-        self._candidates = Candidates(prefixes, Heads(self.shared), self.long, self.low)
+        prefixes = Prefixes(self.longest, self.few, self.patience, self.tail)
+        lengths = self.long, self.longest
+        self._candidates = Candidates(prefixes, Heads(self.shared), lengths, self.low)
         # `nearest` and then `add` of the same text is the usual course.
         self._last: tuple[str, list[str], list[int]] = ("", [], [])  # with its tokens and their ids
 

@@ -112,18 +112,20 @@ class Postings:
         demands: Demands,
         tail: Entries,
         passes: Callable[[Signatures, Kinds], NDArray[np.int64]],
+        below: int,
     ) -> NDArray[np.int64]:
         """The records that share a token with a text and pass, in no order, some repeatedly.
 
         ranks: of the text's tokens, ascending. tail: later records, which are tested all. passes:
-        gives the places of the signatures and kinds that pass.
+        gives the places of the signatures and kinds that pass. below: records of so many tokens or
+        more may be left out.
         """
         if self._count <= self._few:
             parts = [tail, *self._slices(ranks[: len(demands.highs)])]
             signatures, kinds, packed = map(np.concatenate, zip(*parts, strict=True))
             return packed.take(passes(signatures, kinds)) & _RECORD_MASK
         found = [tail[2].take(passes(*tail[:2]))]
-        blocks = self._blocks(ranks, demands)
+        blocks = self._blocks(ranks, demands, below)
         for at in range(0, len(blocks), _AT_ONCE):
             some = blocks[at : at + _AT_ONCE]
             signatures = self._signatures.reshape(-1, _BLOCK).take(some, 0).ravel()
@@ -190,9 +192,9 @@ class Postings:
                     yield self._signatures[place], self._kinds[place], self._packed[place]
             previous = rank
 
-    def _blocks(self, ranks: Sequence[int], demands: Demands) -> NDArray[np.int64]:
+    def _blocks(self, ranks: Sequence[int], demands: Demands, below: int) -> NDArray[np.int64]:
         """The blocks with all postings of records that may match a text, ascending."""
-        places, limits = _limits(demands)
+        places, limits = _limits(demands, below)
         starts, stops = self._firsts.searchsorted(limits + (np.array(ranks)[places] << _RANK_SHIFT))
         starts -= 1
         np.maximum(starts[1:], stops[:-1], out=starts[1:])
@@ -202,7 +204,7 @@ class Postings:
 
 
 @lru_cache(maxsize=1024)
-def _limits(demands: Demands) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _limits(demands: Demands, below: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Slices of postings without their ranks: the place of each slice's token in a text, and limits.
 
     limits: of shape (2, slices): for each place in the other text, a posting of the lowest class
@@ -212,7 +214,7 @@ def _limits(demands: Demands) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     for place, high in enumerate(demands.highs):
         theirs = np.arange(min(int(reach[high]), _LAST_PLACE) + 1)
         classes = np.stack([reach.searchsorted(theirs), np.full(len(theirs), high + 1)])
-        classes = np.minimum(classes, LONGEST) << _CLASS_SHIFT  # LONGEST: the next place
+        classes = np.minimum(classes, below) << _CLASS_SHIFT  # LONGEST: the next place
         limits.append((theirs << _PLACE_SHIFT) + classes)
         of_slice.append(np.full(len(theirs), place))
     return np.concatenate(of_slice), np.concatenate(limits, 1)

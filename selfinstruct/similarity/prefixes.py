@@ -29,7 +29,7 @@ _LEFT_OUT = 0  # the kind of a text without tokens, which no text demands
 class Prefixes:
     """Postings of a pool for a threshold, and a tail of the newest texts, which is scanned.
 
-    Texts with `longest` tokens or more are left out.
+    Texts with `longest` tokens or more are left out. Postings may leave out shorter texts as well.
     """
 
     def __init__(self, longest: int, few: int, patience: int, tail: tuple[int, int]) -> None:
@@ -64,9 +64,14 @@ class Prefixes:
         self._signatures[position] = signature
         self._kinds[position] = kind(len(ids), signature.bit_count())
 
+    @property
+    def longest(self) -> int:
+        """Texts of so many tokens or more have no postings."""
+        return self._postings.longest if self._postings else self._longest
+
     def arrays(self, size: int) -> dict[str, NDArray[Any]]:
         """All that `take` needs to go on after the first `size` texts."""
-        postings = self._postings
+        postings, longest = self._postings, self.longest
         packed = postings.first(size) if postings else np.zeros(0)
         indexed = min(postings.size, size) if postings else 0
         return {
@@ -74,12 +79,12 @@ class Prefixes:
             "kinds": self._kinds[:size],
             "ranks": np.array(self._ranks, np.int64),
             "packed": packed.astype(np.int64),
-            "state": np.array([self._ranked, self._new_rank, indexed, self._longest], np.int64),
+            "state": np.array([self._ranked, self._new_rank, indexed, longest], np.int64),
             "above": np.array([postings.bounds.above if postings else 1.0]),
         }
 
     def take(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from the arrays of others with the same `longest`, or from some of them."""
+        """Go on from the arrays of others, or from some of them."""
         size = len(arrays["kinds"])
         room = max(1024, size)
         self._signatures, self._kinds = np.zeros(room, np.uint64), np.zeros(room, np.uint16)
@@ -87,7 +92,7 @@ class Prefixes:
         self._ranks = arrays["ranks"].tolist()
         self._bits = [0, *(_BITS[id & 63] for id in range(1, len(self._ranks)))]
         self._ranked, self._new_rank, indexed, longest = arrays["state"].tolist()
-        if indexed and longest == self._longest:
+        if indexed:
             self._postings = Postings.of(
                 arrays["packed"],
                 indexed,
@@ -98,14 +103,21 @@ class Prefixes:
             )
 
     def likely(
-        self, codes: Sequence[Code], ids: list[int], demands: Demands, bounds: Bounds
+        self,
+        codes: Sequence[Code],
+        ids: list[int],
+        demands: Demands,
+        bounds: Bounds,
+        lengths: tuple[int, int],
     ) -> tuple[Places, Highest | None]:
-        """The positions of all texts that may be above the threshold, ascending.
+        """The positions of all short texts that may be above the threshold, ascending.
 
         With a function for the highest F that each may have, if that is known. codes: of all texts
-        of the pool.
+        of the pool. lengths: a text is short below the first of these numbers of tokens, which is at
+        most `longest`; longer texts may be found or not. Postings that are made anew have the second,
+        which is no less, for their `longest`.
         """
-        postings, bits = self._up_to_date(codes, bounds), self._signature(ids)
+        postings, bits = self._up_to_date(codes, bounds, lengths[1]), self._signature(ids)
         # an unknown token counts as a bit that no item shares
         need = bounds.shared_bits(demands, bits.bit_count() + ids.count(UNKNOWN))
         signature = np.uint64(bits)
@@ -117,7 +129,7 @@ class Prefixes:
         first, size = postings.size, len(codes)
         tail = self._signatures[first:size], self._kinds[first:size], np.arange(first, size)
         ranks = sorted(map(self._ranks.__getitem__, ids))
-        positions = _ascending(postings.passing(ranks, demands, tail, passes))
+        positions = _ascending(postings.passing(ranks, demands, tail, passes, lengths[0]))
         if len(positions) * (1 + len(ids) // 32) > self._patience:
             return self._sketched(codes, positions, ids, demands)
         return positions, None
@@ -136,7 +148,7 @@ class Prefixes:
         if size - sketches.size > 64 + size // 256:
             sketches.extend(codes)
         sketched = int(positions.searchsorted(sketches.size))
-        known: NDArray[np.int64] = np.array([*filter(None, ids)], np.int64)
+        known = [*filter(None, ids)]
         records, rest = positions[:sketched], positions[sketched:]
         # the class of so short a text is its length
         lengths = self._kinds.take(records).astype(np.int64) // CROWDS
@@ -149,18 +161,18 @@ class Prefixes:
 
         return np.append(records[is_enough], rest), highest
 
-    def _up_to_date(self, codes: Sequence[Code], bounds: Bounds) -> Postings:
+    def _up_to_date(self, codes: Sequence[Code], bounds: Bounds, longest: int) -> Postings:
         """The postings of all items but the last, which are scanned.
 
         So few items are left out that scanning them costs less than merging them.
         """
         size, postings = len(codes), self._postings
         if postings is None or bounds.above < postings.bounds.above:
-            postings = self._postings = Postings(bounds, self._longest, self._few)
+            postings = self._postings = Postings(bounds, longest, self._few)
         if size - postings.size > self._tail[0] + self._tail[1] * size**0.5:
             if size >= 2 * self._ranked:
                 self._rank(codes)
-                postings = self._postings = Postings(postings.bounds, self._longest, self._few)
+                postings = self._postings = Postings(postings.bounds, longest, self._few)
             postings.extend(codes, self._signatures, self._kinds, self._ranks)
         return postings
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FORMAT = 3  # raise with every change in the meaning of the arrays, or in a tokenizer
+FORMAT = 4  # raise with every change in the meaning of the arrays, or in a tokenizer
 _CHUNK = 1 << 16  # texts
 _START = 64  # bytes of a digest; all parts of a file begin at a multiple
 

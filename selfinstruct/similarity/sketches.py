@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from selfinstruct.similarity.codes import Code, lengths, points, repetitions
 
 # Factors for multiplicative hashing: odd, with well mixed bits.
-_GOLDEN, _OTHER = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+_GOLDEN, _OTHER = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
+_LOW = (1 << 64) - 1
 _CHUNK = 1 << 16  # records in memory at a time
 _WORDS = 4  # of 64 bits: what a processor reads of memory at once holds two sketches
 
@@ -41,14 +42,15 @@ class Sketches:
         self,
         records: NDArray[np.int64],
         lengths: NDArray[np.int64],
-        known: NDArray[np.int64],
+        known: Sequence[int],
     ) -> NDArray[np.int64]:
         """(records,) the most tokens that each of these records may share with a text.
 
         lengths: of the records, in tokens. known: the ids of the text's tokens that the pool knows.
         """
-        ours, theirs = _sketched(known, np.array([len(known)])), self._words.take(records, 0)
-        crowds, crowd = lengths - _counted(theirs), len(known) - int(_counted(ours)[0])
+        bits, theirs = _sketch(known), self._words.take(records, 0)
+        crowds, crowd = lengths - _counted(theirs), len(known) - bits.bit_count()
+        ours = np.frombuffer(bits.to_bytes(8 * _WORDS, "little"), np.uint64)
         most: NDArray[np.int64] = _counted(theirs & ours) + np.minimum(crowds, crowd)
         return most
 
@@ -57,13 +59,22 @@ def _sketched(ids: NDArray[np.integer], length: NDArray[np.integer]) -> NDArray[
     """(texts, 4) the sketches of texts, from their ids one after the other and their lengths."""
     owner = np.repeat(np.arange(len(length)), length)
     keys = np.sort((owner << 32) + ids)
-    hashes = (keys & 0xFFFFFFFF).astype(np.uint64) * _GOLDEN
-    hashes += repetitions(keys).astype(np.uint64) * _OTHER
+    hashes = (keys & 0xFFFFFFFF).astype(np.uint64) * np.uint64(_GOLDEN)
+    hashes += repetitions(keys).astype(np.uint64) * np.uint64(_OTHER)
     bits = (hashes >> np.uint64(56)).astype(np.int64)
     words = np.zeros((len(length), _WORDS), np.uint64)
     ones = np.uint64(1) << (bits & 63).astype(np.uint64)
     np.bitwise_or.at(words, (owner, bits >> 6), ones)
     return words
+
+
+def _sketch(ids: Sequence[int]) -> int:
+    """The sketch of one text, as an integer: the bits that `_sketched` sets, in less time."""
+    bits, seen = 0, dict[int, int]()
+    for id in ids:
+        nth = seen[id] = seen.get(id, -1) + 1
+        bits |= 1 << ((id * _GOLDEN + nth * _OTHER & _LOW) >> 56)
+    return bits
 
 
 def _counted(words: NDArray[np.uint64]) -> NDArray[np.int64]:
