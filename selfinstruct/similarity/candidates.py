@@ -24,15 +24,10 @@ _NOWHERE: Places = np.zeros(0, np.int64)
 class Candidates:
     """Finds short texts by prefixes and long texts by heads; at low thresholds all by overlaps."""
 
-    def __init__(
-        self, prefixes: Prefixes, heads: Heads, lengths: tuple[int, int], low: float
-    ) -> None:
-        """lengths: texts of so many tokens are in the heads, and of so many, never in the prefixes.
-
-        low: thresholds below are low.
-        """
-        self._prefixes, self._heads, self._low = prefixes, heads, low
-        self._long, self._longest = lengths
+    def __init__(self, prefixes: Prefixes, heads: Heads, long: int, low: float) -> None:
+        """long: texts of so many tokens are long. low: thresholds below are low."""
+        self._prefixes, self._heads, self._long, self._low = prefixes, heads, long, low
+        self._longest = prefixes.longest  # of postings that take all they can
         self._size = 0
         self._short = array("i")  # positions of all texts with tokens but those in the heads
         self._overlaps: Overlaps | None = None
@@ -90,8 +85,10 @@ class Candidates:
         in_prefixes = min(longest, self._prefixes.longest)
         has_long = len(self._heads) > 0 and demands.longest >= in_prefixes
         if not has_long or (demands.shortest < self._long and self._has_short_texts()):
-            lengths = self._long if has_long else in_prefixes, longest
-            short, highest_of_short = self._prefixes.likely(codes, ids, demands, bounds, lengths)
+            below = self._long if has_long else in_prefixes
+            short, highest_of_short = self._prefixes.likely(
+                codes, ids, demands, bounds, below, longest
+            )
         if not has_long:
             return short, highest_of_short
         found, highest = self._heads.likely(codes, ids, demands, bounds)

@@ -75,8 +75,7 @@ class RougeIndex:
         self._ids: dict[str, int] = {}
         self._next_id = 1
         prefixes = Prefixes(self.longest, self.few, self.patience, self.tail)
-        lengths = self.long, self.longest
-        self._candidates = Candidates(prefixes, Heads(self.shared), lengths, self.low)
+        self._candidates = Candidates(prefixes, Heads(self.shared), self.long, self.low)
         # `nearest` and then `add` of the same text is the usual course.
         self._last: tuple[str, list[str], list[int]] = ("", [], [])  # with its tokens and their ids
 

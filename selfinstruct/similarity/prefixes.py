@@ -71,7 +71,7 @@ class Prefixes:
 
     def arrays(self, size: int) -> dict[str, NDArray[Any]]:
         """All that `take` needs to go on after the first `size` texts."""
-        postings, longest = self._postings, self.longest
+        postings = self._postings
         packed = postings.first(size) if postings else np.zeros(0)
         indexed = min(postings.size, size) if postings else 0
         return {
@@ -79,7 +79,7 @@ class Prefixes:
             "kinds": self._kinds[:size],
             "ranks": np.array(self._ranks, np.int64),
             "packed": packed.astype(np.int64),
-            "state": np.array([self._ranked, self._new_rank, indexed, longest], np.int64),
+            "state": np.array([self._ranked, self._new_rank, indexed, self.longest], np.int64),
             "above": np.array([postings.bounds.above if postings else 1.0]),
         }
 
@@ -108,16 +108,16 @@ class Prefixes:
         ids: list[int],
         demands: Demands,
         bounds: Bounds,
-        lengths: tuple[int, int],
+        below: int,
+        longest: int,
     ) -> tuple[Places, Highest | None]:
-        """The positions of all short texts that may be above the threshold, ascending.
+        """The positions of all texts below a length that may be above the threshold, ascending.
 
         With a function for the highest F that each may have, if that is known. codes: of all texts
-        of the pool. lengths: a text is short below the first of these numbers of tokens, which is at
-        most `longest`; longer texts may be found or not. Postings that are made anew have the second,
-        which is no less, for their `longest`.
+        of the pool. below: texts of so many tokens or more may be found or not; at most
+        `self.longest`. longest: that of postings that are made anew; at least `below`.
         """
-        postings, bits = self._up_to_date(codes, bounds, lengths[1]), self._signature(ids)
+        postings, bits = self._up_to_date(codes, bounds, longest), self._signature(ids)
         # an unknown token counts as a bit that no item shares
         need = bounds.shared_bits(demands, bits.bit_count() + ids.count(UNKNOWN))
         signature = np.uint64(bits)
@@ -129,7 +129,7 @@ class Prefixes:
         first, size = postings.size, len(codes)
         tail = self._signatures[first:size], self._kinds[first:size], np.arange(first, size)
         ranks = sorted(map(self._ranks.__getitem__, ids))
-        positions = _ascending(postings.passing(ranks, demands, tail, passes, lengths[0]))
+        positions = _ascending(postings.passing(ranks, demands, tail, passes, below))
         if len(positions) * (1 + len(ids) // 32) > self._patience:
             return self._sketched(codes, positions, ids, demands)
         return positions, None
